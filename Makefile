@@ -1,0 +1,51 @@
+# `make demo` and `make test` set everything up themselves: Python >= 3.11, make and git are enough.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint bench clean
+
+help:
+	@echo "make demo       train ten memristive layers on handwritten digits, draw the pictures"
+	@echo "make test       lint and tests (a few minutes on two cores)"
+	@echo "make test-slow  the long checks: kill -9 at random moments, full-length oracles"
+	@echo "make bench      throughput beside plain numpy and torch"
+	@echo "make clean      remove the environment and the caches"
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("memhil needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev,torch]'
+	@touch $@ $(VENV)/.dev $(VENV)/.run
+
+demo: $(VENV)/.run
+	$(BIN)/hil train stdp --config examples/stdp_digits.toml --fresh --run runs/demo
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: lint
+	$(BIN)/pytest -n 2
+
+test-slow: $(VENV)/.dev
+	$(BIN)/pytest -m slow
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/stdp_throughput.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +

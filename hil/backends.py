@@ -1,0 +1,129 @@
+"""Back ends: how `open_device("sim:flca?rows=784&cols=10")` finds a device, checks its parameters and opens it.
+
+A back end is found by name through the entry point group ``hil.devices``, so that any package can add one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import BaseModel
+
+from hil.config import nearest, validated
+from hil.device import Device
+from hil.errors import InputError
+
+GROUP = "hil.devices"
+
+
+@dataclass(frozen=True)
+class DeviceKind:
+    """A kind of device that a back end offers.
+
+    Attributes
+    ----------
+    name : str
+        What follows the colon, such as ``flca-pair``.
+    summary : str
+        One line on what it is.
+    parameters : type
+        Pydantic model of its parameters: defaults, ranges and descriptions; ``json_schema_extra={"unit": ...}``.
+    build : callable
+        Makes the device from ``(name, parameters)``.
+    presets : mapping
+        Named sets of parameter values, each a mapping, chosen by ``?preset=NAME``.
+    """
+
+    name: str
+    summary: str
+    parameters: type[BaseModel]
+    build: Callable[[str, Any], Device]
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Backend(ABC):
+    """A family of devices under one scheme, such as ``sim``."""
+
+    name: str
+    summary: str
+
+    @abstractmethod
+    def kinds(self) -> Sequence[DeviceKind]:
+        """All kinds of device on offer."""
+
+    def kind(self, target: str) -> DeviceKind:
+        """Find the kind for what stands between the colon and the question mark; `InputError` if there is none."""
+        kinds = {kind.name: kind for kind in self.kinds()}
+        if target not in kinds:
+            raise InputError(f"no device '{self.name}:{target}' {nearest(target, kinds)}")
+        return kinds[target]
+
+
+def backends() -> dict[str, Backend]:
+    """Load every back end that is installed, by name."""
+    found = {point.name: point.load() for point in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parameters: Any) -> Device:
+    """Open the device that `uri` names.
+
+    Parameters
+    ----------
+    uri : str
+        ``BACKEND:KIND`` with optional parameters, such as ``sim:flca?rows=784&cols=10``.
+    defaults : mapping, optional
+        Values for parameters that the URI leaves out; names the device does not have are ignored.
+    **parameters
+        Further parameters, as if they stood in the URI.
+
+    Raises
+    ------
+    InputError
+        For an unknown back end, kind or parameter (naming the nearest known one), a value of the wrong type or out
+        of range, or a parameter given twice.
+    """
+    scheme, kind, given = _parse(uri)
+    twice = given.keys() & parameters.keys()
+    if twice:
+        raise InputError(f"{uri}: parameter '{min(twice)}' is given twice")
+    known = kind.parameters.model_fields
+    usable = {name: value for name, value in (defaults or {}).items() if name in known}
+    explicit = {**given, **parameters}
+    preset = explicit.pop("preset", None)
+    chosen = _preset(kind, preset, uri) if preset is not None or kind.presets else {}
+    values = validated(kind.parameters, {**usable, **chosen, **explicit}, f"{scheme}:{kind.name}")
+    return kind.build(f"{scheme}:{kind.name}", values)
+
+
+def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:
+    address, _, query = uri.partition("?")
+    scheme, colon, target = address.partition(":")
+    if not colon or not scheme:
+        raise InputError(f"device '{uri}': write BACKEND:KIND, such as sim:flca")
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme not in points:
+        raise InputError(f"no back end '{scheme}' {nearest(scheme, points)}")
+    kind = points[scheme].load().kind(target)
+    given: dict[str, str] = {}
+    for item in filter(None, query.split("&")):
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise InputError(f"device '{uri}': '{item}' is not a parameter; write NAME=VALUE")
+        if name in given:
+            raise InputError(f"{uri}: parameter '{name}' is given twice")
+        given[name] = unquote(value)
+    return scheme, kind, given
+
+
+def _preset(kind: DeviceKind, name: str | None, uri: str) -> Mapping[str, Any]:
+    if name is None:
+        return next(iter(kind.presets.values()))
+    if name not in kind.presets:
+        raise InputError(f"{uri}: no preset '{name}' {nearest(name, kind.presets)}")
+    return kind.presets[name]

@@ -1,0 +1,117 @@
+"""Configuration: TOML files, command-line settings and device parameters, checked by pydantic in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hil.errors import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_WORDS = {
+    "int_parsing": "is not a whole number",
+    "int_from_float": "is not a whole number",
+    "int_type": "is not a whole number",
+    "float_parsing": "is not a number",
+    "float_type": "is not a number",
+    "finite_number": "is not a finite number",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
+    "string_type": "is not text",
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """End a sentence about an unknown name: what is known, and the nearest of it."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"(known: {', '.join(known) or 'none'}){hint}"
+
+
+def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
+    """Build `model` from `values`; `InputError` names the field, the value and what is allowed."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise InputError(_sentence(model, error, where)) from None
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; `InputError` names the file and the line that is wrong."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"no configuration file {path}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, a TOML file was expected") from None
+    except PermissionError:
+        raise InputError(f"{path} cannot be read: permission denied") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a valid TOML file: {error}") from None
+
+
+def with_settings(config: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """Lay ``section.key=value`` settings over a nested configuration; values are read as TOML, else as text."""
+    result = {k: dict(v) if isinstance(v, Mapping) else v for k, v in config.items()}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        keys = path.strip().split(".")
+        if not equals or not all(keys):
+            raise InputError(f"setting '{setting}': write section.key=value, such as train.seed=7")
+        table = result
+        for key in keys[:-1]:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict):
+                raise InputError(f"setting '{setting}': '{key}' is a value, not a section")
+        table[keys[-1]] = _toml_value(text.strip())
+    return result
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    value, kind = first.get("input"), first["type"]
+    if kind == "extra_forbidden":
+        owner = _submodel(model, first["loc"][:-1])
+        known = [f.alias or name for name, f in owner.model_fields.items()]
+        return f"{where}: unknown parameter '{field}' {nearest(str(first['loc'][-1]), known)}"
+    if kind == "missing":
+        return f"{where}: '{field}' is required"
+    if kind == "model_type":
+        return f"{where}: {field} = {value!r} is a value, a section of settings was expected"
+    context = first.get("ctx", {})
+    if kind == "literal_error":
+        return f"{where}: {field} = {value!r} must be {context['expected']}"
+    if kind == "value_error":
+        prefix = f"{field} = {value!r}: " if field else ""
+        return f"{where}: {prefix}{context['error']}"
+    for bound, words in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
+        if bound in context:
+            return f"{where}: {field} = {value} must be {words} {context[bound]:g}"
+    if kind in _WORDS:
+        return f"{where}: {field} = {value!r} {_WORDS[kind]}"
+    return f"{where}: {field} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _submodel(model: type[BaseModel], path: tuple) -> type[BaseModel]:
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return model

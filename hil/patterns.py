@@ -1,0 +1,102 @@
+"""Draws small image sets whose ground truth is known exactly: lines on a 3x3 grid and 32x32 outlines."""
+
+import math
+import random
+
+import numpy as np
+
+LINE_CLASSES = ("no line", "line")
+LINE_SIZE = 3
+SHAPE_CLASSES = ("circle", "square", "triangle", "cross")
+SHAPE_SIZE = 32
+
+_STROKE_WIDTH = 2.0
+_RADIUS_RANGE = (7.0, 11.5)
+_MAXIMUM_SHIFT = 3.0
+
+_Point = tuple[float, float]
+
+
+def draw_lines() -> tuple[np.ndarray, np.ndarray]:
+    """Enumerate all binary 3x3 images and tell which contain a full vertical line.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8, (512, 9), values 0 and 1. Image `i` is the binary form of the number `i`, its most significant
+        bit in the top left pixel.
+    labels : numpy.ndarray
+        int64, (512,). 1 where at least one column has all three pixels lit, else 0.
+    """
+    pixels = LINE_SIZE * LINE_SIZE
+    numbers = np.arange(2**pixels)
+    images = (numbers[:, np.newaxis] >> np.arange(pixels)[::-1] & 1).astype(np.uint8)
+    full_columns = images.reshape(-1, LINE_SIZE, LINE_SIZE).all(axis=1)
+    return images, full_columns.any(axis=1).astype(np.int64)
+
+
+def draw_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw outlines of circles, squares, triangles and crosses, shifted and scaled at random.
+
+    The random numbers come from Python's `random.Random.random`, whose sequence is guaranteed to stay the
+    same between versions.
+
+    Parameters
+    ----------
+    count : int
+        Number of images; the classes take turns, so every four successive images hold all of them.
+    seed : int
+        Seed of the shifts (up to 3 pixels either way) and radii (7 to 11.5 pixels).
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8, (count, 1024), strokes two pixels wide with smoothed edges, 255 where fully lit.
+    labels : numpy.ndarray
+        int64, (count,), index into `SHAPE_CLASSES`.
+    """
+    generator = random.Random(seed)
+    labels = np.arange(count, dtype=np.int64) % len(SHAPE_CLASSES)
+    images = np.empty((count, SHAPE_SIZE * SHAPE_SIZE), dtype=np.uint8)
+    middle = (SHAPE_SIZE - 1) / 2
+    for image, label in zip(images, labels, strict=True):
+        shift_x, shift_y = (_MAXIMUM_SHIFT * (2 * generator.random() - 1) for _ in range(2))
+        smallest, largest = _RADIUS_RANGE
+        radius = smallest + (largest - smallest) * generator.random()
+        distance = _distance_to_outline(SHAPE_CLASSES[label], (middle + shift_x, middle + shift_y), radius)
+        coverage = np.clip(_STROKE_WIDTH / 2 + 0.5 - distance, 0.0, 1.0)
+        image[:] = np.round(255 * coverage).ravel()
+    return images, labels
+
+
+def _distance_to_outline(shape: str, centre: _Point, radius: float) -> np.ndarray:
+    """Return the distance of every pixel's middle from the outline, in pixels, (32, 32)."""
+    y, x = np.indices((SHAPE_SIZE, SHAPE_SIZE), dtype=float)
+    x -= centre[0]
+    y -= centre[1]
+    if shape == "circle":
+        return np.abs(np.sqrt(x * x + y * y) - radius)
+    distances = [_distance_to_segment(x, y, start, end) for start, end in _segments(shape, radius)]
+    return np.min(distances, axis=0)
+
+
+def _segments(shape: str, radius: float) -> list[tuple[_Point, _Point]]:
+    """Return the strokes of a shape around the origin; `radius` reaches its corners or stroke ends."""
+    if shape == "cross":
+        return [((-radius, 0.0), (radius, 0.0)), ((0.0, -radius), (0.0, radius))]
+    if shape == "square":
+        half = radius * math.sqrt(0.5)
+        corners = [(-half, -half), (half, -half), (half, half), (-half, half)]
+    else:
+        half_base = radius * math.sqrt(0.75)
+        corners = [(0.0, -radius), (half_base, radius / 2), (-half_base, radius / 2)]
+    return list(zip(corners, corners[1:] + corners[:1], strict=True))
+
+
+def _distance_to_segment(x: np.ndarray, y: np.ndarray, start: _Point, end: _Point) -> np.ndarray:
+    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    from_x, from_y = x - start[0], y - start[1]
+    position = (from_x * along_x + from_y * along_y) / (along_x * along_x + along_y * along_y)
+    position = np.clip(position, 0.0, 1.0)
+    off_x, off_y = from_x - position * along_x, from_y - position * along_y
+    return np.sqrt(off_x * off_x + off_y * off_y)

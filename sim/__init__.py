@@ -1,0 +1,1 @@
+"""Simulated memristive devices behind the contract of `hil.device`."""

@@ -1,0 +1,78 @@
+"""The simulated devices that `open_device` finds under ``sim:``, with their presets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hil.backends import Backend, DeviceKind
+from sim.flca import FlcaArray, FlcaParameters
+from sim.flca_pair import FlcaPairArray, FlcaPairParameters
+from sim.flca_step import FlcaStepArray, FlcaStepParameters
+from sim.rram import RramArray, RramParameters
+
+PAIR_PRESETS = {
+    "perceptron": {
+        "A": 1.0,
+        "Dv": 70.0,
+        "Dn": 0.1,
+        "Rv": (5e3, 0.0, 0.0, 5e18),
+        "Rn": (5e3, 1.5e4),
+        "phi0": 0.5,
+    },
+    "figure3": {"A": 1.0, "Dv": 1.0, "Dn": 1.0, "Rv": (100.0, 1e6), "Rn": (100.0, 1e6), "phi0": 1e-3},
+    "paper-perceptron": {
+        "A": 1.0,
+        "Dv": 1.0,
+        "Dn": 1.0,
+        "Rv": (100.0, 1e6),
+        "Rn": (100.0, 1e6),
+        "phi0": 0.05,
+    },
+}
+"""Named parameters of `sim:flca-pair`.
+
+perceptron : selected on held-out MNIST training digits for 100 mV, 1 ms pulses (docs/results.md).
+figure3 : as printed for Figures 3 and 4 of Zivasatienraj & Doolittle (2023), at 1.1 kohm.
+paper-perceptron : the same elements, pristine at half the saturation flux of 100 mV.
+"""
+
+RRAM_PRESETS = {
+    "default": {},
+    "wang2016": {"model": "nlhb", "alpha": 0.004, "gamma": 1.02, "nstop": 300.0},
+}
+"""Named parameters of `sim:rram`; wang2016 is the fit that Brivio et al. (2021) give for Wang et al. (2016)."""
+
+
+class SimulatedBackend(Backend):
+    """Devices that exist in memory only."""
+
+    name = "sim"
+    summary = "simulated memristors on numpy and numba"
+
+    def kinds(self) -> Sequence[DeviceKind]:
+        """All simulated kinds."""
+        return (
+            DeviceKind(
+                "flca", "single FLCA memristor, non-volatile or volatile, exact", FlcaParameters, FlcaArray
+            ),
+            DeviceKind(
+                "flca-pair",
+                "volatile + non-volatile FLCA in series (bidirectional memristor), full physics",
+                FlcaPairParameters,
+                FlcaPairArray,
+                PAIR_PRESETS,
+            ),
+            DeviceKind(
+                "flca-step", "reduced flux-per-timestep model of the pair", FlcaStepParameters, FlcaStepArray
+            ),
+            DeviceKind(
+                "rram",
+                "RRAM that moves one step a pulse (L-HB, NL-SB, NL-HB)",
+                RramParameters,
+                RramArray,
+                RRAM_PRESETS,
+            ),
+        )
+
+
+backend = SimulatedBackend()

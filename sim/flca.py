@@ -1,0 +1,111 @@
+"""Flux-linkage controlled analog (FLCA) memristors, one a crossing: the model of Zivasatienraj & Doolittle (2023).
+
+Front. Neurosci. 17:1153183, with v the cell voltage in V and phi the flux linkage in V s:
+
+    i = v / M(phi),   M = sum_n R_n |phi|^n                                    (1, 2)
+    volatile:      dphi/dt = A v - D phi                                       (3)
+    non-volatile:  dphi/dt = 0 if 0 <= A v / D < phi, else A v - D phi         (4)
+
+Eq 4 is printed with "0 <", which would let a cell at rest decay; "0 <=" is what makes it non-volatile. For v >= 0 it
+says max(A v - D phi, 0). While v is constant the solution is closed, for D = 0 as well:
+
+    phi(t + T) = phi(t) + tau (A v - D phi(t)),   tau = (1 - exp(-D T)) / D    (tau = T for D = 0)
+
+clipped to the bounds on phi. A negative voltage, however small, lets the full decay term act in eq 4: read with a
+small positive one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from sim.array import ArrayParameters, SimulatedArray, unit
+from sim.lines import at_rest
+from sim.memristance import Coefficients, memristance_table
+from sim.variability import cycle_factor
+
+
+class FlcaParameters(ArrayParameters):
+    """Parameters of `sim:flca`; the defaults are the memristor of the paper's Figure 3."""
+
+    kind: Literal["nonvolatile", "volatile"] = Field("nonvolatile", description="eq 4 or eq 3")
+    A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
+    D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
+    R: Coefficients = Field(
+        (100.0, 1e6), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n")
+    )
+    phi0: float = Field(0.0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+    phi_min: float = Field(0.0, le=0, description="lower bound of the flux", json_schema_extra=unit("V s"))
+    phi_max: float = Field(np.inf, gt=0, description="upper bound of the flux", json_schema_extra=unit("V s"))
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        if not self.phi_min <= self.phi0 <= self.phi_max:
+            raise ValueError(
+                f"phi0 = {self.phi0:g} V s is outside phi_min {self.phi_min:g} .. phi_max {self.phi_max:g}"
+            )
+        return self
+
+
+class FlcaArray(SimulatedArray):
+    """Crossbar of single FLCA memristors, integrated exactly (`sim:flca`).
+
+    With a negative ``phi_min``, eq 4 holds a state only while phi >= 0: the negative side relaxes to 0, as printed.
+    """
+
+    parameters: FlcaParameters
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"phi": np.full(shape, self.parameters.phi0), "idle": np.zeros(shape[0])}
+
+    def _drive(
+        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
+    ) -> None:
+        p = self.parameters
+        _drive_flca(
+            duration, rows, cols, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
+            p.A, p.D, p.phi_min, p.phi_max, p.kind == "volatile", p.c2c, p.seed, events, columns.start,
+        )  # fmt: skip
+
+    def _memristance(self) -> NDArray[np.float64]:
+        p, phi = self.parameters, self._state["phi"]
+        relaxed = phi * np.exp(-p.D * self._state["idle"])[:, None]
+        return memristance_table(p.R, relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi))
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def time_constant(rate, duration):
+    """Tau = (1 - exp(-D T)) / D in s, T for D = 0: how long a constant drive counts against its own relaxation."""
+    return duration if rate == 0.0 else -np.expm1(-rate * duration) / rate
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _drive_flca(
+    duration, rows, cols, phi, idle, gain, a, d, low, high, volatile, sigma, seed, events, first_col
+):  # fmt: skip
+    for c in range(cols.shape[1]):
+        state, sensitivity = phi[c], gain[c]
+        for t in range(duration.size):
+            if at_rest(rows[t], cols[t, c]):
+                idle[c] += duration[t]
+                continue
+            if idle[c] > 0.0:
+                if volatile or low < 0.0:
+                    decay = np.exp(-d * idle[c])
+                    for r in range(state.size):
+                        state[r] *= decay if volatile or state[r] < 0.0 else 1.0
+                idle[c] = 0.0
+            tau = time_constant(d, duration[t])
+            for r in range(state.size):
+                v = rows[t, r] - cols[t, c]
+                rate = a * sensitivity[r] * v - d * state[r]
+                held = v >= 0.0 and rate < 0.0 and not volatile
+                change = 0.0 if held else tau * rate
+                if sigma > 0.0 and v != 0.0:
+                    change *= cycle_factor(sigma, seed, events[t], first_col + c, r)
+                state[r] = min(max(state[r] + change, low), high)

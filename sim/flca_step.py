@@ -1,0 +1,98 @@
+"""The reduced flux-per-timestep model of the bidirectional memristor: closed forms, no series division.
+
+Zivasatienraj & Doolittle (2023) train their perceptron on a model in which "the overall memristance change per device is
+approximated to be proportional to the total flux-linkage passed through the device for that timestep" (section 2.2).
+They do not print the rule. Here the whole cell voltage acts on the non-volatile element through eq 4, and the volatile
+element is a trace that obeys eq 3 and sensitises pulses of the opposite sign:
+
+    dx/dt = A V - Dv x                                                          (eq 3)
+    v     = V (1 + k max(0, -sign(V) x) / flux_ref),  x at the start of the pulse
+    dphi/dt from eq 4 with v
+
+so a response that arrives while the trace of the input lasts moves the weight by up to 1 + k times as much. This is a
+caricature of `sim.flca_pair`, some ten times cheaper.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from pydantic import Field
+
+from sim.array import ArrayParameters, SimulatedArray, unit
+from sim.flca import time_constant
+from sim.lines import at_rest
+from sim.memristance import Coefficients, memristance_table
+from sim.variability import cycle_factor
+
+
+class FlcaStepParameters(ArrayParameters):
+    """Parameters of `sim:flca-step`; the defaults were selected on held-out training digits (docs/results.md)."""
+
+    A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
+    D: float = Field(0.1, ge=0, description="rate in eq 4 of the weight", json_schema_extra=unit("1/s"))
+    Dv: float = Field(70.0, ge=0, description="relaxation rate of the trace", json_schema_extra=unit("1/s"))
+    k: float = Field(1.0, ge=0, description="sensitisation by a trace of flux_ref")
+    flux_ref: float = Field(
+        1e-4, gt=0, description="flux of one full-scale pulse", json_schema_extra=unit("V s")
+    )
+    R: Coefficients = Field(
+        (5e3, 1.5e4), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n")
+    )
+    phi0: float = Field(0.5, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+
+
+class FlcaStepArray(SimulatedArray):
+    """Crossbar of reduced flux-step cells (`sim:flca-step`)."""
+
+    parameters: FlcaStepParameters
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {
+            "phi": np.full(shape, self.parameters.phi0),
+            "trace": np.zeros(shape),
+            "idle": np.zeros(shape[0]),
+        }
+
+    def _drive(
+        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
+    ) -> None:
+        p, state = self.parameters, self._state
+        _drive_step(
+            duration, rows, cols, state["phi"][columns], state["trace"][columns], state["idle"][columns],
+            self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, p.c2c, p.seed, events, columns.start,
+        )  # fmt: skip
+
+    def _memristance(self) -> NDArray[np.float64]:
+        return memristance_table(self.parameters.R, self._state["phi"])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _drive_step(
+    duration, rows, cols, phi, trace, idle, gain, a, d, dv, boost, sigma, seed, events, first_col
+):  # fmt: skip
+    for c in range(cols.shape[1]):
+        state, x, sensitivity = phi[c], trace[c], gain[c]
+        for t in range(duration.size):
+            if at_rest(rows[t], cols[t, c]):
+                idle[c] += duration[t]
+                continue
+            caught_up = np.exp(-dv * idle[c])
+            idle[c] = 0.0
+            tau, tau_v, decay = (
+                time_constant(d, duration[t]),
+                time_constant(dv, duration[t]),
+                np.exp(-dv * duration[t]),
+            )
+            for r in range(state.size):
+                v = rows[t, r] - cols[t, c]
+                before = x[r] * caught_up
+                opposed = max(-before if v >= 0.0 else before, 0.0)
+                drive = a * sensitivity[r] * v
+                rate = drive * (1.0 + boost * opposed) - d * state[r]
+                change = 0.0 if v >= 0.0 and rate < 0.0 else tau * rate
+                if sigma > 0.0 and v != 0.0:
+                    change *= cycle_factor(sigma, seed, events[t], first_col + c, r)
+                state[r] = max(state[r] + change, 0.0)
+                x[r] = before * decay + drive * tau_v

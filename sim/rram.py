@@ -1,0 +1,134 @@
+"""Filamentary RRAM that moves one step a pulse: the synaptic dynamics of Brivio et al. (2021).
+
+Front. Neurosci. 15:580909, eqs 1-3. The weight w in [0, 1] changes by dw/dn with every pulse n:
+
+    L-HB   (linear, hard bounds)       dw+ = alpha+                      dw- = -alpha-                      (1)
+    NL-SB  (non-linear, soft bounds)   dw+ = alpha+ (1 - w)^gamma+       dw- = -alpha- w^gamma-             (2)
+    NL-HB  (non-linear, hard bounds)   dw+ = alpha+ / ws+ (1 - w ws+)^gamma+
+                                       dw- = -alpha- / ws- (1 - (1 - w) ws-)^gamma-                         (3)
+
+where ws = 1 - (1 + (gamma - 1) alpha Nstop)^(-1 / (gamma - 1)), or 1 - exp(-alpha Nstop) for gamma = 1, is the weight at
+which the soft-bound dynamics is cut off after Nstop pulses. The depression of eq 3 is written so that it mirrors the
+potentiation, as the paper describes: its first step from w = 1 is alpha / ws too.
+
+A pulse is a stretch of time in which the cell voltage is at or beyond a threshold: v_set potentiates, -v_reset
+depresses. Its length and height do not matter, and neither does how it is cut into segments.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from sim.array import ArrayParameters, SimulatedArray, unit
+from sim.variability import cycle_factor
+
+
+class RramParameters(ArrayParameters):
+    """Parameters of `sim:rram`; depression takes the value of potentiation where it is not given its own."""
+
+    model: Literal["lhb", "nlsb", "nlhb"] = Field("lhb", description="linear/non-linear, soft/hard bounds")
+    alpha: float = Field(0.002, gt=0, le=1, description="first potentiation step of eqs 1-3")
+    gamma: float = Field(1.0, ge=1, description="potentiation exponent (nlsb, nlhb)")
+    nstop: float = Field(500.0, gt=0, description="potentiation pulses from bound to bound (nlhb)")
+    alpha_dep: float | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
+    gamma_dep: float | None = Field(None, ge=1, description="depression exponent; gamma if not given")
+    nstop_dep: float | None = Field(
+        None, gt=0, description="depression pulses from bound to bound; nstop if not given"
+    )
+    v_set: float = Field(1.0, gt=0, description="potentiation threshold", json_schema_extra=unit("V"))
+    v_reset: float = Field(
+        1.0, gt=0, description="depression threshold (magnitude)", json_schema_extra=unit("V")
+    )
+    g_min: float = Field(1e-6, gt=0, description="conductance at w = 0", json_schema_extra=unit("S"))
+    g_max: float = Field(1e-4, gt=0, description="conductance at w = 1", json_schema_extra=unit("S"))
+    w0: float = Field(0.5, ge=0, le=1, description="pristine weight")
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if self.g_min >= self.g_max:
+            raise ValueError(f"g_min {self.g_min:g} S must be below g_max {self.g_max:g} S")
+        return self
+
+    def branches(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """(alpha / ws, gamma, ws) of eq 3 for potentiation and depression; eqs 1 and 2 are its limits ws = 0 and 1."""
+        return (
+            self._branch(self.alpha, self.gamma, self.nstop),
+            self._branch(
+                self.alpha if self.alpha_dep is None else self.alpha_dep,
+                self.gamma if self.gamma_dep is None else self.gamma_dep,
+                self.nstop if self.nstop_dep is None else self.nstop_dep,
+            ),
+        )
+
+    def _branch(self, alpha: float, gamma: float, nstop: float) -> tuple[float, float, float]:
+        if self.model == "lhb":
+            return alpha, 1.0, 0.0
+        if self.model == "nlsb":
+            return alpha, gamma, 1.0
+        ws = stop_weight(alpha, gamma, nstop)
+        return alpha / ws, gamma, ws
+
+
+def stop_weight(alpha: float, gamma: float, nstop: float) -> float:
+    """Weight that the soft-bound dynamics (eq 2) reaches from 0 after `nstop` pulses, counted continuously."""
+    if gamma == 1.0:
+        return float(-np.expm1(-alpha * nstop))
+    return float(-np.expm1(-np.log1p((gamma - 1.0) * alpha * nstop) / (gamma - 1.0)))
+
+
+class RramArray(SimulatedArray):
+    """Crossbar of pulse-step RRAM cells (`sim:rram`).
+
+    Spread in sensitivity multiplies alpha; spread in memristance divides the conductance.
+    """
+
+    parameters: RramParameters
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}
+
+    def _drive(
+        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
+    ) -> None:
+        p = self.parameters
+        up, down = p.branches()
+        _drive_rram(
+            rows, cols, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
+            p.v_set, p.v_reset, up, down, p.c2c, p.seed, events, columns.start,
+        )  # fmt: skip
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(rows, cols) weight w of every cell, 0..1."""
+        return self._state["weight"].T.copy()
+
+    def _memristance(self) -> NDArray[np.float64]:
+        p = self.parameters
+        return 1.0 / (p.g_min + self._state["weight"] * (p.g_max - p.g_min))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _drive_rram(
+    rows, cols, weight, beyond, gain, v_set, v_reset, up, down, sigma, seed, events, first_col
+):  # fmt: skip
+    for c in range(cols.shape[1]):
+        w, last, sensitivity = weight[c], beyond[c], gain[c]
+        for t in range(rows.shape[0]):
+            for r in range(w.size):
+                v = rows[t, r] - cols[t, c]
+                now = np.int8(v >= v_set) - np.int8(v <= -v_reset)
+                if now != last[r] and now != 0:
+                    if now > 0:
+                        step = up[0] * (1.0 - w[r] * up[2]) ** up[1]
+                    else:
+                        step = -down[0] * (1.0 - (1.0 - w[r]) * down[2]) ** down[1]
+                    step *= sensitivity[r]
+                    if sigma > 0.0:
+                        step *= cycle_factor(sigma, seed, events[t], first_col + c, r)
+                    w[r] = min(max(w[r] + step, 0.0), 1.0)
+                last[r] = now
