@@ -101,9 +101,7 @@ class _IdxSource:
     bundled: bool = False
 
 
-def _emnist(
-    split: str, contents: str, class_names: tuple[str, ...] = _DIGIT_NAMES, first_label: int = 0
-) -> _IdxSource:
+def _emnist(split: str, contents: str, class_names: tuple[str, ...] = _DIGIT_NAMES, first_label: int = 0) -> _IdxSource:
     return _IdxSource(
         f"EMNIST {contents}, 28x28; needs --data-dir",
         class_names=class_names,
@@ -247,10 +245,8 @@ def _find_files(name: str, prefix: str, directory: Path) -> dict[str, Path]:
     if not missing:
         return files
     wanted = " or ".join(_file_names(missing[0], prefix))
-    if files:
-        place = str(folders[found.index(files)])
-    else:
-        place = f"{directory} or its subfolders {', '.join(_SUBFOLDERS)}"
+    everywhere = f"{directory} or its subfolders {', '.join(_SUBFOLDERS)}"
+    place = str(folders[found.index(files)]) if files else everywhere
     raise InputError(f'dataset "{name}": no {missing[0]} file {wanted}, raw or .gz, in {place}')
 
 
@@ -280,9 +276,7 @@ def _read_part(path: Path, part: str) -> np.ndarray:
     return array
 
 
-def _check_split(
-    arrays: dict[str, np.ndarray], files: dict[str, Path], split: str, source: _IdxSource
-) -> None:
+def _check_split(arrays: dict[str, np.ndarray], files: dict[str, Path], split: str, source: _IdxSource) -> None:
     images, labels, labels_path = (
         arrays[f"{split} images"],
         arrays[f"{split} labels"],
@@ -296,9 +290,7 @@ def _check_split(
     first, last = source.first_label, source.first_label + len(source.class_names) - 1
     wrong = np.flatnonzero((labels < first) | (labels > last))
     if wrong.size:
-        raise InputError(
-            f"{labels_path}: label {labels[wrong[0]]} at index {wrong[0]}, expected {first} to {last}"
-        )
+        raise InputError(f"{labels_path}: label {labels[wrong[0]]} at index {wrong[0]}, expected {first} to {last}")
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -138,9 +138,7 @@ class Device(ABC):
 
     def snapshot(self) -> dict[str, NDArray]:
         """Exact state as named arrays, for checkpoints; `Unsupported` where a device cannot tell its state."""
-        raise Unsupported(
-            f"{self.name} cannot save its state: its cells cannot be set to an exact value again"
-        )
+        raise Unsupported(f"{self.name} cannot save its state: its cells cannot be set to an exact value again")
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Return to a state given by `snapshot`, bit for bit."""
@@ -160,7 +158,7 @@ class Device(ABC):
     def _play(self, waveform: Waveform) -> Response:
         """Drive a waveform that has been checked against shape and limits."""
 
-    def _release(self) -> None:
+    def _release(self) -> None:  # noqa: B027 - a device that holds nothing has nothing to do
         """Switch outputs off and free what the device holds."""
 
     def _require_open(self) -> None:

@@ -47,15 +47,11 @@ def read_idx(path: str | Path) -> np.ndarray:
     if found < expected:
         raise InputError(f"{path}: truncated after {found} bytes of data, expected {expected}")
     if found > expected:
-        raise InputError(
-            f"{path}: {found - expected} trailing bytes after the expected {expected} bytes of data"
-        )
+        raise InputError(f"{path}: {found - expected} trailing bytes after the expected {expected} bytes of data")
     try:
         return np.frombuffer(content, dtype=np.uint8, offset=header_size, count=expected).reshape(shape)
     except ValueError as error:
-        raise InputError(
-            f"{path}: cannot hold the header's {len(shape)} dimensions in an array: {error}"
-        ) from None
+        raise InputError(f"{path}: cannot hold the header's {len(shape)} dimensions in an array: {error}") from None
 
 
 def _decompressed(path: Path) -> bytes:
@@ -88,7 +84,6 @@ def _parse_header(content: bytes, path: str | Path) -> tuple[tuple[int, ...], in
     header_size = 4 + 4 * dimensions
     if len(content) < header_size:
         raise InputError(
-            f"{path}: truncated after {len(content)} bytes, the header of {dimensions} dimensions "
-            f"needs {header_size}"
+            f"{path}: truncated after {len(content)} bytes, the header of {dimensions} dimensions needs {header_size}"
         )
     return struct.unpack_from(f">{dimensions}I", content, 4), header_size

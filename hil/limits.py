@@ -98,7 +98,8 @@ class Limits:
             if low < self.v_min or high > self.v_max:
                 t, line = (int(k) for k in np.argwhere((voltages < self.v_min) | (voltages > self.v_max))[0])
                 raise LimitError(
-                    f"segment {t}, {kind} {line}: {voltages[t, line]:g} V is outside {self.v_min:g} V .. {self.v_max:g} V"
+                    f"segment {t}, {kind} {line}: {voltages[t, line]:g} V is outside "
+                    f"{self.v_min:g} V .. {self.v_max:g} V"
                 )
         off = _off_grid(voltages, self.v_step)
         if off is not None:
@@ -124,9 +125,7 @@ class Limits:
             )
 
     def _check_channels(self, waveform: Waveform, channels: int) -> None:
-        lines = np.sort(
-            np.nan_to_num(np.concatenate([waveform.rows, waveform.cols], axis=1), nan=0.0), axis=1
-        )
+        lines = np.sort(np.nan_to_num(np.concatenate([waveform.rows, waveform.cols], axis=1), nan=0.0), axis=1)
         fresh = np.ones_like(lines, dtype=bool)
         fresh[:, 1:] = np.diff(lines, axis=1) != 0
         count = (fresh & (lines != 0)).sum(axis=1)

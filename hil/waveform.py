@@ -46,9 +46,9 @@ class Waveform:
 
     Notes
     -----
-    The arrays are read-only; writeable ones are copied, so nothing changes under a waveform. A two-terminal cell sees ``V_row - V_col``, so every timing rule (paired pulses, spike
-    timing, half-select) is nothing but a table of these voltages. ``a + b`` plays `b` after `a`, ``3 * a`` plays `a`
-    three times, ``a[2:5]`` is a slice of segments.
+    The arrays are read-only; writeable ones are copied, so nothing changes under a waveform. A two-terminal cell sees
+    ``V_row - V_col``, so every timing rule (paired pulses, spike timing, half-select) is nothing but a table of these
+    voltages. ``a + b`` plays `b` after `a`, ``3 * a`` plays `a` three times, ``a[2:5]`` is a slice of segments.
     """
 
     duration: NDArray[np.float64]
@@ -64,15 +64,11 @@ class Waveform:
         measure = np.atleast_1d(np.asarray(self.measure, dtype=np.bool_))
         shapes = (duration.shape, rows.shape, cols.shape, measure.shape)
         if duration.ndim != 1 or rows.ndim != 2 or cols.ndim != 2 or measure.ndim != 1:
-            raise InputError(
-                f"a waveform needs duration (T,), rows (T, R), cols (T, C), measure (T,), not {shapes}"
-            )
+            raise InputError(f"a waveform needs duration (T,), rows (T, R), cols (T, C), measure (T,), not {shapes}")
         if not len(duration) == len(rows) == len(cols) == len(measure):
             raise InputError(f"duration, rows, cols and measure differ in their number of segments: {shapes}")
         if rows.shape[1] == 0 or cols.shape[1] == 0:
-            raise InputError(
-                f"a waveform needs at least one row and one column, not {rows.shape[1]} x {cols.shape[1]}"
-            )
+            raise InputError(f"a waveform needs at least one row and one column, not {rows.shape[1]} x {cols.shape[1]}")
         bad = ~((duration > 0) & (duration < np.inf))
         if bad.any():
             t = int(np.flatnonzero(bad)[0])
@@ -80,16 +76,12 @@ class Waveform:
         for kind, voltages in (("row", rows), ("column", cols)):
             if voltages.size and _any_infinite(voltages):
                 t, line = (int(k) for k in np.argwhere(np.isinf(voltages))[0])
-                raise InputError(
-                    f"segment {t}, {kind} {line}: {voltages[t, line]} V must be finite, or NaN to float"
-                )
+                raise InputError(f"segment {t}, {kind} {line}: {voltages[t, line]} V must be finite, or NaN to float")
         for field, array in (("duration", duration), ("rows", rows), ("cols", cols), ("measure", measure)):
             object.__setattr__(self, field, _frozen(array))
 
     @classmethod
-    def pulse(
-        cls, rows: ArrayLike, cols: ArrayLike = 0.0, *, width: float, measure: bool = False
-    ) -> Waveform:
+    def pulse(cls, rows: ArrayLike, cols: ArrayLike = 0.0, *, width: float, measure: bool = False) -> Waveform:
         """One segment: `rows` (V, scalar or (R,)) and `cols` (V, scalar or (C,)) held for `width` seconds."""
         return cls(np.array([width]), _line(rows), _line(cols), np.array([measure]))
 
@@ -161,9 +153,7 @@ class Waveform:
         table = np.asarray(rows, dtype=np.float64)
         table = table.reshape(len(table), -1) if table.ndim else table.reshape(1, 1)
         columns = np.asarray(cols, dtype=np.float64)
-        columns = (
-            np.full((len(table), 1), columns) if columns.ndim == 0 else columns.reshape(len(columns), -1)
-        )
+        columns = np.full((len(table), 1), columns) if columns.ndim == 0 else columns.reshape(len(columns), -1)
         duration = np.broadcast_to(np.asarray(dwell, dtype=np.float64), len(table))
         return cls(duration, table, columns, np.broadcast_to(np.asarray(measure, dtype=bool), len(table)))
 
@@ -175,12 +165,8 @@ class Waveform:
             raise InputError("nothing to concatenate: give at least one waveform")
         for part in parts:
             if part.lines != parts[0].lines:
-                raise InputError(
-                    f"cannot join waveforms of {parts[0].lines} and {part.lines} (rows, columns)"
-                )
-        return cls(
-            *(np.concatenate([getattr(p, f) for p in parts]) for f in ("duration", "rows", "cols", "measure"))
-        )
+                raise InputError(f"cannot join waveforms of {parts[0].lines} and {part.lines} (rows, columns)")
+        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("duration", "rows", "cols", "measure")))
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -204,9 +190,7 @@ class Waveform:
         factor leaves that line floating.
         """
         if self.lines != (1, 1):
-            raise InputError(
-                f"fan_out spreads a 1 x 1 waveform, this one drives {self.lines[0]} x {self.lines[1]}"
-            )
+            raise InputError(f"fan_out spreads a 1 x 1 waveform, this one drives {self.lines[0]} x {self.lines[1]}")
         return Waveform(self.duration, self.rows * _line(rows), self.cols * _line(cols), self.measure)
 
     def quantised(self, limits: Limits) -> Waveform:
@@ -227,9 +211,7 @@ class Waveform:
             steps = np.round(duration / limits.time_step)
             if (steps == 0).any():
                 t = int(np.flatnonzero(steps == 0)[0])
-                raise InputError(
-                    f"segment {t}: {duration[t]} s is below half a time step of {limits.time_step} s"
-                )
+                raise InputError(f"segment {t}: {duration[t]} s is below half a time step of {limits.time_step} s")
             duration = steps * limits.time_step
         return Waveform(duration, rows, cols, self.measure)
 
@@ -267,9 +249,7 @@ class Waveform:
         if not isinstance(segments, slice):
             index = range(len(self))[segments]
             segments = slice(index, index + 1)
-        return Waveform(
-            self.duration[segments], self.rows[segments], self.cols[segments], self.measure[segments]
-        )
+        return Waveform(self.duration[segments], self.rows[segments], self.cols[segments], self.measure[segments])
 
     def __eq__(self, other: object) -> bool:
         """Compare segment by segment; floating lines equal floating lines."""
@@ -286,9 +266,7 @@ class Waveform:
 
     def __repr__(self) -> str:
         """Say what is driven in one line."""
-        head = (
-            f"Waveform({len(self)} segment{'s' * (len(self) != 1)}, {self.lines[0]} x {self.lines[1]} lines"
-        )
+        head = f"Waveform({len(self)} segment{'s' * (len(self) != 1)}, {self.lines[0]} x {self.lines[1]} lines"
         driven = [v[~np.isnan(v)] for v in (self.rows, self.cols)]
         voltages = np.concatenate([v.ravel() for v in driven])
         span = f", {voltages.min():g}..{voltages.max():g} V" if voltages.size else ""

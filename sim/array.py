@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +36,26 @@ def unit(symbol: str) -> dict[str, str]:
     return {"unit": symbol}
 
 
+class Segments(NamedTuple):
+    """Segments without floating lines, as the compiled kernels take them.
+
+    Attributes
+    ----------
+    duration, rows, cols
+        As in `hil.waveform.Waveform`; read-only.
+    level : (T,) array
+        Voltage that all rows share, NaN where they differ: a column at that voltage is at rest.
+    events : (T,) array
+        Numbers of the segments, which pick the cycle-to-cycle noise.
+    """
+
+    duration: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    cols: NDArray[np.float64]
+    level: NDArray[np.float64]
+    events: NDArray[np.int64]
+
+
 class ArrayParameters(BaseModel):
     """Parameters that every simulated crossbar has."""
 
@@ -41,9 +63,7 @@ class ArrayParameters(BaseModel):
 
     rows: int = Field(1, ge=1, description="number of rows (word lines)")
     cols: int = Field(1, ge=1, description="number of columns (bit lines)")
-    v_max: float = Field(
-        5.0, gt=0, description="largest magnitude of a line's voltage", json_schema_extra=unit("V")
-    )
+    v_max: float = Field(5.0, gt=0, description="largest magnitude of a line's voltage", json_schema_extra=unit("V"))
     i_max: float = Field(
         np.inf,
         gt=0,
@@ -52,16 +72,12 @@ class ArrayParameters(BaseModel):
     )
     d2d: float = Field(0.0, ge=0, le=1, description="device-to-device spread of sensitivity, fraction")
     d2d_r: float = Field(0.0, ge=0, le=1, description="device-to-device spread of memristance, fraction")
-    c2c: float = Field(
-        0.0, ge=0, le=1, description="cycle-to-cycle spread of every programming change, fraction"
-    )
+    c2c: float = Field(0.0, ge=0, le=1, description="cycle-to-cycle spread of every programming change, fraction")
     read_noise: float = Field(0.0, ge=0, le=1, description="noise of every measured cell current, fraction")
     stuck_on: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_on")
     stuck_off: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_off")
     g_on: float = Field(1e-2, gt=0, description="conductance of cells stuck on", json_schema_extra=unit("S"))
-    g_off: float = Field(
-        1e-9, gt=0, description="conductance of cells stuck off", json_schema_extra=unit("S")
-    )
+    g_off: float = Field(1e-9, gt=0, description="conductance of cells stuck off", json_schema_extra=unit("S"))
     seed: int = Field(0, ge=0, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
@@ -104,18 +120,8 @@ class SimulatedArray(Device):
         """State arrays of untouched cells; every array's first axis is the column."""
 
     @abstractmethod
-    def _drive(
-        self,
-        columns: slice,
-        duration: NDArray[np.float64],
-        rows: NDArray[np.float64],
-        cols: NDArray[np.float64],
-        events: NDArray[np.int64],
-    ) -> None:
-        """Move the state of `columns` through segments with no floating line.
-
-        `cols` holds the voltages of these columns alone; `events` number the segments for the cycle-to-cycle noise.
-        """
+    def _drive(self, columns: slice, play: Segments) -> None:
+        """Move the state of `columns` through segments with no floating line; ``play.cols`` is theirs alone."""
 
     @abstractmethod
     def _memristance(self) -> NDArray[np.float64]:
@@ -169,12 +175,8 @@ class SimulatedArray(Device):
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
         for name, array in self._state.items():
             if state[name].shape != array.shape:
-                raise InputError(
-                    f"{self.name}: snapshot array {name} is {state[name].shape}, not {array.shape}"
-                )
-        self._state = {
-            name: state[name].astype(array.dtype, copy=True) for name, array in self._state.items()
-        }
+                raise InputError(f"{self.name}: snapshot array {name} is {state[name].shape}, not {array.shape}")
+        self._state = {name: state[name].astype(array.dtype, copy=True) for name, array in self._state.items()}
         self._time = float(state["time"])
         self._events, self._measurements = (int(n) for n in state["counters"])
 
@@ -195,9 +197,7 @@ class SimulatedArray(Device):
         ends = self._time + np.cumsum(duration)
         records, start = [], 0
         for t in [*special, len(duration)]:
-            self._drive_all(
-                duration[start:t], rows[start:t], cols[start:t], self._events + np.arange(start, t)
-            )
+            self._drive_all(duration[start:t], rows[start:t], cols[start:t], self._events + np.arange(start, t))
             if t < len(duration):
                 samples = self._segment(duration[t], rows[t], cols[t], self._events + t, floating[t])
                 if waveform.measure[t]:
@@ -245,14 +245,15 @@ class SimulatedArray(Device):
     def _drive_all(self, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray) -> None:
         if not len(duration):
             return
-        duration, rows, cols = _fixed(duration), _fixed(rows), _fixed(cols)
+        level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], np.nan)
+        play = Segments(*(_fixed(array) for array in (duration, rows, cols, level, events)))
         parts = min(self._threads, self.cols)
         if self._pool is None or parts == 1 or len(duration) * self.rows * self.cols < WORTH_A_THREAD:
-            self._drive(slice(0, self.cols), duration, rows, cols, events)
+            self._drive(slice(0, self.cols), play)
             return
-        edges = np.linspace(0, self.cols, parts + 1).astype(int)
-        blocks = [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-        jobs = [self._pool.submit(self._drive, b, duration, rows, _fixed(cols[:, b]), events) for b in blocks]
+        edges = [self.cols * k // parts for k in range(parts + 1)]
+        blocks = [slice(a, b) for a, b in pairwise(edges)]
+        jobs = [self._pool.submit(self._drive, b, play._replace(cols=_fixed(cols[:, b]))) for b in blocks]
         for job in jobs:
             job.result()
 

@@ -52,9 +52,7 @@ class SimulatedBackend(Backend):
     def kinds(self) -> Sequence[DeviceKind]:
         """All simulated kinds."""
         return (
-            DeviceKind(
-                "flca", "single FLCA memristor, non-volatile or volatile, exact", FlcaParameters, FlcaArray
-            ),
+            DeviceKind("flca", "single FLCA memristor, non-volatile or volatile, exact", FlcaParameters, FlcaArray),
             DeviceKind(
                 "flca-pair",
                 "volatile + non-volatile FLCA in series (bidirectional memristor), full physics",
@@ -62,9 +60,7 @@ class SimulatedBackend(Backend):
                 FlcaPairArray,
                 PAIR_PRESETS,
             ),
-            DeviceKind(
-                "flca-step", "reduced flux-per-timestep model of the pair", FlcaStepParameters, FlcaStepArray
-            ),
+            DeviceKind("flca-step", "reduced flux-per-timestep model of the pair", FlcaStepParameters, FlcaStepArray),
             DeviceKind(
                 "rram",
                 "RRAM that moves one step a pulse (L-HB, NL-SB, NL-HB)",

@@ -24,8 +24,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from sim.array import ArrayParameters, SimulatedArray, unit
-from sim.lines import at_rest
+from sim.array import ArrayParameters, Segments, SimulatedArray, unit
 from sim.memristance import Coefficients, memristance_table
 from sim.variability import cycle_factor
 
@@ -36,9 +35,7 @@ class FlcaParameters(ArrayParameters):
     kind: Literal["nonvolatile", "volatile"] = Field("nonvolatile", description="eq 4 or eq 3")
     A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
     D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
-    R: Coefficients = Field(
-        (100.0, 1e6), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n")
-    )
+    R: Coefficients = Field((100.0, 1e6), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
     phi0: float = Field(0.0, description="pristine flux linkage", json_schema_extra=unit("V s"))
     phi_min: float = Field(0.0, le=0, description="lower bound of the flux", json_schema_extra=unit("V s"))
     phi_max: float = Field(np.inf, gt=0, description="upper bound of the flux", json_schema_extra=unit("V s"))
@@ -63,13 +60,11 @@ class FlcaArray(SimulatedArray):
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"phi": np.full(shape, self.parameters.phi0), "idle": np.zeros(shape[0])}
 
-    def _drive(
-        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
-    ) -> None:
+    def _drive(self, columns: slice, play: Segments) -> None:
         p = self.parameters
         _drive_flca(
-            duration, rows, cols, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
-            p.A, p.D, p.phi_min, p.phi_max, p.kind == "volatile", p.c2c, p.seed, events, columns.start,
+            play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
+            p.A, p.D, p.phi_min, p.phi_max, p.kind == "volatile", p.c2c, p.seed, columns.start,
         )  # fmt: skip
 
     def _memristance(self) -> NDArray[np.float64]:
@@ -86,13 +81,14 @@ def time_constant(rate, duration):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_flca(
-    duration, rows, cols, phi, idle, gain, a, d, low, high, volatile, sigma, seed, events, first_col
+    play, phi, idle, gain, a, d, low, high, volatile, sigma, seed, first_col
 ):  # fmt: skip
-    for c in range(cols.shape[1]):
+    before = np.empty(play.rows.shape[1])
+    for c in range(play.cols.shape[1]):
         state, sensitivity = phi[c], gain[c]
-        for t in range(duration.size):
-            if at_rest(rows[t], cols[t, c]):
-                idle[c] += duration[t]
+        for t in range(play.duration.size):
+            if play.cols[t, c] == play.level[t]:
+                idle[c] += play.duration[t]
                 continue
             if idle[c] > 0.0:
                 if volatile or low < 0.0:
@@ -100,12 +96,23 @@ def _drive_flca(
                     for r in range(state.size):
                         state[r] *= decay if volatile or state[r] < 0.0 else 1.0
                 idle[c] = 0.0
-            tau = time_constant(d, duration[t])
-            for r in range(state.size):
-                v = rows[t, r] - cols[t, c]
-                rate = a * sensitivity[r] * v - d * state[r]
-                held = v >= 0.0 and rate < 0.0 and not volatile
-                change = 0.0 if held else tau * rate
-                if sigma > 0.0 and v != 0.0:
-                    change *= cycle_factor(sigma, seed, events[t], first_col + c, r)
-                state[r] = min(max(state[r] + change, low), high)
+            tau, voltage, col = time_constant(d, play.duration[t]), play.rows[t], play.cols[t, c]
+            if sigma > 0.0:
+                before[:] = state
+            _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile)
+            if sigma > 0.0:
+                for r in range(state.size):
+                    if voltage[r] != col:
+                        factor = cycle_factor(sigma, seed, play.events[t], first_col + c, r)
+                        state[r] = min(max(before[r] + factor * (state[r] - before[r]), low), high)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
+def _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile):
+    """One segment of the closed form for all cells of a column."""
+    held = -np.inf if volatile else 0.0
+    for r in range(state.size):
+        v = voltage[r] - col
+        rate = a * sensitivity[r] * v - d * state[r]
+        rate = max(rate, held) if v >= 0.0 else rate
+        state[r] = min(max(state[r] + tau * rate, low), high)

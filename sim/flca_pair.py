@@ -7,10 +7,10 @@ it on the non-volatile element:
     dphi_n/dt = max(A V s - Dn phi_n, 0) for V >= 0, else A V s - Dn phi_n;   phi_n >= 0      (eq 4)
 
 While V is constant the only kink is where phi_v passes zero, and it does so at most once, towards the sign of V. Both
-sides are integrated by the classical fourth-order Runge-Kutta method: first with phi_v as the independent variable, from
-its start to exactly zero, then with time for what is left of the segment. So the order holds through the kink. The number
-of steps follows from how sharply the segment's flux could bend the memristance. At rest phi_n is held and phi_v decays
-exponentially; that is booked and caught up with at the next drive.
+sides are integrated by the classical fourth-order Runge-Kutta method: first with phi_v as the independent variable,
+from its start to exactly zero, then with time for what is left of the segment. So the order holds through the kink. The
+number of steps follows from how sharply the segment's flux could bend the memristance. At rest phi_n is held and phi_v
+decays exponentially; that is booked and caught up with at the next drive.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sim.array import ArrayParameters, SimulatedArray, unit
-from sim.lines import at_rest
+from sim.array import ArrayParameters, Segments, SimulatedArray, unit
 from sim.memristance import Coefficients, memristance, memristance_table, steepest_log_slope
 from sim.variability import cycle_factor
 
@@ -32,12 +31,8 @@ class FlcaPairParameters(ArrayParameters):
     """Parameters of `sim:flca-pair`; the defaults are the elements of the paper's Figure 3."""
 
     A: float = Field(1.0, gt=0, description="gain of both elements")
-    Dv: float = Field(
-        1.0, ge=0, description="relaxation rate of the volatile element", json_schema_extra=unit("1/s")
-    )
-    Dn: float = Field(
-        1.0, ge=0, description="rate in eq 4 of the non-volatile element", json_schema_extra=unit("1/s")
-    )
+    Dv: float = Field(1.0, ge=0, description="relaxation rate of the volatile element", json_schema_extra=unit("1/s"))
+    Dn: float = Field(1.0, ge=0, description="rate in eq 4 of the non-volatile element", json_schema_extra=unit("1/s"))
     Rv: Coefficients = Field(
         (100.0, 1e6), description="R_0,R_1,... of the volatile element", json_schema_extra=unit("ohm/(V s)^n")
     )
@@ -61,19 +56,21 @@ class FlcaPairArray(SimulatedArray):
 
     parameters: FlcaPairParameters
 
+    def __init__(self, name: str, parameters: FlcaPairParameters) -> None:
+        """Draw the cells; see how sharply a flux can bend their memristance."""
+        self._slope = max(steepest_log_slope(parameters.Rv), steepest_log_slope(parameters.Rn))
+        super().__init__(name, parameters)
+
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         phi_n = np.full(shape, self.parameters.phi0)
         return {"phi_v": np.zeros(shape), "phi_n": phi_n, "idle": np.zeros(shape[0])}
 
-    def _drive(
-        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
-    ) -> None:
+    def _drive(self, columns: slice, play: Segments) -> None:
         p, state = self.parameters, self._state
-        slope = max(steepest_log_slope(p.Rv), steepest_log_slope(p.Rn))
         _drive_pair(
-            duration, rows, cols, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns],
-            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, slope,
-            p.c2c, p.seed, events, columns.start,
+            play, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns],
+            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, self._slope,
+            p.c2c, p.seed, columns.start,
         )  # fmt: skip
 
     @property
@@ -134,15 +131,16 @@ def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_pair(
-    duration, rows, cols, phi_v, phi_n, idle, gain, a, dv, dn, rv, rn, accuracy, slope, sigma, seed, events, first_col
+    play, phi_v, phi_n, idle, gain, a, dv, dn, rv, rn, accuracy, slope, sigma, seed, first_col
 ):  # fmt: skip
-    size = rows.shape[1]
-    x, y, drive, left, back_x, back_y, clock, back_drive = np.empty((8, size))
+    size = play.rows.shape[1]
+    x, y, drive, left = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    back_x, back_y, back_drive, clock = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     cell, crossing = np.empty(size, np.int64), np.empty(size, np.int64)
-    for c in range(cols.shape[1]):
-        for t in range(duration.size):
-            length = duration[t]
-            if at_rest(rows[t], cols[t, c]):
+    for c in range(play.cols.shape[1]):
+        for t in range(play.duration.size):
+            length = play.duration[t]
+            if play.cols[t, c] == play.level[t]:
                 idle[c] += length
                 continue
             caught_up, resting = np.exp(-dv * idle[c]), np.exp(-dv * length)
@@ -151,7 +149,7 @@ def _drive_pair(
             n, m, furthest, strongest = 0, 0, 0.0, 0.0
             for r in range(size):
                 phi_v[c, r] *= caught_up
-                v = rows[t, r] - cols[t, c]
+                v = play.rows[t, r] - play.cols[t, c]
                 if v == 0.0:
                     phi_v[c, r] *= resting
                     continue
@@ -168,9 +166,7 @@ def _drive_pair(
                     furthest = max(furthest, abs(x[n]))
                     m += 1
                 n += 1
-            _to_zero(
-                m, int(accuracy * slope * furthest) + 1, back_x, back_y, back_drive, clock, dv, dn, rv, rn
-            )
+            _to_zero(m, int(accuracy * slope * furthest) + 1, back_x, back_y, back_drive, clock, dv, dn, rv, rn)
             for k in range(m):
                 if clock[k] <= length:
                     i = crossing[k]
@@ -181,7 +177,7 @@ def _drive_pair(
                 r = cell[i]
                 phi_v[c, r] = x[i]
                 if sigma > 0.0:
-                    change = (y[i] - phi_n[c, r]) * cycle_factor(sigma, seed, events[t], first_col + c, r)
+                    change = (y[i] - phi_n[c, r]) * cycle_factor(sigma, seed, play.events[t], first_col + c, r)
                     phi_n[c, r] = max(phi_n[c, r] + change, 0.0)
                 else:
                     phi_n[c, r] = y[i]

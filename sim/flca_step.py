@@ -1,7 +1,7 @@
 """The reduced flux-per-timestep model of the bidirectional memristor: closed forms, no series division.
 
-Zivasatienraj & Doolittle (2023) train their perceptron on a model in which "the overall memristance change per device is
-approximated to be proportional to the total flux-linkage passed through the device for that timestep" (section 2.2).
+Zivasatienraj & Doolittle (2023) train their perceptron on a model in which "the overall memristance change per device
+is approximated to be proportional to the total flux-linkage passed through the device for that timestep" (section 2.2).
 They do not print the rule. Here the whole cell voltage acts on the non-volatile element through eq 4, and the volatile
 element is a trace that obeys eq 3 and sensitises pulses of the opposite sign:
 
@@ -20,9 +20,8 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sim.array import ArrayParameters, SimulatedArray, unit
+from sim.array import ArrayParameters, Segments, SimulatedArray, unit
 from sim.flca import time_constant
-from sim.lines import at_rest
 from sim.memristance import Coefficients, memristance_table
 from sim.variability import cycle_factor
 
@@ -34,12 +33,8 @@ class FlcaStepParameters(ArrayParameters):
     D: float = Field(0.1, ge=0, description="rate in eq 4 of the weight", json_schema_extra=unit("1/s"))
     Dv: float = Field(70.0, ge=0, description="relaxation rate of the trace", json_schema_extra=unit("1/s"))
     k: float = Field(1.0, ge=0, description="sensitisation by a trace of flux_ref")
-    flux_ref: float = Field(
-        1e-4, gt=0, description="flux of one full-scale pulse", json_schema_extra=unit("V s")
-    )
-    R: Coefficients = Field(
-        (5e3, 1.5e4), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n")
-    )
+    flux_ref: float = Field(1e-4, gt=0, description="flux of one full-scale pulse", json_schema_extra=unit("V s"))
+    R: Coefficients = Field((5e3, 1.5e4), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
     phi0: float = Field(0.5, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
 
 
@@ -55,13 +50,11 @@ class FlcaStepArray(SimulatedArray):
             "idle": np.zeros(shape[0]),
         }
 
-    def _drive(
-        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
-    ) -> None:
+    def _drive(self, columns: slice, play: Segments) -> None:
         p, state = self.parameters, self._state
         _drive_step(
-            duration, rows, cols, state["phi"][columns], state["trace"][columns], state["idle"][columns],
-            self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, p.c2c, p.seed, events, columns.start,
+            play, state["phi"][columns], state["trace"][columns], state["idle"][columns],
+            self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, p.c2c, p.seed, columns.start,
         )  # fmt: skip
 
     def _memristance(self) -> NDArray[np.float64]:
@@ -70,29 +63,42 @@ class FlcaStepArray(SimulatedArray):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_step(
-    duration, rows, cols, phi, trace, idle, gain, a, d, dv, boost, sigma, seed, events, first_col
+    play, phi, trace, idle, gain, a, d, dv, boost, sigma, seed, first_col
 ):  # fmt: skip
-    for c in range(cols.shape[1]):
+    start = np.empty(play.rows.shape[1])
+    for c in range(play.cols.shape[1]):
         state, x, sensitivity = phi[c], trace[c], gain[c]
-        for t in range(duration.size):
-            if at_rest(rows[t], cols[t, c]):
-                idle[c] += duration[t]
+        for t in range(play.duration.size):
+            if play.cols[t, c] == play.level[t]:
+                idle[c] += play.duration[t]
                 continue
             caught_up = np.exp(-dv * idle[c])
             idle[c] = 0.0
             tau, tau_v, decay = (
-                time_constant(d, duration[t]),
-                time_constant(dv, duration[t]),
-                np.exp(-dv * duration[t]),
+                time_constant(d, play.duration[t]),
+                time_constant(dv, play.duration[t]),
+                np.exp(-dv * play.duration[t]),
             )
-            for r in range(state.size):
-                v = rows[t, r] - cols[t, c]
-                before = x[r] * caught_up
-                opposed = max(-before if v >= 0.0 else before, 0.0)
-                drive = a * sensitivity[r] * v
-                rate = drive * (1.0 + boost * opposed) - d * state[r]
-                change = 0.0 if v >= 0.0 and rate < 0.0 else tau * rate
-                if sigma > 0.0 and v != 0.0:
-                    change *= cycle_factor(sigma, seed, events[t], first_col + c, r)
-                state[r] = max(state[r] + change, 0.0)
-                x[r] = before * decay + drive * tau_v
+            voltage, col = play.rows[t], play.cols[t, c]
+            if sigma > 0.0:
+                start[:] = state
+            _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay)
+            if sigma > 0.0:
+                for r in range(state.size):
+                    if voltage[r] != col:
+                        factor = cycle_factor(sigma, seed, play.events[t], first_col + c, r)
+                        state[r] = max(start[r] + factor * (state[r] - start[r]), 0.0)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
+def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay):
+    """One segment for all cells of a column: the weight, then its trace."""
+    for r in range(state.size):
+        v = voltage[r] - col
+        before = x[r] * caught_up
+        opposed = max(-before if v >= 0.0 else before, 0.0)
+        drive = a * sensitivity[r] * v
+        rate = drive * (1.0 + boost * opposed) - d * state[r]
+        rate = max(rate, 0.0) if v >= 0.0 else rate
+        state[r] = max(state[r] + tau * rate, 0.0)
+        x[r] = before * decay + drive * tau_v

@@ -1,9 +1,8 @@
-"""Line voltages of a crossbar: floating lines with their sneak paths, and columns at rest."""
+"""Line voltages of a crossbar: floating lines and the sneak paths they open."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 
@@ -43,12 +42,3 @@ def line_voltages(
         cols[loose_cols] = np.linalg.solve(laplacian, inflow)
     rows[loose_rows] = weight @ cols
     return rows, cols
-
-
-@njit(cache=True, inline="always")
-def at_rest(rows, col):
-    """Whether every row has the column's voltage, so that no cell of the column sees any."""
-    for r in range(rows.size):
-        if rows[r] != col:
-            return False
-    return True

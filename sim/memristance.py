@@ -1,4 +1,4 @@
-"""Memristance as a polynomial of the flux linkage: M(phi) = sum_n R_n |phi|^n (eq 2 of Zivasatienraj & Doolittle 2023)."""
+"""Memristance as a polynomial of the flux: M(phi) = sum_n R_n |phi|^n (eq 2 of Zivasatienraj & Doolittle 2023)."""
 
 from __future__ import annotations
 

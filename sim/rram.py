@@ -7,9 +7,8 @@ Front. Neurosci. 15:580909, eqs 1-3. The weight w in [0, 1] changes by dw/dn wit
     NL-HB  (non-linear, hard bounds)   dw+ = alpha+ / ws+ (1 - w ws+)^gamma+
                                        dw- = -alpha- / ws- (1 - (1 - w) ws-)^gamma-                         (3)
 
-where ws = 1 - (1 + (gamma - 1) alpha Nstop)^(-1 / (gamma - 1)), or 1 - exp(-alpha Nstop) for gamma = 1, is the weight at
-which the soft-bound dynamics is cut off after Nstop pulses. The depression of eq 3 is written so that it mirrors the
-potentiation, as the paper describes: its first step from w = 1 is alpha / ws too.
+where ws = 1 - (1 + (gamma - 1) alpha Nstop)^(-1 / (gamma - 1)), or 1 - exp(-alpha Nstop) for gamma = 1, is the weight
+at which the soft-bound dynamics is cut off after Nstop pulses. The depression of eq 3 mirrors the potentiation.
 
 A pulse is a stretch of time in which the cell voltage is at or beyond a threshold: v_set potentiates, -v_reset
 depresses. Its length and height do not matter, and neither does how it is cut into segments.
@@ -24,7 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from sim.array import ArrayParameters, SimulatedArray, unit
+from sim.array import ArrayParameters, Segments, SimulatedArray, unit
 from sim.variability import cycle_factor
 
 
@@ -37,13 +36,9 @@ class RramParameters(ArrayParameters):
     nstop: float = Field(500.0, gt=0, description="potentiation pulses from bound to bound (nlhb)")
     alpha_dep: float | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
     gamma_dep: float | None = Field(None, ge=1, description="depression exponent; gamma if not given")
-    nstop_dep: float | None = Field(
-        None, gt=0, description="depression pulses from bound to bound; nstop if not given"
-    )
+    nstop_dep: float | None = Field(None, gt=0, description="depression pulses from bound to bound; nstop if not given")
     v_set: float = Field(1.0, gt=0, description="potentiation threshold", json_schema_extra=unit("V"))
-    v_reset: float = Field(
-        1.0, gt=0, description="depression threshold (magnitude)", json_schema_extra=unit("V")
-    )
+    v_reset: float = Field(1.0, gt=0, description="depression threshold (magnitude)", json_schema_extra=unit("V"))
     g_min: float = Field(1e-6, gt=0, description="conductance at w = 0", json_schema_extra=unit("S"))
     g_max: float = Field(1e-4, gt=0, description="conductance at w = 1", json_schema_extra=unit("S"))
     w0: float = Field(0.5, ge=0, le=1, description="pristine weight")
@@ -92,14 +87,12 @@ class RramArray(SimulatedArray):
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}
 
-    def _drive(
-        self, columns: slice, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray
-    ) -> None:
+    def _drive(self, columns: slice, play: Segments) -> None:
         p = self.parameters
         up, down = p.branches()
         _drive_rram(
-            rows, cols, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
-            p.v_set, p.v_reset, up, down, p.c2c, p.seed, events, columns.start,
+            play, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
+            p.v_set, p.v_reset, up, down, p.c2c, p.seed, columns.start,
         )  # fmt: skip
 
     @property
@@ -114,13 +107,13 @@ class RramArray(SimulatedArray):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_rram(
-    rows, cols, weight, beyond, gain, v_set, v_reset, up, down, sigma, seed, events, first_col
+    play, weight, beyond, gain, v_set, v_reset, up, down, sigma, seed, first_col
 ):  # fmt: skip
-    for c in range(cols.shape[1]):
+    for c in range(play.cols.shape[1]):
         w, last, sensitivity = weight[c], beyond[c], gain[c]
-        for t in range(rows.shape[0]):
+        for t in range(play.rows.shape[0]):
             for r in range(w.size):
-                v = rows[t, r] - cols[t, c]
+                v = play.rows[t, r] - play.cols[t, c]
                 now = np.int8(v >= v_set) - np.int8(v <= -v_reset)
                 if now != last[r] and now != 0:
                     if now > 0:
@@ -129,6 +122,6 @@ def _drive_rram(
                         step = -down[0] * (1.0 - (1.0 - w[r]) * down[2]) ** down[1]
                     step *= sensitivity[r]
                     if sigma > 0.0:
-                        step *= cycle_factor(sigma, seed, events[t], first_col + c, r)
+                        step *= cycle_factor(sigma, seed, play.events[t], first_col + c, r)
                     w[r] = min(max(w[r] + step, 0.0), 1.0)
                 last[r] = now

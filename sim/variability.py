@@ -51,18 +51,14 @@ class ReadNoise:
 
     sigma: float = 0.0
 
-    def column_noise(
-        self, cell_power: NDArray[np.float64], seed: int, count: int
-    ) -> NDArray[np.float64] | float:
+    def column_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
         """Noise of a sum of independent cell currents, A.
 
         `cell_power` is the sum over the column's cells of the squared current; `count` numbers the measurement.
         """
         if self.sigma == 0:
             return 0.0
-        return (
-            self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
-        )
+        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
 
 
 @dataclass(frozen=True)
@@ -103,9 +99,7 @@ class Variability:
 
 
 def _stream(seed: int, part: int, count: int = 0) -> np.random.Generator:
-    return np.random.Generator(
-        np.random.Philox(np.random.SeedSequence([seed, part]), counter=[0, 0, 0, count])
-    )
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, part]), counter=[0, 0, 0, count]))
 
 
 @njit(cache=True, inline="always")

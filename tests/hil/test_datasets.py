@@ -166,9 +166,7 @@ class TestFileSearch:
 
     def test_does_not_take_mnist_for_emnist(self, tmp_path):
         write(tmp_path, small_arrays())
-        assert "no train images file emnist-digits-train-images-idx3-ubyte" in message(
-            "emnist-digits", tmp_path
-        )
+        assert "no train images file emnist-digits-train-images-idx3-ubyte" in message("emnist-digits", tmp_path)
 
     def test_names_the_files_and_places_of_an_empty_directory(self, tmp_path):
         assert message("mnist", tmp_path) == (
@@ -201,9 +199,7 @@ class TestEmnist:
         stored = arrays["train-images-idx3-ubyte"]
         for image, stored_image in zip(dataset.train_images, stored, strict=True):
             np.testing.assert_array_equal(image.reshape(28, 28), stored_image.T)
-        np.testing.assert_array_equal(
-            dataset.test_images[2].reshape(28, 28), arrays["t10k-images-idx3-ubyte"][2].T
-        )
+        np.testing.assert_array_equal(dataset.test_images[2].reshape(28, 28), arrays["t10k-images-idx3-ubyte"][2].T)
 
     def test_letters_count_from_zero(self, tmp_path):
         write_emnist(tmp_path, "letters", first_label=22)

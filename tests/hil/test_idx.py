@@ -74,9 +74,7 @@ def test_accepts_a_text_path(scratch_file):
             id="half a header",
         ),
         pytest.param(SMALL[:-2], "truncated after 10 bytes of data, expected 12", id="data missing"),
-        pytest.param(
-            SMALL + b"xyz", "3 trailing bytes after the expected 12 bytes of data", id="trailing bytes"
-        ),
+        pytest.param(SMALL + b"xyz", "3 trailing bytes after the expected 12 bytes of data", id="trailing bytes"),
         pytest.param(
             b"\x89PNG\r\n\x1a\n",
             "magic number 0x89504e47 is not one of an IDX file, expected 0x000008NN with NN dimensions",

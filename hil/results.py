@@ -1,0 +1,121 @@
+"""Results as data: one row type wherever a number is reported, as a table on the screen and as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from hil.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Value = float | int | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One reported quantity.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    value : float, int, str or None
+        The number; the mean where there are repeats. None where there is none to give (the note says why).
+    unit : str
+        SI unit, ``%`` or empty.
+    std : float or None
+        Standard deviation (ddof 1) over the repeats.
+    n : int or None
+        Number of seeds or repeats.
+    control : float, str or None
+        The same quantity where nothing can have been learned, or another baseline.
+    reference : float, str or None
+        What the paper, the manual or the peer says.
+    note : str
+        Assumptions, settings, caveats.
+    """
+
+    name: str
+    value: Value | None
+    unit: str = ""
+    std: float | None = None
+    n: int | None = None
+    control: Value | None = None
+    reference: Value | None = None
+    note: str = ""
+
+
+def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Value | None) -> Row:
+    """Build the row of a repeated measurement: mean, standard deviation and number of repeats."""
+    n = len(values)
+    mean = sum(values) / n
+    std = (sum((v - mean) ** 2 for v in values) / (n - 1)) ** 0.5 if n > 1 else None
+    return Row(name, mean, unit, std, n, **fields)
+
+
+def save_json(rows: Iterable[Row], target: str | Path) -> None:
+    """Write rows as a JSON list to a file, or to standard output for ``-``."""
+    text = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
+    if str(target) == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(target).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--json {target}: cannot be written: {error.strerror}") from None
+
+
+def load_json(path: Path) -> list[Row]:
+    """Read rows that `save_json` wrote."""
+    return [Row(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def report(rows: Sequence[Row], title: str, json_target: str | None = None) -> None:
+    """Show rows as a table and write them to `json_target` if given; with ``-`` the table goes to stderr."""
+    from rich.console import Console
+
+    file: TextIO = sys.stderr if json_target == "-" else sys.stdout
+    width = None if file.isatty() else 160
+    Console(file=file, width=width, highlight=False).print(table(rows, title))
+    if json_target is not None:
+        save_json(rows, json_target)
+
+
+def table(rows: Sequence[Row], title: str) -> Table:
+    """Lay rows out as a rich table; columns that no row fills are left out."""
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", title_style="bold")
+    columns = [
+        ("quantity", "left", [row.name for row in rows]),
+        ("value", "right", [_spread(row) for row in rows]),
+        ("unit", "left", [row.unit for row in rows]),
+        ("n", "right", [_text(row.n) for row in rows]),
+        ("control", "right", [_text(row.control) for row in rows]),
+        ("reference", "right", [_text(row.reference) for row in rows]),
+        ("note", "left", [row.note for row in rows]),
+    ]
+    filled = [column for column in columns if any(column[2])]
+    for head, justify, _ in filled:
+        shown.add_column(head, justify=justify, overflow="fold")
+    for cells in zip(*(column[2] for column in filled), strict=True):
+        shown.add_row(*cells)
+    return shown
+
+
+def _spread(row: Row) -> str:
+    if row.std is None or not isinstance(row.value, int | float):
+        return _text(row.value)
+    return f"{_text(row.value)} ± {row.std:.2g}"
+
+
+def _text(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,239 @@
+"""Run folders: what a long job was told to do, what it measured, and where it can go on after any end.
+
+runs/NAME/config.toml      the resolved configuration
+runs/NAME/meta.json        command, versions, state (running, stopped, finished), times
+runs/NAME/metrics.jsonl    one JSON object a line, in order
+runs/NAME/checkpoint.npz   arrays and a JSON text, replaced atomically; no pickle
+runs/NAME/results.json     rows (hil.results)
+runs/NAME/figures/         pictures
+runs/NAME/lock             held while a process works on the folder; the system lets go of it even after kill -9
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import tomli_w
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from hil.config import load_toml
+from hil.errors import InputError
+from hil.results import Row, load_json, save_json
+
+ROOT = Path("runs")
+"""Where runs are kept unless the user names another place."""
+
+_PACKAGES = ("memhil", "numpy", "numba", "matplotlib", "pydantic")
+
+
+class Run:
+    """One run folder, locked for this process; a context manager.
+
+    Use `Run.create` or `Run.resume`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Lock the folder; `InputError` if another process works on it."""
+        self.path = path
+        self._lock = FileLock(path / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"{path} is in use by another process: wait for it or choose another --run") from None
+        self._metrics_written = 0
+
+    @classmethod
+    def create(cls, path: Path, kind: str, config: Mapping[str, Any]) -> Self:
+        """Start a new run of `kind` (the verb that resumes it, such as "train stdp") with its resolved configuration.
+
+        Raises `InputError` if the folder already holds a run or cannot be made.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            run = cls(path)
+        except OSError as error:
+            raise InputError(f"run folder {path} cannot be made: {error.strerror}") from None
+        if (path / "config.toml").exists():
+            meta = run.meta()
+            run.close()
+            raise InputError(
+                f"{path} already holds a run ({meta.get('state', 'interrupted')}): "
+                f"continue it with --resume {path} or choose another --run"
+            )
+        (path / "figures").mkdir(exist_ok=True)
+        run._write_meta(
+            kind=kind,
+            state="running",
+            command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+            started=_now(),
+            python=platform.python_version(),
+            platform=platform.platform(),
+            versions=_versions(),
+        )
+        _replace(path / "config.toml", lambda file: file.write(tomli_w.dumps(_without_none(config)).encode()))
+        return run
+
+    @classmethod
+    def resume(cls, path: Path, kind: str) -> Self:
+        """Open an existing run of `kind`; metrics written after its last checkpoint are dropped."""
+        if not (path / "config.toml").is_file():
+            raise InputError(f"{path} holds no run to resume")
+        run = cls(path)
+        meta = run.meta()
+        if meta.get("kind", kind) != kind:
+            run.close()
+            raise InputError(f"{path} is a run of 'hil {meta['kind']}', not of 'hil {kind}'")
+        (path / "figures").mkdir(exist_ok=True)
+        checkpoint = run.checkpoint()
+        run._truncate_metrics(checkpoint[1]["_metrics"] if checkpoint else 0)
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration."""
+        return load_toml(self.path / "config.toml")
+
+    def meta(self) -> dict[str, Any]:
+        """Command, versions, state and times; empty where a crash came first."""
+        return _read_json(self.path / "meta.json") or {}
+
+    def metric(self, **values: Any) -> None:
+        """Append one line to the metrics."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+        self._metrics_written += 1
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All complete lines of the metrics."""
+        return read_metrics(self.path)
+
+    def save_checkpoint(self, arrays: Mapping[str, NDArray], info: Mapping[str, Any]) -> None:
+        """Replace the checkpoint by these arrays and this JSON-serialisable information, atomically and fsynced."""
+        text = json.dumps({**info, "_metrics": self._metrics_written})
+        _replace(
+            self.path / "checkpoint.npz",
+            lambda file: np.savez(file, __info__=np.array(text), **{k: np.asarray(v) for k, v in arrays.items()}),
+        )
+
+    def checkpoint(self) -> tuple[dict[str, NDArray], dict[str, Any]] | None:
+        """Load the arrays and the information of the last checkpoint; None if there is none yet."""
+        path = self.path / "checkpoint.npz"
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            info = json.loads(str(arrays.pop("__info__")))
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} is not a checkpoint of this program: {error}") from None
+        return arrays, info
+
+    def set_state(self, state: str) -> None:
+        """Note that the run is running, stopped or finished."""
+        self._write_meta(**{**self.meta(), "state": state, "updated": _now()})
+
+    def save_results(self, rows: Sequence[Row]) -> None:
+        """Write the result rows."""
+        save_json(rows, self.path / "results.json")
+
+    def figure(self, name: str) -> Path:
+        """Path for a picture."""
+        return self.path / "figures" / name
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Use the run in a with statement."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the folder on every way out."""
+        self.close()
+
+    def _write_meta(self, **values: Any) -> None:
+        _replace(self.path / "meta.json", lambda file: file.write(json.dumps(values, indent=1).encode()))
+
+    def _truncate_metrics(self, count: int) -> None:
+        kept = self.metrics()[:count]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        _replace(self.path / "metrics.jsonl", lambda file: file.write(text.encode()))
+        self._metrics_written = len(kept)
+
+
+def new_path(stem: str, root: Path = ROOT) -> Path:
+    """First free folder ``root/STEM-001``, ``-002``, ..."""
+    number = 1
+    while (root / f"{stem}-{number:03d}").exists():
+        number += 1
+    return root / f"{stem}-{number:03d}"
+
+
+def find_runs(root: Path = ROOT) -> list[Path]:
+    """All run folders below `root`, oldest first."""
+    return sorted((p.parent for p in root.glob("*/config.toml")), key=lambda p: (p / "config.toml").stat().st_mtime)
+
+
+def summary(path: Path) -> tuple[dict[str, Any], list[Row]]:
+    """State and result rows of a run folder, read without locking it."""
+    meta = _read_json(path / "meta.json") or {}
+    results = path / "results.json"
+    return meta, load_json(results) if results.is_file() else []
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Metrics of a run folder; a last line cut off by a crash is left out."""
+    file = path / "metrics.jsonl"
+    if not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write beside `path`, fsync, then rename over it: a reader sees the old file or the new one, never a part."""
+    fresh = path.with_name(path.name + ".part")
+    with fresh.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _without_none(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _without_none(v) if isinstance(v, Mapping) else v for k, v in config.items() if v is not None}
