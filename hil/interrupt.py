@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the user asked for it
+class Interrupted(Exception):
     """A run stopped where it can be resumed; the message says how far it came and how to go on."""
 
 

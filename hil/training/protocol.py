@@ -1,7 +1,7 @@
 """The two-pulse protocol that trains a layer by spike timing alone (Zivasatienraj & Doolittle 2023, section 4).
 
-Every image is a 1 ms pulse on all rows, each scaled to its pixel. After a delay, one response pulse goes to a column as a
-whole; the delay tells whether the image shows the column's target. Nothing addresses a single weight.
+Every image is a 1 ms pulse on all rows, each scaled to its pixel. After a delay, one response pulse goes to a column as
+a whole; the delay tells whether the image shows the column's target. Nothing addresses a single weight.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Protocol(BaseModel):
     Orientation matters. With `forward` pulses (positive) the input raises the non-volatile flux and the response
     lowers it: every weight collapses to the lower bound, because eq 4 lets phi fall freely but holds it against a
     rise. With `mirrored` pulses (negative, or the pair the other way round) there is a stable equilibrium. Which delay
-    is the sensitised one depends on the volatile element: at Dv = 70 /s it is 10 ms, and it must go to the images that do
-    not show the target (docs/physics.md).
+    is the sensitised one depends on the volatile element: at Dv = 70 /s it is 10 ms, and it must go to the images that
+    do not show the target (docs/physics.md).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

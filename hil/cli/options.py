@@ -1,0 +1,58 @@
+"""Options that several verbs share, and how flags become keys of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write the result rows as JSON; - for standard output.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with sections [data], [device], ...")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set any key of the configuration; may be repeated."),
+]
+RunFolder = Annotated[
+    Path | None, typer.Option("--run", metavar="DIR", help="Folder of the run (default: runs/NAME-001, -002, ...).")
+]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a stopped or killed run, exactly.")
+]
+DataSet = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="digits, mnist, mnist-slice, emnist-digits, ...")
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Folder with IDX files (mnist, emnist).")
+]
+DeviceUri = Annotated[
+    str | None, typer.Option("--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&..., see `hil devices`.")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="First seed.")]
+Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of seeds, for the spread.")]
+
+
+def resolve(config: Path | None, settings: list[str] | None, flags: dict[str, Any]) -> dict[str, Any]:
+    """Lay a TOML file, then --set, then flags (``section.key`` -> value, None if not given) over each other."""
+    from hil.config import load_toml, with_settings
+
+    result = with_settings(load_toml(config) if config else {}, settings or [])
+    for path, value in flags.items():
+        if value is not None:
+            section, key = path.split(".")
+            table = result.setdefault(section, {})
+            table[key] = str(value) if isinstance(value, Path) else value
+    return result
+
+
+def refuse_with_resume(given: dict[str, Any]) -> None:
+    """Raise `InputError` if anything but --resume says what to do."""
+    from hil.errors import InputError
+
+    extra = [name for name, value in given.items() if value]
+    if extra:
+        raise InputError(f"--resume takes everything from the run's own configuration: leave out {', '.join(extra)}")

@@ -1,0 +1,76 @@
+"""`hil runs`: what was run before, and what came out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hil.cli import options
+
+app = typer.Typer()
+Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the run folders are.")]
+
+
+@app.callback(invoke_without_command=True)
+def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json = None) -> None:
+    """List past runs; `hil runs show NAME` shows one."""
+    context.obj = root
+    if context.invoked_subcommand is not None:
+        return
+    from hil.results import Row, report
+    from hil.runs import find_runs, summary
+
+    rows = []
+    for path in find_runs(root):
+        meta, results = summary(path)
+        state, started = meta.get("state", "interrupted"), meta.get("started", "")[:19]
+        first = results[0] if results else Row("", None)
+        rows.append(
+            Row(
+                path.name,
+                first.value,
+                first.unit,
+                first.std,
+                first.n,
+                first.control,
+                note=f"{state}, {started}, {first.name}",
+            )
+        )
+    report(rows or [Row("no runs yet", None, note="start one with: hil train stdp")], f"runs in {root}", json)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name or folder of a run.")],
+    json: options.Json = None,
+) -> None:
+    """Show one run: state, configuration, results, pictures."""
+    import sys
+
+    from hil.config import nearest
+    from hil.errors import InputError
+    from hil.results import report
+    from hil.runs import find_runs, read_metrics, summary
+
+    path = next((p for p in (context.obj / name, Path(name)) if (p / "config.toml").is_file()), None)
+    if path is None:
+        raise InputError(f"no run '{name}' {nearest(name, [p.name for p in find_runs(context.obj)])}")
+    meta, rows = summary(path)
+    out = sys.stderr if json == "-" else sys.stdout
+    state = meta.get("state", "interrupted")
+    print(f"{path}: {state}, started {meta.get('started', 'at an unknown time')}", file=out)
+    print(f"command: {' '.join(meta.get('command', []))}", file=out)
+    print(f"versions: {', '.join(f'{k} {v}' for k, v in meta.get('versions', {}).items())}\n", file=out)
+    print((path / "config.toml").read_text(encoding="utf-8"), file=out)
+    points = read_metrics(path)
+    if points:
+        print(f"metrics: {len(points)} points in {path / 'metrics.jsonl'}, the last: {points[-1]}\n", file=out)
+    if rows or json:
+        report(rows, "results", json)
+    for picture in sorted((path / "figures").glob("*")):
+        print(f"picture: {picture}", file=out)
+    if state != "finished" and "kind" in meta:
+        print(f"continue with: hil {meta['kind']} --resume {path}", file=out)

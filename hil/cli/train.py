@@ -1,0 +1,135 @@
+"""`hil train`: train a network on a device."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hil.cli import options
+
+if TYPE_CHECKING:
+    from hil.training.driver import Driver
+
+app = typer.Typer(no_args_is_help=True, help="Train a network on any device.")
+
+
+@app.command()
+def stdp(
+    dataset: options.DataSet = None,
+    data_dir: options.DataDir = None,
+    device: options.DeviceUri = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes through the training images; 0.25 is a quarter.")] = None,
+    seed: options.Seed = None,
+    seeds: options.Seeds = None,
+    readout: Annotated[
+        str | None, typer.Option(help="select, raw, total, centred, relative or contrast; see docs/training.md.")
+    ] = None,
+    config: options.Config = None,
+    settings: options.Settings = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    json: options.Json = None,
+) -> None:
+    """Train one layer a class by spike timing: input pulse, delay, response pulse.
+
+    Every row is a pixel, every column a layer. The delay between an image and the response pulse on a column tells
+    whether the image shows the column's class; nothing addresses a single weight. Accuracy is printed beside its
+    controls: no training, shuffled labels, nearest class mean.
+
+    \b
+    hil train stdp                                     # bundled digits, under a minute
+    hil train stdp --dataset mnist --data-dir DIR --epochs 0.25 --run runs/four
+    hil train stdp --config examples/stdp_digits.toml --set train.seed=7
+    hil train stdp --resume runs/four                  # after Ctrl-C, or anything worse
+    """
+    from hil.training.stdp import StdpTraining
+
+    flags = {
+        "data.dataset": dataset,
+        "data.dir": data_dir,
+        "device.uri": device,
+        "train.epochs": epochs,
+        "train.seed": seed,
+        "train.seeds": seeds,
+        "train.readout": readout,
+    }
+    _run(StdpTraining, flags, config, settings, run, resume, json)
+
+
+@app.command()
+def lifelong(
+    targets: Annotated[str | None, typer.Option(metavar="A,B,...", help="Classes to learn one after another.")] = None,
+    images: Annotated[int | None, typer.Option(help="Images per target.")] = None,
+    dataset: options.DataSet = None,
+    data_dir: options.DataDir = None,
+    device: options.DeviceUri = None,
+    seed: options.Seed = None,
+    seeds: options.Seeds = None,
+    config: options.Config = None,
+    settings: options.Settings = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    json: options.Json = None,
+) -> None:
+    """Train one layer on one class after another and watch its weights morph.
+
+    A reference layer beside it never gets the target's timing; the picture is the difference of the two.
+
+    \b
+    hil train lifelong --targets 4,7,2
+    """
+    from hil.training.lifelong import LifelongTraining
+
+    flags = {
+        "train.targets": targets,
+        "train.images": images,
+        "data.dataset": dataset,
+        "data.dir": data_dir,
+        "device.uri": device,
+        "train.seed": seed,
+        "train.seeds": seeds,
+    }
+    _run(LifelongTraining, flags, config, settings, run, resume, json)
+
+
+def _run(
+    driver: type[Driver],
+    flags: dict[str, Any],
+    config: Path | None,
+    settings: list[str] | None,
+    run: Path | None,
+    resume: Path | None,
+    json: str | None,
+) -> None:
+    """Start or resume a run of `driver`, then report its rows and name its pictures."""
+    from hil.config import validated
+    from hil.datasets import load
+    from hil.results import report
+    from hil.runs import Run, new_path
+
+    if resume is not None:
+        options.refuse_with_resume({"--config": config, "--set": settings, "--run": run, **flags})
+        folder = Run.resume(resume, driver.kind)
+        values = validated(driver.config_model, folder.config, f"{resume}/config.toml")
+    else:
+        values = validated(driver.config_model, options.resolve(config, settings, flags), "configuration")
+        folder = None
+    dataset = load(values.data.dataset, values.data.dir)
+    if folder is None:
+        stem = f"{driver.kind.split()[-1]}-{dataset.name}"
+        folder = Run.create(run or new_path(stem), driver.kind, values.model_dump(mode="json"))
+    with folder:
+        folder.set_state("running")
+        training = driver(values, dataset, folder)
+        print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)
+        training.play()
+        rows = training.rows()
+        folder.save_results(rows)
+        pictures = training.draw()
+        folder.set_state("finished")
+    report(rows, f"{folder.path}", json)
+    for picture in pictures:
+        print(f"picture: {picture}", file=sys.stderr)

@@ -1,0 +1,168 @@
+"""Tests of the contract: what a device answers, and that it does not depend on how it is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from hil.contract.bench import ROUNDING, Bench, assert_close
+from hil.device import Device, Response, Unsupported
+from hil.limits import LimitError
+from hil.waveform import FLOAT, Waveform
+
+
+class Answers(Bench):
+    """Time, currents, conductances and floating lines."""
+
+    def test_time_and_response_follow_the_waveform(self, device: Device) -> None:
+        """For any waveform: device time, time stamps, shapes and types, energy, tripped."""
+
+        def check(waveform: Waveform) -> None:
+            before = device.time
+            response = device.apply(waveform)
+            assert_close(device.time, before + waveform.total, ROUNDING, "device time after a waveform")
+            measured = np.flatnonzero(waveform.measure)
+            assert np.array_equal(response.segments, measured)
+            assert np.issubdtype(response.segments.dtype, np.integer)
+            ends = before + np.cumsum(waveform.duration)
+            assert_close(response.time, ends[measured], ROUNDING, "time at the end of measured segments")
+            assert (np.diff(response.time) > 0).all(), f"time stamps {response.time} do not increase"
+            assert response.currents.shape == response.charge.shape == (len(measured), device.cols)
+            assert response.energy.shape == response.tripped.shape == (len(measured),)
+            assert response.tripped.dtype == np.bool_
+            for name in ("time", "currents", "charge", "energy"):
+                array = getattr(response, name)
+                assert array.dtype == np.float64 and np.isfinite(array).all(), f"{name} = {array}"
+            assert (response.energy >= 0).all(), f"cells gave energy: {response.energy} J"
+            reached = (np.abs(response.currents) >= device.limits.i_max).any(axis=1)
+            assert response.tripped[reached].all(), "a current reached i_max and is not reported as tripped"
+            assert np.isfinite(device.limits.i_max) or not response.tripped.any()
+
+        self.for_all(self.stimulus(device).any(), check)
+
+    def test_an_empty_waveform_plays_nothing(self, device: Device) -> None:
+        """No segment, no time, no entry in the response."""
+        with self.untouched(device):
+            response = device.apply(self.stimulus(device).program()[:0])
+        assert response.currents.shape == (0, device.cols)
+        assert len(response.segments) == len(response.time) == len(response.energy) == 0
+
+    def test_current_flows_towards_the_lower_voltage(self, device: Device) -> None:
+        """Out of the columns below a positive row, into a positive column, nowhere at rest."""
+        stimulus = self.stimulus(device)
+        sign = np.sign(stimulus.voltage)
+        last = stimulus.lines - 1
+        drives = [stimulus.drive(levels) for levels in ({0: stimulus.voltage}, {}, {last: stimulus.voltage})]
+        row, rest, column = device.apply(Waveform.concat(drives)).currents
+        none = (self.noise + self.tolerance) * np.abs(row).max()
+        assert (sign * row > -none).all() and np.abs(row).max() > 0, f"currents {row} A below a driven row"
+        assert (np.abs(rest) <= none).all(), f"currents {rest} A with all lines at 0 V"
+        assert sign * column[-1] < 0, f"current {column[-1]} A out of a driven column"
+        assert (np.abs(column[:-1]) <= none).all(), f"currents {column[:-1]} A between lines at 0 V"
+
+    def test_charge_and_energy_fit_the_current(self, device: Device) -> None:
+        """For a short read of row 0: charge = current x time, and cells dissipate no more than voltage x charge."""
+        device.apply(self.stimulus(device).program())
+        v, width = device.read_voltage, device.read_width
+        response = device.apply(self.stimulus(device).drive({0: v}, width))
+        room = self.noise + self.tolerance
+        assert_close(response.charge, response.currents * width, room, "charge of a read, C")
+        given = v * response.charge.sum()
+        assert 0 < response.energy[0] <= given * (1 + room), f"{response.energy[0]} J of {given} J dissipated"
+
+    def test_a_read_pulse_and_mvm_agree_with_read(self, device: Device) -> None:
+        """Each row at the read voltage gives the currents that `read` promises, by `apply`, `read(v)` and `mvm`."""
+        stimulus = self.stimulus(device)
+        device.apply(stimulus.program())
+        v, room = device.read_voltage, self.noise + self.tolerance + 2 * device.read_disturbance
+        promised = device.read()
+        assert_close(device.mvm(v * np.eye(device.rows)) / v, promised, room, "mvm of one row at a time, S")
+        together = v * np.tri(device.rows)
+        assert_close(device.mvm(together), together @ promised, device.rows * room, "mvm of many rows, A")
+        for row in range(device.rows):
+            promised = device.read()[row]
+            currents = device.apply(stimulus.drive({row: v}, device.read_width)).currents[0]
+            assert_close(currents / v, promised, room, f"read pulse on row {row}, S")
+        assert_close(device.read(v), device.read(), device.rows * room, "read with a voltage, S")
+
+    def test_reads_disturb_no_more_than_stated(self, device: Device) -> None:
+        """Three reads and an mvm, after the cells were programmed."""
+        device.apply(self.stimulus(device).program())
+        first = device.read()
+        for count in range(1, 4):
+            room = self.noise + count * device.read_disturbance
+            assert_close(device.read(), first, room, f"conductance after {count} reads, S")
+        device.mvm(device.read_voltage * np.eye(device.rows))
+        assert_close(device.read(), first, room + 2 * device.read_disturbance, "conductance after mvm, S")
+
+    def replayed(self, device: Device, parts: list[Waveform]) -> tuple[NDArray, NDArray]:
+        """Currents and conductances after a reset and `parts`."""
+        self.reset(device)
+        currents = np.concatenate([device.apply(part).currents for part in parts])
+        return currents, device.read()
+
+    def test_a_waveform_may_be_cut(self, device: Device) -> None:
+        """Two calls of `apply` are one call with the two parts joined."""
+
+        def check(drawn: tuple[Waveform, int]) -> None:
+            waveform, cut = drawn
+            whole = self.replayed(device, [waveform])
+            pieces = self.replayed(device, [waveform[:cut], waveform[cut:]])
+            for a, b, what in zip(whole, pieces, ("currents, A", "conductances, S"), strict=True):
+                assert_close(a, b, self.noise, f"{what}, of a whole waveform and of one cut at {cut}")
+
+        self.for_all(st.tuples(self.stimulus(device).any(), st.integers(0, 6)), check)
+
+    def test_measuring_changes_nothing(self, device: Device) -> None:
+        """Cells end up the same whether currents are wanted or not."""
+        stimulus = self.stimulus(device)
+        _, measured = self.replayed(device, [stimulus.program(measure=True)])
+        _, unmeasured = self.replayed(device, [stimulus.program(measure=False)])
+        assert_close(measured, unmeasured, self.noise, "conductance measured or not, S")
+
+    def floated(self, device: Device, waveform: Waveform) -> Response:
+        """Play a waveform with floating lines; skips the test where the device refuses them."""
+        time = device.time
+        try:
+            return device.apply(waveform)
+        except (Unsupported, LimitError) as reason:
+            assert "float" in str(reason), f"the reason does not speak of floating lines: {reason}"
+            assert device.time == time, "a refused waveform took time"
+            pytest.skip(str(reason))
+
+    def test_a_floating_column_carries_no_current(self, device: Device) -> None:
+        """Never silently held at 0 V: the same read does draw a current from a grounded column."""
+        stimulus = self.stimulus(device)
+        device.apply(stimulus.program())
+        read = stimulus.drive({0: device.read_voltage}, device.read_width)
+        columns = np.zeros((1, device.cols))
+        columns[0, -1] = FLOAT
+        floating = self.floated(device, Waveform(read.duration, read.rows, columns, read.measure))
+        grounded = device.apply(read)
+        for name in ("currents", "charge"):
+            none, some = getattr(floating, name)[0, -1], getattr(grounded, name)[0, -1]
+            assert abs(none) < self.tolerance * abs(some), f"{name} {none} of a floating column, {some} grounded"
+
+    def test_a_floating_row_adds_nothing_to_mvm(self, device: Device) -> None:
+        """Above columns at 0 V it carries no current, so the others flow as ever; or it is refused."""
+        device.apply(self.stimulus(device).program())
+        v = np.full((2, device.rows), device.read_voltage)
+        v[:, -1] = FLOAT, 0.0
+        try:
+            floating, grounded = device.mvm(v)
+        except (Unsupported, LimitError) as reason:
+            assert "float" in str(reason), f"the reason does not speak of floating lines: {reason}"
+        else:
+            assert_close(floating, grounded, self.noise + self.tolerance, "mvm with a row floating or at 0 V, A")
+
+    def test_floating_all_lines_is_a_rest(self, device: Device) -> None:
+        """With nothing driven the cells end up as after the same time at 0 V."""
+        stimulus = self.stimulus(device)
+        rest = stimulus.drive({})
+        nothing = Waveform(rest.duration, rest.rows * FLOAT, rest.cols * FLOAT, rest.measure)
+        self.floated(device, nothing)
+        _, floated = self.replayed(device, [stimulus.program(), nothing])
+        _, rested = self.replayed(device, [stimulus.program(), rest])
+        assert_close(floated, rested, self.noise + self.tolerance, "conductance after floating, S")

@@ -1,0 +1,153 @@
+"""Every picture the project draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from hil.waveform import Waveform
+
+import numpy as np
+from numpy.typing import NDArray
+
+MANY_LINES = 12
+"""Lines beyond which a waveform is drawn as its range instead of one trace a line."""
+
+
+def draw_waveform(waveform: Waveform, axes: Axes | None = None) -> Axes:
+    """Voltage of every line against time: rows in blue, columns in red, floating stretches left blank."""
+    from matplotlib import pyplot
+
+    if axes is None:
+        _, axes = pyplot.subplots(figsize=(8, 3), layout="constrained")
+    edges = np.append(waveform.starts, waveform.total)
+    for label, table, colour in (("row", waveform.rows, "C0"), ("column", waveform.cols, "C3")):
+        if table.shape[1] <= MANY_LINES:
+            for line in range(table.shape[1]):
+                name = label if table.shape[1] == 1 else f"{label}s"
+                axes.stairs(
+                    table[:, line], edges, baseline=None, color=colour, alpha=0.8, label=name if line == 0 else ""
+                )
+        else:
+            low, high = np.fmin.reduce(table, axis=1), np.fmax.reduce(table, axis=1)
+            axes.stairs(
+                high, edges, baseline=low, fill=True, color=colour, alpha=0.4, label=f"{table.shape[1]} {label}s"
+            )
+    axes.set(xlabel="time (s)", ylabel="voltage (V)")
+    axes.legend(loc="upper right", frameon=False)
+    return axes
+
+
+def save_protocol(waveform: Waveform, path: Path) -> None:
+    """Draw what one image does to the lines, its pulses zoomed in (they are far shorter than the delays)."""
+    figure, axes = _grid(1, 2, (10, 3))
+    draw_waveform(waveform, axes[0])
+    axes[0].set_title("one image: input on the rows, response on the columns")
+    draw_waveform(waveform[:3], axes[1])
+    axes[1].set_title("input and the first response")
+    _save(figure, path)
+
+
+def save_maps(
+    conductance: NDArray[np.float64],
+    class_means: NDArray[np.float64],
+    shape: tuple[int, int],
+    names: Sequence[str],
+    path: Path,
+    title: str,
+) -> None:
+    """Conductance maps of all layers, what sets each apart, and the mean image of its class.
+
+    `conductance` is (rows, layers) in S, `class_means` (layers, rows) the mean training image of every class.
+    """
+    layers = conductance.shape[1]
+    figure, axes = _grid(3, layers, (max(1.25 * layers, 5), 4.6))
+    distinct = conductance - conductance.mean(axis=1, keepdims=True)
+    span = np.abs(distinct).max() or 1.0
+    low, high = conductance.min() * 1e6, max(conductance.max() * 1e6, conductance.min() * 1e6 + 1e-12)
+    for layer in range(layers):
+        axes[0, layer].set_title(names[layer])
+        image = axes[0, layer].imshow(conductance[:, layer].reshape(shape) * 1e6, cmap="viridis", vmin=low, vmax=high)
+        difference = axes[1, layer].imshow(
+            distinct[:, layer].reshape(shape) * 1e9, cmap="RdBu_r", vmin=-span * 1e9, vmax=span * 1e9
+        )
+        axes[2, layer].imshow(class_means[layer].reshape(shape), cmap="gray")
+    for row, label in enumerate(("G", "G − mean layer", "mean image")):
+        axes[row, 0].set_ylabel(label)
+    for axis in axes.ravel():
+        axis.set(xticks=[], yticks=[])
+    figure.colorbar(image, ax=axes[0], label="µS", pad=0.01)
+    figure.colorbar(difference, ax=axes[1], label="nS", pad=0.01)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def save_learning_curve(metrics: Sequence[Mapping], readout: str, levels: Mapping[str, float], path: Path) -> None:
+    """Held-out accuracy against images seen, one trace a seed, with `levels` (name -> %) as horizontal lines."""
+    figure, axes = _grid(1, 1, (6.5, 4))
+    axis = axes[0, 0] if isinstance(axes, np.ndarray) and axes.ndim == 2 else axes
+    seeds = sorted({line["seed"] for line in metrics})
+    for seed in seeds:
+        points = [(m["images"], m["accuracy"][readout]) for m in metrics if m["seed"] == seed]
+        axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=f"seed {seed}")
+    for k, (name, level) in enumerate(levels.items()):
+        axis.axhline(level, color="0.4", linestyle=("--", ":", "-.")[k % 3], label=f"{name} {level:.1f} %")
+    axis.set(
+        xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=f"held-out digits, readout '{readout}'"
+    )
+    axis.legend(frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def save_contact_sheet(
+    frames: NDArray[np.float64], labels: Sequence[str], shape: tuple[int, int], path: Path, title: str
+) -> None:
+    """Frames (F, pixels) side by side, ten a line, each with its label."""
+    across = min(10, len(frames))
+    down = -(-len(frames) // across)
+    figure, axes = _grid(down, across, (1.2 * across, 1.45 * down + 0.5))
+    cells = np.asarray(axes, dtype=object).ravel()
+    for axis in cells:
+        axis.axis("off")
+    for axis, frame, label in zip(cells, frames, labels, strict=False):
+        span = np.abs(frame).max() or 1.0
+        axis.imshow(frame.reshape(shape), cmap="RdBu_r", vmin=-span, vmax=span)
+        axis.set_title(label, fontsize=7)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def save_animation(frames: NDArray[np.float64], shape: tuple[int, int], path: Path, milliseconds: int = 120) -> None:
+    """Animated GIF of frames (F, pixels), each scaled to its own range, enlarged without smoothing."""
+    from matplotlib import colormaps
+    from PIL import Image
+
+    scale = max(1, 224 // max(shape))
+    colours = colormaps["RdBu_r"]
+    images = []
+    for frame in frames:
+        span = np.abs(frame).max() or 1.0
+        pixels = (colours(0.5 + 0.5 * frame.reshape(shape) / span)[..., :3] * 255).astype(np.uint8)
+        images.append(Image.fromarray(pixels).resize((shape[1] * scale, shape[0] * scale), Image.Resampling.NEAREST))
+    images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
+
+
+def _grid(down: int, across: int, size: tuple[float, float]):
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
+    return figure, axes if down > 1 or across == 1 else axes[0]
+
+
+def _save(figure, path: Path) -> None:
+    from matplotlib import pyplot
+
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)

@@ -1,0 +1,39 @@
+"""What the `hil train` command needs of a training driver."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from hil.datasets import Dataset
+from hil.results import Row
+from hil.runs import Run
+
+
+class Driver(ABC):
+    """One training run: made from its configuration, its data and its run folder, all checked."""
+
+    kind: ClassVar[str]
+    """The verb that starts and resumes it, such as "train stdp"."""
+
+    config_model: ClassVar[type[BaseModel]]
+    """Its configuration, with at least the sections [data] and [device]."""
+
+    @abstractmethod
+    def __init__(self, config: Any, dataset: Dataset, run: Run) -> None:
+        """Check that the configuration makes sense for the data; `InputError` if not."""
+
+    @abstractmethod
+    def play(self) -> None:
+        """Train, from the last checkpoint if there is one; `Interrupted` if the user stops it."""
+
+    @abstractmethod
+    def rows(self) -> list[Row]:
+        """Report every number beside its control."""
+
+    @abstractmethod
+    def draw(self) -> list[Path]:
+        """Draw the pictures into the run folder and return their paths."""

@@ -1,0 +1,168 @@
+"""Lifelong relearning: one layer learns one class after another, by the timing of its responses alone.
+
+Section 4 and Figure 7 of Zivasatienraj & Doolittle (2023). The raw map of an honest pair is dominated by what all images
+have in common; what the layer has learned shows against a reference layer, which sees the same images and always gets
+the timing of "other" images. So the array has two columns: the layer, and its reference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from hil.config import nearest
+from hil.datasets import Dataset
+from hil.device import Device
+from hil.encoding import intensities
+from hil.errors import InputError
+from hil.results import Row, repeated
+from hil.runs import Run
+from hil.training.driver import Driver
+from hil.training.loop import Stage, TrainingLoop, presentation_order
+from hil.training.protocol import Protocol
+from hil.training.settings import DataSettings, DeviceSettings, open_for
+
+LAYER, REFERENCE = 0, 1
+
+
+def _names(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+class LifelongSettings(BaseModel):
+    """Section [train]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
+        ("4", "7", "2"), min_length=1, description="class names, learned in this order"
+    )
+    images: int = Field(3000, ge=1, description="images presented per target")
+    seed: int = Field(0, ge=0, description="first seed")
+    seeds: int = Field(3, ge=1, description="number of seeds")
+    batch: int = Field(128, ge=1, description="images in one waveform")
+    frames: int = Field(10, ge=1, description="frames per target in the animation")
+
+
+class LifelongConfig(BaseModel):
+    """Everything `hil train lifelong` can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: DataSettings = Field(default_factory=DataSettings)
+    device: DeviceSettings = Field(default_factory=DeviceSettings)
+    train: LifelongSettings = Field(default_factory=LifelongSettings)
+    protocol: Protocol = Field(default_factory=Protocol)
+
+
+class LifelongTraining(Driver):
+    """One run of the driver."""
+
+    kind = "train lifelong"
+    config_model = LifelongConfig
+
+    def __init__(self, config: LifelongConfig, dataset: Dataset, run: Run) -> None:
+        """Find the targets among the classes."""
+        self.config, self.dataset, self.run = config, dataset, run
+        for name in config.train.targets:
+            if name not in dataset.class_names:
+                raise InputError(f"train.targets: '{dataset.name}' has no class '{name}' "
+                                 f"{nearest(name, dataset.class_names)}")  # fmt: skip
+        pixels = intensities(dataset.train_images, dataset.full_scale)
+        self._means = np.array([pixels[dataset.train_labels == c].mean(axis=0) for c in range(dataset.classes)])
+        self._loop = TrainingLoop(
+            run, self._open, dataset.train_images, dataset.full_scale, config.protocol, config.train.batch
+        )
+
+    @property
+    def seeds(self) -> range:
+        """All seeds of the run."""
+        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
+
+    def stages(self) -> list[Stage]:
+        """For every seed, one stage a target; only the first begins on a pristine device."""
+        train, labels = self.config.train, self.dataset.train_labels
+        stages = []
+        for seed in self.seeds:
+            order = presentation_order(len(labels), train.images * len(train.targets), seed)
+            for k, name in enumerate(train.targets):
+                shown = order[k * train.images : (k + 1) * train.images]
+                hit = labels[shown] == self.dataset.class_names.index(name)
+                is_target = np.stack([hit, np.zeros_like(hit)], axis=1)
+                stages.append(Stage(f"target {name} #{seed}.{k}", seed, k == 0, shown, is_target))
+        return stages
+
+    def play(self) -> None:
+        """Learn every target that is still to be learned."""
+        resume = f"continue with: hil {self.kind} --resume {self.run.path}"
+        self._loop.play(self.stages(), self._frame, self._compare, resume)
+
+    def rows(self) -> list[Row]:
+        """How well the layer's map matches the mean image of each target, beside the best other class."""
+        rows, outcomes = [], self._loop.outcomes
+        for k, name in enumerate(self.config.train.targets):
+            found = [outcomes[f"target {name} #{seed}.{k}"] for seed in self.seeds]
+            hits = sum(f["best"] == name for f in found)
+            raw = ", ".join(f["raw_best"] for f in found)
+            rows.append(
+                repeated(
+                    f"{k + 1}. target {name}: correlation with its mean image",
+                    [f["own"] for f in found],
+                    control=float(np.mean([f["other"] for f in found])),
+                    note=f"layer minus reference; best match is the target in {hits} of {len(found)} seeds "
+                    f"(control: best other class); the raw layer alone matches {raw}",
+                )
+            )
+        return rows
+
+    def draw(self) -> list[Path]:
+        """Draw the morphing map of the first seed as an animation and as a contact sheet."""
+        from hil import plots
+
+        frames, shape = self._loop.arrays["frames"], self.dataset.shape
+        labels = self._loop.outcomes["frames"]
+        drawn = [self.run.figure("lifelong.png"), self.run.figure("lifelong.gif")]
+        title = f"{self.config.device.uri}, '{self.dataset.name}': conductance of the layer minus its reference"
+        plots.save_contact_sheet(frames, labels, shape, drawn[0], title)
+        plots.save_animation(frames, shape, drawn[1])
+        return drawn
+
+    def _open(self, seed: int) -> Device:
+        return open_for(self.config.device.uri, self.dataset, 2, seed)
+
+    def _frame(self, stage: Stage, device: Device, done: int) -> None:
+        """Keep a frame whenever another of the stage's `frames` parts is done."""
+        parts, total = self.config.train.frames, len(stage.order)
+        before = done - min(self.config.train.batch, done)
+        if stage.seed != self.seeds[0] or before * parts // total == done * parts // total:
+            return
+        frame = self._difference(device.read())[None]
+        arrays, labels = self._loop.arrays, self._loop.outcomes.setdefault("frames", [])
+        arrays["frames"] = np.concatenate([arrays["frames"], frame]) if "frames" in arrays else frame
+        labels.append(f"{stage.name.split()[1]} @ {done:,}")
+
+    def _compare(self, stage: Stage, device: Device) -> None:
+        g, names = device.read(), self.dataset.class_names
+        own = names.index(stage.name.split()[1])
+        match, raw = self._correlations(self._difference(g)), self._correlations(g[:, LAYER])
+        self._loop.outcomes[stage.name] = {
+            "own": float(match[own]),
+            "other": float(np.delete(match, own).max()),
+            "best": names[int(match.argmax())],
+            "raw_best": names[int(raw.argmax())],
+        }
+
+    @staticmethod
+    def _difference(g: NDArray[np.float64]) -> NDArray[np.float64]:
+        return g[:, LAYER] - g[:, REFERENCE]
+
+    def _correlations(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Pearson correlation of a map with the mean image of every class; 0 for a map without contrast."""
+        means = self._means - self._means.mean(axis=1, keepdims=True)
+        centred = image - image.mean()
+        norm = np.sqrt((centred**2).sum() * (means**2).sum(axis=1))
+        return np.divide(means @ centred, norm, out=np.zeros(len(means)), where=norm > 0)

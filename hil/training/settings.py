@@ -1,0 +1,55 @@
+"""Settings that every training driver has: which data, which device."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.backends import open_device
+from hil.datasets import Dataset
+from hil.device import Device
+from hil.errors import InputError
+
+
+class DataSettings(BaseModel):
+    """Section [data]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str = Field("digits", description="name of the data set")
+    dir: str | None = Field(None, description="folder with IDX files, for the sets that are not bundled")
+    holdout: float = Field(0.15, ge=0, lt=1, description="fraction of the training images held out for selection")
+    evaluate: Literal["test", "holdout"] = Field(
+        "test", description="images that accuracies are reported on; 'holdout' while settings are being chosen"
+    )
+
+
+class DeviceSettings(BaseModel):
+    """Section [device]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    uri: str = Field("sim:flca-pair", description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
+
+
+def open_for(uri: str, dataset: Dataset, layers: int, seed: int) -> Device:
+    """Open a device with one row a pixel, one column a layer; the URI may set sizes and seed itself."""
+    device = open_device(uri, defaults={"rows": dataset.inputs, "cols": layers, "seed": seed})
+    if device.rows != dataset.inputs:
+        rows = device.rows
+        device.close()
+        raise InputError(
+            f"{uri} has {rows} rows, the images of '{dataset.name}' have {dataset.inputs} pixels: rows={dataset.inputs}"
+        )
+    return device
+
+
+def split(dataset: Dataset, holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the training images to train on and of those held out, drawn from the seed."""
+    count = len(dataset.train_images)
+    order = np.random.default_rng([seed, 2]).permutation(count)
+    cut = round(holdout * count)
+    return np.sort(order[cut:]), np.sort(order[:cut])

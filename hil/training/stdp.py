@@ -1,0 +1,268 @@
+"""Ten layers side by side, each trained by spike timing to recognise one class.
+
+Section 4 of Zivasatienraj & Doolittle (2023). Rows are pixels, columns are layers. `Protocol` says what is driven,
+`READOUTS` how the layers are compared. Every run trains the same number of seeds with true labels and, as a control,
+with shuffled ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.datasets import Dataset
+from hil.device import Device
+from hil.encoding import intensities
+from hil.errors import InputError
+from hil.results import Row, repeated
+from hil.runs import Run
+from hil.training.driver import Driver
+from hil.training.energy import paper_rows, pulse_energy
+from hil.training.loop import Stage, TrainingLoop, presentation_order
+from hil.training.protocol import Protocol
+from hil.training.readout import READOUTS, Readout, nearest_class_mean, winners
+from hil.training.settings import DataSettings, DeviceSettings, open_for, split
+
+CURVE_IMAGES = 1000
+"""Held-out images that a point of the learning curve is measured on."""
+
+
+class TrainSettings(BaseModel):
+    """Section [train]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(0, ge=0, description="first seed: order of images, split, device spread")
+    seeds: int = Field(3, ge=1, description="number of seeds, for the spread")
+    epochs: float = Field(1.0, gt=0, description="passes through the training images; fractions allowed")
+    batch: int = Field(256, ge=1, description="images in one waveform")
+    readout: Literal["select", "raw", "total", "centred", "relative", "contrast"] = Field(
+        "select", description="reported readout; 'select' takes the best on held-out training images"
+    )
+    controls: bool = Field(True, description="train with shuffled labels as well")
+    calibration: int = Field(5000, ge=1, description="unlabelled training images that normalise the readouts")
+    curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
+    v_read: float = Field(1e-3, gt=0, description="voltage of a fully lit pixel when reading, V")
+
+
+class StdpConfig(BaseModel):
+    """Everything `hil train stdp` can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: DataSettings = Field(default_factory=DataSettings)
+    device: DeviceSettings = Field(default_factory=DeviceSettings)
+    train: TrainSettings = Field(default_factory=TrainSettings)
+    protocol: Protocol = Field(default_factory=Protocol)
+
+
+class StdpTraining(Driver):
+    """One run of the driver."""
+
+    kind = "train stdp"
+    config_model = StdpConfig
+
+    def __init__(self, config: StdpConfig, dataset: Dataset, run: Run) -> None:
+        """Check that the configuration makes sense for the data."""
+        self.config, self.dataset, self.run = config, dataset, run
+        train, data = config.train, config.data
+        if (train.readout == "select" or data.evaluate == "holdout") and round(data.holdout * self._available) < 1:
+            raise InputError(
+                f"data.holdout = {data.holdout:g} leaves no image to select on: hold some out or name train.readout"
+            )
+        self._loop = TrainingLoop(
+            run, self._open, dataset.train_images, dataset.full_scale, config.protocol, train.batch
+        )
+
+    @property
+    def _available(self) -> int:
+        return len(self.dataset.train_images)
+
+    @property
+    def seeds(self) -> range:
+        """All seeds of the run."""
+        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
+
+    def stages(self) -> list[Stage]:
+        """For every seed: untrained (no images at all), trained, and shuffled labels."""
+        stages = []
+        for seed in self.seeds:
+            kept, _ = split(self.dataset, self.config.data.holdout, seed)
+            count = max(1, round(self.config.train.epochs * len(kept)))
+            order = kept[presentation_order(len(kept), count, seed)]
+            labels = self.dataset.train_labels
+            shuffled = labels.copy()
+            shuffled[kept] = np.random.default_rng([seed, 3]).permutation(labels[kept])
+            empty = order[:0]
+            plan = [("untrained", empty, labels), ("trained", order, labels)]
+            plan += [("shuffled", order, shuffled)] if self.config.train.controls else []
+            layers = np.arange(self.dataset.classes)
+            stages += [Stage(f"{n} #{seed}", seed, True, o, t[o][:, None] == layers) for n, o, t in plan]
+        return stages
+
+    def play(self) -> None:
+        """Train every stage that is still to be trained; see `TrainingLoop.play`."""
+        self._loop.play(
+            self.stages(),
+            self._curve_point,
+            self._evaluate,
+            f"continue with: hil {self.kind} --resume {self.run.path}",
+        )
+
+    def maps(self, name: str = "trained") -> NDArray[np.float64]:
+        """Conductance of the first seed after stage `name`, (rows, layers), S."""
+        return self._loop.arrays[f"g/{name} #{self.seeds[0]}"]
+
+    def accuracies(self, stage: str, images: str, readout: str) -> list[float]:
+        """Accuracy in % of every seed: stage `trained`, ...; images `test` or `holdout`."""
+        return [self._loop.outcomes[f"{stage} #{seed}"][images][readout] for seed in self.seeds]
+
+    def selected(self) -> str:
+        """Readout that is reported: as configured, or best on the held-out training images over all seeds."""
+        if self.config.train.readout != "select":
+            return self.config.train.readout
+        return max(READOUTS, key=lambda name: sum(self.accuracies("trained", "holdout", name)))
+
+    def rows(self) -> list[Row]:
+        """Report accuracies beside their controls, then energies."""
+        return self._accuracy_rows() + self._energy_rows()
+
+    def draw(self) -> list[Path]:
+        """Draw conductance maps, learning curve and protocol into the run's folder."""
+        from hil import plots
+
+        data, config, figure = self.dataset, self.config, self.run.figure
+        pixels = self._pixels(data.train_images)
+        means = np.array([pixels[data.train_labels == c].mean(axis=0) for c in range(data.classes)])
+        drawn = [figure("maps.png"), figure("protocol.png")]
+        title = f"{config.device.uri}, '{data.name}', seed {self.seeds[0]}: conductance after training"
+        plots.save_maps(self.maps(), means, data.shape, data.class_names, drawn[0], title)
+        first = pixels[:1], (data.train_labels[:1, None] == np.arange(data.classes))
+        plots.save_protocol(config.protocol.waveform(*first), drawn[1])
+        metrics = self.run.metrics()
+        if metrics:
+            readout = self.selected()
+            levels = {"chance": 100 / data.classes}
+            if config.train.controls:
+                levels["shuffled labels"] = float(np.mean(self.accuracies("shuffled", "holdout", readout)))
+            drawn.append(figure("learning.png"))
+            plots.save_learning_curve(metrics, readout, levels, drawn[-1])
+        return drawn
+
+    def _open(self, seed: int) -> Device:
+        return open_for(self.config.device.uri, self.dataset, self.dataset.classes, seed)
+
+    def _pixels(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return intensities(images, self.dataset.full_scale)
+
+    def _curve_point(self, stage: Stage, device: Device, done: int) -> None:
+        points, total = self.config.train.curve, len(stage.order)
+        if points == 0 or stage.name.split()[0] != "trained":
+            return
+        before = done - min(self.config.train.batch, done)
+        if before * points // total == done * points // total:
+            return
+        kept, held = split(self.dataset, self.config.data.holdout, stage.seed)
+        chosen = held[:CURVE_IMAGES]
+        if not len(chosen):
+            return
+        readout = self._readout(device, kept[:CURVE_IMAGES])
+        scores = self._score(readout, self.dataset.train_images[chosen], self.dataset.train_labels[chosen], stage.seed)
+        self.run.metric(seed=stage.seed, images=done, accuracy=scores)
+
+    def _evaluate(self, stage: Stage, device: Device) -> None:
+        kept, held = split(self.dataset, self.config.data.holdout, stage.seed)
+        readout = self._readout(device, kept[: self.config.train.calibration])
+        data, outcome = self.dataset, {}
+        if len(held):
+            outcome["holdout"] = self._score(readout, data.train_images[held], data.train_labels[held], stage.seed)
+        if self.config.data.evaluate == "test":
+            outcome["test"] = self._score(readout, data.test_images, data.test_labels, stage.seed)
+        g = device.read()
+        self._loop.arrays[f"g/{stage.name}"] = g
+        self._loop.outcomes[stage.name] = outcome
+        if stage.name == f"trained #{self.seeds[0]}":
+            self._loop.outcomes["energy"] = self._energies(g, stage)
+
+    def _readout(self, device: Device, chosen: NDArray[np.int64]) -> Readout:
+        return Readout(device, self._pixels(self.dataset.train_images[chosen]), self.config.train.v_read)
+
+    def _score(
+        self, readout: Readout, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int
+    ) -> dict[str, float]:
+        luck = np.random.default_rng([seed, 4])
+        scores = readout.scores(self._pixels(images))
+        return {name: float((winners(s, luck) == labels).mean() * 100) for name, s in scores.items()}
+
+    def _energies(self, g: NDArray[np.float64], stage: Stage) -> dict[str, float]:
+        """Mean energies of the first presented images on the trained weights, one layer, J."""
+        pixels = self._pixels(self.dataset.train_images[stage.order[:CURVE_IMAGES]])
+        protocol = self.config.protocol
+        drive = protocol.amplitude**2 * protocol.width
+        lit = (pixels**2 @ g).mean()
+        return {
+            "train": float(drive * (lit + g.sum(axis=0).mean())),
+            "read": float(self.config.train.v_read**2 * protocol.width * lit),
+            "r_min": float(1.0 / g.max()),
+        }
+
+    def _accuracy_rows(self) -> list[Row]:
+        images = self.config.data.evaluate
+        chosen, kept = self.selected(), split(self.dataset, self.config.data.holdout, self.seeds[0])[0]
+        how = "named in the configuration" if self.config.train.readout != "select" else "best on held-out images"
+        shown = max(1, round(self.config.train.epochs * len(kept)))
+
+        def row(name: str, stage: str, readout: str, note: str) -> Row:
+            control = None
+            if stage == "trained" and self.config.train.controls:
+                control = float(np.mean(self.accuracies("shuffled", images, readout)))
+            return repeated(name, self.accuracies(stage, images, readout), "%", control=control, note=note)
+
+        rows = [
+            row(
+                f"{images} accuracy", "trained", chosen,
+                f"readout '{chosen}', {how}; {shown:,} presentations; control: shuffled labels",
+            )
+        ]  # fmt: skip
+        rows += [row(f"  readout {name}", "trained", name, self._holdout_note(name)) for name in READOUTS]
+        rows.append(row("  control: untrained", "untrained", chosen, "pristine device, ties decided by chance"))
+        if self.config.train.controls:
+            rows.append(row("  control: shuffled labels", "shuffled", chosen, "same training, labels permuted"))
+        return [*rows, self._baseline_row()]
+
+    def _holdout_note(self, name: str) -> str:
+        if not self.config.data.holdout or self.config.data.evaluate == "holdout":
+            return ""
+        return f"held-out {np.mean(self.accuracies('trained', 'holdout', name)):.2f} %"
+
+    def _baseline_row(self) -> Row:
+        data, values = self.dataset, []
+        for seed in self.seeds:
+            kept, held = split(data, self.config.data.holdout, seed)
+            test = (data.test_images, data.test_labels)
+            if self.config.data.evaluate == "holdout":
+                test = (data.train_images[held], data.train_labels[held])
+            guess = nearest_class_mean(
+                self._pixels(data.train_images[kept]),
+                data.train_labels[kept],
+                self._pixels(test[0]),
+                list(range(data.classes)),
+            )
+            values.append(float((guess == test[1]).mean() * 100))
+        return repeated("  baseline: nearest class mean", values, "%", note="no device: exact means of the same images")
+
+    def _energy_rows(self) -> list[Row]:
+        energy, protocol = self._loop.outcomes["energy"], self.config.protocol
+        worst = pulse_energy(self.dataset.inputs, protocol.amplitude, protocol.width, energy["r_min"], 2)
+        return [
+            Row("energy per training image", energy["train"], "J", control=worst,
+                note="one layer, its trained weights, actual pixels + full response, G constant in a pulse; "
+                "control: every pixel fully lit, lowest resistance"),
+            Row("energy per inference", energy["read"], "J",
+                note=f"one layer, one {self.config.train.v_read:g} V read of {protocol.width:g} s, actual pixels"),
+            *paper_rows(),
+        ]  # fmt: skip
