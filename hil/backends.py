@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from hil.config import nearest, validated
+from hil.config import validated
 from hil.device import Device
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 
 GROUP = "hil.devices"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,14 +24,6 @@ _WORDS = {
     "bool_type": "is neither true nor false",
     "string_type": "is not text",
 }
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """End a sentence about an unknown name: what is known, and the nearest of it."""
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"(known: {', '.join(known) or 'none'}){hint}"
 
 
 def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:

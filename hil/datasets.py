@@ -4,7 +4,6 @@
 EMNIST sets are read from files that the user has downloaded; nothing here uses the network.
 """
 
-import difflib
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hil import patterns
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from hil.idx import read_idx
 
 __all__ = ["Dataset", "load", "names", "read_idx"]
@@ -188,16 +187,10 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
     elif name in _DRAWN_SOURCES:
         dataset = _DRAWN_SOURCES[name][1]()
     else:
-        raise InputError(_unknown_name_message(name))
+        raise InputError(f"unknown dataset '{name}' {nearest(name.lower(), names())}")
     for array in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
         array.setflags(write=False)
     return dataset
-
-
-def _unknown_name_message(name: str) -> str:
-    nearest = difflib.get_close_matches(name.lower(), names(), n=1)
-    suggestion = f'did you mean "{nearest[0]}"?' if nearest else f"expected one of {', '.join(names())}"
-    return f'unknown dataset "{name}": {suggestion}'
 
 
 def _load_idx(name: str, source: _IdxSource, directory: str | Path | None) -> Dataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -76,18 +76,23 @@ def load_json(path: Path) -> list[Row]:
     return [Row(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def report(rows: Sequence[Row], title: str, json_target: str | None = None) -> None:
-    """Show rows as a table and write them to `json_target` if given; with ``-`` the table goes to stderr."""
+def report(
+    rows: Sequence[Row], title: str, json_target: str | None = None, heads: Mapping[str, str] | None = None
+) -> None:
+    """Show rows as a table and write them to `json_target` if given; with ``-`` the table goes to stderr.
+
+    `heads` gives other headings to columns, such as ``{"value": "default"}``.
+    """
     from rich.console import Console
 
     file: TextIO = sys.stderr if json_target == "-" else sys.stdout
     width = None if file.isatty() else 160
-    Console(file=file, width=width, highlight=False).print(table(rows, title))
+    Console(file=file, width=width, highlight=False).print(table(rows, title, heads or {}))
     if json_target is not None:
         save_json(rows, json_target)
 
 
-def table(rows: Sequence[Row], title: str) -> Table:
+def table(rows: Sequence[Row], title: str, heads: Mapping[str, str]) -> Table:
     """Lay rows out as a rich table; columns that no row fills are left out."""
     from rich.table import Table
 
@@ -103,7 +108,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
     ]
     filled = [column for column in columns if any(column[2])]
     for head, justify, _ in filled:
-        shown.add_column(head, justify=justify, overflow="fold")
+        shown.add_column(heads.get(head, head), justify=justify, overflow="fold")
     for cells in zip(*(column[2] for column in filled), strict=True):
         shown.add_row(*cells)
     return shown

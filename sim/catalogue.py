@@ -14,10 +14,18 @@ PAIR_PRESETS = {
     "perceptron": {
         "A": 1.0,
         "Dv": 70.0,
-        "Dn": 0.1,
-        "Rv": (5e3, 0.0, 0.0, 5e18),
-        "Rn": (5e3, 1.5e4),
-        "phi0": 0.5,
+        "Dn": 0.03,
+        "Rv": (5e3, 0.0, 0.0, 5e17),
+        "Rn": (5e3, 4.5e3),
+        "phi0": 5 / 3,
+    },
+    "lifelong": {
+        "A": 1.0,
+        "Dv": 70.0,
+        "Dn": 3.0,
+        "Rv": (5e3, 0.0, 0.0, 5e17),
+        "Rn": (5e3, 4.5e5),
+        "phi0": 1 / 60,
     },
     "figure3": {"A": 1.0, "Dv": 1.0, "Dn": 1.0, "Rv": (100.0, 1e6), "Rn": (100.0, 1e6), "phi0": 1e-3},
     "paper-perceptron": {
@@ -32,6 +40,7 @@ PAIR_PRESETS = {
 """Named parameters of `sim:flca-pair`.
 
 perceptron : selected on held-out MNIST training digits for 100 mV, 1 ms pulses (docs/results.md).
+lifelong : the same with a hundred times the Dn, so that a few hundred images overwrite what was learned before.
 figure3 : as printed for Figures 3 and 4 of Zivasatienraj & Doolittle (2023), at 1.1 kohm.
 paper-perceptron : the same elements, pristine at half the saturation flux of 100 mV.
 """

@@ -30,12 +30,12 @@ class FlcaStepParameters(ArrayParameters):
     """Parameters of `sim:flca-step`; the defaults were selected on held-out training digits (docs/results.md)."""
 
     A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
-    D: float = Field(0.1, ge=0, description="rate in eq 4 of the weight", json_schema_extra=unit("1/s"))
+    D: float = Field(0.03, ge=0, description="rate in eq 4 of the weight", json_schema_extra=unit("1/s"))
     Dv: float = Field(70.0, ge=0, description="relaxation rate of the trace", json_schema_extra=unit("1/s"))
-    k: float = Field(1.0, ge=0, description="sensitisation by a trace of flux_ref")
+    k: float = Field(3.0, ge=0, description="sensitisation by a trace of flux_ref")
     flux_ref: float = Field(1e-4, gt=0, description="flux of one full-scale pulse", json_schema_extra=unit("V s"))
-    R: Coefficients = Field((5e3, 1.5e4), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
-    phi0: float = Field(0.5, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+    R: Coefficients = Field((5e3, 4.5e3), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
+    phi0: float = Field(5 / 3, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
 
 
 class FlcaStepArray(SimulatedArray):

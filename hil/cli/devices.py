@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
 import typer
 
 from hil.cli import options
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from hil.backends import DeviceKind
-    from hil.results import Row
-
-app = typer.Typer()
+    from hil.results import Row, Value
 
 
-@app.callback(invoke_without_command=True)
 def devices(
     name: Annotated[
         str | None, typer.Argument(metavar="[BACKEND[:KIND]]", help="Show only these, such as sim or sim:flca.")
@@ -29,9 +29,8 @@ def devices(
         sim:flca-pair?preset=figure3&Dv=70&d2d=0.05
     """
     from hil.backends import backends
-    from hil.config import nearest
-    from hil.errors import InputError
-    from hil.results import report
+    from hil.errors import InputError, nearest
+    from hil.results import report, save_json
 
     wanted = (name or "").partition(":")
     found = backends()
@@ -43,14 +42,12 @@ def devices(
             continue
         kinds = [backend.kind(wanted[2])] if wanted[2] else backend.kinds()
         for kind in kinds:
-            rows = _rows(f"{scheme}:{kind.name}", kind)
-            everything += rows
-            report(
-                rows, f"\n{scheme}:{kind.name}  {kind.summary}", "-" if json == "-" else None
-            ) if json != "-" else None
+            address = f"{scheme}:{kind.name}"
+            rows = _rows(address, kind)
+            everything += [replace(row, name=f"{address} {row.name}") for row in rows]
+            if json != "-":
+                report(rows, f"\n{address}  {kind.summary}", heads={"value": "default", "reference": "allowed"})
     if json is not None:
-        from hil.results import save_json
-
         save_json(everything, json)
 
 
@@ -60,29 +57,36 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     from hil.results import Row
 
     rows = []
+    first = next(iter(kind.presets.values()), {})
     for key, field in kind.parameters.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        default = field.get_default()
-        text = ",".join(f"{x:g}" for x in default) if isinstance(default, tuple) else default
-        bounds = " ".join(
-            f"{sign} {getattr(m, attr):g}"
-            for m in field.metadata
-            for attr, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
-            if getattr(m, attr, None) is not None
+        default = _text(first.get(key, field.get_default()))
+        rows.append(
+            Row(key, default, str(extra.get("unit", "")), reference=_allowed(field), note=field.description or "")
         )
-        value = text if not isinstance(text, bool) else str(text).lower()
-        rows.append(Row(key, value, str(extra.get("unit", "")), reference=bounds or None, note=field.description or ""))
     for preset, values in kind.presets.items():
-        shown = " ".join(
-            f"{k}={','.join(map('{:g}'.format, v)) if isinstance(v, tuple) else v}" for k, v in values.items()
-        )
-        rows.append(Row("preset", preset, note=shown or "the defaults above"))
+        shown = " ".join(f"{key}={_text(value)}" for key, value in values.items())
+        rows.append(Row("preset", preset, note=shown or "the model's own defaults"))
     with open_device(address) as device:
         limits = device.limits
-        text = (
-            f"{limits.v_min:g} .. {limits.v_max:g} V a line, {limits.v_cell:g} V a cell, "
-            f"{limits.width_min:g} .. {limits.width_max:g} s, steps {limits.v_step:g} V and {limits.time_step:g} s, "
-            f"channels {limits.channels or 'one a line'}"
-        )
-    rows.append(Row("limits", None, note=text))
-    return rows
+    text = (
+        f"{limits.v_min:g} .. {limits.v_max:g} V a line, {limits.v_cell:g} V a cell, "
+        f"{limits.width_min:g} .. {limits.width_max:g} s, steps {limits.v_step:g} V and {limits.time_step:g} s, "
+        f"channels {limits.channels or 'one a line'}"
+    )
+    return [*rows, Row("limits", None, note=text)]
+
+
+def _text(value: object) -> Value | None:
+    if isinstance(value, tuple):
+        return ",".join(f"{x:g}" for x in value)
+    return value if isinstance(value, int | float | None) else str(value)
+
+
+def _allowed(field: FieldInfo) -> str | None:
+    """Range or choices of a parameter, as its model checks them."""
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(str(choice) for choice in get_args(field.annotation))
+    signs = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+    bounds = [f"{s} {getattr(m, a):g}" for m in field.metadata for a, s in signs if getattr(m, a, None) is not None]
+    return ", ".join(bounds) or None

@@ -1,4 +1,7 @@
-"""The `hil` command: finds its verbs, and turns what goes wrong into one sentence."""
+"""The `hil` command: finds its verbs, and turns what goes wrong into one sentence.
+
+A verb is an entry point of the group ``hil.verbs``: a function with typer's annotations, or a `typer.Typer` of several.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,11 @@ def build() -> typer.Typer:
         """
 
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        app.add_typer(point.load(), name=point.name)
+        verb = point.load()
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=point.name)
+        else:
+            app.command(point.name)(verb)
     return app
 
 

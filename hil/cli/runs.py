@@ -50,8 +50,7 @@ def show(
     """Show one run: state, configuration, results, pictures."""
     import sys
 
-    from hil.config import nearest
-    from hil.errors import InputError
+    from hil.errors import InputError, nearest
     from hil.results import report
     from hil.runs import find_runs, read_metrics, summary
 

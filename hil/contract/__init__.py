@@ -30,6 +30,8 @@ class DeviceContract(Refusals, Answers, States):
     drive_voltage, drive_width : float or None
         Height (V) and duration (s) of a programming pulse; if None, half of what the limits allow (1 V if they allow
         anything) for as long as a read.
+    settling : float
+        Rest after programming before readings are compared, s: until the volatile part of the cells has relaxed.
     noise : float
         Relative spread of two readings of one state.
     tolerance : float

@@ -64,7 +64,7 @@ class Answers(Bench):
 
     def test_charge_and_energy_fit_the_current(self, device: Device) -> None:
         """For a short read of row 0: charge = current x time, and cells dissipate no more than voltage x charge."""
-        device.apply(self.stimulus(device).program())
+        self.programmed(device)
         v, width = device.read_voltage, device.read_width
         response = device.apply(self.stimulus(device).drive({0: v}, width))
         room = self.noise + self.tolerance
@@ -75,7 +75,7 @@ class Answers(Bench):
     def test_a_read_pulse_and_mvm_agree_with_read(self, device: Device) -> None:
         """Each row at the read voltage gives the currents that `read` promises, by `apply`, `read(v)` and `mvm`."""
         stimulus = self.stimulus(device)
-        device.apply(stimulus.program())
+        self.programmed(device)
         v, room = device.read_voltage, self.noise + self.tolerance + 2 * device.read_disturbance
         promised = device.read()
         assert_close(device.mvm(v * np.eye(device.rows)) / v, promised, room, "mvm of one row at a time, S")
@@ -89,7 +89,7 @@ class Answers(Bench):
 
     def test_reads_disturb_no_more_than_stated(self, device: Device) -> None:
         """Three reads and an mvm, after the cells were programmed."""
-        device.apply(self.stimulus(device).program())
+        self.programmed(device)
         first = device.read()
         for count in range(1, 4):
             room = self.noise + count * device.read_disturbance
@@ -135,7 +135,7 @@ class Answers(Bench):
     def test_a_floating_column_carries_no_current(self, device: Device) -> None:
         """Never silently held at 0 V: the same read does draw a current from a grounded column."""
         stimulus = self.stimulus(device)
-        device.apply(stimulus.program())
+        self.programmed(device)
         read = stimulus.drive({0: device.read_voltage}, device.read_width)
         columns = np.zeros((1, device.cols))
         columns[0, -1] = FLOAT
@@ -147,7 +147,7 @@ class Answers(Bench):
 
     def test_a_floating_row_adds_nothing_to_mvm(self, device: Device) -> None:
         """Above columns at 0 V it carries no current, so the others flow as ever; or it is refused."""
-        device.apply(self.stimulus(device).program())
+        self.programmed(device)
         v = np.full((2, device.rows), device.read_voltage)
         v[:, -1] = FLOAT, 0.0
         try:

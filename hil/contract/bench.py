@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
@@ -113,6 +113,7 @@ class Bench:
     cols: int = 2
     drive_voltage: float | None = None
     drive_width: float | None = None
+    settling: float = 0.0
     noise: float = 1e-9
     tolerance: float = 1e-6
     examples: int = 15
@@ -137,10 +138,18 @@ class Bench:
             voltage = sign * (max(on_grid(half, limits.v_step), limits.v_step) if limits.v_step else half)
         return Stimulus(device, voltage, device.read_width if self.drive_width is None else self.drive_width)
 
+    def programmed(self, device: Device) -> None:
+        """Program cells of the device and let it settle."""
+        stimulus = self.stimulus(device)
+        device.apply(stimulus.program())
+        if self.settling > 0:
+            device.apply(stimulus.drive({}, self.settling))
+
     def for_all(self, strategy: st.SearchStrategy, check: Callable[[Any], None]) -> None:
         """Hold `check` true for whatever `strategy` draws, the same draws every time."""
         wanted = settings(
             max_examples=self.examples,
+            phases=[Phase.generate, Phase.shrink],
             deadline=None,
             derandomize=True,
             database=None,

@@ -34,6 +34,7 @@ class States(Bench):
     def test_a_snapshot_is_a_copy(self, device: Device) -> None:
         """Neither later waveforms change it, nor does a change to it reach the device."""
         state = self.snapshot(device)
+        assert all(isinstance(array, np.ndarray) for array in state.values()), f"not all arrays: {state}"
         kept = {name: np.array(array) for name, array in state.items()}
         device.apply(self.stimulus(device).program())
         assert_identical(kept, state, "snapshot after a later waveform")

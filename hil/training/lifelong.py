@@ -1,8 +1,9 @@
 """Lifelong relearning: one layer learns one class after another, by the timing of its responses alone.
 
-Section 4 and Figure 7 of Zivasatienraj & Doolittle (2023). The raw map of an honest pair is dominated by what all images
-have in common; what the layer has learned shows against a reference layer, which sees the same images and always gets
-the timing of "other" images. So the array has two columns: the layer, and its reference.
+Section 4 and Figure 7 of Zivasatienraj & Doolittle (2023). The raw map of an honest pair is dominated by what all
+images have in common; what the layer has learned shows against a reference layer, which sees the same images and always
+gets the timing of "other" images. So the array has two columns: the layer, and its reference. A layer forgets within
+about 1 / (Dn T) images, so the default device is a pair with a larger Dn than the one that classifies best.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from hil.config import nearest
 from hil.datasets import Dataset
 from hil.device import Device
 from hil.encoding import intensities
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
@@ -54,7 +54,7 @@ class LifelongConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: DataSettings = Field(default_factory=DataSettings)
-    device: DeviceSettings = Field(default_factory=DeviceSettings)
+    device: DeviceSettings = DeviceSettings(uri="sim:flca-pair?preset=lifelong")
     train: LifelongSettings = Field(default_factory=LifelongSettings)
     protocol: Protocol = Field(default_factory=Protocol)
 

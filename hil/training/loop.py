@@ -150,10 +150,11 @@ class TrainingLoop:
             self._done += len(pixels)
             progress.advance(len(pixels))
             after_batch(stage, device, self._done)
-            if stop.requested or time.monotonic() - saved > CHECKPOINT_EVERY:
+            stopping = stop.requested
+            if stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
                 self._save(device)
                 saved = time.monotonic()
-            if stop.requested:
+            if stopping:
                 self.run.set_state("stopped")
                 raise Interrupted(f"stopped after {progress.done:,} of {progress.total:,} images; {how_to_resume}")
 

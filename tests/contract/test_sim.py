@@ -57,7 +57,8 @@ class TestFlcaVolatile(FlcaContract):
 
 class TestFlcaPairPerceptron(FlcaContract):
     uri = "sim:flca-pair?preset=perceptron"
-    tolerance = 1e-5
+    settling = 0.2
+    tolerance = 1e-3
 
 
 class TestFlcaPairFigure3(FlcaContract):

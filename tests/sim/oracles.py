@@ -52,9 +52,7 @@ class Single:
         stopped = (direction > 0 and phi >= self.high) or (direction < 0 and phi <= self.low)
         if holds or stopped:
             return phi
-        state, _, bound = _until(
-            slope, [phi], length, [lambda t, s: self.high - s[0], lambda t, s: s[0] - self.low]
-        )
+        state, _, bound = _until(slope, [phi], length, [lambda t, s: self.high - s[0], lambda t, s: s[0] - self.low])
         return state[0] if bound is None else (self.high, self.low)[bound]
 
 
@@ -81,31 +79,31 @@ class Pair:
 
     def _segment(self, x: float, y: float, v: float, length: float) -> tuple[float, float]:
         drive = self.a * v
-        branch = np.sign(x) or np.sign(v)
+        branch = np.sign(x) or np.sign(v)  # sign of phi_v in this piece
 
         def slopes(state: NDArray) -> tuple[float, float]:
-            """Of both fluxes, eq 4 neither held nor clipped; smooth beyond phi_v = 0 and phi_n = 0."""
+            """Of both fluxes where eq 4 is neither held nor clipped; smooth beyond phi_v = 0 and phi_n = 0."""
             mv, mn = polynomial(self.rv, branch * state[0]), polynomial(self.rn, state[1])
-            return drive * mv / (mv + mn) - self.dv * state[0], drive * mn / (
-                mv + mn
-            ) - self.dn * state[1]
+            share = mn / (mv + mn)
+            return drive * (1 - share) - self.dv * state[0], drive * share - self.dn * state[1]
 
+        # whether phi_n follows its slope in this piece: not held by eq 4, not clipped at 0
         moves = slopes([x, y])[1] > 0 if v >= 0 else y > 0
+
+        def rates(_t: float, state: NDArray) -> list[float]:
+            volatile, nonvolatile = slopes(state)
+            return [volatile, nonvolatile if moves else 0.0]
+
+        def volatile_passes_zero(_t: float, state: NDArray) -> float:
+            return branch * state[0]
+
+        def nonvolatile_stops_or_starts(_t: float, state: NDArray) -> float:
+            if v < 0:
+                return state[1] if moves else 1.0
+            return slopes(state)[1] if moves else -slopes(state)[1]
+
+        kinks = [volatile_passes_zero, nonvolatile_stops_or_starts] if v else []
         while length > 0:
-
-            def rates(_t: float, state: NDArray, moves: bool = moves) -> list[float]:
-                dx, dy = slopes(state)
-                return [dx, dy if moves else 0.0]
-
-            def volatile_sign(_t: float, state: NDArray, branch: float = branch) -> float:
-                return branch * state[0]
-
-            def nonvolatile_kink(_t: float, state: NDArray, moves: bool = moves) -> float:
-                if v < 0:
-                    return state[1] if moves else 1.0
-                return slopes(state)[1] if moves else -slopes(state)[1]
-
-            kinks = [volatile_sign, nonvolatile_kink] if v else []
             (x, y), passed, kink = _until(rates, [x, y], length, kinks)
             length -= passed
             if kink is None:
@@ -134,17 +132,15 @@ def pair_without_relaxation(
         return np.sign(phi) * np.log1p(r[1] / r[0] * abs(phi)) / r[1]
 
     def current_differs(y: float) -> float:
-        return (turned(rv, phi_v + flux - (y - phi_n)) - turned(rv, phi_v)) - (
-            turned(rn, y) - turned(rn, phi_n)
-        )
+        return (turned(rv, phi_v + flux - (y - phi_n)) - turned(rv, phi_v)) - (turned(rn, y) - turned(rn, phi_n))
 
+    if flux == 0:
+        return phi_v, phi_n
     low, high = min(phi_n, phi_n + flux), max(phi_n, phi_n + flux)
     y = brentq(current_differs, low, high, xtol=1e-18, rtol=1e-14)
     if y >= 0:
         return phi_v + flux - (y - phi_n), y
-    reached = brentq(
-        lambda x: turned(rv, x) - turned(rv, phi_v) + turned(rn, phi_n), phi_v + flux, phi_v, xtol=1e-18
-    )
+    reached = brentq(lambda x: turned(rv, x) - turned(rv, phi_v) + turned(rn, phi_n), phi_v + flux, phi_v, xtol=1e-18)
     left = flux - (reached - phi_v) + phi_n
     x = brentq(
         lambda x: x - reached + rn[0] * (turned(rv, x) - turned(rv, reached)) - left,

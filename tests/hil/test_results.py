@@ -1,0 +1,50 @@
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from hil.errors import InputError
+from hil.results import Row, load_json, repeated, report, save_json, table
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))
+def test_repeats_give_mean_and_sample_deviation(values):
+    row = repeated("x", values)
+    assert row.value == pytest.approx(np.mean(values), abs=1e-6)
+    assert row.std == pytest.approx(np.std(values, ddof=1), abs=1e-6)
+    assert row.n == len(values)
+
+
+def test_one_value_has_no_spread():
+    assert repeated("x", [3.0]).std is None
+
+
+def test_rows_survive_json(tmp_path):
+    rows = [Row("a", 1.5, "V", 0.1, 3, "10 %", None, "note"), Row("b", None, note="no number")]
+    save_json(rows, tmp_path / "rows.json")
+    assert load_json(tmp_path / "rows.json") == rows
+
+
+def test_dash_puts_json_on_stdout_and_the_table_on_stderr(capsys):
+    report([Row("quantity of note", 1.0, "A")], "title", "-")
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["unit"] == "A"
+    assert "quantity of note" in err
+
+
+def test_an_unwritable_json_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"--json .*absent/rows.json: cannot be written"):
+        save_json([], tmp_path / "absent" / "rows.json")
+
+
+def test_table_shows_spread_and_leaves_empty_columns_out():
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(table([Row("accuracy", 81.234, "%", 0.12, 3)], "results", {"value": "mean"}))
+    text = console.export_text()
+    assert "81.23 ± 0.12" in text
+    assert "mean" in text
+    assert "reference" not in text
