@@ -31,7 +31,7 @@ $(VENV)/.bench: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.dev $(VENV)/.run
 
 demo: $(VENV)/.run
-	$(BIN)/hil train stdp --config examples/stdp_digits.toml --fresh --run runs/demo
+	$(BIN)/hil train stdp --config examples/stdp_digits.toml
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

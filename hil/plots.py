@@ -4,52 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from hil.waveform import Waveform
-
 import numpy as np
 from numpy.typing import NDArray
 
-MANY_LINES = 12
-"""Lines beyond which a waveform is drawn as its range instead of one trace a line."""
-
-
-def draw_waveform(waveform: Waveform, axes: Axes | None = None) -> Axes:
-    """Voltage of every line against time: rows in blue, columns in red, floating stretches left blank."""
-    from matplotlib import pyplot
-
-    if axes is None:
-        _, axes = pyplot.subplots(figsize=(8, 3), layout="constrained")
-    edges = np.append(waveform.starts, waveform.total)
-    for label, table, colour in (("row", waveform.rows, "C0"), ("column", waveform.cols, "C3")):
-        if table.shape[1] <= MANY_LINES:
-            for line in range(table.shape[1]):
-                name = label if table.shape[1] == 1 else f"{label}s"
-                axes.stairs(
-                    table[:, line], edges, baseline=None, color=colour, alpha=0.8, label=name if line == 0 else ""
-                )
-        else:
-            low, high = np.fmin.reduce(table, axis=1), np.fmax.reduce(table, axis=1)
-            axes.stairs(
-                high, edges, baseline=low, fill=True, color=colour, alpha=0.4, label=f"{table.shape[1]} {label}s"
-            )
-    axes.set(xlabel="time (s)", ylabel="voltage (V)")
-    axes.legend(loc="upper right", frameon=False)
-    return axes
+from hil.waveform import Waveform
 
 
 def save_protocol(waveform: Waveform, path: Path) -> None:
     """Draw what one image does to the lines, its pulses zoomed in (they are far shorter than the delays)."""
     figure, axes = _grid(1, 2, (10, 3))
-    draw_waveform(waveform, axes[0])
+    waveform.plot(axes[0])
     axes[0].set_title("one image: input on the rows, response on the columns")
-    draw_waveform(waveform[:3], axes[1])
+    waveform[:3].plot(axes[1])
     axes[1].set_title("input and the first response")
     _save(figure, path)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +18,21 @@ from hil.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hil.device import Limits
-
 FLOAT = np.nan
 """The voltage of a line that is left floating (high impedance)."""
+
+MANY_LINES = 12
+"""Lines beyond which a waveform is drawn as its range instead of one trace a line."""
+
+
+class Resolution(Protocol):
+    """The steps in which a device resolves voltages (V) and durations (s), 0 for any; `hil.limits.Limits` is one."""
+
+    @property
+    def v_step(self) -> float: ...  # noqa: D102
+
+    @property
+    def time_step(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,7 +204,7 @@ class Waveform:
             raise InputError(f"fan_out spreads a 1 x 1 waveform, this one drives {self.lines[0]} x {self.lines[1]}")
         return Waveform(self.duration, self.rows * _line(rows), self.cols * _line(cols), self.measure)
 
-    def quantised(self, limits: Limits) -> Waveform:
+    def quantised(self, limits: Resolution) -> Waveform:
         """Round voltages and durations to what a device resolves.
 
         Rounding is the caller's choice, never a device's: `Limits.check` raises on a waveform off the device's grid.
@@ -216,10 +227,28 @@ class Waveform:
         return Waveform(duration, rows, cols, self.measure)
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """Draw every line's voltage against time (needs matplotlib) and return the axes."""
-        from hil.plots import draw_waveform
+        """Draw voltage against time (needs matplotlib): rows blue, columns red, floating stretches left blank.
 
-        return draw_waveform(self, axes)
+        More than a dozen lines of a kind are drawn as the range of their voltages.
+        """
+        from matplotlib import pyplot
+
+        if axes is None:
+            _, axes = pyplot.subplots(figsize=(8, 3), layout="constrained")
+        edges = np.append(self.starts, self.total)
+        for kind, table, colour in (("row", self.rows, "C0"), ("column", self.cols, "C3")):
+            lines = table.shape[1]
+            label = kind if lines == 1 else f"{lines} {kind}s"
+            if lines <= MANY_LINES:
+                for line in range(lines):
+                    name = label if line == 0 else ""
+                    axes.stairs(table[:, line], edges, baseline=None, color=colour, alpha=0.8, label=name)
+            else:
+                low, high = np.fmin.reduce(table, axis=1), np.fmax.reduce(table, axis=1)
+                axes.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.4, label=label)
+        axes.set(xlabel="time (s)", ylabel="voltage (V)")
+        axes.legend(loc="best", frameon=False)
+        return axes
 
     def __len__(self) -> int:
         """Count the segments."""

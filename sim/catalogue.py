@@ -10,32 +10,21 @@ from sim.flca_pair import FlcaPairArray, FlcaPairParameters
 from sim.flca_step import FlcaStepArray, FlcaStepParameters
 from sim.rram import RramArray, RramParameters
 
+_PERCEPTRON = {
+    "A": 1.0,
+    "Dv": 70.0,
+    "Dn": 0.03,
+    "Rv": (5e3, 0.0, 0.0, 5e17),
+    "Rn": (5e3, 4.5e3),
+    "phi0": 5 / 3,
+}
+_FIGURE3 = {"A": 1.0, "Dv": 1.0, "Dn": 1.0, "Rv": (100.0, 1e6), "Rn": (100.0, 1e6), "phi0": 1e-3}
+
 PAIR_PRESETS = {
-    "perceptron": {
-        "A": 1.0,
-        "Dv": 70.0,
-        "Dn": 0.03,
-        "Rv": (5e3, 0.0, 0.0, 5e17),
-        "Rn": (5e3, 4.5e3),
-        "phi0": 5 / 3,
-    },
-    "lifelong": {
-        "A": 1.0,
-        "Dv": 70.0,
-        "Dn": 3.0,
-        "Rv": (5e3, 0.0, 0.0, 5e17),
-        "Rn": (5e3, 4.5e5),
-        "phi0": 1 / 60,
-    },
-    "figure3": {"A": 1.0, "Dv": 1.0, "Dn": 1.0, "Rv": (100.0, 1e6), "Rn": (100.0, 1e6), "phi0": 1e-3},
-    "paper-perceptron": {
-        "A": 1.0,
-        "Dv": 1.0,
-        "Dn": 1.0,
-        "Rv": (100.0, 1e6),
-        "Rn": (100.0, 1e6),
-        "phi0": 0.05,
-    },
+    "perceptron": _PERCEPTRON,
+    "lifelong": _PERCEPTRON | {"Dn": 3.0, "Rn": (5e3, 4.5e5), "phi0": 1 / 60},
+    "figure3": _FIGURE3,
+    "paper-perceptron": _FIGURE3 | {"phi0": 0.05},
 }
 """Named parameters of `sim:flca-pair`.
 

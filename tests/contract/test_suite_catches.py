@@ -81,15 +81,11 @@ def breaks(*tests):
     return enlist
 
 
-def altered(waveform, **arrays):
-    return replace(waveform, **arrays)
-
-
 @breaks("voltages_beyond_the_range_are_refused")
 class TruncatesVoltages(SoundArray):
     def apply(self, waveform):
         low, high = self.limits.v_min, self.limits.v_max
-        return super().apply(altered(waveform, rows=waveform.rows.clip(low, high), cols=waveform.cols.clip(low, high)))
+        return super().apply(replace(waveform, rows=waveform.rows.clip(low, high), cols=waveform.cols.clip(low, high)))
 
 
 @breaks("voltages_between_steps_are_refused", "durations_between_steps_are_refused")
@@ -109,14 +105,14 @@ class ChecksTooLate(SoundArray):
 @breaks("voltages_beyond_the_range_are_refused", "voltages_between_steps_are_refused")
 class ChecksRowsOnly(SoundArray):
     def apply(self, waveform):
-        self.limits.check(altered(waveform, cols=np.zeros_like(waveform.cols)))
+        self.limits.check(replace(waveform, cols=np.zeros_like(waveform.cols)))
         return self._play(waveform)
 
 
 @breaks("durations_beyond_the_range_are_refused", "durations_between_steps_are_refused")
 class ChecksNoDurations(SoundArray):
     def apply(self, waveform):
-        self.limits.check(altered(waveform, duration=np.full(len(waveform), self.read_width)))
+        self.limits.check(replace(waveform, duration=np.full(len(waveform), self.read_width)))
         return self._play(waveform)
 
 
@@ -153,7 +149,7 @@ class SaysNothingUseful(SoundArray):
 @breaks("apply_refuses_another_number_of_lines")
 class IgnoresExtraLines(SoundArray):
     def apply(self, waveform):
-        return super().apply(altered(waveform, rows=waveform.rows[:, : self.rows], cols=waveform.cols[:, : self.cols]))
+        return super().apply(replace(waveform, rows=waveform.rows[:, : self.rows], cols=waveform.cols[:, : self.cols]))
 
 
 @breaks("mvm_refuses_another_number_of_rows")
@@ -295,7 +291,7 @@ class CountsMeasuredSegments(SoundArray):
 @breaks("time_and_response_follow_the_waveform")
 class AnswersForAllSegments(SoundArray):
     def _play(self, waveform):
-        return super()._play(altered(waveform, measure=np.ones(len(waveform), dtype=bool)))
+        return super()._play(replace(waveform, measure=np.ones(len(waveform), dtype=bool)))
 
 
 @breaks("time_and_response_follow_the_waveform")
@@ -343,7 +339,7 @@ class AgesWithEveryCall(SoundArray):
 @breaks("measuring_changes_nothing")
 class MovesOnlyWhenWatched(SoundArray):
     def _play(self, waveform):
-        held = altered(waveform, rows=np.where(waveform.measure[:, None], waveform.rows, 0.0))
+        held = replace(waveform, rows=np.where(waveform.measure[:, None], waveform.rows, 0.0))
         return super()._play(held)
 
 

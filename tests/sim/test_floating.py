@@ -1,0 +1,148 @@
+"""Floating lines: node voltages against the Laplacian of the whole network, and cells driven through sneak paths."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import Single, floating_network, network_voltages
+
+from hil.backends import open_device
+from hil.waveform import FLOAT, Waveform
+from sim import array
+from sim.lines import line_voltages
+
+ROW_FLOATS = ([0.3, FLOAT], [0.0, 0.1, -0.2])
+COLUMN_FLOATS = ([0.3, -0.1], [0.0, FLOAT, 0.2])
+BOTH_FLOAT = ([0.3, FLOAT], [FLOAT, 0.1, FLOAT])
+ONLY_ONE_DRIVEN = ([FLOAT, FLOAT], [FLOAT, 0.2, FLOAT])
+ONLY_ROWS_DRIVEN = ([0.3, -0.2], [FLOAT, FLOAT, FLOAT])
+NOTHING_DRIVEN = ([FLOAT, FLOAT], [FLOAT, FLOAT, FLOAT])
+NOTHING_FLOATS = ([0.3, -0.2], [0.1, 0.0, 0.2])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ROW_FLOATS, COLUMN_FLOATS, BOTH_FLOAT, ONLY_ONE_DRIVEN, ONLY_ROWS_DRIVEN, NOTHING_DRIVEN, NOTHING_FLOATS,
+    ],
+)  # fmt: skip
+def test_line_voltages_solve_the_whole_network(lines):
+    conductance = 10 ** np.random.default_rng(5).uniform(-6, -2, (2, 3))
+    rows, cols = map(np.array, lines)
+    found, expected = line_voltages(conductance, rows, cols), network_voltages(conductance, rows, cols)
+    assert found[0] == pytest.approx(expected[0], abs=1e-12)
+    assert found[1] == pytest.approx(expected[1], abs=1e-12)
+
+
+def crossbars():
+    def one(shape):
+        rows, cols = shape
+        volts = st.one_of(st.just(FLOAT), st.floats(-1, 1))
+        return st.tuples(
+            st.lists(st.floats(-7, -2), min_size=rows * cols, max_size=rows * cols).map(
+                lambda x: 10 ** np.reshape(x, shape)
+            ),
+            st.lists(volts, min_size=rows, max_size=rows).map(np.array),
+            st.lists(volts, min_size=cols, max_size=cols).map(np.array),
+        )
+
+    return st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(one)
+
+
+@settings(max_examples=200, deadline=None)
+@given(crossbars())
+def test_any_crossbar_solves_the_whole_network(crossbar):
+    conductance, rows, cols = crossbar
+    v_rows, v_cols = line_voltages(conductance, rows, cols)
+    expected = network_voltages(conductance, rows, cols)
+    assert v_rows == pytest.approx(expected[0], abs=1e-9)
+    assert v_cols == pytest.approx(expected[1], abs=1e-9)
+    driven = np.concatenate([v_rows[~np.isnan(rows)], v_cols[~np.isnan(cols)]])
+    currents = conductance * (v_rows[:, None] - v_cols)
+    rounding = 1e-13 * conductance.sum() * abs(driven).max(initial=0)
+    assert abs(currents.sum(axis=1)[np.isnan(rows)]).max(initial=0) <= rounding
+    assert abs(currents.sum(axis=0)[np.isnan(cols)]).max(initial=0) <= rounding
+    assert np.array_equal(driven, np.concatenate([rows[~np.isnan(rows)], cols[~np.isnan(cols)]]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(crossbars(), st.floats(-1, 1))
+def test_lines_floating_among_equal_ones_take_exactly_their_voltage(crossbar, v):
+    """Rounding here would be a voltage of -1e-17 V, and eq 4 relaxes at the full rate for any negative one."""
+    conductance, rows, cols = crossbar
+    rows, cols = (np.where(np.isnan(lines), FLOAT, v) for lines in (rows, cols))
+    if np.isnan(rows).all() and np.isnan(cols).all():
+        rows[0] = v
+    for lines in line_voltages(conductance, rows, cols):
+        assert (lines == v).all()
+
+
+def crossbar(phi, **parameters):
+    """Cells of `sim:flca` with the given fluxes, (R, C) V s."""
+    device = open_device("sim:flca", rows=phi.shape[0], cols=phi.shape[1], threads=1, **parameters)
+    device.restore(device.snapshot() | {"phi": np.ascontiguousarray(phi.T)})
+    return device
+
+
+def test_floating_beside_equal_lines_disturbs_no_cell():
+    phi = np.array([[0.03, 0.05, 0.02], [0.01, 0.04, 0.06]])
+    for rows, cols in [([0.1, FLOAT], [0.1, FLOAT, 0.1]), ([0.1, 0.1], [FLOAT] * 3), ([0.0, FLOAT], [0.0] * 3)]:
+        device = crossbar(phi)
+        device.apply(Waveform.pulse(rows, cols, width=0.5))
+        assert np.array_equal(device.snapshot()["phi"], phi.T)
+
+
+SNEAK_PATH = ([0.4, FLOAT], [0.0, FLOAT])
+"""Current from row 0 to column 0, directly and through three cells, the third of them (1, 1) in reverse."""
+
+SNEAK_PHI = np.array([[2e-3, 1e-3], [1.5e-3, 4e-3]])
+
+SNEAK_R = (100.0, 1e6)
+
+
+def sneak_reference(kind, length, d):
+    rows, cols = map(np.array, SNEAK_PATH)
+    cell = Single(volatile=kind == "volatile", d=d)
+    return floating_network(SNEAK_PHI, rows, cols, length, lambda phi: SNEAK_R[0] + SNEAK_R[1] * phi, cell)
+
+
+def sneak(kind, length, d, measure=False):
+    """Fluxes after one segment on the sneak path, and the response to it."""
+    device = crossbar(SNEAK_PHI, kind=kind, D=d, R=SNEAK_R)
+    response = device.apply(Waveform.pulse(*SNEAK_PATH, width=length, measure=measure))
+    return device.snapshot()["phi"].T, response
+
+
+@pytest.mark.parametrize(("kind", "d"), [("nonvolatile", 1.0), ("nonvolatile", 60.0), ("volatile", 60.0)])
+def test_cells_on_a_sneak_path_agree_with_lsoda(kind, d):
+    length = 0.01
+    expected = sneak_reference(kind, length, d)
+    found, _ = sneak(kind, length, d)
+    moved = abs(expected - SNEAK_PHI)
+    assert moved[1, 1] > 1e-5
+    assert (expected - SNEAK_PHI)[1, 1] < 0
+    assert found == pytest.approx(expected, rel=0, abs=2e-5 * moved.max())
+
+
+def test_second_order_convergence_with_the_floating_steps(monkeypatch):
+    expected = sneak_reference("nonvolatile", 0.02, 1.0)
+    errors = []
+    for steps in (8, 16, 32):
+        monkeypatch.setattr(array, "FLOATING_STEPS", steps)
+        errors.append(abs(sneak("nonvolatile", 0.02, 1.0)[0] - expected).max())
+    assert np.log2(np.divide(errors[:-1], errors[1:])) == pytest.approx(2.0, abs=0.3)
+
+
+def test_a_floating_column_carries_no_current_and_energy_is_what_the_sources_give():
+    _, response = sneak("nonvolatile", 1e-3, 1.0, measure=True)
+    assert abs(response.currents[0, 1]) <= 1e-12 * response.currents[0, 0]
+    assert abs(response.charge[0, 1]) <= 1e-12 * response.charge[0, 0]
+    assert response.energy[0] == pytest.approx(0.4 * response.charge[0, 0], rel=1e-12)
+
+
+def test_nothing_driven_is_a_rest():
+    resting, floating = (crossbar(SNEAK_PHI, kind="volatile", D=60.0, R=SNEAK_R) for _ in range(2))
+    resting.apply(Waveform.rest(0.01, 2, 2))
+    floating.apply(Waveform.pulse([FLOAT, FLOAT], [FLOAT, FLOAT], width=0.01))
+    assert floating.conductance == pytest.approx(resting.conductance, rel=1e-12)
+    assert resting.conductance[0, 0] == pytest.approx(1 / (100 + 1e6 * 2e-3 * np.exp(-0.6)), rel=1e-12)
