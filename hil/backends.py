@@ -64,10 +64,25 @@ class Backend(ABC):
         return kinds[target]
 
 
+def backend_names() -> list[str]:
+    """Names of all back ends that are installed, loaded or not."""
+    return sorted(point.name for point in entry_points(group=GROUP))
+
+
+def load_backend(name: str) -> Backend:
+    """Load a back end by name; `InputError` if there is none, or if what it needs is not installed."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        raise InputError(f"no back end '{name}' {nearest(name, points)}")
+    try:
+        return points[name].load()
+    except ImportError as error:
+        raise InputError(f"back end '{name}' cannot be loaded: {error}") from None
+
+
 def backends() -> dict[str, Backend]:
     """Load every back end that is installed, by name."""
-    found = {point.name: point.load() for point in entry_points(group=GROUP)}
-    return dict(sorted(found.items()))
+    return {name: load_backend(name) for name in backend_names()}
 
 
 def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parameters: Any) -> Device:
@@ -78,7 +93,7 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     uri : str
         ``BACKEND:KIND`` with optional parameters, such as ``sim:flca?rows=784&cols=10``.
     defaults : mapping, optional
-        Values for parameters that the URI leaves out; names the device does not have are ignored.
+        Values for parameters that neither the URI nor its preset sets; names the device does not have are ignored.
     **parameters
         Further parameters, as if they stood in the URI.
 
@@ -96,6 +111,7 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     usable = {name: value for name, value in (defaults or {}).items() if name in known}
     explicit = {**given, **parameters}
     preset = explicit.pop("preset", None)
+    preset = None if preset is None else str(preset)
     chosen = _preset(kind, preset, uri) if preset is not None or kind.presets else {}
     values = validated(kind.parameters, {**usable, **chosen, **explicit}, f"{scheme}:{kind.name}")
     return kind.build(f"{scheme}:{kind.name}", values)
@@ -106,10 +122,7 @@ def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:
     scheme, colon, target = address.partition(":")
     if not colon or not scheme:
         raise InputError(f"device '{uri}': write BACKEND:KIND, such as sim:flca")
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if scheme not in points:
-        raise InputError(f"no back end '{scheme}' {nearest(scheme, points)}")
-    kind = points[scheme].load().kind(target)
+    kind = load_backend(scheme).kind(target)
     given: dict[str, str] = {}
     for item in filter(None, query.split("&")):
         name, equals, value = item.partition("=")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -41,6 +42,8 @@ def load_toml(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         raise InputError(f"no configuration file {path}") from None
+    except NotADirectoryError:
+        raise InputError(f"no configuration file {path}: a part of its path is a file") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, a TOML file was expected") from None
     except PermissionError:
@@ -51,7 +54,7 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 def with_settings(config: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """Lay ``section.key=value`` settings over a nested configuration; values are read as TOML, else as text."""
-    result = {k: dict(v) if isinstance(v, Mapping) else v for k, v in config.items()}
+    result = deepcopy(dict(config))
     for setting in settings:
         path, equals, text = setting.partition("=")
         keys = path.strip().split(".")
@@ -102,7 +105,8 @@ def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str
 def _submodel(model: type[BaseModel], path: tuple) -> type[BaseModel]:
     for part in path:
         annotation = model.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        models = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]
+        if not models:
             break
-        model = annotation
+        model = models[0]
     return model

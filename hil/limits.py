@@ -95,8 +95,10 @@ class Limits:
             return
         with np.errstate(invalid="ignore"):
             low, high = np.fmin.reduce(voltages, axis=None), np.fmax.reduce(voltages, axis=None)
-            if low < self.v_min or high > self.v_max:
-                t, line = (int(k) for k in np.argwhere((voltages < self.v_min) | (voltages > self.v_max))[0])
+            slack = GRID_TOLERANCE * self.v_step
+            v_min, v_max = self.v_min - slack, self.v_max + slack
+            if low < v_min or high > v_max:
+                t, line = (int(k) for k in np.argwhere((voltages < v_min) | (voltages > v_max))[0])
                 raise LimitError(
                     f"segment {t}, {kind} {line}: {voltages[t, line]:g} V is outside "
                     f"{self.v_min:g} V .. {self.v_max:g} V"
@@ -113,8 +115,9 @@ class Limits:
         rows, cols = waveform.rows, waveform.cols
         spans = [(np.fmin.reduce(v, axis=1), np.fmax.reduce(v, axis=1)) for v in (rows, cols)]
         (row_low, row_high), (col_low, col_high) = spans
+        highest = self.v_cell * (1 + 4 * np.finfo(np.float64).eps) + GRID_TOLERANCE * self.v_step
         with np.errstate(invalid="ignore"):
-            bad = (row_high - col_low > self.v_cell) | (col_high - row_low > self.v_cell)
+            bad = (row_high - col_low > highest) | (col_high - row_low > highest)
         if bad.any():
             t = int(np.flatnonzero(bad)[0])
             across = rows[t][:, None] - cols[t][None, :]
@@ -125,7 +128,8 @@ class Limits:
             )
 
     def _check_channels(self, waveform: Waveform, channels: int) -> None:
-        lines = np.sort(np.nan_to_num(np.concatenate([waveform.rows, waveform.cols], axis=1), nan=0.0), axis=1)
+        lines = np.nan_to_num(np.concatenate([waveform.rows, waveform.cols], axis=1), nan=0.0)
+        lines = np.sort(np.round(lines / self.v_step) if self.v_step else lines, axis=1)
         fresh = np.ones_like(lines, dtype=bool)
         fresh[:, 1:] = np.diff(lines, axis=1) != 0
         count = (fresh & (lines != 0)).sum(axis=1)

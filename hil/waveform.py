@@ -18,7 +18,7 @@ from hil.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FLOAT = np.nan
+FLOATING = np.nan
 """The voltage of a line that is left floating (high impedance)."""
 
 MANY_LINES = 12
@@ -69,10 +69,8 @@ class Waveform:
 
     def __post_init__(self) -> None:
         """Convert, check and freeze the arrays."""
-        duration = np.atleast_1d(np.asarray(self.duration, dtype=np.float64))
-        rows = np.atleast_2d(np.asarray(self.rows, dtype=np.float64))
-        cols = np.atleast_2d(np.asarray(self.cols, dtype=np.float64))
-        measure = np.atleast_1d(np.asarray(self.measure, dtype=np.bool_))
+        duration, rows, cols = (np.asarray(getattr(self, f), dtype=np.float64) for f in ("duration", "rows", "cols"))
+        measure = np.asarray(self.measure, dtype=np.bool_)
         shapes = (duration.shape, rows.shape, cols.shape, measure.shape)
         if duration.ndim != 1 or rows.ndim != 2 or cols.ndim != 2 or measure.ndim != 1:
             raise InputError(f"a waveform needs duration (T,), rows (T, R), cols (T, C), measure (T,), not {shapes}")
@@ -145,6 +143,9 @@ class Waveform:
         trough = -peak if trough is None else trough
         if not step > 0:
             raise InputError(f"step {step} V must be positive")
+        for name, value in (("step", step), ("peak", peak), ("trough", trough)):
+            if not np.isfinite(value):
+                raise InputError(f"{name} {value} V must be finite")
         if cycles < 1:
             raise InputError(f"cycles {cycles}: a sweep needs at least one loop")
         stairs = [np.zeros(1)]
@@ -161,12 +162,21 @@ class Waveform:
 
         `dwell` and `measure` are one value for all samples or one a sample.
         """
-        table = np.asarray(rows, dtype=np.float64)
-        table = table.reshape(len(table), -1) if table.ndim else table.reshape(1, 1)
+        table = np.atleast_1d(np.asarray(rows, dtype=np.float64))
         columns = np.asarray(cols, dtype=np.float64)
-        columns = np.full((len(table), 1), columns) if columns.ndim == 0 else columns.reshape(len(columns), -1)
-        duration = np.broadcast_to(np.asarray(dwell, dtype=np.float64), len(table))
-        return cls(duration, table, columns, np.broadcast_to(np.asarray(measure, dtype=bool), len(table)))
+        columns = np.full(len(table), columns) if columns.ndim == 0 else columns
+        table, columns = (t[:, None] if t.ndim == 1 else t for t in (table, columns))
+        fields = []
+        for name, value in (
+            ("dwell", np.asarray(dwell, dtype=np.float64)),
+            ("measure", np.asarray(measure, dtype=bool)),
+        ):
+            if value.shape not in ((), (len(table),)):
+                raise InputError(
+                    f"{name} of shape {value.shape}: give one value, or one for each of {len(table)} samples"
+                )
+            fields.append(np.broadcast_to(value, len(table)))
+        return cls(fields[0], table, columns, fields[1])
 
     @classmethod
     def concat(cls, parts: Iterable[Waveform]) -> Waveform:
@@ -292,6 +302,7 @@ class Waveform:
         )
 
     __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
 
     def __repr__(self) -> str:
         """Say what is driven in one line."""
@@ -305,9 +316,14 @@ class Waveform:
 
 
 def _frozen(array: NDArray) -> NDArray:
-    if array.flags.writeable:
-        array = array.copy()
-        array.flags.writeable = False
+    """Give back `array` itself only if nobody can write to its memory, else a read-only copy."""
+    owner: object = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    if owner is None:
+        return array
+    array = array.copy()
+    array.flags.writeable = False
     return array
 
 

@@ -59,14 +59,17 @@ class Segments(NamedTuple):
 class ArrayParameters(BaseModel):
     """Parameters that every simulated crossbar has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rows: int = Field(1, ge=1, description="number of rows (word lines)")
     cols: int = Field(1, ge=1, description="number of columns (bit lines)")
-    v_max: float = Field(5.0, gt=0, description="largest magnitude of a line's voltage", json_schema_extra=unit("V"))
+    v_max: float = Field(
+        5.0, gt=0, allow_inf_nan=True, description="largest magnitude of a line's voltage", json_schema_extra=unit("V")
+    )
     i_max: float = Field(
         np.inf,
         gt=0,
+        allow_inf_nan=True,
         description="column current reported as tripped (the simulated source does not limit it)",
         json_schema_extra=unit("A"),
     )
@@ -78,7 +81,7 @@ class ArrayParameters(BaseModel):
     stuck_off: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_off")
     g_on: float = Field(1e-2, gt=0, description="conductance of cells stuck on", json_schema_extra=unit("S"))
     g_off: float = Field(1e-9, gt=0, description="conductance of cells stuck off", json_schema_extra=unit("S"))
-    seed: int = Field(0, ge=0, description="seed of all variability")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
     def variability(self) -> Variability:
@@ -150,11 +153,14 @@ class SimulatedArray(Device):
         return g + self._noise(g**2)
 
     def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
-        """Column currents (B, cols) in A for row voltages (B, rows), columns at 0 V; nothing is disturbed."""
+        """Column currents (B, cols) in A for row voltages (B, rows), columns at 0 V; nothing is disturbed.
+
+        A floating row (NaN) settles at 0 V, since all columns are there.
+        """
         self._require_open()
         v = self._row_voltages(v)
         self.limits.check(Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width))
-        g = self.conductance
+        v, g = np.nan_to_num(v), self.conductance
         currents = v @ g
         return currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
 
@@ -162,10 +168,7 @@ class SimulatedArray(Device):
         """Exact state: cell arrays, device time and the counters of the noise streams."""
         self._require_open()
         counters = np.array([self._events, self._measurements])
-        return {name: array.copy() for name, array in self._state.items()} | {
-            "time": np.array(self._time),
-            "counters": counters,
-        }
+        return self._copied_state() | {"time": np.array(self._time), "counters": counters}
 
     def restore(self, state: dict[str, NDArray]) -> None:
         """Return to a snapshot of an array of the same kind and size."""
@@ -173,9 +176,9 @@ class SimulatedArray(Device):
         expected = self._state.keys() | {"time", "counters"}
         if state.keys() != expected:
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
-        for name, array in self._state.items():
-            if state[name].shape != array.shape:
-                raise InputError(f"{self.name}: snapshot array {name} is {state[name].shape}, not {array.shape}")
+        for name, array in (self._state | {"time": np.array(0.0), "counters": np.zeros(2, int)}).items():
+            if np.shape(state[name]) != array.shape:
+                raise InputError(f"{self.name}: snapshot array {name} is {np.shape(state[name])}, not {array.shape}")
         self._state = {name: state[name].astype(array.dtype, copy=True) for name, array in self._state.items()}
         self._time = float(state["time"])
         self._events, self._measurements = (int(n) for n in state["counters"])
@@ -219,13 +222,18 @@ class SimulatedArray(Device):
     ) -> list[tuple[NDArray, NDArray]]:
         """Play one segment and return cell voltages and conductances (cols, rows) at its start, middle and end."""
         samples = [self._look(rows, cols)]
-        for _ in range(2):
+        start = self._copied_state()
+        for length in (duration / 2, duration):
+            self._state = {name: array.copy() for name, array in start.items()}
             if floating:
-                self._drive_floating(duration / 2, rows, cols, event)
+                self._drive_floating(length, rows, cols, event)
             else:
-                self._drive_all(np.array([duration / 2]), rows[None], cols[None], np.array([event]))
+                self._drive_all(np.array([length]), rows[None], cols[None], np.array([event]))
             samples.append(self._look(rows, cols))
         return samples
+
+    def _copied_state(self) -> dict[str, NDArray]:
+        return {name: array.copy() for name, array in self._state.items()}
 
     def _look(self, rows: NDArray, cols: NDArray) -> tuple[NDArray, NDArray]:
         g = self._cell_conductance()
@@ -236,7 +244,7 @@ class SimulatedArray(Device):
         """Midpoint rule: node voltages are solved at the start and at the middle of every step."""
         step, number = duration / FLOATING_STEPS, np.array([event])
         for _ in range(FLOATING_STEPS):
-            start = {name: array.copy() for name, array in self._state.items()}
+            start = self._copied_state()
             for length in (step / 2, step):
                 solved = line_voltages(self._cell_conductance().T, rows, cols)
                 self._state = {name: array.copy() for name, array in start.items()}

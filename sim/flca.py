@@ -38,7 +38,9 @@ class FlcaParameters(ArrayParameters):
     R: Coefficients = Field((100.0, 1e6), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
     phi0: float = Field(0.0, description="pristine flux linkage", json_schema_extra=unit("V s"))
     phi_min: float = Field(0.0, le=0, description="lower bound of the flux", json_schema_extra=unit("V s"))
-    phi_max: float = Field(np.inf, gt=0, description="upper bound of the flux", json_schema_extra=unit("V s"))
+    phi_max: float = Field(
+        np.inf, gt=0, allow_inf_nan=True, description="upper bound of the flux", json_schema_extra=unit("V s")
+    )
 
     @model_validator(mode="after")
     def _inside(self) -> Self:
@@ -79,11 +81,16 @@ def time_constant(rate, duration):
     return duration if rate == 0.0 else -np.expm1(-rate * duration) / rate
 
 
+@njit(cache=True, inline="always")
+def _rate(v, drive, decay, volatile):
+    """Eq 3 or eq 4 at the start of a segment, `drive` = A v and `decay` = D phi."""
+    return max(drive - decay, 0.0) if v >= 0.0 and not volatile else drive - decay
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_flca(
     play, phi, idle, gain, a, d, low, high, volatile, sigma, seed, first_col
 ):  # fmt: skip
-    before = np.empty(play.rows.shape[1])
     for c in range(play.cols.shape[1]):
         state, sensitivity = phi[c], gain[c]
         for t in range(play.duration.size):
@@ -97,22 +104,21 @@ def _drive_flca(
                         state[r] *= decay if volatile or state[r] < 0.0 else 1.0
                 idle[c] = 0.0
             tau, voltage, col = time_constant(d, play.duration[t]), play.rows[t], play.cols[t, c]
-            if sigma > 0.0:
-                before[:] = state
-            _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile)
-            if sigma > 0.0:
-                for r in range(state.size):
-                    if voltage[r] != col:
-                        factor = cycle_factor(sigma, seed, play.events[t], first_col + c, r)
-                        state[r] = min(max(before[r] + factor * (state[r] - before[r]), low), high)
+            if sigma == 0.0:
+                _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile)
+                continue
+            for r in range(state.size):
+                v = voltage[r] - col
+                change = tau * _rate(v, a * sensitivity[r] * v, d * state[r], volatile)
+                if v != 0.0:
+                    change *= cycle_factor(sigma, seed, play.events[t], first_col + c, r)
+                state[r] = min(max(state[r] + change, low), high)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
 def _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile):
     """One segment of the closed form for all cells of a column."""
-    held = -np.inf if volatile else 0.0
     for r in range(state.size):
         v = voltage[r] - col
-        rate = a * sensitivity[r] * v - d * state[r]
-        rate = max(rate, held) if v >= 0.0 else rate
+        rate = _rate(v, a * sensitivity[r] * v, d * state[r], volatile)
         state[r] = min(max(state[r] + tau * rate, low), high)

@@ -83,16 +83,17 @@ def _drive_step(
             if sigma > 0.0:
                 start[:] = state
             _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay)
-            if sigma > 0.0:
-                for r in range(state.size):
-                    if voltage[r] != col:
-                        factor = cycle_factor(sigma, seed, play.events[t], first_col + c, r)
-                        state[r] = max(start[r] + factor * (state[r] - start[r]), 0.0)
+            for r in range(state.size if sigma > 0.0 else 0):
+                if voltage[r] != col:
+                    change = state[r] - start[r]
+                    state[r] = start[r] + change * cycle_factor(sigma, seed, play.events[t], first_col + c, r)
+            for r in range(state.size):
+                state[r] = max(state[r], 0.0)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
 def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay):
-    """One segment for all cells of a column: the weight, then its trace."""
+    """One segment for all cells of a column: the weight, not yet clipped, then its trace."""
     for r in range(state.size):
         v = voltage[r] - col
         before = x[r] * caught_up
@@ -100,5 +101,5 @@ def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caugh
         drive = a * sensitivity[r] * v
         rate = drive * (1.0 + boost * opposed) - d * state[r]
         rate = max(rate, 0.0) if v >= 0.0 else rate
-        state[r] = max(state[r] + tau * rate, 0.0)
+        state[r] += tau * rate
         x[r] = before * decay + drive * tau_v

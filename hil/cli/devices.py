@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
@@ -28,20 +29,21 @@ def devices(
 
         sim:flca-pair?preset=figure3&Dv=70&d2d=0.05
     """
-    from hil.backends import backends
-    from hil.errors import InputError, nearest
+    from hil.backends import backend_names, load_backend
+    from hil.errors import InputError
     from hil.results import report, save_json
 
-    wanted = (name or "").partition(":")
-    found = backends()
-    if name and wanted[0] not in found:
-        raise InputError(f"no back end '{wanted[0]}' {nearest(wanted[0], found)}")
+    wanted, _, kind_name = (name or "").partition(":")
     everything: list[Row] = []
-    for scheme, backend in found.items():
-        if name and scheme != wanted[0]:
+    for scheme in [wanted] if name else backend_names():
+        try:
+            backend = load_backend(scheme)
+        except InputError as error:
+            if name:
+                raise
+            print(f"hil: {error}", file=sys.stderr)
             continue
-        kinds = [backend.kind(wanted[2])] if wanted[2] else backend.kinds()
-        for kind in kinds:
+        for kind in [backend.kind(kind_name)] if kind_name else backend.kinds():
             address = f"{scheme}:{kind.name}"
             rows = _rows(address, kind)
             everything += [replace(row, name=f"{address} {row.name}") for row in rows]

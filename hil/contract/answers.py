@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hil.contract.bench import ROUNDING, Bench, assert_close
 from hil.device import Device, Response, Unsupported
 from hil.limits import LimitError
-from hil.waveform import FLOAT, Waveform
+from hil.waveform import FLOATING, Waveform
 
 
 class Answers(Bench):
@@ -138,7 +138,7 @@ class Answers(Bench):
         self.programmed(device)
         read = stimulus.drive({0: device.read_voltage}, device.read_width)
         columns = np.zeros((1, device.cols))
-        columns[0, -1] = FLOAT
+        columns[0, -1] = FLOATING
         floating = self.floated(device, Waveform(read.duration, read.rows, columns, read.measure))
         grounded = device.apply(read)
         for name in ("currents", "charge"):
@@ -149,7 +149,7 @@ class Answers(Bench):
         """Above columns at 0 V it carries no current, so the others flow as ever; or it is refused."""
         self.programmed(device)
         v = np.full((2, device.rows), device.read_voltage)
-        v[:, -1] = FLOAT, 0.0
+        v[:, -1] = FLOATING, 0.0
         try:
             floating, grounded = device.mvm(v)
         except (Unsupported, LimitError) as reason:
@@ -161,7 +161,7 @@ class Answers(Bench):
         """With nothing driven the cells end up as after the same time at 0 V."""
         stimulus = self.stimulus(device)
         rest = stimulus.drive({})
-        nothing = Waveform(rest.duration, rest.rows * FLOAT, rest.cols * FLOAT, rest.measure)
+        nothing = Waveform(rest.duration, rest.rows * FLOATING, rest.cols * FLOATING, rest.measure)
         self.floated(device, nothing)
         _, floated = self.replayed(device, [stimulus.program(), nothing])
         _, rested = self.replayed(device, [stimulus.program(), rest])

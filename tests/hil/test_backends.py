@@ -1,4 +1,4 @@
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import hil.backends
 from hil.backends import Backend, DeviceKind, backends, open_device
+from hil.cli.devices import devices
 from hil.device import Device
 from hil.errors import InputError
 from hil.waveform import Waveform
@@ -219,3 +220,15 @@ def test_back_ends_are_listed_by_name(monkeypatch):
 
 def test_our_own_back_end_comes_through_an_entry_point():
     assert backends()["sim"].name == "sim"
+
+
+def test_a_back_end_that_cannot_be_imported_is_one_sentence_and_hides_no_other(monkeypatch, capsys):
+    broken = EntryPoint("broken", "no_such_package.backend:backend", hil.backends.GROUP)
+    points = [*entry_points(group=hil.backends.GROUP), broken]
+    monkeypatch.setattr(hil.backends, "entry_points", lambda group: points)
+    with pytest.raises(InputError, match="back end 'broken' cannot be loaded: No module named 'no_such_package'"):
+        open_device("broken:thing")
+    devices(None, "-")
+    out, err = capsys.readouterr()
+    assert "sim:rram" in out
+    assert "back end 'broken' cannot be loaded" in err

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
-from hil.waveform import FLOAT, Waveform
+from hil.waveform import FLOATING, Waveform
 
 HARMLESS = Waveform.rest(1e-3, 2, 2)
 
@@ -169,18 +169,18 @@ def test_floating_lines_are_within_all_limits():
     limits = Limits(-1.0, 1.0, 0.5, v_step=0.1, channels=1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        limits.check(pulse([FLOAT, 0.5], [FLOAT, 0.0]) + pulse([FLOAT, FLOAT], [FLOAT, FLOAT]))
+        limits.check(pulse([FLOATING, 0.5], [FLOATING, 0.0]) + pulse([FLOATING, FLOATING], [FLOATING, FLOATING]))
 
 
 def test_floating_lines_hide_nothing():
     with pytest.raises(LimitError, match="segment 0, row 1: 2 V"):
-        Limits(v_max=1.0).check(pulse([FLOAT, 2.0], [FLOAT, 0.0]))
+        Limits(v_max=1.0).check(pulse([FLOATING, 2.0], [FLOATING, 0.0]))
     with pytest.raises(LimitError, match="segment 0, row 1, column 1"):
-        Limits(v_cell=1.0).check(pulse([FLOAT, 2.0], [FLOAT, 0.0]))
+        Limits(v_cell=1.0).check(pulse([FLOATING, 2.0], [FLOATING, 0.0]))
     with pytest.raises(LimitError, match=r"segment 0, row 1: 0\.25 V"):
-        Limits(v_step=0.1).check(pulse([FLOAT, 0.25]))
+        Limits(v_step=0.1).check(pulse([FLOATING, 0.25]))
     with pytest.raises(LimitError, match="2 different voltages"):
-        Limits(channels=1).check(pulse([FLOAT, 0.1], [FLOAT, 0.2]))
+        Limits(channels=1).check(pulse([FLOATING, 0.1], [FLOATING, 0.2]))
 
 
 def test_zero_volts_takes_no_channel():
@@ -222,7 +222,7 @@ def test_limits_that_nothing_can_satisfy_are_refused(given_limits, message):
 
 # ---- against a plain reading of the rules
 
-LEVELS = st.sampled_from([FLOAT, 0.0, 0.1, -0.1, 0.25, 0.3, -0.5, 0.6, 0.62, 1.0, -1.5])
+LEVELS = st.sampled_from([FLOATING, 0.0, 0.1, -0.1, 0.25, 0.3, -0.5, 0.6, 0.62, 1.0, -1.5])
 
 
 @st.composite

@@ -6,9 +6,9 @@ from hypothesis.extra import numpy as hnp
 
 from hil.errors import InputError
 from hil.limits import Limits
-from hil.waveform import FLOAT, Waveform
+from hil.waveform import FLOATING, Waveform
 
-VOLTS = st.one_of(st.floats(-10, 10), st.just(FLOAT))
+VOLTS = st.one_of(st.floats(-10, 10), st.just(FLOATING))
 SECONDS = st.floats(1e-9, 1e3)
 
 
@@ -25,7 +25,7 @@ def waveforms(draw, lines=None, volts=VOLTS, seconds=SECONDS, longest=5):
 
 
 def two_segments():
-    return Waveform([1e-3, 2e-3], [[0.1, 0.2], [0.3, FLOAT]], [[0.0], [-0.1]], [True, False])
+    return Waveform([1e-3, 2e-3], [[0.1, 0.2], [0.3, FLOATING]], [[0.0], [-0.1]], [True, False])
 
 
 # ---- making one
@@ -43,7 +43,7 @@ def test_a_table_is_kept_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("rows", "cols", "lines"), [(0.5, 0.0, (1, 1)), ([0.5, 0.1], 0.0, (2, 1)), ([0.5], [0, 0, FLOAT], (1, 3))]
+    ("rows", "cols", "lines"), [(0.5, 0.0, (1, 1)), ([0.5, 0.1], 0.0, (2, 1)), ([0.5], [0, 0, FLOATING], (1, 3))]
 )
 def test_pulse_is_one_segment(rows, cols, lines):
     w = Waveform.pulse(rows, cols, width=2e-3, measure=True)
@@ -119,9 +119,9 @@ def test_samples_of_no_segment_are_empty():
 
 
 def test_fan_out_scales_and_floats_lines():
-    w = Waveform.samples([1.0, -0.5], [0.2, 0.0], dwell=1).fan_out([1.0, 0.5, FLOAT], [1.0, FLOAT])
-    assert np.array_equal(w.rows, [[1.0, 0.5, FLOAT], [-0.5, -0.25, FLOAT]], equal_nan=True)
-    assert np.array_equal(w.cols, [[0.2, FLOAT], [0.0, FLOAT]], equal_nan=True)
+    w = Waveform.samples([1.0, -0.5], [0.2, 0.0], dwell=1).fan_out([1.0, 0.5, FLOATING], [1.0, FLOATING])
+    assert np.array_equal(w.rows, [[1.0, 0.5, FLOATING], [-0.5, -0.25, FLOATING]], equal_nan=True)
+    assert np.array_equal(w.cols, [[0.2, FLOATING], [0.0, FLOATING]], equal_nan=True)
     assert w.duration.tolist() == [1, 1]
 
 
@@ -140,7 +140,7 @@ def test_fan_out_scales_and_floats_lines():
             "segment 1, row 1: inf V must be finite, or NaN to float",
         ),
         (
-            lambda: Waveform.pulse([FLOAT, 0], [FLOAT, -np.inf], width=1),
+            lambda: Waveform.pulse([FLOATING, 0], [FLOATING, -np.inf], width=1),
             "segment 0, column 1: -inf V must be finite, or NaN to float",
         ),
         (
@@ -389,7 +389,7 @@ def test_no_grid_changes_nothing():
             "Waveform(2 segments, 2 x 1 lines, 0.003 s, -0.1..0.3 V, 1 measured, 1 lines floating at times)",
         ),
         (
-            Waveform.pulse(FLOAT, FLOAT, width=1),
+            Waveform.pulse(FLOATING, FLOATING, width=1),
             "Waveform(1 segment, 1 x 1 lines, 1 s, 0 measured, 2 lines floating at times)",
         ),
         (two_segments()[:0], "Waveform(0 segments, 2 x 1 lines, 0 s, 0 measured)"),

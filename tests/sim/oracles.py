@@ -108,11 +108,12 @@ class Pair:
             length -= passed
             if kink is None:
                 break
-            if kink == 0:
+            if kink == 0 or branch * x <= 0:  # both fluxes may pass zero at once
                 x, branch = 0.0, np.sign(v)
-            elif v < 0:
-                y, moves = 0.0, False
-            else:
+            if v < 0:
+                y = 0.0 if kink == 1 else max(y, 0.0)
+                moves = y > 0
+            elif kink == 1:
                 moves = not moves
         return float(x), float(y)
 

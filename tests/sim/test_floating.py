@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from oracles import Single, floating_network, network_voltages
 
 from hil.backends import open_device
-from hil.waveform import FLOAT, Waveform
+from hil.waveform import FLOATING, Waveform
 from sim import array
 from sim.lines import line_voltages
 
-ROW_FLOATS = ([0.3, FLOAT], [0.0, 0.1, -0.2])
-COLUMN_FLOATS = ([0.3, -0.1], [0.0, FLOAT, 0.2])
-BOTH_FLOAT = ([0.3, FLOAT], [FLOAT, 0.1, FLOAT])
-ONLY_ONE_DRIVEN = ([FLOAT, FLOAT], [FLOAT, 0.2, FLOAT])
-ONLY_ROWS_DRIVEN = ([0.3, -0.2], [FLOAT, FLOAT, FLOAT])
-NOTHING_DRIVEN = ([FLOAT, FLOAT], [FLOAT, FLOAT, FLOAT])
+ROW_FLOATS = ([0.3, FLOATING], [0.0, 0.1, -0.2])
+COLUMN_FLOATS = ([0.3, -0.1], [0.0, FLOATING, 0.2])
+BOTH_FLOAT = ([0.3, FLOATING], [FLOATING, 0.1, FLOATING])
+ONLY_ONE_DRIVEN = ([FLOATING, FLOATING], [FLOATING, 0.2, FLOATING])
+ONLY_ROWS_DRIVEN = ([0.3, -0.2], [FLOATING, FLOATING, FLOATING])
+NOTHING_DRIVEN = ([FLOATING, FLOATING], [FLOATING, FLOATING, FLOATING])
 NOTHING_FLOATS = ([0.3, -0.2], [0.1, 0.0, 0.2])
 
 
@@ -37,7 +37,7 @@ def test_line_voltages_solve_the_whole_network(lines):
 def crossbars():
     def one(shape):
         rows, cols = shape
-        volts = st.one_of(st.just(FLOAT), st.floats(-1, 1))
+        volts = st.one_of(st.just(FLOATING), st.integers(-1000, 1000).map(lambda mv: mv / 1000))
         return st.tuples(
             st.lists(st.floats(-7, -2), min_size=rows * cols, max_size=rows * cols).map(
                 lambda x: 10 ** np.reshape(x, shape)
@@ -70,7 +70,7 @@ def test_any_crossbar_solves_the_whole_network(crossbar):
 def test_lines_floating_among_equal_ones_take_exactly_their_voltage(crossbar, v):
     """Rounding here would be a voltage of -1e-17 V, and eq 4 relaxes at the full rate for any negative one."""
     conductance, rows, cols = crossbar
-    rows, cols = (np.where(np.isnan(lines), FLOAT, v) for lines in (rows, cols))
+    rows, cols = (np.where(np.isnan(lines), FLOATING, v) for lines in (rows, cols))
     if np.isnan(rows).all() and np.isnan(cols).all():
         rows[0] = v
     for lines in line_voltages(conductance, rows, cols):
@@ -86,13 +86,17 @@ def crossbar(phi, **parameters):
 
 def test_floating_beside_equal_lines_disturbs_no_cell():
     phi = np.array([[0.03, 0.05, 0.02], [0.01, 0.04, 0.06]])
-    for rows, cols in [([0.1, FLOAT], [0.1, FLOAT, 0.1]), ([0.1, 0.1], [FLOAT] * 3), ([0.0, FLOAT], [0.0] * 3)]:
+    for rows, cols in [
+        ([0.1, FLOATING], [0.1, FLOATING, 0.1]),
+        ([0.1, 0.1], [FLOATING] * 3),
+        ([0.0, FLOATING], [0.0] * 3),
+    ]:
         device = crossbar(phi)
         device.apply(Waveform.pulse(rows, cols, width=0.5))
         assert np.array_equal(device.snapshot()["phi"], phi.T)
 
 
-SNEAK_PATH = ([0.4, FLOAT], [0.0, FLOAT])
+SNEAK_PATH = ([0.4, FLOATING], [0.0, FLOATING])
 """Current from row 0 to column 0, directly and through three cells, the third of them (1, 1) in reverse."""
 
 SNEAK_PHI = np.array([[2e-3, 1e-3], [1.5e-3, 4e-3]])
@@ -143,6 +147,6 @@ def test_a_floating_column_carries_no_current_and_energy_is_what_the_sources_giv
 def test_nothing_driven_is_a_rest():
     resting, floating = (crossbar(SNEAK_PHI, kind="volatile", D=60.0, R=SNEAK_R) for _ in range(2))
     resting.apply(Waveform.rest(0.01, 2, 2))
-    floating.apply(Waveform.pulse([FLOAT, FLOAT], [FLOAT, FLOAT], width=0.01))
+    floating.apply(Waveform.pulse([FLOATING, FLOATING], [FLOATING, FLOATING], width=0.01))
     assert floating.conductance == pytest.approx(resting.conductance, rel=1e-12)
     assert resting.conductance[0, 0] == pytest.approx(1 / (100 + 1e6 * 2e-3 * np.exp(-0.6)), rel=1e-12)

@@ -97,4 +97,4 @@ def test_netlist_still_gives_the_committed_results(name, tmp_path):
     again, before = table(run.stdout), committed(name)
     assert again.keys() == before.keys()
     for column, values in before.items():
-        assert again[column] == pytest.approx(values, rel=0, abs=1e-9 if column not in ("delay", "Index") else 0)
+        assert again[column] == pytest.approx(values, rel=0, abs=SPICE_ERROR)
