@@ -151,6 +151,7 @@ def peers() -> dict[str, ModuleType]:
         import torch
 
         torch.set_num_threads(1)
+        torch.set_default_dtype(torch.float64)
         found["torch"] = torch
     except ImportError:
         print("torch is not installed: `make bench` installs it")

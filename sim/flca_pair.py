@@ -86,11 +86,35 @@ class FlcaPairArray(SimulatedArray):
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
 def _rates(x, y, drive, dv, dn, rv, rn):
-    """Right-hand sides of eq 3 and eq 4; `drive` = A V."""
+    """Right-hand sides of eq 3 and of eq 4 before its hold; `drive` = A V."""
     mn = memristance(rn, y)
     across = drive * mn / (memristance(rv, x) + mn)
-    rate = across - dn * y
-    return drive - across - dv * x, max(rate, 0.0) if drive >= 0.0 else rate
+    return drive - across - dv * x, across - dn * y
+
+
+@njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
+def _held(drive, rate):
+    """Eq 4's hold: a positive voltage never lowers phi_n."""
+    return max(rate, 0.0) if drive >= 0.0 else rate
+
+
+@njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
+def _gain(drive, b1, b2, b3, b4):
+    """Mean over a step of the held rate, given its unheld values at the four stages.
+
+    Simpson's rule, as in the classical method; where the hold begins or ends within the step, the parabola through
+    start, middle and end is integrated over the part in which it is positive.
+    """
+    middle = 0.5 * (b2 + b3)
+    slope, bend = 4.0 * middle - 3.0 * b1 - b4, 2.0 * (b1 + b4) - 4.0 * middle
+    whole = b1 + 0.5 * slope + bend / 3.0
+    side = 1.0 if b1 > 0.0 else -1.0
+    root = np.sqrt(max(slope * slope - 4.0 * bend * b1, 0.0)) - side * slope
+    cut = min(2.0 * side * b1 / max(root, 1e-300), 1.0)
+    before = cut * (b1 + cut * (0.5 * slope + cut * bend / 3.0))
+    crossing = before if b1 > 0.0 else whole - before
+    held = max(whole, 0.0) if b1 * b4 >= 0.0 else crossing
+    return held if drive >= 0.0 else whole
 
 
 @njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
@@ -104,14 +128,14 @@ def _to_zero(n, steps, x, y, drive, clock, dv, dn, rv, rn):
             x0, y0 = x[i] + s * h, y[i]
             a1, b1 = _rates(x0, y0, drive[i], dv, dn, rv, rn)
             b1 = b1 / a1
-            a2, b2 = _rates(x0 + 0.5 * h, y0 + 0.5 * h * b1, drive[i], dv, dn, rv, rn)
+            a2, b2 = _rates(x0 + 0.5 * h, y0 + 0.5 * h * _held(drive[i], b1), drive[i], dv, dn, rv, rn)
             b2 = b2 / a2
-            a3, b3 = _rates(x0 + 0.5 * h, y0 + 0.5 * h * b2, drive[i], dv, dn, rv, rn)
+            a3, b3 = _rates(x0 + 0.5 * h, y0 + 0.5 * h * _held(drive[i], b2), drive[i], dv, dn, rv, rn)
             b3 = b3 / a3
-            a4, b4 = _rates(x0 + h, y0 + h * b3, drive[i], dv, dn, rv, rn)
+            a4, b4 = _rates(x0 + h, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
             b4 = b4 / a4
             clock[i] += h / 6.0 * (1.0 / a1 + 2.0 / a2 + 2.0 / a3 + 1.0 / a4)
-            y[i] = max(y0 + h / 6.0 * (b1 + 2.0 * b2 + 2.0 * b3 + b4), 0.0)
+            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), 0.0)
 
 
 @njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
@@ -122,11 +146,11 @@ def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn):
             h = left[i] / steps
             x0, y0 = x[i], y[i]
             a1, b1 = _rates(x0, y0, drive[i], dv, dn, rv, rn)
-            a2, b2 = _rates(x0 + 0.5 * h * a1, y0 + 0.5 * h * b1, drive[i], dv, dn, rv, rn)
-            a3, b3 = _rates(x0 + 0.5 * h * a2, y0 + 0.5 * h * b2, drive[i], dv, dn, rv, rn)
-            a4, b4 = _rates(x0 + h * a3, y0 + h * b3, drive[i], dv, dn, rv, rn)
+            a2, b2 = _rates(x0 + 0.5 * h * a1, y0 + 0.5 * h * _held(drive[i], b1), drive[i], dv, dn, rv, rn)
+            a3, b3 = _rates(x0 + 0.5 * h * a2, y0 + 0.5 * h * _held(drive[i], b2), drive[i], dv, dn, rv, rn)
+            a4, b4 = _rates(x0 + h * a3, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
             x[i] = x0 + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4)
-            y[i] = max(y0 + h / 6.0 * (b1 + 2.0 * b2 + 2.0 * b3 + b4), 0.0)
+            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

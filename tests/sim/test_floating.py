@@ -84,13 +84,19 @@ def crossbar(phi, **parameters):
     return device
 
 
-def test_floating_beside_equal_lines_disturbs_no_cell():
-    phi = np.array([[0.03, 0.05, 0.02], [0.01, 0.04, 0.06]])
-    for rows, cols in [
+@pytest.mark.parametrize(
+    ("rows", "cols"),
+    [
         ([0.1, FLOATING], [0.1, FLOATING, 0.1]),
         ([0.1, 0.1], [FLOATING] * 3),
         ([0.0, FLOATING], [0.0] * 3),
-    ]:
+        ([-0.3, FLOATING], [FLOATING] * 3),
+    ],
+)
+def test_floating_beside_equal_lines_disturbs_no_cell(rows, cols):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        phi = rng.uniform(0.01, 0.06, (2, 3))
         device = crossbar(phi)
         device.apply(Waveform.pulse(rows, cols, width=0.5))
         assert np.array_equal(device.snapshot()["phi"], phi.T)
