@@ -37,17 +37,28 @@ class FlcaParameters(ArrayParameters):
     D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
     R: Coefficients = Field((100.0, 1e6), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
     phi0: float = Field(0.0, description="pristine flux linkage", json_schema_extra=unit("V s"))
-    phi_min: float = Field(0.0, le=0, description="lower bound of the flux", json_schema_extra=unit("V s"))
+    phi_min: float | None = Field(
+        None,
+        le=0,
+        allow_inf_nan=True,
+        description="lower bound of the flux; 0 if non-volatile, none if volatile",
+        json_schema_extra=unit("V s"),
+    )
     phi_max: float = Field(
         np.inf, gt=0, allow_inf_nan=True, description="upper bound of the flux", json_schema_extra=unit("V s")
     )
 
+    @property
+    def lowest(self) -> float:
+        """Lower bound of the flux in force, V s."""
+        if self.phi_min is not None:
+            return self.phi_min
+        return -np.inf if self.kind == "volatile" else 0.0
+
     @model_validator(mode="after")
     def _inside(self) -> Self:
-        if not self.phi_min <= self.phi0 <= self.phi_max:
-            raise ValueError(
-                f"phi0 = {self.phi0:g} V s is outside phi_min {self.phi_min:g} .. phi_max {self.phi_max:g}"
-            )
+        if not self.lowest <= self.phi0 <= self.phi_max:
+            raise ValueError(f"phi0 = {self.phi0:g} V s is outside phi_min {self.lowest:g} .. phi_max {self.phi_max:g}")
         return self
 
 
@@ -66,7 +77,7 @@ class FlcaArray(SimulatedArray):
         p = self.parameters
         _drive_flca(
             play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
-            p.A, p.D, p.phi_min, p.phi_max, p.kind == "volatile", p.c2c, p.seed, columns.start,
+            p.A, p.D, p.lowest, p.phi_max, p.kind == "volatile", p.c2c, p.seed, columns.start,
         )  # fmt: skip
 
     def _memristance(self) -> NDArray[np.float64]:

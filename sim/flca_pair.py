@@ -6,11 +6,12 @@ it on the non-volatile element:
     dphi_v/dt = A V (1 - s) - Dv phi_v                                  (eq 3)
     dphi_n/dt = max(A V s - Dn phi_n, 0) for V >= 0, else A V s - Dn phi_n;   phi_n >= 0      (eq 4)
 
-While V is constant the only kink is where phi_v passes zero, and it does so at most once, towards the sign of V. Both
-sides are integrated by the classical fourth-order Runge-Kutta method: first with phi_v as the independent variable,
-from its start to exactly zero, then with time for what is left of the segment. So the order holds through the kink. The
-number of steps follows from how sharply the segment's flux could bend the memristance. At rest phi_n is held and phi_v
-decays exponentially; that is booked and caught up with at the next drive.
+While V is constant, phi_v passes zero at most once, towards the sign of V, and |phi_v| has a kink there. Both sides are
+integrated by the classical fourth-order Runge-Kutta method: first with phi_v as the independent variable, from its
+start to exactly zero, then with time for what is left of the segment. Where the hold of eq 4 begins or ends within a
+step, phi_n gains the integral of the positive part of its rate. Only the clip at phi_n = 0 is of lower order, and
+within one step. The number of steps follows from how sharply the segment's flux could bend the memristance. At rest
+phi_n is held and phi_v decays exponentially; that is booked and caught up with at the next drive.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from pydantic import Field
 from sim.array import ArrayParameters, Segments, SimulatedArray, unit
 from sim.memristance import Coefficients, memristance, memristance_table, steepest_log_slope
 from sim.variability import cycle_factor
+
+STABLE = 0.5
+"""Fewest steps per relaxation time; the method is unstable below 0.36."""
 
 _REASSOCIATE = {"contract", "nsz", "arcp"}
 
@@ -43,7 +47,7 @@ class FlcaPairParameters(ArrayParameters):
     )
     phi0: float = Field(1e-3, ge=0, description="pristine non-volatile flux", json_schema_extra=unit("V s"))
     steps: float = Field(
-        0.75, gt=0, description="integration steps per e-fold of memristance; error falls with the 4th power"
+        0.75, gt=0, le=1000, description="integration steps per e-fold of memristance; error falls with the 4th power"
     )
 
 
@@ -87,7 +91,7 @@ class FlcaPairArray(SimulatedArray):
 @njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
 def _rates(x, y, drive, dv, dn, rv, rn):
     """Right-hand sides of eq 3 and of eq 4 before its hold; `drive` = A V."""
-    mn = memristance(rn, y)
+    mn = memristance(rn, max(y, 0.0))
     across = drive * mn / (memristance(rv, x) + mn)
     return drive - across - dv * x, across - dn * y
 
@@ -103,14 +107,13 @@ def _gain(drive, b1, b2, b3, b4):
     """Mean over a step of the held rate, given its unheld values at the four stages.
 
     Simpson's rule, as in the classical method; where the hold begins or ends within the step, the parabola through
-    start, middle and end is integrated over the part in which it is positive.
+    start, middle and end is integrated over the part in which it is positive. The chord finds that part well enough:
+    the integral is stationary where its integrand is zero.
     """
     middle = 0.5 * (b2 + b3)
     slope, bend = 4.0 * middle - 3.0 * b1 - b4, 2.0 * (b1 + b4) - 4.0 * middle
     whole = b1 + 0.5 * slope + bend / 3.0
-    side = 1.0 if b1 > 0.0 else -1.0
-    root = np.sqrt(max(slope * slope - 4.0 * bend * b1, 0.0)) - side * slope
-    cut = min(2.0 * side * b1 / max(root, 1e-300), 1.0)
+    cut = b1 / (b1 - b4)
     before = cut * (b1 + cut * (0.5 * slope + cut * bend / 3.0))
     crossing = before if b1 > 0.0 else whole - before
     held = max(whole, 0.0) if b1 * b4 >= 0.0 else crossing
@@ -195,8 +198,9 @@ def _drive_pair(
                 if clock[k] <= length:
                     i = crossing[k]
                     x[i], y[i], left[i] = 0.0, back_y[k], length - clock[k]
-            bend = slope * strongest * length + max(dv, dn) * length
-            _in_time(n, max(4, int(accuracy * bend) + 1), x, y, drive, left, dv, dn, rv, rn)
+            relaxation = max(dv, dn) * length
+            needed = max(accuracy * (slope * strongest * length + relaxation), STABLE * relaxation)
+            _in_time(n, max(4, int(needed) + 1), x, y, drive, left, dv, dn, rv, rn)
             for i in range(n):
                 r = cell[i]
                 phi_v[c, r] = x[i]

@@ -80,20 +80,19 @@ def _drive_step(
                 np.exp(-dv * play.duration[t]),
             )
             voltage, col = play.rows[t], play.cols[t, c]
-            if sigma > 0.0:
-                start[:] = state
-            _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay)
-            for r in range(state.size if sigma > 0.0 else 0):
-                if voltage[r] != col:
-                    change = state[r] - start[r]
-                    state[r] = start[r] + change * cycle_factor(sigma, seed, play.events[t], first_col + c, r)
+            if sigma == 0.0:
+                _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, 0.0)
+                continue
+            start[:] = state
+            _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, -np.inf)
             for r in range(state.size):
-                state[r] = max(state[r], 0.0)
+                factor = cycle_factor(sigma, seed, play.events[t], first_col + c, r) if voltage[r] != col else 1.0
+                state[r] = max(start[r] + factor * (state[r] - start[r]), 0.0)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
-def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay):
-    """One segment for all cells of a column: the weight, not yet clipped, then its trace."""
+def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, low):
+    """One segment for all cells of a column: the weight, then its trace."""
     for r in range(state.size):
         v = voltage[r] - col
         before = x[r] * caught_up
@@ -101,5 +100,5 @@ def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caugh
         drive = a * sensitivity[r] * v
         rate = drive * (1.0 + boost * opposed) - d * state[r]
         rate = max(rate, 0.0) if v >= 0.0 else rate
-        state[r] += tau * rate
+        state[r] = max(state[r] + tau * rate, low)
         x[r] = before * decay + drive * tau_v

@@ -25,7 +25,8 @@ def line_voltages(
     -------
     rows, cols : (R,) and (C,) arrays
         The same with Kirchhoff's current law satisfied at every floating line. Where nothing at all is driven, all
-        lines are equal and set to 0 V.
+        lines are equal and set to 0 V. No line lies beyond the driven ones, not even by rounding: eq 4 of the FLCA
+        model tells -1e-17 V from 0.
     """
     loose_rows, loose_cols = np.isnan(rows), np.isnan(cols)
     rows, cols = rows.copy(), cols.copy()
@@ -41,4 +42,6 @@ def line_voltages(
         inflow += from_rows[:, loose_cols].T @ (weight[:, driven] @ cols[driven])
         cols[loose_cols] = np.linalg.solve(laplacian, inflow)
     rows[loose_rows] = weight @ cols
-    return rows, cols
+    edges = np.concatenate([rows[~loose_rows], cols[driven]])
+    low, high = edges.min(), edges.max()
+    return np.clip(rows, low, high), np.clip(cols, low, high)

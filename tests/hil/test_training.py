@@ -164,7 +164,12 @@ def test_lifelong_relearning_follows_its_targets(tmp_path):
             "has 63 rows, the images .* 64 pixels",
         ),
         (StdpTraining, StdpConfig, {"device": {"uri": "sim:flca-pair?cols=9"}}, "has 9 columns, 10 layers"),
-        (StdpTraining, StdpConfig, {"protocol": {"amplitude": 9.0}}, r"segment 0, row 4: -7\.3125 V is outside -5 V \.\. 5 V"),
+        (
+            StdpTraining,
+            StdpConfig,
+            {"protocol": {"amplitude": 9.0}},
+            r"segment 0, row 4: -7\.3125 V is outside -5 V \.\. 5 V",
+        ),
     ],
 )
 def test_a_configuration_that_does_not_fit_is_one_sentence(tmp_path, driver, model, config, message):

@@ -57,7 +57,7 @@ def test_closed_form_agrees_with_lsoda(kind, parameters, scale, phi0):
         kind == "volatile",
         parameters["A"],
         parameters["D"],
-        parameters.get("phi_min", 0.0),
+        parameters.get("phi_min", UNBOUNDED if kind == "volatile" else 0.0),
         parameters.get("phi_max", np.inf),
     ).run(phi0, segments)
     for segment, expected in zip(segments, oracle[1:], strict=True):
