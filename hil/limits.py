@@ -94,7 +94,7 @@ class Limits:
         if not voltages.size:
             return
         with np.errstate(invalid="ignore"):
-            low, high = np.fmin.reduce(voltages, axis=None), np.fmax.reduce(voltages, axis=None)
+            low, high = _range(voltages)
             slack = GRID_TOLERANCE * self.v_step
             v_min, v_max = self.v_min - slack, self.v_max + slack
             if low < v_min or high > v_max:
@@ -113,8 +113,7 @@ class Limits:
 
     def _check_cells(self, waveform: Waveform) -> None:
         rows, cols = waveform.rows, waveform.cols
-        spans = [(np.fmin.reduce(v, axis=1), np.fmax.reduce(v, axis=1)) for v in (rows, cols)]
-        (row_low, row_high), (col_low, col_high) = spans
+        (row_low, row_high), (col_low, col_high) = _range(rows, axis=1), _range(cols, axis=1)
         highest = self.v_cell * (1 + 4 * np.finfo(np.float64).eps) + GRID_TOLERANCE * self.v_step
         with np.errstate(invalid="ignore"):
             bad = (row_high - col_low > highest) | (col_high - row_low > highest)
@@ -138,6 +137,17 @@ class Limits:
             raise LimitError(
                 f"segment {t}: {count[t]} different voltages at once, the device drives at most {channels} besides 0 V"
             )
+
+
+def _range(voltages: NDArray[np.float64], axis: int | None = None) -> tuple[NDArray, NDArray]:
+    """Lowest and highest voltage of driven lines; NaN only where none is driven.
+
+    The plain reductions are several times as fast as those that pass over NaN.
+    """
+    low, high = voltages.min(axis=axis), voltages.max(axis=axis)
+    if np.isnan(low).any():
+        low, high = np.fmin.reduce(voltages, axis=axis), np.fmax.reduce(voltages, axis=axis)
+    return low, high
 
 
 def _off_grid(values: NDArray[np.float64], step: float) -> NDArray[np.int64] | None:
