@@ -18,6 +18,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -65,10 +66,9 @@ class Run:
         except OSError as error:
             raise InputError(f"run folder {path} cannot be made: {error.strerror}") from None
         if (path / "config.toml").exists():
-            meta = run.meta()
             run.close()
             raise InputError(
-                f"{path} already holds a run ({meta.get('state', 'interrupted')}): "
+                f"{path} already holds a run ({summary(path)[0]['state']}): "
                 f"continue it with --resume {path} or choose another --run"
             )
         (path / "figures").mkdir(exist_ok=True)
@@ -151,6 +151,15 @@ class Run:
         """Path for a picture."""
         return self.path / "figures" / name
 
+    def discard(self) -> None:
+        """Take back a run that never began, so that its name is free; nothing that anyone else put there is touched."""
+        self.close()
+        for name in ("config.toml", "meta.json", "metrics.jsonl", "lock"):
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.path / "figures").rmdir()
+            self.path.rmdir()
+
     def close(self) -> None:
         """Let go of the folder."""
         self._lock.release()
@@ -187,8 +196,10 @@ def find_runs(root: Path = ROOT) -> list[Path]:
 
 
 def summary(path: Path) -> tuple[dict[str, Any], list[Row]]:
-    """State and result rows of a run folder, read without locking it."""
-    meta = _read_json(path / "meta.json") or {}
+    """State and result rows of a run folder; a `running` one that no process works on any more is `interrupted`."""
+    meta = {"state": "interrupted", **(_read_json(path / "meta.json") or {})}
+    if meta["state"] == "running" and not _in_use(path):
+        meta["state"] = "interrupted"
     results = path / "results.json"
     return meta, load_json(results) if results.is_file() else []
 
@@ -200,6 +211,16 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return []
     lines = file.read_text(encoding="utf-8").split("\n")[:-1]
     return [json.loads(line) for line in lines]
+
+
+def _in_use(path: Path) -> bool:
+    lock = FileLock(path / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -25,7 +25,7 @@ def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json =
     rows = []
     for path in find_runs(root):
         meta, results = summary(path)
-        state, started = meta.get("state", "interrupted"), meta.get("started", "")[:19]
+        state, started = meta["state"], meta.get("started", "")[:19]
         first = results[0] if results else Row("", None)
         rows.append(
             Row(
@@ -59,7 +59,7 @@ def show(
         raise InputError(f"no run '{name}' {nearest(name, [p.name for p in find_runs(context.obj)])}")
     meta, rows = summary(path)
     out = sys.stderr if json == "-" else sys.stdout
-    state = meta.get("state", "interrupted")
+    state = meta["state"]
     print(f"{path}: {state}, started {meta.get('started', 'at an unknown time')}", file=out)
     print(f"command: {' '.join(meta.get('command', []))}", file=out)
     print(f"versions: {', '.join(f'{k} {v}' for k, v in meta.get('versions', {}).items())}\n", file=out)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import options
+from hil.errors import HilError
 
 if TYPE_CHECKING:
     from hil.training.driver import Driver
@@ -122,10 +123,15 @@ def _run(
         stem = f"{driver.kind.split()[-1]}-{dataset.name}"
         folder = Run.create(run or new_path(stem), driver.kind, values.model_dump(mode="json"))
     with folder:
-        folder.set_state("running")
-        training = driver(values, dataset, folder)
-        print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)
-        training.play()
+        try:
+            folder.set_state("running")
+            training = driver(values, dataset, folder)
+            print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)
+            training.play()
+        except HilError:
+            if resume is None and folder.checkpoint() is None:
+                folder.discard()
+            raise
         rows = training.rows()
         folder.save_results(rows)
         pictures = training.draw()

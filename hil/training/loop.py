@@ -169,13 +169,14 @@ class TrainingLoop:
         arrays = {**self.arrays, **{_DEVICE + name: array for name, array in state.items()}}
         self.run.save_checkpoint(arrays, {"stage": stage, "done": done, "outcomes": self.outcomes})
 
-    @staticmethod
-    def _require_fit(device: Device, stage: Stage) -> None:
+    def _require_fit(self, device: Device, stage: Stage) -> None:
+        """Check size and limits with a fully lit image before anything is driven."""
         wanted = stage.is_target.shape[1]
         if device.cols != wanted:
             raise InputError(
                 f"{device.name} has {device.cols} columns, {wanted} layers are to be trained: cols={wanted}"
             )
+        device.limits.check(self.protocol.waveform(np.ones((1, device.rows)), np.ones((1, wanted), dtype=bool)))
 
 
 def presentation_order(images: int, count: int, seed: int) -> NDArray[np.int64]:

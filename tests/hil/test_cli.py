@@ -85,6 +85,8 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
         (["train", "stdp", "--resume", "absent"], "absent holds no run to resume"),
         (["train", "stdp", "--resume", "x", "--epochs", "2"], "leave out train.epochs"),
         (["train", "lifelong", "--targets", "four"], "no class 'four'"),
+        (["train", "stdp", "--device", "sim:flca-pair?rows=63"], "has 63 rows, the images of 'digits' have 64 pixels"),
+        (["train", "stdp", "--set", "protocol.amplitude=9"], "row 0: -9 V is outside -5 V .. 5 V"),
         (["devices", "fpga"], "no back end 'fpga'"),
         (["devices", "sim:flcaa"], "did you mean 'flca'?"),
     ],
@@ -95,7 +97,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(hil, words, message, tmp_path
     assert (code, out) == (2, "")
     assert message in last
     assert "Traceback" not in err
-    assert not list(tmp_path.glob("runs/*/checkpoint.npz"))
+    assert not list(tmp_path.glob("runs/*"))
 
 
 def test_an_existing_run_is_refused(hil):

@@ -77,8 +77,23 @@ def test_a_second_process_is_refused(run):
 
 def test_an_existing_run_is_never_overwritten(run):
     run.close()
-    with pytest.raises(InputError, match=r"already holds a run \(running\): continue it with --resume"):
+    with pytest.raises(InputError, match=r"already holds a run \(interrupted\): continue it with --resume"):
         Run.create(run.path, "train stdp", CONFIG)
+
+
+def test_a_run_nobody_works_on_any_more_is_interrupted(run):
+    assert summary(run.path)[0]["state"] == "running"
+    run.close()
+    assert summary(run.path)[0]["state"] == "interrupted"
+
+
+def test_a_run_that_never_began_gives_its_name_back(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    for name in ("mine", "new"):
+        Run.create(tmp_path / name, "train stdp", CONFIG).discard()
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_left_before_its_configuration_was_written_can_be_used(tmp_path):

@@ -168,7 +168,7 @@ def test_lifelong_relearning_follows_its_targets(tmp_path):
             StdpTraining,
             StdpConfig,
             {"protocol": {"amplitude": 9.0}},
-            r"segment 0, row 4: -7\.3125 V is outside -5 V \.\. 5 V",
+            r"segment 0, row 0: -9 V is outside -5 V \.\. 5 V",
         ),
     ],
 )
