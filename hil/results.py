@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Value = float | int | str
 
+ROOM_FOR_NOTES = 120
+"""Width of a terminal, in characters, below which notes are listed under a table instead of in it."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -86,14 +89,18 @@ def report(
     from rich.console import Console
 
     file: TextIO = sys.stderr if json_target == "-" else sys.stdout
-    width = None if file.isatty() else 160
-    Console(file=file, width=width, highlight=False).print(table(rows, title, heads or {}))
+    console = Console(file=file, width=None if file.isatty() else 160, highlight=False)
+    roomy = console.width >= ROOM_FOR_NOTES
+    console.print(table(rows, title, heads or {}, notes=roomy))
+    for row in rows if not roomy else ():
+        if row.note:
+            console.print(f"{row.name.strip()}: {row.note}", style="dim", markup=False)
     if json_target is not None:
         save_json(rows, json_target)
 
 
-def table(rows: Sequence[Row], title: str, heads: Mapping[str, str]) -> Table:
-    """Lay rows out as a rich table; columns that no row fills are left out."""
+def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool = True) -> Table:
+    """Lay rows out as a rich table, with or without their notes; columns that no row fills are left out."""
     from rich.table import Table
 
     shown = Table(title=title, title_justify="left", title_style="bold")
@@ -106,7 +113,7 @@ def table(rows: Sequence[Row], title: str, heads: Mapping[str, str]) -> Table:
         ("reference", "right", [_text(row.reference) for row in rows]),
         ("note", "left", [row.note for row in rows]),
     ]
-    filled = [column for column in columns if any(column[2])]
+    filled = [column for column in columns if any(column[2]) and (notes or column[0] != "note")]
     for head, justify, _ in filled:
         shown.add_column(heads.get(head, head), justify=justify, overflow="fold")
     for cells in zip(*(column[2] for column in filled), strict=True):

@@ -225,7 +225,8 @@ class StdpTraining(Driver):
         rows = [
             row(
                 f"{images} accuracy", "trained", chosen,
-                f"readout '{chosen}', {how}; {shown:,} presentations; control: shuffled labels",
+                f"readout '{chosen}', {how}; {shown:,} presentations; seeds {self.seeds[0]} to {self.seeds[-1]}; "
+                "control: shuffled labels",
             )
         ]  # fmt: skip
         rows += [row(f"  readout {name}", "trained", name, self._holdout_note(name)) for name in READOUTS]

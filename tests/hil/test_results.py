@@ -48,3 +48,11 @@ def test_table_shows_spread_and_leaves_empty_columns_out():
     assert "81.23 ± 0.12" in text
     assert "mean" in text
     assert "reference" not in text
+
+
+def test_a_narrow_terminal_lists_notes_below_the_table(monkeypatch, capsys):
+    monkeypatch.setattr("rich.console.Console.width", 80)
+    report([Row("accuracy", 81.2, "%", note="a long remark on how it was measured [seed 0]")], "title")
+    shown, listed = capsys.readouterr().out.split("└", 1)
+    assert "remark" not in shown
+    assert "accuracy: a long remark on how it was measured [seed 0]" in listed
