@@ -120,7 +120,7 @@ class Bench:
 
     def open(self, rows: int, cols: int) -> Device:
         """Open a pristine device under test."""
-        raise TypeError("override open(rows, cols) to return the device under test")
+        raise NotImplementedError("override open(rows, cols) to return the device under test")
 
     @pytest.fixture
     def device(self) -> Iterator[Device]:
