@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import HilError, InputError
 from hil.limits import Limits
+from hil.spiking import Lif, Programming, SpikingCore, Stdp
 from hil.waveform import Waveform
 
 
@@ -70,6 +71,8 @@ class Device(ABC):
         Voltage (V) and duration (s) of the least disturbing read.
     read_disturbance : float
         Largest relative change of any cell's conductance that one `read` with default arguments may cause.
+    programming : Programming or None
+        Pulses that move a cell by one step, and the conductances of weights 0 and 1; None where the device has none.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Device(ABC):
     read_voltage: float = 1e-3
     read_width: float = 1e-3
     read_disturbance: float = 0.0
+    programming: Programming | None = None
     _closed: bool = False
 
     @property
@@ -143,6 +147,12 @@ class Device(ABC):
     def restore(self, state: dict[str, NDArray]) -> None:
         """Return to a state given by `snapshot`, bit for bit."""
         raise Unsupported(f"{self.name} cannot restore a state: its cells cannot be set to an exact value")
+
+    def spiking(self, lif: Lif, stdp: Stdp) -> SpikingCore:
+        """Neurons and STDP on this device's cells; by default on the host, event by event."""
+        from hil.host_core import HostCore
+
+        return HostCore(self, lif, stdp)
 
     @abstractmethod
     def reset(self) -> None:

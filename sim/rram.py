@@ -23,8 +23,13 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.spiking import Lif, Programming, SpikingCore, Stdp
 from sim.array import ArrayParameters, Segments, SimulatedArray, unit
+from sim.spiking_core import CompiledCore
 from sim.variability import cycle_factor
+
+PULSE_WIDTH = 1e-6
+"""Width of a programming pulse, s; the model counts pulses, whatever their width."""
 
 
 class RramParameters(ArrayParameters):
@@ -84,6 +89,19 @@ class RramArray(SimulatedArray):
 
     parameters: RramParameters
 
+    def __init__(self, name: str, parameters: RramParameters) -> None:
+        """Draw the cells; say by which pulses they are programmed."""
+        p = parameters
+        super().__init__(name, p)
+        self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, p.g_min, p.g_max)
+
+    def spiking(self, lif: Lif, stdp: Stdp) -> SpikingCore:
+        """The compiled core; the one on the host where cells are noisy or stuck."""
+        p = self.parameters
+        if p.c2c or p.read_noise or self._any_stuck or p.d2d_r:
+            return super().spiking(lif, stdp)
+        return CompiledCore(self, lif, stdp)
+
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}
 
@@ -99,6 +117,16 @@ class RramArray(SimulatedArray):
     def weights(self) -> NDArray[np.float64]:
         """(rows, cols) weight w of every cell, 0..1."""
         return self._state["weight"].T.copy()
+
+    def set_weights(self, weights: NDArray[np.float64]) -> None:
+        """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
+        self._require_open()
+        self._state["weight"][:] = weights.T
+
+    @property
+    def sensitivity(self) -> NDArray[np.float64]:
+        """(rows, cols) factor on every cell's step."""
+        return self._gain.T.copy()
 
     def _memristance(self) -> NDArray[np.float64]:
         p = self.parameters

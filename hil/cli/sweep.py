@@ -1,0 +1,154 @@
+"""`hil sweep`: run a training driver over a grid of settings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hil.cli import options
+from hil.errors import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from hil.results import Row
+    from hil.sweeps import Task
+
+ROOT = Path("sweeps")
+"""Where sweeps are kept unless the user names another place."""
+
+
+def sweep(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE.toml]", help="Driver, base settings and axes.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:8786", help="Dask scheduler whose workers run the tasks.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine (default: one a processor).")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the sweep (default: sweeps/NAME-001, -002, ...).")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Run what is missing of a sweep.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the grid.")] = False,
+    json: options.Json = None,
+) -> None:
+    """Run a training driver over a grid of settings, in parallel, and compare the points.
+
+    Every task has its own run folder. Whatever ends a worker, only its task is run again; whatever ends the sweep,
+    --resume runs only what is missing. With --scheduler, the workers must see the sweep's folder under the same path
+    and run one task at a time (dask worker --nthreads 1).
+
+    \b
+    hil sweep examples/stdp_sweep.toml --dry-run
+    hil sweep examples/stdp_sweep.toml --workers 2 --folder sweeps/one
+    hil sweep --resume sweeps/one
+    """
+    from hil import sweeps
+    from hil.results import report
+    from hil.runs import new_path
+
+    if workers is not None and (scheduler or workers < 1):
+        raise InputError(f"--workers {workers}: give 1 or more processes, and no --scheduler beside them")
+    if resume is not None:
+        options.refuse_with_resume({"FILE.toml": file, "--folder": folder})
+        name, tasks = resume.name, sweeps.saved_tasks(resume)
+    elif file is not None:
+        name, tasks = sweeps.read(file)
+    else:
+        raise InputError("name a sweep file, or a sweep to go on with: --resume DIR")
+    if dry_run:
+        heads = {"quantity": "point", "value": "state", "note": "settings"}
+        report(_grid(tasks), f"{name}: {len(tasks)} tasks of 'hil {tasks[0].kind}'", json, heads)
+        return
+    path = resume or folder or new_path(name, ROOT)
+    with sweeps.Sweep.resume(path) if resume else sweeps.Sweep.create(path, tasks) as opened:
+        left = sum(not task.done for task in opened.tasks())
+        print(f"{path}: {left} of {len(tasks)} tasks to run", file=sys.stderr)
+        if left:
+            with dask_client(scheduler, workers) as client:
+                sweeps.play(opened, client)
+    rows, quantity = summary(tasks, sweeps.load(path))
+    report(rows, f"{path}: {quantity}", json, {"quantity": "point"})
+    print(f"all rows: {path / 'results.sqlite'}", file=sys.stderr)
+
+
+@contextmanager
+def dask_client(scheduler: str | None = None, workers: int | None = None) -> Iterator[Client]:
+    """Client of a Dask scheduler or, where none is named, of one on this machine alone, which ends with it."""
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise InputError("sweeps need Dask: pip install 'memhil[sweep]'") from None
+    import logging
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=10, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise InputError(f"--scheduler {scheduler}: {error}") from None
+        with client:
+            found = client.scheduler_info(n_workers=-1)["workers"].values()
+            if any(worker["nthreads"] > 1 for worker in found):
+                raise InputError(f"--scheduler {scheduler}: start its workers with --nthreads 1")
+            print(f"{scheduler}: {len(found)} workers; those that join later help as well", file=sys.stderr)
+            yield client
+        return
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            memory_limit=0,
+            preload="hil.sweeps",
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str]:
+    """Mean and standard deviation over the seeds of every point's first row; and what that row measures.
+
+    The axis that sets nothing but one ``....seed`` is taken for the seeds.
+    """
+    from hil.results import Row, repeated
+
+    first = {row["task"]: row for row in rows if row["row"] == 0}
+    groups: dict[str, list[dict]] = {}
+    for task in tasks:
+        named = [f"{n}={p.label}" for n, p in task.axes.items() if [k.split(".")[-1] for k in p.settings] != ["seed"]]
+        groups.setdefault(", ".join(named) or "all seeds", []).append(first[task.id])
+    shown = []
+    for label, members in groups.items():
+        values = [member["value"] for member in members]
+        controls = [member["control"] for member in members]
+        control = sum(controls) / len(controls) if _numbers(controls) else None
+        if len(members) == 1:
+            shown.append(Row(label, *(members[0][field] for field in ("value", "unit", "std", "n", "control"))))
+        elif _numbers(values):
+            shown.append(repeated(label, values, members[0]["unit"], control=control))
+        else:
+            shown.append(Row(label, None, note="not a number for every seed"))
+    return shown, first[tasks[0].id]["name"]
+
+
+def _numbers(values: Sequence) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _grid(tasks: Sequence[Task]) -> list[Row]:
+    from hil.results import Row
+
+    rows = []
+    for task in tasks:
+        settings = [f"{k}={v}" for point in task.axes.values() for k, v in point.settings.items()]
+        rows.append(Row(task.label, "done" if task.done else "to do", note=" ".join(settings)))
+    return rows

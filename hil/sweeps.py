@@ -1,0 +1,360 @@
+"""Sweeps: one training driver over a grid of settings, its tasks spread over processes or machines by Dask.
+
+SWEEP/results.sqlite   the grid and every result row; only the process that runs the sweep writes it
+SWEEP/tasks/ID/        the run folder of a task, as `hil train` makes it, and its log.txt
+SWEEP/lock             held while a process works on the sweep
+
+A task is done once its rows are in the table: they and the mark are one transaction, so whatever ends a worker, the
+scheduler or the sweep itself, no row is lost or doubled. A task cut short goes on from its run folder's checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import signal
+import sqlite3
+import time
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, redirect_stderr, suppress
+from copy import deepcopy
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import entry_points
+from itertools import product
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Self
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hil.config import load_toml, validated
+from hil.datasets import load as load_dataset
+from hil.errors import HilError, InputError, nearest
+from hil.interrupt import Interrupted, StopRequest
+from hil.progress import Progress
+from hil.results import Row
+from hil.runs import Run
+from hil.training.driver import Driver
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+GROUP = "hil.drivers"
+
+LOCK_PATIENCE = 60.0
+"""Seconds that a task waits for a process, left over from before, to let go of its run folder."""
+
+_ROW = [field.name for field in fields(Row)]
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS tasks (task TEXT PRIMARY KEY, kind TEXT, axes TEXT, config TEXT, done TEXT);
+CREATE TABLE IF NOT EXISTS rows (task TEXT, row INTEGER, {", ".join(_ROW)}, PRIMARY KEY (task, row));
+"""
+
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of an axis: its label and the settings (``section.key`` -> value) that it stands for."""
+
+    label: Label
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One point of the grid; its identity depends on the driver's kind and the resolved configuration alone."""
+
+    id: str
+    kind: str
+    axes: Mapping[str, Point]
+    config: Mapping[str, Any]
+    done: bool = False
+
+    @property
+    def label(self) -> str:
+        """Name of the point, such as ``device.uri=sim:flca-pair, train.seed=0``."""
+        return ", ".join(f"{name}={point.label}" for name, point in self.axes.items())
+
+
+class SweepFile(BaseModel):
+    """A sweep file; its axes are checked one by one, as `Axis`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    name: str | None = Field(None, pattern=r"^\w[\w.-]*$")
+    base: dict[str, Any] = {}
+    axis: list[dict[str, Any]] = Field(min_length=1)
+
+
+class Axis(BaseModel):
+    """One [[axis]]: the `values` of one `key`, or `points` that set several keys at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = None
+    key: str | None = None
+    values: list[Any] | None = Field(None, min_length=1)
+    labels: list[str] | None = None
+    points: list[dict[str, Any]] | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        by_key = [self.key is not None, self.values is not None]
+        if not (all(by_key) if self.points is None else self.name and not any(by_key)):
+            raise ValueError("give key and values, or name and points")
+        if self.labels is not None and len(self.labels) != len(self.values or ()):
+            raise ValueError(f"{len(self.labels)} labels for {len(self.values or ())} values")
+        return self
+
+    def resolved(self) -> tuple[str, list[Point]]:
+        """Name of the axis and its points."""
+        if self.points is None:
+            labels = self.labels or [v if isinstance(v, Label) else str(v) for v in self.values]
+            return self.name or self.key, [Point(k, {self.key: v}) for k, v in zip(labels, self.values, strict=True)]
+        settings = [_flat({key: value for key, value in point.items() if key != "label"}) for point in self.points]
+        labels = [p.get("label", ", ".join(map(str, s.values()))) for p, s in zip(self.points, settings, strict=True)]
+        return self.name, [Point(*pair) for pair in zip(labels, settings, strict=True)]
+
+
+def read(path: Path) -> tuple[str, list[Task]]:
+    """Name and grid of a sweep file, every configuration checked; `InputError` names the point that is wrong."""
+    file = validated(SweepFile, load_toml(path), str(path))
+    driver = find_driver(file.kind)
+    axes: dict[str, list[Point]] = {}
+    owners: dict[str, str] = {}
+    for number, table in enumerate(file.axis, 1):
+        name, points = validated(Axis, table, f"{path}: axis {number}").resolved()
+        if name in axes or name in ("task", "row", *_ROW):
+            raise InputError(f"{path}: axis {number}: '{name}' is the name of another axis or of a result column")
+        axes[name] = points
+        for key in {key for point in points for key in point.settings}:
+            if key in owners:
+                raise InputError(f"{path}: axes '{owners[key]}' and '{name}' both set {key}")
+            owners[key] = name
+    tasks: dict[str, Task] = {}
+    for combination in product(*axes.values()):
+        task = _task(driver, file.base, dict(zip(axes, combination, strict=True)))
+        if task.id in tasks:
+            raise InputError(f"{path}: points '{tasks[task.id].label}' and '{task.label}' are the same configuration")
+        tasks[task.id] = task
+    return file.name or path.stem, list(tasks.values())
+
+
+def find_driver(kind: str) -> type[Driver]:
+    """Find the driver of `kind`, such as "train stdp", among all that are installed; `InputError` if there is none."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    name = kind.split()[-1] if kind.split() else ""
+    if name not in found:
+        raise InputError(f"kind = '{kind}': no driver '{name}' {nearest(name, found)}")
+    driver = found[name].load()
+    if driver.kind != kind:
+        raise InputError(f"kind = '{kind}' must be '{driver.kind}'")
+    return driver
+
+
+class Sweep:
+    """One sweep folder, locked for this process; a context manager. Use `Sweep.create` or `Sweep.resume`."""
+
+    def __init__(self, path: Path) -> None:
+        """Lock the folder and open its table; `InputError` if another process works on it."""
+        self.path = path
+        self._lock = FileLock(path / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise InputError(f"{path} is in use by another process: wait for it or choose another --folder") from None
+        self._table = sqlite3.connect(path / "results.sqlite")
+        self._table.execute("PRAGMA journal_mode = WAL")
+        self._table.executescript(_TABLES)
+
+    @classmethod
+    def create(cls, path: Path, tasks: Sequence[Task]) -> Self:
+        """Start a sweep; `InputError` if the folder already holds one."""
+        path.mkdir(parents=True, exist_ok=True)
+        sweep = cls(path)
+        if sweep.tasks():
+            sweep.close()
+            raise InputError(f"{path} already holds a sweep: continue it with --resume {path} or choose another folder")
+        texts = [(json.dumps({n: asdict(p) for n, p in t.axes.items()}), json.dumps(t.config)) for t in tasks]
+        rows = [(task.id, task.kind, *text) for task, text in zip(tasks, texts, strict=True)]
+        with sweep._table:
+            sweep._table.executemany("INSERT INTO tasks VALUES (?, ?, ?, ?, NULL)", rows)
+        return sweep
+
+    @classmethod
+    def resume(cls, path: Path) -> Self:
+        """Open a sweep that was stopped or killed."""
+        saved_tasks(path)
+        return cls(path)
+
+    def tasks(self) -> list[Task]:
+        """All tasks in the order of the grid."""
+        return _tasks(self._table)
+
+    def finish(self, task: Task, rows: Sequence[Row]) -> None:
+        """Keep the rows of a task and mark it done, in one transaction."""
+        values = [(task.id, number, *asdict(row).values()) for number, row in enumerate(rows)]
+        with self._table:
+            self._table.executemany(f"INSERT INTO rows VALUES (?, ?{', ?' * len(_ROW)})", values)
+            now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+            self._table.execute("UPDATE tasks SET done = ? WHERE task = ?", (now, task.id))
+
+    def close(self) -> None:
+        """Let go of the table and the folder."""
+        self._table.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Use the sweep in a with statement."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of the folder on every way out."""
+        self.close()
+
+
+def saved_tasks(path: Path) -> list[Task]:
+    """Grid of a sweep folder, in use or not."""
+    tasks = _look(path, _tasks)
+    if not tasks:
+        raise InputError(f"{path} holds no sweep")
+    return tasks
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    """All result rows of a sweep folder, in use or not: the label of every axis, task, row number, the row's fields."""
+    axes = {task.id: {name: point.label for name, point in task.axes.items()} for task in saved_tasks(path)}
+    query = "SELECT rows.* FROM rows JOIN tasks USING (task) ORDER BY tasks.rowid, row"
+    found = _look(path, lambda table: table.execute(query).fetchall())
+    return [{**axes[values[0]], **dict(zip(("task", "row", *_ROW), values, strict=True))} for values in found]
+
+
+def play(sweep: Sweep, client: Client) -> None:
+    """Run every task that is not done on the workers of a Dask client.
+
+    Raises
+    ------
+    Interrupted
+        On Ctrl-C or SIGTERM; what is done is kept.
+    HilError
+        If the scheduler is lost or, once all other tasks are done, if a task cannot be run.
+    """
+    tasks = sweep.tasks()
+    todo = [task for task in tasks if not task.done]
+    resume = f"continue with: hil sweep --resume {sweep.path}"
+    ended: SimpleQueue = SimpleQueue()
+    failures = []
+    with StopRequest() as stop, Progress(len(tasks), "tasks", start=len(tasks) - len(todo)) as progress:
+        driver = find_driver(tasks[0].kind)
+        folder = sweep.path.resolve() / "tasks"
+        running = {client.submit(run_task, driver, task.config, folder / task.id, pure=False): task for task in todo}
+        for future in running:
+            future.add_done_callback(ended.put)
+        while running:
+            try:
+                future = ended.get(timeout=0.2)
+            except Empty:
+                if stop.requested:
+                    raise Interrupted(
+                        f"stopped after {progress.done:,} of {progress.total:,} tasks; {resume}"
+                    ) from None
+                continue
+            task = running.pop(future)
+            try:
+                rows = future.result()
+            except CancelledError:
+                raise HilError(f"the Dask scheduler was lost after {progress.done:,} tasks; {resume}") from None
+            except Exception as error:
+                failures.append((task, error))
+                continue
+            sweep.finish(task, rows)
+            progress.describe(task.label)
+            progress.advance(1)
+    if failures:
+        _complain(failures, resume)
+
+
+def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> list[Row]:
+    """Run a task in a worker as `hil train` does, from its checkpoint if it has one; progress goes to log.txt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log, redirect_stderr(log):
+        print(f"process {os.getpid()} on {platform.node()}", file=log)
+        values = validated(driver.config_model, config, str(folder))
+        dataset = load_dataset(values.data.dataset, values.data.dir)
+        with suppress(Timeout), FileLock(folder / "lock", timeout=LOCK_PATIENCE):
+            pass
+        begun = (folder / "config.toml").is_file()
+        with Run.resume(folder, driver.kind) if begun else Run.create(folder, driver.kind, config) as run:
+            run.set_state("running")
+            training = driver(values, dataset, run)
+            training.play()
+            rows = training.rows()
+            run.save_results(rows)
+            training.draw()
+            run.set_state("finished")
+    return rows
+
+
+def dask_setup(worker: object) -> None:
+    """Leave Ctrl-C to the process that runs the sweep; Dask calls this in every worker that preloads the module."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _complain(failures: Sequence[tuple[Task, BaseException]], resume: str) -> None:
+    from distributed.scheduler import KilledWorker
+
+    for _, error in failures:
+        if not isinstance(error, HilError | KilledWorker):
+            raise error
+    task, error = failures[0]
+    reason = "every worker that ran it died" if isinstance(error, KilledWorker) else str(error)
+    raise HilError(f"{len(failures)} tasks failed, the first '{task.label}': {reason}; all others are kept, {resume}")
+
+
+def _look(path: Path, query: Callable[[sqlite3.Connection], list]) -> list:
+    file = path / "results.sqlite"
+    if not file.is_file():
+        return []
+    try:
+        with closing(sqlite3.connect(file)) as table:
+            return query(table)
+    except sqlite3.DatabaseError as error:
+        raise InputError(f"{file} is not the table of a sweep: {error}") from None
+
+
+def _tasks(table: sqlite3.Connection) -> list[Task]:
+    found = table.execute("SELECT task, kind, axes, config, done IS NOT NULL FROM tasks ORDER BY rowid")
+    return [
+        Task(task, kind, {n: Point(**p) for n, p in json.loads(axes).items()}, json.loads(config), bool(done))
+        for task, kind, axes, config, done in found
+    ]
+
+
+def _task(driver: type[Driver], base: Mapping[str, Any], axes: dict[str, Point]) -> Task:
+    point = Task("", driver.kind, axes, {}).label
+    config = deepcopy(dict(base))
+    for key, value in [pair for p in axes.values() for pair in p.settings.items()]:
+        *sections, last = key.split(".")
+        table = config
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise InputError(f"point '{point}': {key}: '{section}' is a value, not a section")
+        table[last] = value
+    resolved = validated(driver.config_model, config, f"point '{point}'").model_dump(mode="json")
+    text = json.dumps([driver.kind, resolved], sort_keys=True)
+    return Task(hashlib.sha256(text.encode()).hexdigest()[:16], driver.kind, axes, resolved)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Bring ``{section: {key: value}}`` and ``{"section.key": value}`` to the second form."""
+    flat = {}
+    for key, value in settings.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})
+    return flat
