@@ -29,8 +29,8 @@ class SpikeCode(BaseModel):
     """How pixels become spikes; section [code] of a configuration.
 
     `periodic` (Brivio et al. 2021): a rate linear in the grey value, the first spike anywhere in the first period,
-    intervals normally distributed around it. `poisson`: the same rate, exponential intervals. `latency`: one spike a lit
-    pixel, the brighter the earlier.
+    intervals normally distributed around it. `poisson`: the same rate, exponential intervals. `latency`: one spike a
+    lit pixel, the brighter the earlier.
 
     The spikes of a presentation depend on the seed and on the presentation's number alone, so they are the same
     however the work is cut into batches.

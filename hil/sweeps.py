@@ -17,8 +17,8 @@ import platform
 import signal
 import sqlite3
 import time
-from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import closing, redirect_stderr, suppress
 from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
@@ -89,7 +89,7 @@ class SweepFile(BaseModel):
     kind: str
     name: str | None = Field(None, pattern=r"^\w[\w.-]*$")
     base: dict[str, Any] = {}
-    axis: list[dict[str, Any]] = Field(min_length=1)
+    axis: list[dict[str, Any]] = []
 
 
 class Axis(BaseModel):
@@ -125,6 +125,8 @@ class Axis(BaseModel):
 def read(path: Path) -> tuple[str, list[Task]]:
     """Name and grid of a sweep file, every configuration checked; `InputError` names the point that is wrong."""
     file = validated(SweepFile, load_toml(path), str(path))
+    if not file.axis:
+        raise InputError(f"{path} has no [[axis]]: give at least one")
     driver = find_driver(file.kind)
     axes: dict[str, list[Point]] = {}
     owners: dict[str, str] = {}

@@ -85,7 +85,8 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
         raise InputError("sweeps need Dask: pip install 'memhil[sweep]'") from None
     import logging
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     if scheduler is not None:
         try:
             client = Client(scheduler, timeout=10, set_as_default=False)

@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from hil.datasets import Dataset
-from hil.device import Device
 from hil.encoding import intensities
 from hil.errors import InputError, nearest
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
-from hil.training.loop import Stage, TrainingLoop, presentation_order
-from hil.training.protocol import Protocol
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
+from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.settings import DataSettings, DeviceSettings, open_for
 
 LAYER, REFERENCE = 0, 1
@@ -74,9 +73,7 @@ class LifelongTraining(Driver):
                                  f"{nearest(name, dataset.class_names)}")  # fmt: skip
         pixels = intensities(dataset.train_images, dataset.full_scale)
         self._means = np.array([pixels[dataset.train_labels == c].mean(axis=0) for c in range(dataset.classes)])
-        self._loop = TrainingLoop(
-            run, self._open, dataset.train_images, dataset.full_scale, config.protocol, config.train.batch
-        )
+        self._loop = TrainingLoop(run, self._open, config.train.batch)
 
     @property
     def seeds(self) -> range:
@@ -131,22 +128,24 @@ class LifelongTraining(Driver):
         plots.save_animation(frames, shape, drawn[1])
         return drawn
 
-    def _open(self, seed: int) -> Device:
-        return open_for(self.config.device.uri, self.dataset, 2, seed)
+    def _open(self, seed: int) -> WaveformTrainee:
+        data = self.dataset
+        device = open_for(self.config.device.uri, data, 2, seed)
+        return WaveformTrainee(device, self.config.protocol, data.train_images, data.full_scale)
 
-    def _frame(self, stage: Stage, device: Device, done: int) -> None:
+    def _frame(self, stage: Stage, trainee: Trainee, done: int) -> None:
         """Keep a frame whenever another of the stage's `frames` parts is done."""
         parts, total = self.config.train.frames, len(stage.order)
         before = done - min(self.config.train.batch, done)
         if stage.seed != self.seeds[0] or before * parts // total == done * parts // total:
             return
-        frame = self._difference(device.read())[None]
+        frame = self._difference(trainee.device.read())[None]
         arrays, labels = self._loop.arrays, self._loop.outcomes.setdefault("frames", [])
         arrays["frames"] = np.concatenate([arrays["frames"], frame]) if "frames" in arrays else frame
         labels.append(f"{stage.name.split()[1]} @ {done:,}")
 
-    def _compare(self, stage: Stage, device: Device) -> None:
-        g, names = device.read(), self.dataset.class_names
+    def _compare(self, stage: Stage, trainee: Trainee) -> None:
+        g, names = trainee.device.read(), self.dataset.class_names
         own = names.index(stage.name.split()[1])
         match, raw = self._correlations(self._difference(g)), self._correlations(g[:, LAYER])
         self._loop.outcomes[stage.name] = {

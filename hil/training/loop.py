@@ -1,4 +1,4 @@
-"""The resumable loop that both two-pulse drivers share: stages of images, played batch by batch on one device.
+"""The resumable loop that all drivers share: stages of images, shown batch by batch to one device.
 
 Whatever ends the process, the run goes on from its last checkpoint and ends with bit-identical weights: the order of
 images depends on the seed alone, and a checkpoint holds the exact state of the device.
@@ -7,6 +7,7 @@ images depends on the seed alone, and a checkpoint holds the exact state of the 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.device import Device, Unsupported
-from hil.encoding import intensities
-from hil.errors import InputError
 from hil.interrupt import Interrupted, StopRequest
 from hil.progress import Progress
 from hil.runs import Run
-from hil.training.protocol import Protocol
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""
@@ -42,15 +40,41 @@ class Stage:
         Whether the device is reset before it.
     order : (N,) array of int
         Images in the order of presentation.
-    is_target : (N, cols) array of bool
-        Whether the n-th presented image counts as the target of each column.
+    is_target : (N, cols) array of bool or None
+        Whether the n-th presented image counts as the target of each column, where training is supervised.
     """
 
     name: str
     seed: int
     fresh: bool
     order: NDArray[np.int64]
-    is_target: NDArray[np.bool_]
+    is_target: NDArray[np.bool_] | None = None
+
+
+class Trainee(ABC):
+    """A device and the way images are shown to it."""
+
+    device: Device
+
+    @abstractmethod
+    def check(self, stage: Stage) -> None:
+        """Raise `InputError` if the device does not fit the stage, before anything is driven."""
+
+    @abstractmethod
+    def show(self, stage: Stage, here: slice) -> None:
+        """Present the images ``stage.order[here]`` and let the device learn."""
+
+    def snapshot(self) -> dict[str, NDArray]:
+        """Exact state; `Unsupported` where the device cannot tell it."""
+        return self.device.snapshot()
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Return to a snapshot."""
+        self.device.restore(state)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.device.reset()
 
 
 class TrainingLoop:
@@ -67,15 +91,11 @@ class TrainingLoop:
     def __init__(
         self,
         run: Run,
-        open_for_seed: Callable[[int], Device],
-        images: NDArray[np.uint8],
-        full_scale: int,
-        protocol: Protocol,
+        open_for_seed: Callable[[int], Trainee],
         batch: int,
     ) -> None:
         """Load the checkpoint of `run`, if it has one."""
-        self.run, self.protocol, self.batch = run, protocol, batch
-        self._open_for_seed, self._images, self._full_scale = open_for_seed, images, full_scale
+        self.run, self.batch, self._open_for_seed = run, batch, open_for_seed
         self.outcomes: dict[str, Any] = {}
         self.arrays: dict[str, NDArray] = {}
         self._stages: Sequence[Stage] = ()
@@ -90,13 +110,13 @@ class TrainingLoop:
     def play(
         self,
         stages: Sequence[Stage],
-        after_batch: Callable[[Stage, Device, int], None],
-        after_stage: Callable[[Stage, Device], None],
+        after_batch: Callable[[Stage, Trainee, int], None],
+        after_stage: Callable[[Stage, Trainee], None],
         how_to_resume: str,
     ) -> None:
         """Play all stages that are still to be played.
 
-        `after_batch(stage, device, images done)` and `after_stage(stage, device)` may measure and record.
+        `after_batch(stage, trainee, images done)` and `after_stage(stage, trainee)` may measure and record.
 
         Raises
         ------
@@ -106,77 +126,67 @@ class TrainingLoop:
         self._stages = stages
         total = sum(len(stage.order) for stage in stages)
         before = sum(len(stage.order) for stage in stages[: self._stage]) + self._done
-        device: Device | None = None
+        trainee: Trainee | None = None
         open_seed: int | None = None
         try:
             with StopRequest() as stop, Progress(total, "images", start=before) as progress:
                 for stage in stages[self._stage :]:
-                    if device is None or open_seed != stage.seed:
-                        if device is not None:
-                            device.close()
-                        device, open_seed = self._open_for_seed(stage.seed), stage.seed
-                        self._require_fit(device, stage)
+                    if trainee is None or open_seed != stage.seed:
+                        if trainee is not None:
+                            trainee.device.close()
+                        trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
+                        trainee.check(stage)
                     progress.describe(stage.name)
-                    self._begin(stage, device)
-                    self._play_stage(stage, device, progress, stop, after_batch, how_to_resume)
-                    after_stage(stage, device)
+                    self._begin(stage, trainee)
+                    self._play_stage(stage, trainee, progress, stop, after_batch, how_to_resume)
+                    after_stage(stage, trainee)
                     self._stage, self._done = self._stage + 1, 0
-                    self._save(device)
+                    self._save(trainee)
         finally:
-            if device is not None:
-                device.close()
+            if trainee is not None:
+                trainee.device.close()
 
-    def _begin(self, stage: Stage, device: Device) -> None:
+    def _begin(self, stage: Stage, trainee: Trainee) -> None:
         if self._device_state:
-            device.restore(self._device_state)
+            trainee.restore(self._device_state)
             self._device_state = {}
         if stage.fresh and self._done == 0:
-            device.reset()
+            trainee.reset()
 
     def _play_stage(
         self,
         stage: Stage,
-        device: Device,
+        trainee: Trainee,
         progress: Progress,
         stop: StopRequest,
-        after_batch: Callable[[Stage, Device, int], None],
+        after_batch: Callable[[Stage, Trainee, int], None],
         how_to_resume: str,
     ) -> None:
         saved = time.monotonic()
         while self._done < len(stage.order):
-            here = slice(self._done, self._done + self.batch)
-            pixels = intensities(self._images[stage.order[here]], self._full_scale)
-            device.apply(self.protocol.waveform(pixels, stage.is_target[here]))
-            self._done += len(pixels)
-            progress.advance(len(pixels))
-            after_batch(stage, device, self._done)
+            here = slice(self._done, min(self._done + self.batch, len(stage.order)))
+            trainee.show(stage, here)
+            self._done = here.stop
+            progress.advance(here.stop - here.start)
+            after_batch(stage, trainee, self._done)
             stopping = stop.requested
             if stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
-                self._save(device)
+                self._save(trainee)
                 saved = time.monotonic()
             if stopping:
                 self.run.set_state("stopped")
                 raise Interrupted(f"stopped after {progress.done:,} of {progress.total:,} images; {how_to_resume}")
 
-    def _save(self, device: Device) -> None:
+    def _save(self, trainee: Trainee) -> None:
         """Write a checkpoint; where the device cannot tell its state, one that goes back to its last reset."""
         stage, done = self._stage, self._done
         try:
-            state = device.snapshot()
+            state = trainee.snapshot()
         except Unsupported:
             fresh = [k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0]
             state, done, stage = {}, 0, stage if stage == len(self._stages) else fresh[-1]
         arrays = {**self.arrays, **{_DEVICE + name: array for name, array in state.items()}}
         self.run.save_checkpoint(arrays, {"stage": stage, "done": done, "outcomes": self.outcomes})
-
-    def _require_fit(self, device: Device, stage: Stage) -> None:
-        """Check size and limits with a fully lit image before anything is driven."""
-        wanted = stage.is_target.shape[1]
-        if device.cols != wanted:
-            raise InputError(
-                f"{device.name} has {device.cols} columns, {wanted} layers are to be trained: cols={wanted}"
-            )
-        device.limits.check(self.protocol.waveform(np.ones((1, device.rows)), np.ones((1, wanted), dtype=bool)))
 
 
 def presentation_order(images: int, count: int, seed: int) -> NDArray[np.int64]:

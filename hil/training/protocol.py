@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hil.device import Device
+from hil.encoding import intensities
+from hil.errors import InputError
+from hil.training.loop import Stage, Trainee
 from hil.waveform import Waveform
 
 
@@ -83,3 +87,26 @@ class Protocol(BaseModel):
             cols.reshape(-1, is_target.shape[1]),
             np.tile(pulses & measure, len(pixels)),
         )
+
+
+class WaveformTrainee(Trainee):
+    """A device that learns images by the two-pulse protocol, a batch a waveform."""
+
+    def __init__(self, device: Device, protocol: Protocol, images: NDArray[np.uint8], full_scale: int) -> None:
+        """Show `images`, whose fully lit pixels have the grey value `full_scale`."""
+        self.device, self._protocol, self._images, self._full_scale = device, protocol, images, full_scale
+
+    def check(self, stage: Stage) -> None:
+        """Compare sizes; hold a fully lit image against the limits."""
+        wanted = stage.is_target.shape[1]
+        if self.device.cols != wanted:
+            raise InputError(
+                f"{self.device.name} has {self.device.cols} columns, {wanted} layers are to be trained: cols={wanted}"
+            )
+        lit = np.ones((1, self.device.rows)), np.ones((1, wanted), dtype=bool)
+        self.device.limits.check(self._protocol.waveform(*lit))
+
+    def show(self, stage: Stage, here: slice) -> None:
+        """Play a batch."""
+        pixels = intensities(self._images[stage.order[here]], self._full_scale)
+        self.device.apply(self._protocol.waveform(pixels, stage.is_target[here]))

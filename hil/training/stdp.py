@@ -22,8 +22,8 @@ from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
 from hil.training.energy import paper_rows, pulse_energy
-from hil.training.loop import Stage, TrainingLoop, presentation_order
-from hil.training.protocol import Protocol
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
+from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.readout import READOUTS, Readout, nearest_class_mean, winners
 from hil.training.settings import DataSettings, DeviceSettings, open_for, split
 
@@ -74,9 +74,7 @@ class StdpTraining(Driver):
             raise InputError(
                 f"data.holdout = {data.holdout:g} leaves no image to select on: hold some out or name train.readout"
             )
-        self._loop = TrainingLoop(
-            run, self._open, dataset.train_images, dataset.full_scale, config.protocol, train.batch
-        )
+        self._loop = TrainingLoop(run, self._open, train.batch)
 
     @property
     def _available(self) -> int:
@@ -153,13 +151,15 @@ class StdpTraining(Driver):
             plots.save_learning_curve(metrics, readout, levels, drawn[-1])
         return drawn
 
-    def _open(self, seed: int) -> Device:
-        return open_for(self.config.device.uri, self.dataset, self.dataset.classes, seed)
+    def _open(self, seed: int) -> WaveformTrainee:
+        data = self.dataset
+        device = open_for(self.config.device.uri, data, data.classes, seed)
+        return WaveformTrainee(device, self.config.protocol, data.train_images, data.full_scale)
 
     def _pixels(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return intensities(images, self.dataset.full_scale)
 
-    def _curve_point(self, stage: Stage, device: Device, done: int) -> None:
+    def _curve_point(self, stage: Stage, trainee: Trainee, done: int) -> None:
         points, total = self.config.train.curve, len(stage.order)
         if points == 0 or stage.name.split()[0] != "trained":
             return
@@ -170,19 +170,19 @@ class StdpTraining(Driver):
         chosen = held[:CURVE_IMAGES]
         if not len(chosen):
             return
-        readout = self._readout(device, kept[:CURVE_IMAGES])
+        readout = self._readout(trainee.device, kept[:CURVE_IMAGES])
         scores = self._score(readout, self.dataset.train_images[chosen], self.dataset.train_labels[chosen], stage.seed)
         self.run.metric(seed=stage.seed, images=done, accuracy=scores)
 
-    def _evaluate(self, stage: Stage, device: Device) -> None:
+    def _evaluate(self, stage: Stage, trainee: Trainee) -> None:
         kept, held = split(self.dataset, self.config.data.holdout, stage.seed)
-        readout = self._readout(device, kept[: self.config.train.calibration])
+        readout = self._readout(trainee.device, kept[: self.config.train.calibration])
         data, outcome = self.dataset, {}
         if len(held):
             outcome["holdout"] = self._score(readout, data.train_images[held], data.train_labels[held], stage.seed)
         if self.config.data.evaluate == "test":
             outcome["test"] = self._score(readout, data.test_images, data.test_labels, stage.seed)
-        g = device.read()
+        g = trainee.device.read()
         self._loop.arrays[f"g/{stage.name}"] = g
         self._loop.outcomes[stage.name] = outcome
         if stage.name == f"trained #{self.seeds[0]}":
