@@ -60,13 +60,11 @@ class SpikeCode(BaseModel):
             A number for every presentation, different for each that shall differ.
         """
         kind = ("periodic", "poisson", "latency").index(self.kind)
-        slots = 1 if kind == _LATENCY else int(np.ceil(self.duration / self.shortest)) + 1
-        most = images.shape[1] * slots
-        size = max(1, len(images)) * min(most, 2 * images.shape[1])
+        size = 2 * images.size + 1
         while True:
             time, line = np.empty(size), np.empty(size, np.int32)
             start = np.zeros(len(images) + 1, np.int64)
-            scratch = np.empty(most), np.empty(most, np.int32)
+            scratch = np.empty(size), np.empty(size, np.int32)
             fits = _encode(
                 images, full_scale, kind, self.duration, self.f_min, self.f_max, self.jitter, self.shortest,
                 np.uint64(seed), numbers, _normal(), *scratch, time, line, start,
@@ -121,6 +119,8 @@ def _encode(
             own = bits
             now = _uniform(bits) * period if kind == _PERIODIC else -np.log(_uniform(bits)) * period
             while now < duration:
+                if count == raw_time.size:
+                    return False
                 raw_time[count], raw_line[count] = now, n
                 count += 1
                 own, bits = _next(own)

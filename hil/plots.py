@@ -15,10 +15,10 @@ from hil.waveform import Waveform
 def save_protocol(waveform: Waveform, path: Path) -> None:
     """Draw what one image does to the lines, its pulses zoomed in (they are far shorter than the delays)."""
     figure, axes = _grid(1, 2, (10, 3))
-    waveform.plot(axes[0])
-    axes[0].set_title("one image: input on the rows, response on the columns")
-    waveform[:3].plot(axes[1])
-    axes[1].set_title("input and the first response")
+    waveform.plot(axes[0, 0])
+    axes[0, 0].set_title("one image: input on the rows, response on the columns")
+    waveform[:3].plot(axes[0, 1])
+    axes[0, 1].set_title("input and the first response")
     _save(figure, path)
 
 
@@ -56,20 +56,31 @@ def save_maps(
     _save(figure, path)
 
 
-def save_learning_curve(metrics: Sequence[Mapping], readout: str, levels: Mapping[str, float], path: Path) -> None:
-    """Held-out accuracy against images seen, one trace a seed, with `levels` (name -> %) as horizontal lines."""
+def save_curves(
+    series: Mapping[str, Sequence[tuple[float, float]]], levels: Mapping[str, float], path: Path, title: str
+) -> None:
+    """Accuracy (%) against images seen, one trace a series of (images, accuracy), `levels` as horizontal lines."""
     figure, axes = _grid(1, 1, (6.5, 4))
-    axis = axes[0, 0] if isinstance(axes, np.ndarray) and axes.ndim == 2 else axes
-    seeds = sorted({line["seed"] for line in metrics})
-    for seed in seeds:
-        points = [(m["images"], m["accuracy"][readout]) for m in metrics if m["seed"] == seed]
-        axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=f"seed {seed}")
+    axis = axes[0, 0]
+    for name, points in series.items():
+        axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=name)
     for k, (name, level) in enumerate(levels.items()):
         axis.axhline(level, color="0.4", linestyle=("--", ":", "-.")[k % 3], label=f"{name} {level:.1f} %")
-    axis.set(
-        xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=f"held-out digits, readout '{readout}'"
-    )
+    axis.set(xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=title)
     axis.legend(frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def save_fields(weights: NDArray[np.float64], shape: tuple[int, int], path: Path, title: str) -> None:
+    """Receptive fields: the weights (rows, neurons) of every neuron as an image, ten a line."""
+    across = min(10, weights.shape[1])
+    down = -(-weights.shape[1] // across)
+    figure, axes = _grid(down, across, (0.85 * across, 0.85 * down + 0.5))
+    for axis in np.asarray(axes, dtype=object).ravel():
+        axis.axis("off")
+    for axis, field in zip(np.asarray(axes, dtype=object).ravel(), weights.T, strict=False):
+        axis.imshow(field.reshape(shape), cmap="inferno", vmin=0.0, vmax=1.0)
+    figure.suptitle(title, fontsize=9)
     _save(figure, path)
 
 
@@ -111,7 +122,7 @@ def _grid(down: int, across: int, size: tuple[float, float]):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
-    return figure, axes if down > 1 or across == 1 else axes[0]
+    return figure, axes
 
 
 def _save(figure, path: Path) -> None:

@@ -37,7 +37,7 @@ from hil.errors import HilError, InputError, nearest
 from hil.interrupt import Interrupted, StopRequest
 from hil.progress import Progress
 from hil.results import Row
-from hil.runs import Run
+from hil.runs import Run, summary
 from hil.training.driver import Driver
 
 if TYPE_CHECKING:
@@ -263,6 +263,7 @@ def play(sweep: Sweep, client: Client) -> None:
                 future = ended.get(timeout=0.2)
             except Empty:
                 if stop.requested:
+                    client.cancel(list(running), force=True)
                     raise Interrupted(
                         f"stopped after {progress.done:,} of {progress.total:,} tasks; {resume}"
                     ) from None
@@ -279,12 +280,18 @@ def play(sweep: Sweep, client: Client) -> None:
             progress.describe(task.label)
             progress.advance(1)
     if failures:
-        _complain(failures, resume)
+        _complain(failures, f"the others are kept, {resume}")
 
 
 def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> list[Row]:
-    """Run a task in a worker as `hil train` does, from its checkpoint if it has one; progress goes to log.txt."""
+    """Run a task in a worker as `hil train` does, from its checkpoint if it has one; progress goes to log.txt.
+
+    A run that finished but whose rows were lost on their way is not run again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    meta, rows = summary(folder)
+    if meta["state"] == "finished":
+        return rows
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log, redirect_stderr(log):
         print(f"process {os.getpid()} on {platform.node()}", file=log)
         values = validated(driver.config_model, config, str(folder))
@@ -308,7 +315,7 @@ def dask_setup(worker: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _complain(failures: Sequence[tuple[Task, BaseException]], resume: str) -> None:
+def _complain(failures: Sequence[tuple[Task, Exception]], advice: str) -> None:
     from distributed.scheduler import KilledWorker
 
     for _, error in failures:
@@ -316,7 +323,7 @@ def _complain(failures: Sequence[tuple[Task, BaseException]], resume: str) -> No
             raise error
     task, error = failures[0]
     reason = "every worker that ran it died" if isinstance(error, KilledWorker) else str(error)
-    raise HilError(f"{len(failures)} tasks failed, the first '{task.label}': {reason}; all others are kept, {resume}")
+    raise HilError(f"{len(failures)} of all tasks failed, the first '{task.label}': {reason}; {advice}")
 
 
 def _look(path: Path, query: Callable[[sqlite3.Connection], list]) -> list:

@@ -105,7 +105,7 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None means port 8787, and a warning where it is taken
             silence_logs=logging.CRITICAL,
             memory_limit=0,
             preload="hil.sweeps",

@@ -61,6 +61,44 @@ def stdp(
 
 
 @app.command()
+def wta(
+    dataset: options.DataSet = None,
+    data_dir: options.DataDir = None,
+    device: options.DeviceUri = None,
+    neurons: Annotated[int | None, typer.Option(help="Output neurons, one a column.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes through the training images; 0.25 is a quarter.")] = None,
+    seed: options.Seed = None,
+    seeds: options.Seeds = None,
+    config: options.Config = None,
+    settings: options.Settings = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    json: options.Json = None,
+) -> None:
+    """Learn without labels: spikes in, the winning neuron's cells follow its inputs.
+
+    Each neuron is a column. After training it gets the class that it answers most, and a digit is classified by its
+    most active neuron.
+
+    \b
+    hil train wta                                      # bundled digits
+    hil train wta --dataset mnist --data-dir DIR --device "sim:rram?alpha=0.002" --neurons 500
+    """
+    from hil.training.wta import WtaTraining
+
+    flags = {
+        "train.neurons": neurons,
+        "data.dataset": dataset,
+        "data.dir": data_dir,
+        "device.uri": device,
+        "train.epochs": epochs,
+        "train.seed": seed,
+        "train.seeds": seeds,
+    }
+    _run(WtaTraining, flags, config, settings, run, resume, json)
+
+
+@app.command()
 def lifelong(
     targets: Annotated[str | None, typer.Option(metavar="A,B,...", help="Classes to learn one after another.")] = None,
     images: Annotated[int | None, typer.Option(help="Images per target.")] = None,

@@ -148,7 +148,11 @@ class StdpTraining(Driver):
             if config.train.controls:
                 levels["shuffled labels"] = float(np.mean(self.accuracies("shuffled", "holdout", readout)))
             drawn.append(figure("learning.png"))
-            plots.save_learning_curve(metrics, readout, levels, drawn[-1])
+            series = {
+                f"seed {s}": [(m["images"], m["accuracy"][readout]) for m in metrics if m["seed"] == s]
+                for s in self.seeds
+            }
+            plots.save_curves(series, levels, drawn[-1], f"held-out images, readout '{readout}'")
         return drawn
 
     def _open(self, seed: int) -> WaveformTrainee:

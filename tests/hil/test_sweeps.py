@@ -44,7 +44,10 @@ values = [0, 1, 2]
 MODELS = """
 [[axis]]
 name = "model"
-points = [{ label = "pair", "device.uri" = "sim:flca-pair?threads=1" }, { label = "step", device = { uri = "sim:flca-step" } }]
+points = [
+    { label = "pair", "device.uri" = "sim:flca-pair" },
+    { label = "step", device = { uri = "sim:flca-step" } },
+]
 """
 
 
@@ -99,6 +102,14 @@ def attempts(folder):
     """Ids of the processes that worked on each task, by task."""
     logs = folder.glob("tasks/*/log.txt")
     return {log.parent.name: re.findall(r"^process (\d+) on", log.read_text(), re.M) for log in logs}
+
+
+def at_work(folder):
+    """Process that works on a task right now, or None."""
+    for task, processes in attempts(folder).items():
+        if processes and sweeps.summary(folder / "tasks" / task)[0]["state"] != "finished":
+            return int(processes[-1])
+    return None
 
 
 def done(folder):
@@ -242,7 +253,7 @@ def test_a_killed_worker_costs_only_its_task(client, write, tmp_path):
 
     def kill():
         wait_for(lambda: done(folder))
-        os.kill(wait_for(lambda: [int(p[0]) for t, p in attempts(folder).items() if p and t not in done(folder)])[0], 9)
+        os.kill(wait_for(lambda: at_work(folder)), signal.SIGKILL)
 
     threading.Thread(target=kill).start()
     with sweeps.Sweep.create(folder, sweeps.read(write(BASE))[1]) as sweep:
@@ -256,7 +267,9 @@ def test_a_task_that_cannot_run_leaves_the_others(client, write, tmp_path):
     text = BASE.replace("[0, 1, 2]", "[0]") + uris
     with (
         sweeps.Sweep.create(tmp_path / "one", sweeps.read(write(text))[1]) as sweep,
-        pytest.raises(HilError, match=r"1 tasks failed, the first 'train.seed=0, device.uri=sim:flca-pare': no device"),
+        pytest.raises(
+            HilError, match=r"1 of all tasks failed, the first 'train.seed=0, device.uri=sim:flca-pare': no device"
+        ),
     ):
         sweeps.play(sweep, client)
     assert [task.done for task in sweeps.saved_tasks(tmp_path / "one")] == [True, False]

@@ -1,0 +1,359 @@
+"""Unsupervised winner-take-all learning: spikes in, the winner's cells follow its inputs (Brivio et al. 2021).
+
+Every neuron is a column. Digits are shown as spikes; whoever fires first inhibits the others and programs its column by
+the STDP rule. Nobody tells it the class: after training, each neuron gets the class of training digits that it answers
+most, and a digit is classified by its most active neuron.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.backends import open_device
+from hil.datasets import Dataset
+from hil.device import Device
+from hil.encoding import SpikeCode, intensities
+from hil.errors import InputError
+from hil.results import Row, repeated
+from hil.runs import Run
+from hil.spiking import Lif, SpikeBatch, Stdp
+from hil.training.driver import Driver
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
+from hil.training.readout import nearest_class_mean, winners
+from hil.training.settings import DataSettings, DeviceSettings, split
+
+THRESHOLD_SHARE = 0.585
+"""Default threshold over the mean total intensity of an image: 60 full weights on MNIST."""
+
+ENOUGH = 30_000
+"""Presentations that a small data set is repeated for, unless told otherwise."""
+
+PRISTINE_WEIGHT = 0.8
+"""Weight before training, as in the paper, unless the device's address says otherwise."""
+
+_LABELLING, _TESTING = 10**8, 2 * 10**8
+
+
+class NeuronSettings(BaseModel):
+    """Section [neuron]; see `hil.spiking.Lif`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: float | None = Field(
+        None, gt=0, description="full weights; 0.585 of the mean total intensity of an image if not given"
+    )
+    leak: float = Field(120e-6, gt=0, description="time constant of the membrane, s")
+    refractory: float = Field(1e-9, ge=0, description="a neuron ignores inputs after its own spike, s")
+    inhibition: float = Field(10e-6, ge=0, description="all others ignore inputs after it, s; 0 for none")
+    reset: str = Field("all", pattern="^(all|own)$", description="membranes that a spike sets to 0: all or own")
+    tie: str = Field("rank", pattern="^(rank|membrane)$", description="who wins among several: rank or membrane")
+    theta_plus: float = Field(0.0, ge=0, description="adaptive threshold: added by every spike, full weights")
+    theta_decay: float = Field(1e9, gt=0, description="time constant of forgetting it, s of presentation")
+
+    def lif(self, mean_intensity: float, seed: int) -> Lif:
+        """Neurons for images of this mean total intensity."""
+        values = self.model_dump() | {"threshold": self.threshold or THRESHOLD_SHARE * mean_intensity}
+        return Lif(**values, seed=seed)
+
+
+class StdpSettings(BaseModel):
+    """Section [stdp]; see `hil.spiking.Stdp`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    window: float = Field(60e-6, ge=0, description="inputs this recent are potentiated, s")
+
+
+class WtaSettings(BaseModel):
+    """Section [train]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    neurons: int = Field(100, ge=1, description="output neurons, one a column")
+    seed: int = Field(0, ge=0, description="first seed: order, spikes, ranks, device spread")
+    seeds: int = Field(3, ge=1, description="number of seeds, for the spread")
+    epochs: float | None = Field(
+        None, gt=0, description="passes through the training images; if not given, one or as many as show 30,000"
+    )
+    batch: int = Field(500, ge=1, description="digits between looks at Ctrl-C and checkpoints")
+    labelling: int = Field(10_000, ge=1, description="training digits that give the neurons their classes")
+    curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
+
+
+class UnsupervisedData(DataSettings):
+    """Section [data]; nothing is held out unless asked for, since nothing is selected."""
+
+    holdout: float = Field(0.0, ge=0, lt=1, description="fraction of the training images held out for selection")
+
+
+class WtaConfig(BaseModel):
+    """Everything `hil train wta` can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: UnsupervisedData = Field(default_factory=UnsupervisedData)
+    device: DeviceSettings = Field(default_factory=lambda: DeviceSettings(uri="sim:rram?alpha=0.01"))
+    train: WtaSettings = Field(default_factory=WtaSettings)
+    neuron: NeuronSettings = Field(default_factory=NeuronSettings)
+    stdp: StdpSettings = Field(default_factory=StdpSettings)
+    code: SpikeCode = Field(default_factory=SpikeCode)
+
+
+class SpikingTrainee(Trainee):
+    """A device behind a spiking core, shown images as spikes."""
+
+    def __init__(self, device: Device, lif: Lif, stdp: Stdp, code: SpikeCode, dataset: Dataset, seed: int) -> None:
+        """Put neurons on the device's columns."""
+        self.device, self.lif, self.stdp, self._code = device, lif, stdp, code
+        self._data, self._seed = dataset, seed
+        self.core = device.spiking(lif, stdp)
+
+    def check(self, stage: Stage) -> None:
+        """Compare the number of rows with the images."""
+        if self.device.rows != self._data.inputs:
+            raise InputError(
+                f"{self.device.name} has {self.device.rows} rows, the images of '{self._data.name}' have "
+                f"{self._data.inputs} pixels: rows={self._data.inputs}"
+            )
+
+    def show(self, stage: Stage, here: slice) -> None:
+        """Present a batch and learn from it."""
+        numbers = np.arange(here.start, here.stop)
+        self.core.present_batch(self._spikes(self._data.train_images[stage.order[here]], numbers), self._duration, True)
+
+    def responses(self, images: NDArray[np.uint8], first_number: int) -> NDArray[np.int64]:
+        """(B, neurons) output spikes, counted, without learning."""
+        numbers = np.arange(len(images)) + first_number
+        return self.core.present_batch(self._spikes(images, numbers), self._duration, False)
+
+    def snapshot(self) -> dict[str, NDArray]:
+        """State of the device and thresholds of the neurons."""
+        self.core.flush()
+        return super().snapshot() | {"theta": self.core.theta}
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Return to a snapshot."""
+        super().restore({name: array for name, array in state.items() if name != "theta"})
+        self.core = self.device.spiking(self.lif, self.stdp)
+        self.core.theta = state["theta"]
+
+    def reset(self) -> None:
+        """Pristine cells and thresholds."""
+        super().reset()
+        self.core = self.device.spiking(self.lif, self.stdp)
+
+    @property
+    def _duration(self) -> float:
+        return self._code.duration
+
+    def _spikes(self, images: NDArray[np.uint8], numbers: NDArray[np.int64]) -> SpikeBatch:
+        return self._code.encode(images, self._data.full_scale, self._seed, numbers)
+
+
+class WtaTraining(Driver):
+    """One run of the driver."""
+
+    kind = "train wta"
+    config_model = WtaConfig
+
+    def __init__(self, config: WtaConfig, dataset: Dataset, run: Run) -> None:
+        """Check that the configuration makes sense for the data."""
+        self.config, self.dataset, self.run = config, dataset, run
+        if config.data.evaluate == "holdout" and round(config.data.holdout * len(dataset.train_images)) < 1:
+            raise InputError(f"data.holdout = {config.data.holdout:g} leaves no image to evaluate on: hold some out")
+        lit = intensities(dataset.train_images, dataset.full_scale).sum(axis=1)
+        self._mean_intensity = float(lit.mean())
+        self._loop = TrainingLoop(run, self._open, config.train.batch)
+
+    @property
+    def seeds(self) -> range:
+        """All seeds of the run."""
+        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
+
+    def stages(self) -> list[Stage]:
+        """For every seed: untrained, then trained."""
+        stages = []
+        for seed in self.seeds:
+            kept, _ = split(self.dataset, self.config.data.holdout, seed)
+            epochs = self.config.train.epochs or max(1, round(ENOUGH / len(kept)))
+            count = max(1, round(epochs * len(kept)))
+            order = kept[presentation_order(len(kept), count, seed)]
+            stages += [Stage(f"untrained #{seed}", seed, True, order[:0]), Stage(f"trained #{seed}", seed, True, order)]
+        return stages
+
+    def play(self) -> None:
+        """Train every seed that is still to be trained."""
+        resume = f"continue with: hil {self.kind} --resume {self.run.path}"
+        self._loop.play(self.stages(), self._curve_point, self._evaluate, resume)
+
+    def rows(self) -> list[Row]:
+        """Accuracy beside its controls, then what the paper measures of a training."""
+        images, n = self.config.data.evaluate, self.config.train.neurons
+        outcomes = [self._loop.outcomes[f"trained #{seed}"] for seed in self.seeds]
+        pristine = [self._loop.outcomes[f"untrained #{seed}"]["accuracy"] for seed in self.seeds]
+        shuffled = [o["shuffled"] for o in outcomes]
+        shown = len(self.stages()[1].order)
+        rows = [
+            repeated(
+                f"{images} accuracy", [o["accuracy"] for o in outcomes], "%", control=float(np.mean(pristine)),
+                note=f"{n} neurons, most active one decides; {shown:,} presentations without labels; seeds "
+                f"{self.seeds[0]} to {self.seeds[-1]}; control: untrained",
+            ),
+            repeated("  control: untrained", pristine, "%", note="same weights everywhere, same labelling"),
+            repeated("  control: shuffled labels", shuffled, "%", note="trained; permuted labels for the neurons"),
+            repeated("  baseline: nearest class mean", self._baseline(), "%", note="no device"),
+            repeated("weight contrast", [o["contrast"] for o in outcomes], note="distance of the two k-means centres"),
+            repeated("output spikes per digit", [o["spikes"] for o in outcomes]),
+            repeated("digits without any output spike", [o["silent"] for o in outcomes], "%"),
+        ]  # fmt: skip
+        return rows + self._duration_rows()
+
+    def draw(self) -> list[Path]:
+        """Draw receptive fields and the learning curve."""
+        from hil import plots
+
+        drawn = [self.run.figure("fields.png")]
+        weights = self._loop.arrays[f"w/trained #{self.seeds[0]}"]
+        title = f"{self.config.device.uri}, '{self.dataset.name}': weights of the first neurons"
+        plots.save_fields(weights[:, :100], self.dataset.shape, drawn[0], title)
+        metrics = self.run.metrics()
+        if metrics:
+            drawn.append(self.run.figure("learning.png"))
+            series = {
+                f"seed {s}": [(m["images"], m["accuracy"]) for m in metrics if m["seed"] == s] for s in self.seeds
+            }
+            levels = {"chance": 100 / self.dataset.classes}
+            plots.save_curves(series, levels, drawn[-1], f"{self.config.data.evaluate} digits, most active neuron")
+        return drawn
+
+    def _open(self, seed: int) -> SpikingTrainee:
+        config, data = self.config, self.dataset
+        defaults = {"rows": data.inputs, "cols": config.train.neurons, "seed": seed, "w0": PRISTINE_WEIGHT}
+        device = open_device(config.device.uri, defaults=defaults)
+        lif, stdp = config.neuron.lif(self._mean_intensity, seed), Stdp(config.stdp.window)
+        return SpikingTrainee(device, lif, stdp, config.code, data, seed)
+
+    def _evaluation(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        data = self.dataset
+        if self.config.data.evaluate == "test":
+            return data.test_images, data.test_labels
+        held = split(data, self.config.data.holdout, seed)[1]
+        return data.train_images[held], data.train_labels[held]
+
+    def _labelled(self, trainee: SpikingTrainee, seed: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Class of every neuron, with true and with permuted labels: which class's digits it answers most."""
+        kept = split(self.dataset, self.config.data.holdout, seed)[0][:count]
+        labels = self.dataset.train_labels[kept]
+        counts = trainee.responses(self.dataset.train_images[kept], _LABELLING)
+        permuted = np.random.default_rng([seed, 3]).permutation(labels)
+        return self._preferred(counts, labels), self._preferred(counts, permuted)
+
+    def _preferred(self, counts: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        means = [counts[labels == c].mean(axis=0) if (labels == c).any() else 0.0 * counts[0] for c in self._classes]
+        return np.array(means).argmax(axis=0)
+
+    @property
+    def _classes(self) -> range:
+        return range(self.dataset.classes)
+
+    def _curve_point(self, stage: Stage, trainee: SpikingTrainee, done: int) -> None:
+        points, total = self.config.train.curve, len(stage.order)
+        before = max(0, done - self.config.train.batch)
+        if points == 0 or before * points // total == done * points // total:
+            return
+        images, labels = (part[:2000] for part in self._evaluation(stage.seed))
+        classes, _ = self._labelled(trainee, stage.seed, min(4000, self.config.train.labelling))
+        guess = classes[self._most_active(trainee.responses(images, _TESTING), stage.seed)]
+        contrast = weight_contrast(trainee.core.weights())
+        self.run.metric(seed=stage.seed, images=done, accuracy=float((guess == labels).mean() * 100), contrast=contrast)
+
+    def _evaluate(self, stage: Stage, trainee: SpikingTrainee) -> None:
+        images, labels = self._evaluation(stage.seed)
+        classes, permuted = self._labelled(trainee, stage.seed, self.config.train.labelling)
+        counts = trainee.responses(images, _TESTING)
+        active = self._most_active(counts, stage.seed)
+        weights = trainee.core.weights()
+        trainee.core.flush()
+        self._loop.outcomes[stage.name] = {
+            "accuracy": float((classes[active] == labels).mean() * 100),
+            "shuffled": float((permuted[active] == labels).mean() * 100),
+            "contrast": weight_contrast(weights),
+            "spikes": float(counts.sum(axis=1).mean()),
+            "silent": float((counts.sum(axis=1) == 0).mean() * 100),
+        }
+        if stage.name == f"trained #{self.seeds[0]}":
+            self._loop.arrays[f"w/{stage.name}"] = weights.astype(np.float32)
+
+    @staticmethod
+    def _most_active(counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+        return winners(counts.astype(np.float64), np.random.default_rng([seed, 4]))
+
+    def _baseline(self) -> list[float]:
+        data, values = self.dataset, []
+        for seed in self.seeds:
+            kept = split(data, self.config.data.holdout, seed)[0]
+            images, labels = self._evaluation(seed)
+            train, test = (intensities(x, data.full_scale) for x in (data.train_images[kept], images))
+            guess = nearest_class_mean(train, data.train_labels[kept], test, list(self._classes))
+            values.append(float((guess == labels).mean() * 100))
+        return values
+
+    def _duration_rows(self) -> list[Row]:
+        """Training duration (eq 6) and efficiency (eq 7) from the learning curve."""
+        curves = [[m for m in self.run.metrics() if m["seed"] == seed] for seed in self.seeds]
+        if not all(curves):
+            return []
+        durations, efficiencies = zip(
+            *(
+                efficiency([m["images"] for m in c], [m["accuracy"] / 100 for m in c])
+                for c in curves
+            ), strict=True,
+        )  # fmt: skip
+        note = f"from {self.config.train.curve} points of the learning curve, 2,000 digits each"
+        return [
+            repeated(
+                "training duration", durations, note=f"eq 6: part of the digits to 99 % of the best accuracy; {note}"
+            ),
+            repeated("efficiency", efficiencies, note=f"eq 7: mean of accuracy and 1 - duration; {note}"),
+        ]
+
+
+def weight_contrast(weights: NDArray[np.float64]) -> float:
+    """Distance between the centres of the two clusters that k-means finds in the weights.
+
+    In one dimension the best of all splits is found exactly, from running sums over the sorted weights.
+    """
+    w = np.sort(weights, axis=None)
+    count = np.arange(1, len(w))
+    total = np.cumsum(w)
+    low, high = total[:-1] / count, (total[-1] - total[:-1]) / (len(w) - count)
+    between = count * (len(w) - count) * (high - low) ** 2
+    best = int(between.argmax())
+    return float(high[best] - low[best])
+
+
+def efficiency(images: list[int], accuracy: list[float]) -> tuple[float, float]:
+    """Training duration (eq 6) and efficiency (eq 7) of Brivio et al. (2021).
+
+    Parameters
+    ----------
+    images : list of int
+        Digits seen at every point of the learning curve; the last is their total number.
+    accuracy : list of float
+        Classification accuracy there, 0..1.
+
+    Returns
+    -------
+    duration : float
+        Part of the digits after which 99 % of the best accuracy is reached first.
+    efficiency : float
+        Mean of the best accuracy and 1 - duration.
+    """
+    best = max(accuracy)
+    first = next(n for n, a in zip(images, accuracy, strict=True) if a >= 0.99 * best)
+    duration = first / images[-1]
+    return duration, (best + 1.0 - duration) / 2.0

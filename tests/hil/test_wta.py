@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.cluster import KMeans
+
+from hil.config import validated
+from hil.datasets import load
+from hil.errors import InputError
+from hil.host_core import HostCore
+from hil.interrupt import Interrupted, StopRequest
+from hil.runs import Run
+from hil.training.wta import WtaConfig, WtaTraining, efficiency, weight_contrast
+from sim.rram import RramArray
+
+DIGITS = load("digits")
+QUICK = {"neurons": 50, "epochs": 8, "seeds": 1, "batch": 200, "curve": 4}
+
+
+def trained(folder, config, dataset=DIGITS):
+    with Run.create(folder, WtaTraining.kind, config) as run:
+        training = WtaTraining(validated(WtaConfig, config, "test"), dataset, run)
+        training.play()
+        rows, pictures = training.rows(), training.draw()
+    return training, {row.name.strip(): row for row in rows}, pictures
+
+
+@pytest.mark.parametrize("model", ["lhb&alpha=0.02", "nlsb&alpha=0.04&gamma=1", "nlhb&alpha=0.05&gamma=3&nstop=200"])
+def test_neurons_find_the_digits_without_labels(tmp_path, model):
+    config = {"train": QUICK, "device": {"uri": f"sim:rram?model={model}"}}
+    _, rows, pictures = trained(tmp_path / "run", config)
+    assert rows["test accuracy"].value > 55
+    assert rows["control: untrained"].value < 18
+    assert rows["control: shuffled labels"].value < 30
+    assert [p.name for p in pictures] == ["fields.png", "learning.png"]
+    assert min(Image.open(pictures[0]).size) > 200
+
+
+def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
+    config = {"train": QUICK | {"epochs": 2}, "neuron": {"theta_plus": 0.1}}
+    whole, expected, _ = trained(tmp_path / "whole", config)
+    stops = iter([False, False, True] + [False] * 1000)
+
+    class Answers:
+        def __get__(self, instance, owner):
+            return next(stops)
+
+        def __set__(self, instance, value):
+            pass
+
+    monkeypatch.setattr(StopRequest, "requested", Answers(), raising=False)
+    model = validated(WtaConfig, config, "test")
+    with Run.create(tmp_path / "cut", WtaTraining.kind, config) as run, pytest.raises(Interrupted):
+        WtaTraining(model, DIGITS, run).play()
+    with Run.resume(tmp_path / "cut", WtaTraining.kind) as run:
+        training = WtaTraining(model, DIGITS, run)
+        training.play()
+        assert [r.value for r in training.rows()] == [r.value for r in expected.values()]
+    (name,) = (n for n in whole._loop.arrays if n.startswith("w/"))
+    assert np.array_equal(training._loop.arrays[name], whole._loop.arrays[name])
+
+
+def test_the_same_driver_trains_through_the_host_core(tmp_path, monkeypatch):
+    """A handful of digits on a noisy array, event by event on the host."""
+    noisy = "sim:rram?alpha=0.05&c2c=0.05&read_noise=0.01"
+    config = {
+        "train": {"neurons": 6, "epochs": 0.02, "seeds": 1, "labelling": 15, "curve": 0},
+        "device": {"uri": noisy},
+        "data": {"evaluate": "holdout", "holdout": 0.01},
+    }
+    used = []
+    present = HostCore.present
+    monkeypatch.setattr(HostCore, "present", lambda self, *a: used.append(1) or present(self, *a))
+    training, rows, _ = trained(tmp_path / "run", config)
+    assert used
+    assert np.ptp(training._loop.arrays["w/trained #0"]) > 0.1
+    assert "holdout accuracy" in rows
+
+
+def test_the_initial_weight_is_the_paper_s_unless_the_device_says_otherwise(tmp_path):
+    with Run.create(tmp_path / "run", WtaTraining.kind, {}) as run:
+        for uri, expected in (("sim:rram", 0.8), ("sim:rram?w0=0.3", 0.3)):
+            config = validated(WtaConfig, {"device": {"uri": uri}}, "test")
+            with WtaTraining(config, DIGITS, run)._open(0).device as device:
+                assert isinstance(device, RramArray)
+                assert device.weights == pytest.approx(expected)
+
+
+def test_weight_contrast_is_what_k_means_finds():
+    rng = np.random.default_rng(0)
+    weights = np.concatenate([rng.normal(0.2, 0.1, 900), rng.normal(0.7, 0.15, 400)]).reshape(13, 100)
+    centres = KMeans(2, n_init=10, random_state=0).fit(weights.reshape(-1, 1)).cluster_centers_
+    assert weight_contrast(weights) == pytest.approx(abs(centres[0, 0] - centres[1, 0]), rel=1e-3)
+    assert weight_contrast(np.full((3, 4), 0.8)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_training_duration_and_efficiency_are_eqs_6_and_7():
+    duration, value = efficiency([100, 200, 300, 400], [0.5, 0.8, 0.795, 0.79])
+    assert duration == 0.5
+    assert value == pytest.approx((0.8 + 0.5) / 2)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"neuron": {"reset": "some"}}, "neuron.reset = 'some'"),
+        ({"neuron": {"treshold": 1}}, "unknown parameter 'neuron.treshold'.*did you mean 'threshold'"),
+        ({"data": {"evaluate": "holdout"}}, "data.holdout = 0 leaves no image to evaluate on"),
+        ({"device": {"uri": "sim:rram?rows=10"}}, "has 10 rows, the images of 'digits' have 64 pixels"),
+        ({"device": {"uri": "sim:flca"}}, "sim:flca does not say by which pulses a cell is programmed"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_one_sentence(tmp_path, config, message):
+    with pytest.raises(InputError, match=message):
+        trained(tmp_path / "run", config)

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil.backends import open_device
+from hil.host_core import HostCore
+from hil.spiking import Lif, SpikeBatch, SpikeTrain, Stdp
+from sim.spiking_core import CompiledCore
+
+DURATION = 350e-6
+MODELS = {
+    "L-HB": "model=lhb&alpha=0.05",
+    "NL-SB": "model=nlsb&alpha=0.05&gamma=2.5&alpha_dep=0.03&gamma_dep=1",
+    "NL-HB": "model=nlhb&alpha=0.05&gamma=3&nstop=100",
+}
+
+lifs = st.builds(
+    Lif,
+    threshold=st.floats(0.3, 6.0),
+    leak=st.floats(20e-6, 1e-3),
+    refractory=st.sampled_from([0.0, 1e-9, 15e-6, 80e-6]),
+    inhibition=st.sampled_from([0.0, 10e-6, 60e-6]),
+    reset=st.sampled_from(["all", "own"]),
+    tie=st.sampled_from(["rank", "membrane"]),
+    seed=st.integers(0, 5),
+    theta_plus=st.sampled_from([0.0, 0.2]),
+    theta_decay=st.sampled_from([1e-3, np.inf]),
+)
+
+
+@st.composite
+def networks(draw):
+    rows, neurons = draw(st.integers(1, 40)), draw(st.integers(1, 70))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    trains = []
+    for _ in range(draw(st.integers(1, 4))):
+        count = draw(st.integers(0, 150))
+        times = rng.random(count) * DURATION * 1.1
+        if draw(st.booleans()):
+            times = np.round(times / 5e-6) * 5e-6
+        trains.append(SpikeTrain(times, rng.integers(rows, size=count)))
+    uniform = draw(st.booleans())
+    weights = np.full((rows, neurons), 0.8) if uniform else rng.random((rows, neurons))
+    return rows, neurons, weights, trains
+
+
+def both_cores(model, network, lif, stdp):
+    rows, neurons, weights, _ = network
+    devices = [open_device(f"sim:rram?{MODELS[model]}&d2d=0.1&seed=3", rows=rows, cols=neurons) for _ in range(2)]
+    for device in devices:
+        device.set_weights(weights)
+    return HostCore(devices[0], lif, stdp), CompiledCore(devices[1], lif, stdp, np.float64)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(network=networks(), lif=lifs, window=st.sampled_from([0.0, 20e-6, 60e-6]), learn=st.booleans())
+def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, window, learn):
+    host, compiled = both_cores(model, network, lif, Stdp(window))
+    for train in network[3]:
+        expected = host.present(train, DURATION, learn)
+        assert compiled.present(train, DURATION, learn) == expected
+        assert compiled.weights() == pytest.approx(host.weights(), rel=1e-12, abs=1e-12)
+        assert np.array_equal(compiled.theta, host.theta)
+    compiled.flush()
+    assert np.array_equal(compiled.device.weights, compiled.weights())
+
+
+def busy_trains(count, rows, seed):
+    rng = np.random.default_rng(seed)
+    return [SpikeTrain(rng.random(400) * DURATION, rng.integers(rows, size=400)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_batch_is_the_same_as_one_by_one(dtype):
+    lif, trains = Lif(threshold=5.0), busy_trains(20, 30, 0)
+    cores = [CompiledCore(open_device("sim:rram?alpha=0.02", rows=30, cols=50), lif, Stdp(), dtype) for _ in range(2)]
+    counts = cores[0].present_batch(SpikeBatch.of(trains), DURATION, True)
+    assert counts.sum() > 100
+    assert np.array_equal(counts, [cores[1].present(t, DURATION, True).counts(50) for t in trains])
+    assert np.array_equal(cores[0].weights(), cores[1].weights())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_single_precision_learns_what_double_does(model):
+    lif, trains = Lif(threshold=8.0), SpikeBatch.of(busy_trains(200, 60, 1))
+    cores = [
+        CompiledCore(open_device(f"sim:rram?{MODELS[model]}", rows=60, cols=20), lif, Stdp(), dtype)
+        for dtype in (np.float32, np.float64)
+    ]
+    counts = [core.present_batch(trains, DURATION, True) for core in cores]
+    assert abs(counts[0].sum() - counts[1].sum()) < 0.02 * counts[1].sum()
+    assert np.abs(cores[0].weights() - cores[1].weights()).mean() < 0.02
+
+
+def test_output_that_does_not_fit_at_first_is_not_lost():
+    rng = np.random.default_rng(2)
+    trains = [SpikeTrain(rng.random(3000) * DURATION, rng.integers(5, size=3000)) for _ in range(3)]
+    lif = Lif(threshold=0.4, inhibition=0.0, refractory=0.0)
+    host, compiled = (
+        make(open_device("sim:rram?alpha=0.01", rows=5, cols=4), lif, Stdp())
+        for make in (HostCore, lambda *a: CompiledCore(*a, np.float64))
+    )
+    counts = compiled.present_batch(SpikeBatch.of(trains), DURATION, False)
+    assert counts.sum() > 4096
+    assert np.array_equal(counts, host.present_batch(SpikeBatch.of(trains), DURATION, False))
+
+
+def test_a_noisy_array_is_left_to_the_host():
+    lif, stdp = Lif(), Stdp()
+    assert isinstance(open_device("sim:rram", rows=2, cols=2).spiking(lif, stdp), CompiledCore)
+    for noise in ("c2c=0.1", "read_noise=0.1", "stuck_on=0.5", "d2d_r=0.1"):
+        assert isinstance(open_device(f"sim:rram?{noise}", rows=2, cols=2).spiking(lif, stdp), HostCore)
