@@ -10,7 +10,6 @@ scheduler or the sweep itself, no row is lost or doubled. A task cut short goes 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -20,144 +19,33 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import closing, redirect_stderr, suppress
-from copy import deepcopy
-from dataclasses import asdict, dataclass, fields
-from importlib.metadata import entry_points
-from itertools import product
+from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hil.config import load_toml, validated
+from hil.config import validated
 from hil.datasets import load as load_dataset
-from hil.errors import HilError, InputError, nearest
+from hil.errors import HilError, InputError
 from hil.interrupt import Interrupted, StopRequest
 from hil.progress import Progress
 from hil.results import Row
 from hil.runs import Run, summary
+from hil.sweep_file import ROW_FIELDS, Point, Task, find_driver
 from hil.training.driver import Driver
 
 if TYPE_CHECKING:
     from distributed import Client
 
-GROUP = "hil.drivers"
-
 LOCK_PATIENCE = 60.0
 """Seconds that a task waits for a process, left over from before, to let go of its run folder."""
 
-_ROW = [field.name for field in fields(Row)]
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS tasks (task TEXT PRIMARY KEY, kind TEXT, axes TEXT, config TEXT, done TEXT);
-CREATE TABLE IF NOT EXISTS rows (task TEXT, row INTEGER, {", ".join(_ROW)}, PRIMARY KEY (task, row));
+CREATE TABLE IF NOT EXISTS rows (task TEXT, row INTEGER, {", ".join(ROW_FIELDS)}, PRIMARY KEY (task, row));
 """
-
-Label = str | int | float | bool
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of an axis: its label and the settings (``section.key`` -> value) that it stands for."""
-
-    label: Label
-    settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One point of the grid; its identity depends on the driver's kind and the resolved configuration alone."""
-
-    id: str
-    kind: str
-    axes: Mapping[str, Point]
-    config: Mapping[str, Any]
-    done: bool = False
-
-    @property
-    def label(self) -> str:
-        """Name of the point, such as ``device.uri=sim:flca-pair, train.seed=0``."""
-        return ", ".join(f"{name}={point.label}" for name, point in self.axes.items())
-
-
-class SweepFile(BaseModel):
-    """A sweep file; its axes are checked one by one, as `Axis`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    name: str | None = Field(None, pattern=r"^\w[\w.-]*$")
-    base: dict[str, Any] = {}
-    axis: list[dict[str, Any]] = []
-
-
-class Axis(BaseModel):
-    """One [[axis]]: the `values` of one `key`, or `points` that set several keys at once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str | None = None
-    key: str | None = None
-    values: list[Any] | None = Field(None, min_length=1)
-    labels: list[str] | None = None
-    points: list[dict[str, Any]] | None = Field(None, min_length=1)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        by_key = [self.key is not None, self.values is not None]
-        if not (all(by_key) if self.points is None else self.name and not any(by_key)):
-            raise ValueError("give key and values, or name and points")
-        if self.labels is not None and len(self.labels) != len(self.values or ()):
-            raise ValueError(f"{len(self.labels)} labels for {len(self.values or ())} values")
-        return self
-
-    def resolved(self) -> tuple[str, list[Point]]:
-        """Name of the axis and its points."""
-        if self.points is None:
-            labels = self.labels or [v if isinstance(v, Label) else str(v) for v in self.values]
-            return self.name or self.key, [Point(k, {self.key: v}) for k, v in zip(labels, self.values, strict=True)]
-        settings = [_flat({key: value for key, value in point.items() if key != "label"}) for point in self.points]
-        labels = [p.get("label", ", ".join(map(str, s.values()))) for p, s in zip(self.points, settings, strict=True)]
-        return self.name, [Point(*pair) for pair in zip(labels, settings, strict=True)]
-
-
-def read(path: Path) -> tuple[str, list[Task]]:
-    """Name and grid of a sweep file, every configuration checked; `InputError` names the point that is wrong."""
-    file = validated(SweepFile, load_toml(path), str(path))
-    if not file.axis:
-        raise InputError(f"{path} has no [[axis]]: give at least one")
-    driver = find_driver(file.kind)
-    axes: dict[str, list[Point]] = {}
-    owners: dict[str, str] = {}
-    for number, table in enumerate(file.axis, 1):
-        name, points = validated(Axis, table, f"{path}: axis {number}").resolved()
-        if name in axes or name in ("task", "row", *_ROW):
-            raise InputError(f"{path}: axis {number}: '{name}' is the name of another axis or of a result column")
-        axes[name] = points
-        for key in {key for point in points for key in point.settings}:
-            if key in owners:
-                raise InputError(f"{path}: axes '{owners[key]}' and '{name}' both set {key}")
-            owners[key] = name
-    tasks: dict[str, Task] = {}
-    for combination in product(*axes.values()):
-        task = _task(driver, file.base, dict(zip(axes, combination, strict=True)))
-        if task.id in tasks:
-            raise InputError(f"{path}: points '{tasks[task.id].label}' and '{task.label}' are the same configuration")
-        tasks[task.id] = task
-    return file.name or path.stem, list(tasks.values())
-
-
-def find_driver(kind: str) -> type[Driver]:
-    """Find the driver of `kind`, such as "train stdp", among all that are installed; `InputError` if there is none."""
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    name = kind.split()[-1] if kind.split() else ""
-    if name not in found:
-        raise InputError(f"kind = '{kind}': no driver '{name}' {nearest(name, found)}")
-    driver = found[name].load()
-    if driver.kind != kind:
-        raise InputError(f"kind = '{kind}' must be '{driver.kind}'")
-    return driver
 
 
 class Sweep:
@@ -203,7 +91,7 @@ class Sweep:
         """Keep the rows of a task and mark it done, in one transaction."""
         values = [(task.id, number, *asdict(row).values()) for number, row in enumerate(rows)]
         with self._table:
-            self._table.executemany(f"INSERT INTO rows VALUES (?, ?{', ?' * len(_ROW)})", values)
+            self._table.executemany(f"INSERT INTO rows VALUES (?, ?{', ?' * len(ROW_FIELDS)})", values)
             now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
             self._table.execute("UPDATE tasks SET done = ? WHERE task = ?", (now, task.id))
 
@@ -234,7 +122,7 @@ def load(path: Path) -> list[dict[str, Any]]:
     axes = {task.id: {name: point.label for name, point in task.axes.items()} for task in saved_tasks(path)}
     query = "SELECT rows.* FROM rows JOIN tasks USING (task) ORDER BY tasks.rowid, row"
     found = _look(path, lambda table: table.execute(query).fetchall())
-    return [{**axes[values[0]], **dict(zip(("task", "row", *_ROW), values, strict=True))} for values in found]
+    return [{**axes[values[0]], **dict(zip(("task", "row", *ROW_FIELDS), values, strict=True))} for values in found]
 
 
 def play(sweep: Sweep, client: Client) -> None:
@@ -300,13 +188,7 @@ def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> l
             pass
         begun = (folder / "config.toml").is_file()
         with Run.resume(folder, driver.kind) if begun else Run.create(folder, driver.kind, config) as run:
-            run.set_state("running")
-            training = driver(values, dataset, run)
-            training.play()
-            rows = training.rows()
-            run.save_results(rows)
-            training.draw()
-            run.set_state("finished")
+            rows, _ = driver(values, dataset, run).complete()
     return rows
 
 
@@ -343,27 +225,3 @@ def _tasks(table: sqlite3.Connection) -> list[Task]:
         Task(task, kind, {n: Point(**p) for n, p in json.loads(axes).items()}, json.loads(config), bool(done))
         for task, kind, axes, config, done in found
     ]
-
-
-def _task(driver: type[Driver], base: Mapping[str, Any], axes: dict[str, Point]) -> Task:
-    point = Task("", driver.kind, axes, {}).label
-    config = deepcopy(dict(base))
-    for key, value in [pair for p in axes.values() for pair in p.settings.items()]:
-        *sections, last = key.split(".")
-        table = config
-        for section in sections:
-            table = table.setdefault(section, {})
-            if not isinstance(table, dict):
-                raise InputError(f"point '{point}': {key}: '{section}' is a value, not a section")
-        table[last] = value
-    resolved = validated(driver.config_model, config, f"point '{point}'").model_dump(mode="json")
-    text = json.dumps([driver.kind, resolved], sort_keys=True)
-    return Task(hashlib.sha256(text.encode()).hexdigest()[:16], driver.kind, axes, resolved)
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Bring ``{section: {key: value}}`` and ``{"section.key": value}`` to the second form."""
-    flat = {}
-    for key, value in settings.items():
-        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})
-    return flat

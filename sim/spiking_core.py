@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 TABLE = 8192
 """Intervals of the table that stands for a power with a fractional exponent; its error is below float32's."""
 
-LANES = 32
-"""Running minima kept side by side."""
-
 SLACK = 0.01
 """Room, in full weights, below which the distance to the limits is measured again; covers rounding in float32."""
 
@@ -185,39 +182,45 @@ def _integrate_four(membrane, one, two, three, four, decays):
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "nnan"})
-def _room(membrane, limit, lanes):
+def _smaller(left, right):
+    for n in range(right.size):
+        left[n] = min(left[n], right[n])
+
+
+@njit(cache=True, error_model="numpy", fastmath={"nsz"})
+def _distances(membrane, limit, gaps):
+    for n in range(membrane.size):
+        gaps[n] = limit[n] - membrane[n]
+
+
+@njit(cache=True, error_model="numpy")
+def _room(membrane, limit, gaps):
     """Distance of the nearest neuron to its limit, 0 or less if it is reached.
 
-    Kept in `lanes` side by side until the end: a plain minimum does not vectorise.
+    Folded in halves until it is short: a plain minimum does not vectorise.
     """
-    whole = membrane.size - membrane.size % LANES
-    for j in range(LANES):
-        lanes[j] = limit[0] - membrane[0]
-    for start in range(0, whole, LANES):
-        for j in range(LANES):
-            gap = limit[start + j] - membrane[start + j]
-            lanes[j] = gap if gap < lanes[j] else lanes[j]
-    nearest = lanes[0]
-    for j in range(1, LANES):
-        nearest = min(nearest, lanes[j])
-    for n in range(whole, membrane.size):
-        nearest = min(nearest, limit[n] - membrane[n])
+    _distances(membrane, limit, gaps)
+    size = gaps.size
+    while size > 16:
+        half = (size + 1) // 2
+        _smaller(gaps[: size - half], gaps[half:size])
+        size = half
+    nearest = gaps[0]
+    for n in range(1, size):
+        nearest = min(nearest, gaps[n])
     return nearest
 
 
 @njit(cache=True, error_model="numpy")
-def _winner(queued, height, rank, by_rank):
-    """Of the queued neurons, the one that fires first."""
-    best = -1
-    for n in range(queued.size):
-        if not queued[n]:
-            continue
-        if best < 0:
-            best = n
-        elif by_rank or height[n] == height[best]:
-            best = n if rank[n] < rank[best] else best
-        elif height[n] > height[best]:
-            best = n
+def _winner(waiting, count, height, rank, by_rank):
+    """Place in `waiting` of the neuron that fires first."""
+    best = 0
+    for k in range(1, count):
+        one, other = waiting[k], waiting[best]
+        if by_rank or height[one] == height[other]:
+            best = k if rank[one] < rank[other] else best
+        elif height[one] > height[other]:
+            best = k
     return best
 
 
@@ -230,7 +233,7 @@ def _present(
     """Play all trains; False if the output did not fit (the caller makes room and starts again)."""
     rows, neurons = weights.shape
     membrane, limit, height = np.empty_like(theta), np.empty_like(theta), np.empty_like(theta)
-    queued, decays, lanes = np.empty(neurons, np.bool_), np.empty(4, theta.dtype), np.empty(LANES, theta.dtype)
+    waiting, decays, gaps = np.empty(neurons, np.int64), np.empty(4, theta.dtype), np.empty_like(theta)
     refractory_until, last_input, column = np.empty(neurons), np.empty(rows, theta.dtype), np.empty(rows, theta.dtype)
     moment = np.empty(2, theta.dtype)
     moment[1] = window
@@ -242,7 +245,8 @@ def _present(
         for n in range(neurons):
             theta[n] *= theta_kept
             limit[n] = threshold + theta[n]
-        room = limit.min()
+        lowest = limit.min()
+        room = lowest
         inhibited_until, latest, exempt, before = 0.0, 0.0, -1, 0.0
         out_start[b] = fired
         k = start[b]
@@ -271,7 +275,7 @@ def _present(
                 _integrate(membrane, weights[row], decay)
                 room -= 1.0
                 if room < SLACK:
-                    room = _room(membrane, limit, lanes)
+                    room = _room(membrane, limit, gaps)
             else:
                 for n in range(neurons) if not (inhibited and reset_all) else range(exempt, exempt + 1):
                     membrane[n] *= decay
@@ -283,15 +287,15 @@ def _present(
                 continue
             ready = 0
             for n in range(neurons):
-                queued[n] = membrane[n] >= limit[n]
-                if queued[n]:
-                    queued[n] = now >= refractory_until[n] and (not inhibited or n == exempt)
-                    height[n] = membrane[n]
-                    ready += queued[n]
+                if membrane[n] >= limit[n] and now >= refractory_until[n] and (not inhibited or n == exempt):
+                    waiting[ready], height[n] = n, membrane[n]
+                    ready += 1
             room = 0.0
-            for _ in range(ready if inhibition == 0.0 else min(ready, 1)):
-                winner = _winner(queued, height, rank, by_rank)
-                queued[winner] = False
+            while ready > 0:
+                place = _winner(waiting, ready, height, rank, by_rank)
+                winner = waiting[place]
+                ready -= 1
+                waiting[place] = waiting[ready]
                 if fired == out_time.size:
                     return False
                 out_time[fired], out_line[fired] = now, winner
@@ -302,7 +306,7 @@ def _present(
                     _learn(weights, gain, winner, moment[0], last_input, moment[1], rules, steps, column)
                 if reset_all:
                     membrane[:] = 0
-                    room = limit.min()
+                    room = lowest
                 else:
                     membrane[winner] = 0
                     room = 0.0
@@ -312,5 +316,6 @@ def _present(
                 limit[winner] = threshold + theta[winner]
                 if inhibition > 0.0:
                     inhibited_until, exempt = now + inhibition, winner
+                    break
     out_start[start.size - 1] = fired
     return True

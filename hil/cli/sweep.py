@@ -33,6 +33,7 @@ def sweep(
         Path | None, typer.Option(metavar="DIR", help="Folder of the sweep (default: sweeps/NAME-001, -002, ...).")
     ] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Run what is missing of a sweep.")] = None,
+    settings: options.Settings = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the grid.")] = False,
     json: options.Json = None,
 ) -> None:
@@ -47,17 +48,17 @@ def sweep(
     hil sweep examples/stdp_sweep.toml --workers 2 --folder sweeps/one
     hil sweep --resume sweeps/one
     """
-    from hil import sweeps
+    from hil import sweep_file, sweeps
     from hil.results import report
     from hil.runs import new_path
 
     if workers is not None and (scheduler or workers < 1):
         raise InputError(f"--workers {workers}: give 1 or more processes, and no --scheduler beside them")
     if resume is not None:
-        options.refuse_with_resume({"FILE.toml": file, "--folder": folder})
+        options.refuse_with_resume({"FILE.toml": file, "--folder": folder, "--set": settings})
         name, tasks = resume.name, sweeps.saved_tasks(resume)
     elif file is not None:
-        name, tasks = sweeps.read(file)
+        name, tasks = sweep_file.read(file, settings or [])
     else:
         raise InputError("name a sweep file, or a sweep to go on with: --resume DIR")
     if dry_run:

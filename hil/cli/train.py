@@ -162,18 +162,13 @@ def _run(
         folder = Run.create(run or new_path(stem), driver.kind, values.model_dump(mode="json"))
     with folder:
         try:
-            folder.set_state("running")
             training = driver(values, dataset, folder)
             print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)
-            training.play()
+            rows, pictures = training.complete()
         except HilError:
             if resume is None and folder.checkpoint() is None:
                 folder.discard()
             raise
-        rows = training.rows()
-        folder.save_results(rows)
-        pictures = training.draw()
-        folder.set_state("finished")
     report(rows, f"{folder.path}", json)
     for picture in pictures:
         print(f"picture: {picture}", file=sys.stderr)

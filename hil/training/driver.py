@@ -22,6 +22,8 @@ class Driver(ABC):
     config_model: ClassVar[type[BaseModel]]
     """Its configuration, with at least the sections [data] and [device]."""
 
+    run: Run
+
     @abstractmethod
     def __init__(self, config: Any, dataset: Dataset, run: Run) -> None:
         """Check that the configuration makes sense for the data; `InputError` if not."""
@@ -37,3 +39,13 @@ class Driver(ABC):
     @abstractmethod
     def draw(self) -> list[Path]:
         """Draw the pictures into the run folder and return their paths."""
+
+    def complete(self) -> tuple[list[Row], list[Path]]:
+        """Train to the end, then leave rows and pictures in the run folder."""
+        self.run.set_state("running")
+        self.play()
+        rows = self.rows()
+        self.run.save_results(rows)
+        pictures = self.draw()
+        self.run.set_state("finished")
+        return rows, pictures
