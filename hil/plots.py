@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+import matplotlib.cm
+import matplotlib.colors
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,6 +72,70 @@ def save_curves(
     axis.set(xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=title)
     axis.legend(frameon=False, fontsize="small")
     _save(figure, path)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a scatter plot: mean and standard deviation of `x` and `y`, coloured by `colour`."""
+
+    marker: str
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A scatter plot."""
+
+    x_label: str
+    y_label: str
+    marks: Sequence[Mark]
+    logarithmic: bool = False
+
+
+def save_panels(panels: Sequence[Panel], path: Path) -> None:
+    """Scatter plots side by side with error bars; the colour is the resolution, as in Brivio et al. (2021)."""
+    figure, axes = _grid(1, len(panels), (4.6 * len(panels) + 1, 3.8))
+    colours = matplotlib.colormaps["viridis"]
+    scale = matplotlib.colors.Normalize(0, max(m.colour for p in panels for m in p.marks))
+    for axis, panel in zip(axes[0], panels, strict=True):
+        for mark in panel.marks:
+            (x, dx), (y, dy) = _spread(mark.x), _spread(mark.y)
+            axis.errorbar(
+                x, y, xerr=dx, yerr=dy, fmt=mark.marker, ms=8, capsize=2, mec="k",
+                color=colours(scale(mark.colour)), ecolor="0.5", label=mark.label,
+            )  # fmt: skip
+        axis.set(xlabel=panel.x_label, ylabel=panel.y_label, xscale="log" if panel.logarithmic else "linear")
+    handles = dict(zip(*reversed(axes[0, 0].get_legend_handles_labels()), strict=True))
+    axes[0, 0].legend(handles.values(), handles.keys(), frameon=False, fontsize="small")
+    figure.colorbar(matplotlib.cm.ScalarMappable(scale, colours), ax=axes[0], label="resolution η")
+    _save(figure, path)
+
+
+def save_learning_grid(curves: Mapping[str, Sequence[Sequence[Mapping]]], path: Path) -> None:
+    """One panel a name: accuracy (left axis, blue) and weight contrast (right, red) against digits, a line a seed."""
+    across = min(5, len(curves))
+    down = -(-len(curves) // across)
+    figure, axes = _grid(down, across, (3 * across, 2.4 * down))
+    cells = axes.ravel()
+    for axis in cells[len(curves) :]:
+        axis.axis("off")
+    for axis, (name, seeds) in zip(cells, curves.items(), strict=False):
+        right = axis.twinx()
+        for points in seeds:
+            images = [p["images"] for p in points]
+            axis.plot(images, [p["accuracy"] for p in points], "o-", ms=2, lw=1, color="C0", alpha=0.7)
+            right.plot(images, [p["contrast"] for p in points], "s-", ms=2, lw=1, color="C3", alpha=0.7)
+        axis.set(title=name, ylim=(0, 100), xlabel="digits")
+        right.set(ylim=(0, 1))
+    cells[0].set_ylabel("accuracy (%)", color="C0")
+    _save(figure, path)
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def save_fields(weights: NDArray[np.float64], shape: tuple[int, int], path: Path, title: str) -> None:

@@ -1,0 +1,319 @@
+"""Digits per second of winner-take-all learning (Brivio et al. 2021) on one thread, beside plain torch and Brian2.
+
+    python benchmarks/wta_throughput.py [--digits 6000] [--peers FOLDER] [--json FILE]
+
+784 inputs, 500 neurons, 350 us a digit, digits of `mnist-slice`. All play the same spike trains from the same weights
+on one thread each, one after the other; the peers get them rounded down to their step of 1 us and for nothing, so they
+are compared with our core alone, on the same digits. Every rate is the best of three.
+
+Brian2 is installed with pip into an environment of its own in FOLDER and compiled there (C++ standalone, -O3
+-march=native, float32); where that fails, a line says so and its rows are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hil.backends import open_device
+from hil.datasets import load
+from hil.encoding import SpikeCode
+from hil.results import Row, report
+from hil.spiking import Lif, SpikeBatch, SpikingCore, Stdp
+
+ROWS, NEURONS, PRISTINE, ALPHA, BATCH, REPEATS = 784, 500, 0.8, 0.002, 500, 3
+LIF, STDP, CODE, STEP = Lif(), Stdp(), SpikeCode(), 1e-6
+STEPS = round(CODE.duration / STEP)
+DEVICES = {
+    "L-HB": f"sim:rram?model=lhb&alpha={ALPHA}",
+    "NL-HB, gamma 3": "sim:rram?model=nlhb&alpha=0.03&gamma=3&nstop=500",
+    "NL-HB, gamma 1.02 (Wang 2016)": "sim:rram?model=nlhb&alpha=0.004&gamma=1.02&nstop=300",
+}
+TORCH_DIGITS, BRIAN2_DIGITS, COUNTED_DIGITS = 150, 1000, 500
+UNIT = "digits/s"
+
+
+def new_core(uri: str) -> SpikingCore:
+    """Neurons on pristine cells."""
+    return open_device(uri, rows=ROWS, cols=NEURONS, w0=PRISTINE).spiking(LIF, STDP)
+
+
+def encode(first: int, count: int) -> SpikeBatch:
+    """Spikes of presentations first, first + 1, ...; the digits come round again."""
+    data, numbers = load("mnist-slice"), np.arange(first, first + count)
+    images = data.train_images[numbers % len(data.train_images)].reshape(count, -1)
+    return CODE.encode(images, data.full_scale, 0, numbers)
+
+
+def train(core: SpikingCore, digits: int) -> tuple[float, float]:
+    """Seconds in the core, and with encoding."""
+    inside, begun = 0.0, time.perf_counter()
+    for first in range(0, digits, BATCH):
+        spikes = encode(first, min(BATCH, digits - first))
+        entered = time.perf_counter()
+        core.present_batch(spikes, CODE.duration, True)
+        inside += time.perf_counter() - entered
+    return inside, time.perf_counter() - begun
+
+
+def same_digits(count: int) -> tuple[float, float, NDArray[np.float64]]:
+    """Our core on what a peer plays: digits/s, output spikes a digit, weights."""
+    spikes, seconds = encode(0, count), []
+    for _ in range(2 * REPEATS):
+        core = new_core(DEVICES["L-HB"])
+        begun = time.perf_counter()
+        counts = core.present_batch(spikes, CODE.duration, True)
+        seconds.append(time.perf_counter() - begun)
+    return count / min(seconds), counts.sum() / count, core.weights()
+
+
+def ours(digits: int) -> tuple[list[Row], float]:
+    """Rates of every synapse, taken in turn, and that of the core with L-HB."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in DEVICES}
+    for uri in DEVICES.values():
+        train(new_core(uri), BATCH)
+    for _ in range(REPEATS):
+        for name, uri in DEVICES.items():
+            taken[name].append(train(new_core(uri), digits))
+    rows, linear = [], 0.0
+    for name, seconds in taken.items():
+        core, whole = (digits / min(column) for column in zip(*seconds, strict=True))
+        linear = linear or whole
+        first = len(rows) == 0
+        rows.append(Row(f"ours, {name}: encode and core", whole, UNIT, n=digits, note=DEVICES[name]))
+        rows.append(Row("  core alone", core, UNIT, n=digits))
+        if not first:
+            rows.append(Row("  slower than L-HB", (linear / whole - 1) * 100, "%", note="time with encoding"))
+    return rows, float(rows[1].value or 0.0)
+
+
+@njit(fastmath=True)
+def _read(array, times):
+    total = np.float32(0)
+    for _ in range(times):
+        for k in range(array.size):
+            total += array[k]
+        array[0] = total
+    return total
+
+
+def roofline(rate: float) -> list[Row]:
+    """What the core with L-HB does per second at `rate` digits/s, beside the memory."""
+    core, events, integrated, fired = new_core(DEVICES["L-HB"]), 0, 0, 0
+    core.present_batch(encode(0, BATCH), CODE.duration, True)
+    batch = encode(BATCH, COUNTED_DIGITS)
+    for b in range(COUNTED_DIGITS):
+        spikes = batch[b]
+        out = core.present(spikes, CODE.duration, True).time
+        latest = np.append(-np.inf, out)[np.searchsorted(out, spikes.time, side="left")]
+        events, fired = events + len(spikes), fired + len(out)
+        integrated += int((spikes.time >= latest + LIF.inhibition).sum())
+    events, integrated, fired = (n / COUNTED_DIGITS for n in (events, integrated, fired))
+    operations = integrated * NEURONS + fired * ROWS
+    moved = 4 * (integrated * NEURONS + 2 * fired * ROWS)
+    array, times = np.ones(ROWS * NEURONS, np.float32), 2000
+    _read(array, 1)
+    seconds = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        _read(array, times)
+        seconds.append(time.perf_counter() - begun)
+    bandwidth = times * array.nbytes / min(seconds)
+    note = f"a digit: {events:.0f} input spikes, {integrated:.0f} integrated, {fired:.1f} output spikes"
+    return [
+        Row("L-HB core: synaptic operations", rate * operations / 1e9, "G/s", note=note),
+        Row("L-HB core: weights moved", rate * moved / 1e9, "GB/s", note="4 bytes a read, 8 a programmed cell"),
+        Row("  reading the 1.6 MB of weights", bandwidth / 1e9, "GB/s", note="a sum over the array, again and again"),
+        Row("  part of that bandwidth", rate * moved / bandwidth * 100, "%"),
+    ]
+
+
+def compared(peer: str, count: int, rate: float, spikes: float, weights: NDArray, note: str) -> list[Row]:
+    """Rows of a peer, with the evidence that it learned."""
+    own, own_spikes, own_weights = same_digits(count)
+    likeness = np.corrcoef(weights.mean(axis=1), own_weights.mean(axis=1))[0, 1]
+    evidence = (
+        f"{spikes:.1f} output spikes a digit (ours {own_spikes:.1f}), weights moved by {np.abs(weights - PRISTINE).mean():.3f} "
+        f"(ours {np.abs(own_weights - PRISTINE).mean():.3f}), mean fields correlate by {likeness:.3f}"
+    )
+    return [
+        Row(f"{peer}, L-HB", rate, UNIT, n=count, note=f"{note}; {evidence}"),
+        Row("  our core on these digits", own, UNIT, n=count),
+        Row(f"  ours / {peer.split()[0]}", own / rate, "x"),
+    ]
+
+
+def in_torch() -> list[Row]:
+    """Step by step in plain torch."""
+    try:
+        import torch
+    except ImportError:
+        print("torch is not installed: `make bench` installs it")
+        return []
+    torch.set_num_threads(1)
+    batch, digits = encode(0, TORCH_DIGITS), []
+    for b in range(TORCH_DIGITS):
+        steps = (batch[b].time / STEP).astype(int)
+        digits.append([torch.from_numpy(batch[b].line[steps == k]) for k in range(STEPS)])
+    decay, window, blocked = np.exp(-STEP / LIF.leak), round(STDP.window / STEP), round(LIF.inhibition / STEP)
+    seconds = []
+    for _ in range(REPEATS):
+        weights, fired = torch.full((ROWS, NEURONS), PRISTINE), 0
+        begun = time.perf_counter()
+        for digit in digits:
+            membrane, last, until, winner = torch.zeros(NEURONS), torch.full((ROWS,), -1e9), 0, 0
+            for k, rows in enumerate(digit):
+                membrane *= decay
+                if not len(rows):
+                    continue
+                last[rows] = k
+                if k < until:
+                    membrane[winner] += weights[rows, winner].sum()
+                else:
+                    membrane += weights[rows].sum(dim=0)
+                ready = membrane >= LIF.threshold
+                if ready.any():
+                    winner, until, fired = int(ready.nonzero()[0]), k + blocked, fired + 1
+                    weights[:, winner] += torch.where(k - last <= window, ALPHA, -ALPHA)
+                    weights[:, winner].clamp_(0, 1)
+                    membrane.zero_()
+        seconds.append(time.perf_counter() - begun)
+    note = f"{torch.__version__}, 1 us a step, float32, all inputs of a step at once, ties by index"
+    rate = TORCH_DIGITS / min(seconds)
+    return compared("torch loop", TORCH_DIGITS, rate, fired / TORCH_DIGITS, weights.numpy(), note)
+
+
+def brian2_network(folder, settings):
+    """The same network in Brian2; its source runs in another environment, so it uses nothing from this file."""
+    import json
+    import time
+
+    import brian2 as b
+    import numpy as np
+
+    b.set_device("cpp_standalone", directory=f"{folder}/code", build_on_run=False)
+    b.prefs.core.default_float_dtype = np.float32
+    b.prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-march=native", "-std=c++17"]
+    b.defaultclock.dt = settings["step"] * b.second
+    spikes = np.load(f"{folder}/spikes.npz")
+    digit = settings["duration"] * b.second
+    times = (spikes["step"] + 0.5) * settings["step"] * b.second
+    names = {name: settings[name] for name in ("threshold", "alpha", "blocked", "window")}
+    names |= {"leak": settings["leak"] * b.second}
+
+    @b.implementation(
+        "cpp",
+        "static int _won = -1;\n"
+        "inline bool first_ready(bool ready, int step) {"
+        " if (!ready || step == _won) return false; _won = step; return true; }",
+    )
+    @b.check_units(ready=1, step=1, result=1)
+    def first_ready(ready, step):
+        raise NotImplementedError
+
+    first_ready.stateless = False
+    names["first_ready"] = first_ready
+    inputs = b.SpikeGeneratorGroup(settings["rows"], spikes["line"], times, when="start")
+    seen = b.NeuronGroup(settings["rows"], "last : integer")
+    neurons = b.NeuronGroup(
+        settings["neurons"], "dv/dt = -v / leak : 1\nfree_at : integer", method="exact", namespace=names,
+        threshold="first_ready(v >= threshold, t_in_timesteps)", reset="v = 0",
+    )  # fmt: skip
+    note = b.Synapses(inputs, seen, on_pre="last_post = t_in_timesteps")
+    note.connect(j="i")
+    cells = b.Synapses(
+        inputs, neurons, "w : 1", namespace=names, on_pre="v_post += w * int(t_in_timesteps >= free_at_post)",
+        on_post="w = clip(w + alpha * (2 * int(t_in_timesteps - last_seen <= window) - 1), 0, 1)",
+    )  # fmt: skip
+    cells.variables.add_reference("last_seen", seen, "last", index="_presynaptic_idx")
+    cells.connect()
+    cells.w = settings["pristine"]
+    others = b.Synapses(neurons, neurons, namespace=names, on_pre="v_post = 0\nfree_at_post = t_in_timesteps + blocked")
+    others.connect(condition="i != j")
+    note.pre.when = cells.pre.when = "before_thresholds"
+    between = {"dt": digit, "when": "before_start"}
+    neurons.run_regularly("v = 0\nfree_at = 0", **between)
+    seen.run_regularly("last = -1000000", **between)
+    output = b.SpikeMonitor(neurons, record=False)
+    network = b.Network(b.collect())
+    network.run(settings["digits"] * digit)
+    begun = time.perf_counter()
+    b.device.build(directory=f"{folder}/code", compile=True, run=False)
+    compiled, seconds = time.perf_counter() - begun, []
+    for _ in range(settings["repeats"]):
+        b.device.run(f"{folder}/code", with_output=False, run_args=[])
+        seconds.append(b.device._last_run_time)
+    weights = np.zeros((settings["rows"], settings["neurons"]))
+    weights[np.asarray(cells.i), np.asarray(cells.j)] = np.asarray(cells.w)
+    np.save(f"{folder}/weights.npy", weights)
+    result = {"seconds": seconds, "compile": compiled, "fired": int(output.num_spikes), "version": b.__version__}
+    print("RESULT " + json.dumps(result))
+
+
+def in_brian2(home: Path) -> list[Row]:
+    """Brian2 as a process of its own."""
+    home = home.resolve()
+    python = home / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    batch = encode(0, BRIAN2_DIGITS)
+    digit = np.repeat(np.arange(BRIAN2_DIGITS), np.diff(batch.start))
+    settings = {
+        "step": STEP, "duration": CODE.duration, "rows": ROWS, "neurons": NEURONS, "pristine": PRISTINE, "alpha": ALPHA,
+        "threshold": LIF.threshold, "leak": LIF.leak, "blocked": round(LIF.inhibition / STEP),
+        "window": round(STDP.window / STEP), "digits": BRIAN2_DIGITS, "repeats": REPEATS,
+    }  # fmt: skip
+    program = f"{inspect.getsource(brian2_network)}\nbrian2_network({str(home)!r}, {settings!r})\n"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        np.savez(home / "spikes.npz", line=batch.line, step=digit * STEPS + (batch.time / STEP).astype(int))
+        if not python.exists() or subprocess.run([python, "-c", "import brian2"], capture_output=True).returncode:
+            print(f"installing Brian2 into {home / 'env'}", file=sys.stderr)
+            _quietly(sys.executable, "-m", "venv", "--clear", home / "env")
+            _quietly(python, "-m", "pip", "install", "--quiet", "brian2>=2.9")
+        answer = _quietly(python, "-c", program)
+        result = json.loads(answer.rpartition("RESULT ")[2])
+        weights = np.load(home / "weights.npy")
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        print(f"Brian2 left out, it cannot be installed, compiled or run here: {said[-1] if said else error!r}")
+        return []
+    note = (
+        f"{result['version']}, C++ standalone, 1 us a step, float32, all inputs of a step at once, ties by index (a C++ "
+        f"function), silent steps played too; simulation alone, without {result['compile']:.0f} s to generate and compile"
+    )
+    rate = BRIAN2_DIGITS / min(result["seconds"])
+    return compared("Brian2", BRIAN2_DIGITS, rate, result["fired"] / BRIAN2_DIGITS, weights, note)
+
+
+def _quietly(*command: str | Path) -> str:
+    """What a command prints; `subprocess.SubprocessError` if it fails."""
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--digits", type=int, default=6000, help="digits that ours learns")
+    parser.add_argument(
+        "--peers", type=Path, metavar="FOLDER", help="keep Brian2 here; none: a folder in the temporary"
+    )
+    parser.add_argument("--json", help="write the rows here")
+    arguments = parser.parse_args()
+    rows, rate = ours(arguments.digits)
+    rows += roofline(rate)
+    rows += in_torch()
+    rows += in_brian2(arguments.peers or Path(tempfile.gettempdir()) / "memhil-wta-peers")
+    report(rows, f"Winner-take-all learning, {ROWS} x {NEURONS} cells, one thread each", arguments.json)
+
+
+if __name__ == "__main__":
+    main()

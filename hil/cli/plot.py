@@ -1,0 +1,38 @@
+"""`hil plot`: a paper's figures from a sweep."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hil.cli import options
+from hil.errors import InputError, nearest
+
+GROUP = "hil.papers"
+
+
+def plot(
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="Such as brivio2021.")],
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="Folder of a sweep made from the paper's file.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to draw (default: SWEEP/figures).")] = None,
+    json: options.Json = None,
+) -> None:
+    """Draw a paper's figures from a sweep, and print their numbers.
+
+    \b
+    hil sweep examples/brivio_dynamics.toml --set data.dir=DIR --folder sweeps/brivio
+    hil plot brivio2021 sweeps/brivio
+    """
+    from hil.results import report
+
+    papers = {point.name: point for point in entry_points(group=GROUP)}
+    if paper not in papers:
+        raise InputError(f"no paper '{paper}' {nearest(paper, papers)}")
+    rows, pictures = papers[paper].load()(sweep, out or sweep / "figures")
+    report(rows, f"{paper}: {sweep}", json)
+    for picture in pictures:
+        print(f"picture: {picture}", file=sys.stderr)
