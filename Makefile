@@ -45,6 +45,7 @@ test-slow: $(VENV)/.dev
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/stdp_throughput.py
+	$(BIN)/python benchmarks/wta_throughput.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

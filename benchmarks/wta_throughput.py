@@ -214,8 +214,8 @@ def brian2_network(folder, settings):
     @b.implementation(
         "cpp",
         "static int _won = -1;\n"
-        "inline bool first_ready(bool ready, int step) {"
-        " if (!ready || step == _won) return false; _won = step; return true; }",
+        "inline int first_ready(int ready, int step) {"
+        " if (!ready || step == _won) return 0; _won = step; return 1; }",
     )
     @b.check_units(ready=1, step=1, result=1)
     def first_ready(ready, step):
@@ -227,7 +227,7 @@ def brian2_network(folder, settings):
     seen = b.NeuronGroup(settings["rows"], "last : integer")
     neurons = b.NeuronGroup(
         settings["neurons"], "dv/dt = -v / leak : 1\nfree_at : integer", method="exact", namespace=names,
-        threshold="first_ready(v >= threshold, t_in_timesteps)", reset="v = 0",
+        threshold="first_ready(int(v >= threshold), t_in_timesteps) > 0", reset="v = 0",
     )  # fmt: skip
     note = b.Synapses(inputs, seen, on_pre="last_post = t_in_timesteps")
     note.connect(j="i")
@@ -278,7 +278,7 @@ def in_brian2(home: Path) -> list[Row]:
         if not python.exists() or subprocess.run([python, "-c", "import brian2"], capture_output=True).returncode:
             print(f"installing Brian2 into {home / 'env'}", file=sys.stderr)
             _quietly(sys.executable, "-m", "venv", "--clear", home / "env")
-            _quietly(python, "-m", "pip", "install", "--quiet", "brian2>=2.9")
+            _quietly(python, "-m", "pip", "install", "--quiet", "brian2>=2.9", "numpy<2.4")
         answer = _quietly(python, "-c", program)
         result = json.loads(answer.rpartition("RESULT ")[2])
         weights = np.load(home / "weights.npy")
