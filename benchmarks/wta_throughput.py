@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ DEVICES = {
     "NL-HB, gamma 3": "sim:rram?model=nlhb&alpha=0.03&gamma=3&nstop=500",
     "NL-HB, gamma 1.02 (Wang 2016)": "sim:rram?model=nlhb&alpha=0.004&gamma=1.02&nstop=300",
 }
-TORCH_DIGITS, BRIAN2_DIGITS, COUNTED_DIGITS = 150, 1000, 500
+TORCH_DIGITS, BRIAN2_DIGITS = 150, 1000
 UNIT = "digits/s"
 
 
@@ -55,46 +56,43 @@ def encode(first: int, count: int) -> SpikeBatch:
     return CODE.encode(images, data.full_scale, 0, numbers)
 
 
-def train(core: SpikingCore, digits: int) -> tuple[float, float]:
-    """Seconds in the core, and with encoding."""
-    inside, begun = 0.0, time.perf_counter()
+def fastest(action: Callable[[], object]) -> float:
+    """Seconds of the fastest of some runs."""
+    seconds = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - begun)
+    return min(seconds)
+
+
+def train(core: SpikingCore, digits: int) -> tuple[float, float, float]:
+    """Seconds in the core, seconds with encoding, output spikes a digit."""
+    inside, fired, begun = 0.0, 0, time.perf_counter()
     for first in range(0, digits, BATCH):
         spikes = encode(first, min(BATCH, digits - first))
         entered = time.perf_counter()
-        core.present_batch(spikes, CODE.duration, True)
+        fired += core.present_batch(spikes, CODE.duration, True).sum()
         inside += time.perf_counter() - entered
-    return inside, time.perf_counter() - begun
+    return inside, time.perf_counter() - begun, fired / digits
 
 
-def same_digits(count: int) -> tuple[float, float, NDArray[np.float64]]:
-    """Our core on what a peer plays: digits/s, output spikes a digit, weights."""
-    spikes, seconds = encode(0, count), []
-    for _ in range(2 * REPEATS):
-        core = new_core(DEVICES["L-HB"])
-        begun = time.perf_counter()
-        counts = core.present_batch(spikes, CODE.duration, True)
-        seconds.append(time.perf_counter() - begun)
-    return count / min(seconds), counts.sum() / count, core.weights()
-
-
-def ours(digits: int) -> tuple[list[Row], float]:
-    """Rates of every synapse, taken in turn, and that of the core with L-HB."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in DEVICES}
+def ours(digits: int) -> list[Row]:
+    """Rates of every synapse, taken in turn."""
     for uri in DEVICES.values():
         train(new_core(uri), BATCH)
-    for _ in range(REPEATS):
-        for name, uri in DEVICES.items():
-            taken[name].append(train(new_core(uri), digits))
+    taken = [{name: train(new_core(uri), digits) for name, uri in DEVICES.items()} for _ in range(REPEATS)]
     rows, linear = [], 0.0
-    for name, seconds in taken.items():
-        core, whole = (digits / min(column) for column in zip(*seconds, strict=True))
+    for name, uri in DEVICES.items():
+        core, whole, fired = (min(column) for column in zip(*(turn[name] for turn in taken), strict=True))
+        note = f"{uri}; {fired:.1f} output spikes a digit"
+        rows.append(Row(f"ours, {name}: encode and core", digits / whole, UNIT, n=digits, note=note))
+        rows.append(Row("  core alone", digits / core, UNIT, n=digits))
         linear = linear or whole
-        first = len(rows) == 0
-        rows.append(Row(f"ours, {name}: encode and core", whole, UNIT, n=digits, note=DEVICES[name]))
-        rows.append(Row("  core alone", core, UNIT, n=digits))
-        if not first:
-            rows.append(Row("  slower than L-HB", (linear / whole - 1) * 100, "%", note="time with encoding"))
-    return rows, float(rows[1].value or 0.0)
+        if whole != linear:
+            slower = (whole / linear - 1) * 100
+            rows.append(Row("  slower than L-HB", slower, "%", reference="at most 20", note="time with encoding"))
+    return rows
 
 
 @njit(fastmath=True)
@@ -107,28 +105,20 @@ def _read(array, times):
     return total
 
 
-def roofline(rate: float) -> list[Row]:
+def roofline(rate: float, digits: int) -> list[Row]:
     """What the core with L-HB does per second at `rate` digits/s, beside the memory."""
-    core, events, integrated, fired = new_core(DEVICES["L-HB"]), 0, 0, 0
-    core.present_batch(encode(0, BATCH), CODE.duration, True)
-    batch = encode(BATCH, COUNTED_DIGITS)
-    for b in range(COUNTED_DIGITS):
+    core, events, integrated, fired, batch = new_core(DEVICES["L-HB"]), 0, 0, 0, encode(0, digits)
+    for b in range(digits):
         spikes = batch[b]
         out = core.present(spikes, CODE.duration, True).time
         latest = np.append(-np.inf, out)[np.searchsorted(out, spikes.time, side="left")]
         events, fired = events + len(spikes), fired + len(out)
         integrated += int((spikes.time >= latest + LIF.inhibition).sum())
-    events, integrated, fired = (n / COUNTED_DIGITS for n in (events, integrated, fired))
-    operations = integrated * NEURONS + fired * ROWS
-    moved = 4 * (integrated * NEURONS + 2 * fired * ROWS)
+    events, integrated, fired = (n / digits for n in (events, integrated, fired))
+    operations, moved = integrated * NEURONS + fired * ROWS, 4 * (integrated * NEURONS + 2 * fired * ROWS)
     array, times = np.ones(ROWS * NEURONS, np.float32), 2000
     _read(array, 1)
-    seconds = []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        _read(array, times)
-        seconds.append(time.perf_counter() - begun)
-    bandwidth = times * array.nbytes / min(seconds)
+    bandwidth = times * array.nbytes / fastest(lambda: _read(array, times))
     note = f"a digit: {events:.0f} input spikes, {integrated:.0f} integrated, {fired:.1f} output spikes"
     return [
         Row("L-HB core: synaptic operations", rate * operations / 1e9, "G/s", note=note),
@@ -139,12 +129,15 @@ def roofline(rate: float) -> list[Row]:
 
 
 def compared(peer: str, count: int, rate: float, spikes: float, weights: NDArray, note: str) -> list[Row]:
-    """Rows of a peer, with the evidence that it learned."""
-    own, own_spikes, own_weights = same_digits(count)
-    likeness = np.corrcoef(weights.mean(axis=1), own_weights.mean(axis=1))[0, 1]
+    """Rows of a peer beside our core on the same digits, with the evidence that both learned."""
+    batch, cores = encode(0, count), [new_core(DEVICES["L-HB"]) for _ in range(REPEATS)]
+    core, outcomes = cores[0], []
+    own = count / fastest(lambda: outcomes.append(cores.pop().present_batch(batch, CODE.duration, True)))
+    likeness = np.corrcoef(weights.mean(axis=1), core.weights().mean(axis=1))[0, 1]
+    moved, own_moved = (np.abs(w - PRISTINE).mean() for w in (weights, core.weights()))
     evidence = (
-        f"{spikes:.1f} output spikes a digit (ours {own_spikes:.1f}), weights moved by {np.abs(weights - PRISTINE).mean():.3f} "
-        f"(ours {np.abs(own_weights - PRISTINE).mean():.3f}), mean fields correlate by {likeness:.3f}"
+        f"{spikes:.1f} output spikes a digit (ours {outcomes[0].sum() / count:.1f}), weights moved by {moved:.3f} "
+        f"(ours {own_moved:.3f}), mean fields correlate by {likeness:.3f}"
     )
     return [
         Row(f"{peer}, L-HB", rate, UNIT, n=count, note=f"{note}; {evidence}"),
@@ -161,15 +154,13 @@ def in_torch() -> list[Row]:
         print("torch is not installed: `make bench` installs it")
         return []
     torch.set_num_threads(1)
-    batch, digits = encode(0, TORCH_DIGITS), []
-    for b in range(TORCH_DIGITS):
-        steps = (batch[b].time / STEP).astype(int)
-        digits.append([torch.from_numpy(batch[b].line[steps == k]) for k in range(STEPS)])
+    trains = [(t.line, (t.time / STEP).astype(int)) for t in encode(0, TORCH_DIGITS)]
+    digits = [[torch.from_numpy(line[step == k]) for k in range(STEPS)] for line, step in trains]
     decay, window, blocked = np.exp(-STEP / LIF.leak), round(STDP.window / STEP), round(LIF.inhibition / STEP)
-    seconds = []
-    for _ in range(REPEATS):
-        weights, fired = torch.full((ROWS, NEURONS), PRISTINE), 0
-        begun = time.perf_counter()
+
+    def play() -> None:
+        weights.fill_(PRISTINE)
+        fired.clear()
         for digit in digits:
             membrane, last, until, winner = torch.zeros(NEURONS), torch.full((ROWS,), -1e9), 0, 0
             for k, rows in enumerate(digit):
@@ -183,14 +174,16 @@ def in_torch() -> list[Row]:
                     membrane += weights[rows].sum(dim=0)
                 ready = membrane >= LIF.threshold
                 if ready.any():
-                    winner, until, fired = int(ready.nonzero()[0]), k + blocked, fired + 1
+                    winner, until = int(ready.nonzero()[0]), k + blocked
+                    fired.append(winner)
                     weights[:, winner] += torch.where(k - last <= window, ALPHA, -ALPHA)
                     weights[:, winner].clamp_(0, 1)
                     membrane.zero_()
-        seconds.append(time.perf_counter() - begun)
+
+    weights, fired = torch.empty(ROWS, NEURONS), []
+    rate = TORCH_DIGITS / fastest(play)
     note = f"{torch.__version__}, 1 us a step, float32, all inputs of a step at once, ties by index"
-    rate = TORCH_DIGITS / min(seconds)
-    return compared("torch loop", TORCH_DIGITS, rate, fired / TORCH_DIGITS, weights.numpy(), note)
+    return compared("torch loop", TORCH_DIGITS, rate, len(fired) / TORCH_DIGITS, weights.numpy(), note)
 
 
 def brian2_network(folder, settings):
@@ -206,23 +199,19 @@ def brian2_network(folder, settings):
     b.prefs.codegen.cpp.extra_compile_args_gcc = ["-w", "-O3", "-ffast-math", "-march=native", "-std=c++17"]
     b.defaultclock.dt = settings["step"] * b.second
     spikes = np.load(f"{folder}/spikes.npz")
-    digit = settings["duration"] * b.second
-    times = (spikes["step"] + 0.5) * settings["step"] * b.second
+    digit, times = settings["duration"] * b.second, (spikes["step"] + 0.5) * settings["step"] * b.second
     names = {name: settings[name] for name in ("threshold", "alpha", "blocked", "window")}
-    names |= {"leak": settings["leak"] * b.second}
+    names["leak"] = settings["leak"] * b.second
 
-    @b.implementation(
-        "cpp",
-        "static int _won = -1;\n"
-        "inline int first_ready(int ready, int step) {"
-        " if (!ready || step == _won) return 0; _won = step; return 1; }",
-    )
+    code = "static int _won = -1;\ninline int first_ready(int ready, int step) {"
+    code += " if (!ready || step == _won) return 0; _won = step; return 1; }"
+
+    @b.implementation("cpp", code)
     @b.check_units(ready=1, step=1, result=1)
     def first_ready(ready, step):
         raise NotImplementedError
 
-    first_ready.stateless = False
-    names["first_ready"] = first_ready
+    first_ready.stateless, names["first_ready"] = False, first_ready
     inputs = b.SpikeGeneratorGroup(settings["rows"], spikes["line"], times, when="start")
     seen = b.NeuronGroup(settings["rows"], "last : integer")
     neurons = b.NeuronGroup(
@@ -241,12 +230,10 @@ def brian2_network(folder, settings):
     others = b.Synapses(neurons, neurons, namespace=names, on_pre="v_post = 0\nfree_at_post = t_in_timesteps + blocked")
     others.connect(condition="i != j")
     note.pre.when = cells.pre.when = "before_thresholds"
-    between = {"dt": digit, "when": "before_start"}
-    neurons.run_regularly("v = 0\nfree_at = 0", **between)
-    seen.run_regularly("last = -1000000", **between)
+    neurons.run_regularly("v = 0\nfree_at = 0", dt=digit, when="before_start")
+    seen.run_regularly("last = -1000000", dt=digit, when="before_start")
     output = b.SpikeMonitor(neurons, record=False)
-    network = b.Network(b.collect())
-    network.run(settings["digits"] * digit)
+    b.Network(b.collect()).run(settings["digits"] * digit)
     begun = time.perf_counter()
     b.device.build(directory=f"{folder}/code", compile=True, run=False)
     compiled, seconds = time.perf_counter() - begun, []
@@ -262,54 +249,48 @@ def brian2_network(folder, settings):
 
 def in_brian2(home: Path) -> list[Row]:
     """Brian2 as a process of its own."""
-    home = home.resolve()
-    python = home / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    batch = encode(0, BRIAN2_DIGITS)
-    digit = np.repeat(np.arange(BRIAN2_DIGITS), np.diff(batch.start))
+    home, batch = home.resolve(), encode(0, BRIAN2_DIGITS)
+    python, digit = home / "env" / "bin" / "python", np.repeat(np.arange(BRIAN2_DIGITS), np.diff(batch.start))
     settings = {
         "step": STEP, "duration": CODE.duration, "rows": ROWS, "neurons": NEURONS, "pristine": PRISTINE, "alpha": ALPHA,
         "threshold": LIF.threshold, "leak": LIF.leak, "blocked": round(LIF.inhibition / STEP),
         "window": round(STDP.window / STEP), "digits": BRIAN2_DIGITS, "repeats": REPEATS,
     }  # fmt: skip
+    quietly = {"capture_output": True, "text": True, "timeout": 300}
     program = f"{inspect.getsource(brian2_network)}\nbrian2_network({str(home)!r}, {settings!r})\n"
     try:
         home.mkdir(parents=True, exist_ok=True)
         np.savez(home / "spikes.npz", line=batch.line, step=digit * STEPS + (batch.time / STEP).astype(int))
-        if not python.exists() or subprocess.run([python, "-c", "import brian2"], capture_output=True).returncode:
+        if not python.exists() or subprocess.run([python, "-c", "import brian2"], **quietly).returncode:
             print(f"installing Brian2 into {home / 'env'}", file=sys.stderr)
-            _quietly(sys.executable, "-m", "venv", "--clear", home / "env")
-            _quietly(python, "-m", "pip", "install", "--quiet", "brian2>=2.9", "numpy<2.4")
-        answer = _quietly(python, "-c", program)
-        result = json.loads(answer.rpartition("RESULT ")[2])
-        weights = np.load(home / "weights.npy")
+            subprocess.run([sys.executable, "-m", "venv", "--clear", home / "env"], check=True, **quietly)
+            subprocess.run([python, "-m", "pip", "install", "brian2>=2.9", "numpy<2.4"], check=True, **quietly)
+        ran = subprocess.run([python, "-c", program], check=True, **quietly)
+        result, weights = json.loads(ran.stdout.rpartition("RESULT ")[2]), np.load(home / "weights.npy")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        print(f"Brian2 left out, it cannot be installed, compiled or run here: {said[-1] if said else error!r}")
+        print(
+            f"Brian2 left out, it cannot be installed, compiled or run here: {said[-1] if said else error!r}",
+            file=sys.stderr,
+        )
         return []
     note = (
-        f"{result['version']}, C++ standalone, 1 us a step, float32, all inputs of a step at once, ties by index (a C++ "
-        f"function), silent steps played too; simulation alone, without {result['compile']:.0f} s to generate and compile"
+        f"{result['version']}, C++ standalone, 1 us a step, float32, all inputs of a step at once, ties by index (by a "
+        f"C++ function); simulation alone, without {result['compile']:.0f} s to generate and compile the code"
     )
     rate = BRIAN2_DIGITS / min(result["seconds"])
     return compared("Brian2", BRIAN2_DIGITS, rate, result["fired"] / BRIAN2_DIGITS, weights, note)
-
-
-def _quietly(*command: str | Path) -> str:
-    """What a command prints; `subprocess.SubprocessError` if it fails."""
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--digits", type=int, default=6000, help="digits that ours learns")
-    parser.add_argument(
-        "--peers", type=Path, metavar="FOLDER", help="keep Brian2 here; none: a folder in the temporary"
-    )
+    parser.add_argument("--peers", type=Path, metavar="FOLDER", help="where Brian2 is kept (default: temporary files)")
     parser.add_argument("--json", help="write the rows here")
     arguments = parser.parse_args()
-    rows, rate = ours(arguments.digits)
-    rows += roofline(rate)
+    rows = ours(arguments.digits)
+    rows += roofline(rows[1].value, arguments.digits)
     rows += in_torch()
     rows += in_brian2(arguments.peers or Path(tempfile.gettempdir()) / "memhil-wta-peers")
     report(rows, f"Winner-take-all learning, {ROWS} x {NEURONS} cells, one thread each", arguments.json)

@@ -142,12 +142,16 @@ def save_fields(weights: NDArray[np.float64], shape: tuple[int, int], path: Path
     """Receptive fields: the weights (rows, neurons) of every neuron as an image, ten a line."""
     across = min(10, weights.shape[1])
     down = -(-weights.shape[1] // across)
-    figure, axes = _grid(down, across, (0.85 * across, 0.85 * down + 0.5))
-    for axis in np.asarray(axes, dtype=object).ravel():
-        axis.axis("off")
-    for axis, field in zip(np.asarray(axes, dtype=object).ravel(), weights.T, strict=False):
-        axis.imshow(field.reshape(shape), cmap="inferno", vmin=0.0, vmax=1.0)
-    figure.suptitle(title, fontsize=9)
+    high, wide = shape[0] + 1, shape[1] + 1
+    mosaic = np.full((down * high - 1, across * wide - 1), np.nan)
+    for k, field in enumerate(weights.T):
+        top, left = k // across * high, k % across * wide
+        mosaic[top : top + shape[0], left : left + shape[1]] = field.reshape(shape)
+    figure, axes = _grid(1, 1, (0.8 * across + 1, 0.8 * down + 0.6))
+    image = axes[0, 0].imshow(mosaic, cmap="inferno", vmin=0.0, vmax=1.0)
+    axes[0, 0].axis("off")
+    axes[0, 0].set_title(title, fontsize=9)
+    figure.colorbar(image, ax=axes[0, 0], label="weight", shrink=0.8)
     _save(figure, path)
 
 

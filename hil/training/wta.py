@@ -165,8 +165,8 @@ class WtaTraining(Driver):
         self.config, self.dataset, self.run = config, dataset, run
         if config.data.evaluate == "holdout" and round(config.data.holdout * len(dataset.train_images)) < 1:
             raise InputError(f"data.holdout = {config.data.holdout:g} leaves no image to evaluate on: hold some out")
-        lit = intensities(dataset.train_images, dataset.full_scale).sum(axis=1)
-        self._mean_intensity = float(lit.mean())
+        total = int(dataset.train_images.sum(dtype=np.int64))
+        self._mean_intensity = total / (dataset.full_scale * len(dataset.train_images))
         self._loop = TrainingLoop(run, self._open, config.train.batch)
 
     @property
