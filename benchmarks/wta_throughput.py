@@ -290,8 +290,7 @@ def main() -> None:
     parser.add_argument("--json", help="write the rows here")
     arguments = parser.parse_args()
     rows = ours(arguments.digits)
-    rows += roofline(rows[1].value, arguments.digits)
-    rows += in_torch()
+    rows += roofline(rows[1].value, arguments.digits) + in_torch()
     rows += in_brian2(arguments.peers or Path(tempfile.gettempdir()) / "memhil-wta-peers")
     report(rows, f"Winner-take-all learning, {ROWS} x {NEURONS} cells, one thread each", arguments.json)
 
