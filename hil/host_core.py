@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
 from hil.spiking import Lif, Programming, SpikeTrain, SpikingCore, Stdp
 from hil.waveform import Waveform
 
-if TYPE_CHECKING:
-    from hil.device import Device
+
+class Programmable(Protocol):
+    """What the core needs of a device; every `hil.device.Device` has it."""
+
+    name: str
+    rows: int
+    cols: int
+    read_voltage: float
+    programming: Programming | None
+
+    def apply(self, waveform: Waveform) -> object:
+        """Drive the lines."""
+
+    def read(self) -> NDArray[np.float64]:
+        """Conductances, (rows, cols), S."""
+
+    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
+        """Column currents for row voltages, A."""
 
 
 class HostCore(SpikingCore):
@@ -20,7 +36,7 @@ class HostCore(SpikingCore):
 
     Parameters
     ----------
-    device : Device
+    device : hil.device.Device
         Read with ``mvm`` (one row at its read voltage), programmed with ``apply``.
     lif, stdp
         Neurons and rule.
@@ -33,7 +49,7 @@ class HostCore(SpikingCore):
         If neither the device nor the caller says how a cell is programmed.
     """
 
-    def __init__(self, device: Device, lif: Lif, stdp: Stdp, programming: Programming | None = None) -> None:
+    def __init__(self, device: Programmable, lif: Lif, stdp: Stdp, programming: Programming | None = None) -> None:
         """Take the device as it is."""
         chosen = programming or device.programming
         if chosen is None:

@@ -6,7 +6,7 @@ writes them back. In float64 it agrees with `HostCore` spike for spike; float32 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 from numba import njit
@@ -14,8 +14,19 @@ from numpy.typing import NDArray
 
 from hil.spiking import Lif, SpikeBatch, SpikeTrain, SpikingCore, Stdp
 
-if TYPE_CHECKING:
-    from sim.rram import RramArray
+
+class PulseStepArray(Protocol):
+    """What the core needs of an array; `sim.rram.RramArray` has it."""
+
+    rows: int
+    cols: int
+    parameters: Any
+    weights: NDArray[np.float64]
+    sensitivity: NDArray[np.float64]
+
+    def set_weights(self, weights: NDArray[np.float64]) -> None:
+        """Put every cell at a weight."""
+
 
 TABLE = 8192
 """Intervals of the table that stands for a power with a fractional exponent; its error is below float32's."""
@@ -27,11 +38,11 @@ _ROOM = 4096
 
 
 class CompiledCore(SpikingCore):
-    """Neurons and STDP on the cells of an ideal `RramArray`.
+    """Neurons and STDP on the cells of an ideal `sim.rram.RramArray`.
 
     Parameters
     ----------
-    device : RramArray
+    device : sim.rram.RramArray
         Without cycle-to-cycle spread, read noise or stuck cells.
     lif, stdp
         Neurons and rule.
@@ -39,7 +50,7 @@ class CompiledCore(SpikingCore):
         np.float32 or np.float64, of weights and membranes.
     """
 
-    def __init__(self, device: RramArray, lif: Lif, stdp: Stdp, dtype: type = np.float32) -> None:
+    def __init__(self, device: PulseStepArray, lif: Lif, stdp: Stdp, dtype: type = np.float32) -> None:
         """Copy the weights."""
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
