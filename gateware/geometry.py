@@ -1,0 +1,84 @@
+"""What is fixed when the emulator is built: sizes, widths and the kind of cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hil.errors import InputError
+
+WEIGHT_BITS = 8
+"""Width of a memductance G(state): a full weight is 255."""
+
+TABLE_SIZE = 256
+"""Entries of every loadable table; a wider state is looked up by its highest 8 bits."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """An emulated crossbar with one LIF neuron a column.
+
+    Attributes
+    ----------
+    rows, cols : int
+        Lines of the crossbar; neurons are on the columns.
+    lanes : int
+        Cells that are read at once. Columns are worked on in groups of this many.
+    state_bits : int
+        Width of a cell's state, 8..16.
+    cell : {"step", "flca"}
+        A pulse-step cell with update tables, which learns on chip, or the non-volatile FLCA memristor under waveforms.
+    v_bits : int
+        Width of a membrane; a full weight counts 255.
+    t_bits : int
+        Width of time stamps and timers, ticks.
+    encoder : bool
+        Whether images are turned into spikes on chip.
+    log_depth : int
+        Output spikes of a presentation that are kept with their times.
+    tie : {"rank", "membrane"}
+        Which of several ready neurons fires first: the lowest column, or the highest membrane and then that.
+    clock : float
+        Hz; what the registers report, and what UART timing is derived from.
+    """
+
+    rows: int
+    cols: int
+    lanes: int = 1
+    state_bits: int = 8
+    cell: Literal["step", "flca"] = "step"
+    v_bits: int = 16
+    t_bits: int = 12
+    encoder: bool = True
+    log_depth: int = 256
+    tie: Literal["rank", "membrane"] = "rank"
+    clock: float = 50e6
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for field, low, high in (
+            ("rows", 1, 4096), ("cols", 1, 4096), ("lanes", 1, 64), ("state_bits", 8, 16), ("v_bits", 12, 24),
+            ("t_bits", 6, 15), ("log_depth", 1, 4096),
+        ):  # fmt: skip
+            if not low <= getattr(self, field) <= high:
+                raise InputError(f"geometry: {field} = {getattr(self, field)} must be in {low} .. {high}")
+
+    @property
+    def groups(self) -> int:
+        """Passes over the lanes that cover all columns; the last may be partly empty."""
+        return -(-self.cols // self.lanes)
+
+    @property
+    def words(self) -> int:
+        """Words of the state memory: word ``group * rows + row`` holds one row of a group of columns."""
+        return self.groups * self.rows
+
+    @property
+    def drive_bits(self) -> int:
+        """Width of a row's drive: an image's pixel or an action (step), a signed voltage code (flca)."""
+        return 8 if self.cell == "step" else 16
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes that a state takes on the link."""
+        return 1 if self.state_bits == 8 else 2
