@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -37,6 +38,8 @@ class DeviceKind:
         Makes the device from ``(name, parameters)``.
     presets : mapping
         Named sets of parameter values, each a mapping, chosen by ``?preset=NAME``.
+    read_preset : callable, optional
+        Reads such a mapping from a file, chosen by ``?preset=PATH.json``; raises `InputError`.
     """
 
     name: str
@@ -44,6 +47,7 @@ class DeviceKind:
     parameters: type[BaseModel]
     build: Callable[[str, Any], Device]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    read_preset: Callable[[Path], Mapping[str, Any]] | None = None
 
 
 class Backend(ABC):
@@ -137,6 +141,10 @@ def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:
 def _preset(kind: DeviceKind, name: str | None, uri: str) -> Mapping[str, Any]:
     if name is None:
         return next(iter(kind.presets.values()))
+    if name.endswith(".json"):
+        if kind.read_preset is None:
+            raise InputError(f"{uri}: preset files are not read by this device {nearest(name, kind.presets)}")
+        return kind.read_preset(Path(name))
     if name not in kind.presets:
         raise InputError(f"{uri}: no preset '{name}' {nearest(name, kind.presets)}")
     return kind.presets[name]

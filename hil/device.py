@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import HilError, InputError
 from hil.limits import Limits
-from hil.spiking import Lif, Programming, SpikingCore, Stdp
+from hil.spiking import Lif, Programming, Rule, SpikingCore
 from hil.waveform import Waveform
 
 
@@ -148,7 +148,7 @@ class Device(ABC):
         """Return to a state given by `snapshot`, bit for bit."""
         raise Unsupported(f"{self.name} cannot restore a state: its cells cannot be set to an exact value")
 
-    def spiking(self, lif: Lif, stdp: Stdp) -> SpikingCore:
+    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
         """Neurons and STDP on this device's cells; by default on the host, event by event."""
         from hil.host_core import HostCore
 

@@ -16,7 +16,7 @@ from hil.spiking import SpikeBatch
 QUANTILES = 4096
 """Equally probable values that stand for the normal distribution of intervals."""
 
-_BINS = 1024
+_BINS = 2048
 _PERIODIC, _POISSON, _LATENCY = range(3)
 
 
@@ -102,19 +102,22 @@ def _encode(
 ):  # fmt: skip
     """Fill `time` and `line` train by train, sorted; False if they are too short."""
     filled = 0
-    bins = np.empty(_BINS + 1, np.int64)
+    bins = np.empty(_BINS + 1, np.int32)
+    periods = np.empty(256)
+    for grey in range(256):
+        periods[grey] = 1.0 / (f_min + (f_max - f_min) * (grey / full_scale))
     for b in range(images.shape[0]):
         state, stir = _next(seed)
         state, stir = _next(stir + np.uint64(numbers[b]))
         count = 0
         for n in range(images.shape[1]):
-            grey = images[b, n] / full_scale
+            grey = images[b, n]
             if kind == _LATENCY:
-                if grey > 0.0:
-                    raw_time[count], raw_line[count] = (1.0 - grey) * duration, n
+                if grey > 0:
+                    raw_time[count], raw_line[count] = (1.0 - grey / full_scale) * duration, n
                     count += raw_time[count] < duration
                 continue
-            period = 1.0 / (f_min + (f_max - f_min) * grey)
+            period = periods[grey]
             state, bits = _next(state)
             own = bits
             now = _uniform(bits) * period if kind == _PERIODIC else -np.log(_uniform(bits)) * period
@@ -151,6 +154,8 @@ def _sort(raw_time, raw_line, count, duration, bins, time, line):
         time[bins[place]], line[bins[place]] = raw_time[k], raw_line[k]
         bins[place] += 1
     for k in range(1, count):
+        if time[k - 1] <= time[k]:
+            continue
         t, n = time[k], line[k]
         j = k - 1
         while j >= 0 and time[j] > t:

@@ -8,11 +8,13 @@ For every input spike at time t on row r, in order of time, then of row:
 
 1. all membranes leak: V *= exp(-dt / leak);
 2. every neuron that is neither refractory nor inhibited gains the weight of its cell in row r;
-3. of the neurons that have reached their threshold, the winner fires (or all of them, where nothing inhibits): its
-   column is programmed by the STDP rule, membranes are reset, it is refractory and the others are inhibited.
+3. cells of row r are programmed, if the rule asks for that at an input spike;
+4. of the neurons that have reached their threshold, the winner fires (or all of them, where nothing inhibits): its
+   column is programmed by the rule, membranes are reset, it is refractory and the others are inhibited.
 
 A weight is w = (G - g_min) / (g_max - g_min). Membrane and threshold count full weights: a threshold of 60 is reached
 by 60 simultaneous inputs of weight 1. On a read with voltage v, a membrane of 1 is a current of v (g_max - g_min).
+`Lif.reference` says how the current of g_min, which every cell carries, is taken away.
 """
 
 from __future__ import annotations
@@ -23,9 +25,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hil.errors import InputError
+
+MOST_PULSES = 100
+"""Programming pulses that one pair of spikes may ask for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +139,10 @@ class Lif:
         Adaptive threshold: what a spike adds to its neuron's threshold, in full weights; 0 for none.
     theta_decay : float
         Time constant with which that is forgotten, s of presentation.
+    reference : {"exact", "column", "none"}
+        What is subtracted from a column's current: v g_min exactly; the current of the device's last column, which is
+        set to g_min beforehand and has no neuron; or nothing, and then every input adds g_min / (g_max - g_min) to
+        all membranes.
     """
 
     threshold: float = 60.0
@@ -145,6 +154,7 @@ class Lif:
     seed: int = 0
     theta_plus: float = 0.0
     theta_decay: float = np.inf
+    reference: Literal["exact", "column", "none"] = "exact"
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -160,12 +170,33 @@ class Lif:
         return np.random.default_rng([self.seed, 5]).permutation(neurons)
 
 
-@dataclass(frozen=True)
-class Stdp:
-    """Which programming pulses the cells of a column get when its neuron fires.
+class Rule(ABC):
+    """Which programming pulses cells get when a row or a neuron spikes; any device can carry them out.
 
-    The rectangular rule of Brivio et al. (2021), Figure 1B: one potentiation pulse where the row's last spike is at
-    most `window` ago, else one depression pulse. Because the rule speaks of pulses, any device can carry it out.
+    Every window stands for one pulse: where the last spike of the other side lies `elapsed` seconds ago, a cell gets as
+    many pulses as there are windows with ``elapsed <= window``. Only spikes of the same presentation count.
+
+    Attributes
+    ----------
+    potentiating : tuple of float
+        Windows at a neuron's spike, s: potentiation pulses for the rows of its column, the first pulse of all rows
+        first.
+    depresses_others : bool
+        Whether rows that get no potentiation then get one depression pulse.
+    depressing : tuple of float
+        Windows at an input spike, s: depression pulses for the columns of its row, after the row was read.
+    """
+
+    potentiating: tuple[float, ...]
+    depresses_others: bool
+    depressing: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Stdp(Rule):
+    """The rectangular rule of Brivio et al. (2021), Figure 1B, on a neuron's spike.
+
+    One potentiation pulse where the row's last spike is at most `window` ago, else one depression pulse.
 
     Attributes
     ----------
@@ -175,14 +206,65 @@ class Stdp:
 
     window: float = 60e-6
 
+    depresses_others = True
+    depressing = ()
+
     def __post_init__(self) -> None:
         """Check the range."""
         if not self.window >= 0:
             raise InputError(f"Stdp: window = {self.window} s must be >= 0")
 
-    def potentiated(self, elapsed: ArrayLike) -> NDArray[np.bool_]:
-        """Where the last spike of a row, `elapsed` seconds ago (infinity for none), earns a potentiation pulse."""
-        return np.asarray(elapsed) <= self.window
+    @property
+    def potentiating(self) -> tuple[float, ...]:
+        """The one window."""
+        return (self.window,)
+
+
+@dataclass(frozen=True)
+class PairStdp(Rule):
+    """The exponential rule on pairs of nearest spikes (Bi & Poo 1998), in whole programming pulses.
+
+    A neuron's spike gives its cells round(n_plus exp(-elapsed / tau_plus)) potentiation pulses, `elapsed` after the
+    row's last spike; an input spike gives the cells of its row round(n_minus exp(-elapsed / tau_minus)) depression
+    pulses, `elapsed` after their neuron's last spike.
+
+    Attributes
+    ----------
+    n_plus, n_minus : float
+        Pulses at no delay, >= 0.
+    tau_plus, tau_minus : float
+        s.
+    """
+
+    n_plus: float = 4.0
+    n_minus: float = 2.0
+    tau_plus: float = 40e-6
+    tau_minus: float = 40e-6
+
+    depresses_others = False
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for field in ("n_plus", "n_minus"):
+            if not 0 <= getattr(self, field) <= MOST_PULSES:
+                raise InputError(f"PairStdp: {field} = {getattr(self, field)} must be in 0 .. {MOST_PULSES}")
+        for field in ("tau_plus", "tau_minus"):
+            if not 0 < getattr(self, field) < np.inf:
+                raise InputError(f"PairStdp: {field} = {getattr(self, field)} s must be > 0 and finite")
+
+    @property
+    def potentiating(self) -> tuple[float, ...]:
+        """Where round(n_plus exp(-elapsed / tau_plus)) passes 1, 2, ..."""
+        return self._windows(self.n_plus, self.tau_plus)
+
+    @property
+    def depressing(self) -> tuple[float, ...]:
+        """Where round(n_minus exp(-elapsed / tau_minus)) passes 1, 2, ..."""
+        return self._windows(self.n_minus, self.tau_minus)
+
+    @staticmethod
+    def _windows(pulses: float, tau: float) -> tuple[float, ...]:
+        return tuple(float(tau * np.log(pulses / (k - 0.5))) for k in range(1, int(pulses + 0.5) + 1))
 
 
 @dataclass(frozen=True)
@@ -206,13 +288,43 @@ class Programming:
     g_max: float
 
 
+@dataclass(frozen=True)
+class Reference:
+    """What a reference column cost to prepare and what it left.
+
+    Attributes
+    ----------
+    cells : int
+        Cells of the column.
+    pulses : int
+        Depression pulses that were applied to it.
+    residue : float
+        Mean weight of its cells, which is subtracted from every input.
+    """
+
+    cells: int
+    pulses: int
+    residue: float
+
+
 class SpikingCore(ABC):
-    """LIF neurons and STDP on the cells of a device: one neuron a column."""
+    """LIF neurons and STDP on the cells of a device: one neuron a column.
+
+    Attributes
+    ----------
+    lif : Lif
+    stdp : Rule
+    rows, neurons : int
+        Inputs and neurons; with a reference column, there is one neuron less than columns.
+    reference : Reference or None
+        The reference column, where there is one.
+    """
 
     lif: Lif
-    stdp: Stdp
+    stdp: Rule
     rows: int
     neurons: int
+    reference: Reference | None = None
 
     @property
     @abstractmethod

@@ -23,7 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil.spiking import Lif, Programming, SpikingCore, Stdp
+from hil.spiking import Lif, Programming, Rule, SpikingCore
 from sim.array import ArrayParameters, Segments, SimulatedArray, unit
 from sim.spiking_core import CompiledCore
 from sim.variability import cycle_factor
@@ -95,7 +95,7 @@ class RramArray(SimulatedArray):
         super().__init__(name, p)
         self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, p.g_min, p.g_max)
 
-    def spiking(self, lif: Lif, stdp: Stdp) -> SpikingCore:
+    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
         """The compiled core; the one on the host where cells are noisy or stuck."""
         p = self.parameters
         if p.c2c or p.read_noise or self._any_stuck or p.d2d_r:
