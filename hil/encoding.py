@@ -44,6 +44,7 @@ class SpikeCode(BaseModel):
     f_max: float = Field(22.2e3, gt=0, description="rate of a fully lit pixel, Hz")
     jitter: float = Field(0.1, ge=0, description="standard deviation of a periodic interval, fraction of it")
     shortest: float = Field(10e-6, gt=0, description="shortest interval between spikes of a pixel, s")
+    silent: float = Field(0.0, ge=0, le=1, description="pixels below this intensity, 0..1, do not spike")
 
     def encode(self, images: NDArray[np.uint8], full_scale: int, seed: int, numbers: NDArray[np.int64]) -> SpikeBatch:
         """Spikes of a batch of images.
@@ -67,7 +68,7 @@ class SpikeCode(BaseModel):
             scratch = np.empty(size), np.empty(size, np.int32)
             fits = _encode(
                 images, full_scale, kind, self.duration, self.f_min, self.f_max, self.jitter, self.shortest,
-                np.uint64(seed), numbers, _normal(), *scratch, time, line, start,
+                self.silent * full_scale, np.uint64(seed), numbers, _normal(), *scratch, time, line, start,
             )  # fmt: skip
             if fits:
                 return SpikeBatch(time[: start[-1]], line[: start[-1]], start)
@@ -97,7 +98,7 @@ def _uniform(bits):
 
 @njit(cache=True, error_model="numpy")
 def _encode(
-    images, full_scale, kind, duration, f_min, f_max, jitter, shortest, seed, numbers, normal,
+    images, full_scale, kind, duration, f_min, f_max, jitter, shortest, silent, seed, numbers, normal,
     raw_time, raw_line, time, line, start,
 ):  # fmt: skip
     """Fill `time` and `line` train by train, sorted; False if they are too short."""
@@ -105,7 +106,7 @@ def _encode(
     bins = np.empty(_BINS + 1, np.int32)
     periods = np.empty(256)
     for grey in range(256):
-        periods[grey] = 1.0 / (f_min + (f_max - f_min) * (grey / full_scale))
+        periods[grey] = 1.0 / (f_min + (f_max - f_min) * (grey / full_scale)) if grey >= silent else np.inf
     for b in range(images.shape[0]):
         state, stir = _next(seed)
         state, stir = _next(stir + np.uint64(numbers[b]))
@@ -113,7 +114,7 @@ def _encode(
         for n in range(images.shape[1]):
             grey = images[b, n]
             if kind == _LATENCY:
-                if grey > 0:
+                if grey > 0 and grey >= silent:
                     raw_time[count], raw_line[count] = (1.0 - grey / full_scale) * duration, n
                     count += raw_time[count] < duration
                 continue

@@ -89,7 +89,7 @@ class HostCore(SpikingCore):
         """Play one presentation; see `SpikingCore.present`."""
         lif = self.lif
         self._require_rows(int(spikes.line.max(initial=0)))
-        self._theta *= np.exp(-duration / lif.theta_decay)
+        self._theta *= np.exp(-duration / lif.theta_decay) if learn else 1.0
         membrane, refractory = np.zeros(self.neurons), np.zeros(self.neurons)
         last_input, last_output = np.full(self.rows, -np.inf), np.full(self.neurons, -np.inf)
         inhibited_until, exempt, before = 0.0, -1, 0.0
@@ -114,7 +114,7 @@ class HostCore(SpikingCore):
                     self._learn(neuron, now - last_input)
                 membrane[slice(None) if lif.reset == "all" else neuron] = 0.0
                 refractory[neuron] = now + lif.refractory
-                self._theta[neuron] += lif.theta_plus
+                self._theta[neuron] += lif.theta_plus if learn else 0.0
                 if lif.inhibition > 0:
                     inhibited_until, exempt = now + lif.inhibition, neuron
         times, neurons = zip(*fired, strict=True) if fired else ((), ())

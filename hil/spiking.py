@@ -136,9 +136,9 @@ class Lif:
     seed : int
         Of the random order.
     theta_plus : float
-        Adaptive threshold: what a spike adds to its neuron's threshold, in full weights; 0 for none.
+        Adaptive threshold: what a spike adds to its neuron's threshold while it learns, in full weights; 0 for none.
     theta_decay : float
-        Time constant with which that is forgotten, s of presentation.
+        Time constant with which that is forgotten, s of presentation with learning.
     reference : {"exact", "column", "none"}
         What is subtracted from a column's current: v g_min exactly; the current of the device's last column, which is
         set to g_min beforehand and has no neuron; or nothing, and then every input adds g_min / (g_max - g_min) to
@@ -340,7 +340,7 @@ class SpikingCore(ABC):
         """Play one presentation of `duration` seconds and return the output spikes.
 
         Membranes start at 0, no row has spiked and no neuron is blocked. Input spikes at or after `duration` are not
-        played. With `learn`, cells are programmed as neurons fire.
+        played. With `learn`, cells are programmed and adaptive thresholds move; without, nothing stays behind.
         """
 
     def present_batch(self, batch: SpikeBatch, duration: float, learn: bool) -> NDArray[np.int64]:

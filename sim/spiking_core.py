@@ -111,8 +111,8 @@ class CompiledCore(SpikingCore):
             fits = _present(
                 batch.time, batch.line, batch.start, decay, duration, *state, self._gain, self._unsubtracted,
                 self._rank, lif.threshold, lif.refractory, lif.inhibition, lif.reset == "all", lif.tie == "rank",
-                lif.theta_plus, np.exp(-duration / lif.theta_decay), *self._windows, self.stdp.depresses_others,
-                self._steps, learn, counts, times, lines, starts,
+                lif.theta_plus if learn else 0.0, np.exp(-duration / lif.theta_decay) if learn else 1.0,
+                *self._windows, self.stdp.depresses_others, self._steps, learn, counts, times, lines, starts,
             )  # fmt: skip
             if fits:
                 break

@@ -7,7 +7,9 @@ most, and a digit is classified by its most active neuron.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from hil.encoding import SpikeCode, intensities
 from hil.errors import InputError
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.spiking import Lif, SpikeBatch, Stdp
+from hil.spiking import MOST_PULSES, Lif, PairStdp, Rule, SpikeBatch, Stdp
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
 from hil.training.readout import nearest_class_mean, winners
@@ -49,10 +51,13 @@ class NeuronSettings(BaseModel):
     leak: float = Field(120e-6, gt=0, description="time constant of the membrane, s")
     refractory: float = Field(1e-9, ge=0, description="a neuron ignores inputs after its own spike, s")
     inhibition: float = Field(10e-6, ge=0, description="all others ignore inputs after it, s; 0 for none")
-    reset: str = Field("all", pattern="^(all|own)$", description="membranes that a spike sets to 0: all or own")
-    tie: str = Field("rank", pattern="^(rank|membrane)$", description="who wins among several: rank or membrane")
+    reset: Literal["all", "own"] = Field("all", description="membranes that a spike sets to 0")
+    tie: Literal["rank", "membrane"] = Field("rank", description="who wins among several: a fixed order or the highest")
     theta_plus: float = Field(0.0, ge=0, description="adaptive threshold: added by every spike, full weights")
     theta_decay: float = Field(1e9, gt=0, description="time constant of forgetting it, s of presentation")
+    reference: Literal["exact", "column", "none"] = Field(
+        "exact", description="subtracted from a column's current: g_min exactly, a column set to g_min, or none"
+    )
 
     def lif(self, mean_intensity: float, seed: int) -> Lif:
         """Neurons for images of this mean total intensity."""
@@ -61,11 +66,24 @@ class NeuronSettings(BaseModel):
 
 
 class StdpSettings(BaseModel):
-    """Section [stdp]; see `hil.spiking.Stdp`."""
+    """Section [stdp]; see `hil.spiking.Stdp` and `hil.spiking.PairStdp`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    window: float = Field(60e-6, ge=0, description="inputs this recent are potentiated, s")
+    rule: Literal["rectangular", "pair"] = Field(
+        "rectangular", description="one pulse up or down on an output spike, or pulses by an exponential of the delay"
+    )
+    window: float = Field(60e-6, ge=0, description="rectangular: inputs this recent are potentiated, s")
+    n_plus: float = Field(2.0, ge=0, le=MOST_PULSES, description="pair: potentiation pulses at no delay")
+    n_minus: float = Field(1.0, ge=0, le=MOST_PULSES, description="pair: depression pulses at no delay")
+    tau_plus: float = Field(60e-6, gt=0, description="pair: time constant of potentiation, s")
+    tau_minus: float = Field(200e-6, gt=0, description="pair: time constant of depression, s")
+
+    def learning_rule(self) -> Rule:
+        """Build the rule that is asked for."""
+        if self.rule == "rectangular":
+            return Stdp(self.window)
+        return PairStdp(self.n_plus, self.n_minus, self.tau_plus, self.tau_minus)
 
 
 class WtaSettings(BaseModel):
@@ -106,7 +124,7 @@ class WtaConfig(BaseModel):
 class SpikingTrainee(Trainee):
     """A device behind a spiking core, shown images as spikes."""
 
-    def __init__(self, device: Device, lif: Lif, stdp: Stdp, code: SpikeCode, dataset: Dataset, seed: int) -> None:
+    def __init__(self, device: Device, lif: Lif, stdp: Rule, code: SpikeCode, dataset: Dataset, seed: int) -> None:
         """Put neurons on the device's columns."""
         self.device, self.lif, self.stdp, self._code = device, lif, stdp, code
         self._data, self._seed = dataset, seed
@@ -210,7 +228,7 @@ class WtaTraining(Driver):
             repeated("output spikes per digit", [o["spikes"] for o in outcomes]),
             repeated("digits without any output spike", [o["silent"] for o in outcomes], "%"),
         ]  # fmt: skip
-        return rows + self._duration_rows()
+        return rows + self._reference_rows(outcomes) + self._duration_rows()
 
     def draw(self) -> list[Path]:
         """Draw receptive fields and the learning curve."""
@@ -232,10 +250,11 @@ class WtaTraining(Driver):
 
     def _open(self, seed: int) -> SpikingTrainee:
         config, data = self.config, self.dataset
-        defaults = {"rows": data.inputs, "cols": config.train.neurons, "seed": seed, "w0": PRISTINE_WEIGHT}
+        columns = config.train.neurons + (config.neuron.reference == "column")
+        defaults = {"rows": data.inputs, "cols": columns, "seed": seed, "w0": PRISTINE_WEIGHT}
         device = open_device(config.device.uri, defaults=defaults)
-        lif, stdp = config.neuron.lif(self._mean_intensity, seed), Stdp(config.stdp.window)
-        return SpikingTrainee(device, lif, stdp, config.code, data, seed)
+        lif, rule = config.neuron.lif(self._mean_intensity, seed), config.stdp.learning_rule()
+        return SpikingTrainee(device, lif, rule, config.code, data, seed)
 
     def _evaluation(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         data = self.dataset
@@ -285,6 +304,8 @@ class WtaTraining(Driver):
             "spikes": float(counts.sum(axis=1).mean()),
             "silent": float((counts.sum(axis=1) == 0).mean() * 100),
         }
+        if trainee.core.reference is not None:
+            self._loop.outcomes[stage.name]["reference"] = asdict(trainee.core.reference)
         if stage.name == f"trained #{self.seeds[0]}":
             self._loop.arrays[f"w/{stage.name}"] = weights.astype(np.float32)
 
@@ -301,6 +322,16 @@ class WtaTraining(Driver):
             guess = nearest_class_mean(train, data.train_labels[kept], test, list(self._classes))
             values.append(float((guess == labels).mean() * 100))
         return values
+
+    def _reference_rows(self, outcomes: list[dict]) -> list[Row]:
+        """What the reference column cost."""
+        costs = [o["reference"] for o in outcomes if "reference" in o]
+        if not costs:
+            return []
+        cells, share = costs[0]["cells"], 100 / self.config.train.neurons
+        residue = np.mean([cost["residue"] for cost in costs])
+        note = f"{cells} more cells (+{share:.2g} %), one more current a read; subtracts a weight of {residue:.2g}"
+        return [repeated("pulses to set the reference column", [cost["pulses"] for cost in costs], note=note)]
 
     def _duration_rows(self) -> list[Row]:
         """Training duration (eq 6) and efficiency (eq 7) from the learning curve."""

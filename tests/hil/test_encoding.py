@@ -27,6 +27,19 @@ def test_rates_are_linear_in_the_grey_value(kind, grey):
     assert counts.mean() == pytest.approx(rate * 5e-3, abs=spread)
 
 
+@pytest.mark.parametrize("kind", ["periodic", "poisson", "latency"])
+def test_silent_pixels_do_not_spike_and_leave_the_others_alone(kind):
+    images = np.tile(np.array([0, 83, 84, 200], np.uint8), (50, 1))
+    code = SpikeCode(kind=kind, duration=2e-3, silent=84 / 255)
+    every, some = (
+        SpikeCode(**c).encode(images, 255, 1, np.arange(50)) for c in ({"kind": kind, "duration": 2e-3}, dict(code))
+    )
+    loud = every.line >= 2
+    assert 0 < loud.sum() < len(every.line)
+    assert np.array_equal(some.line, every.line[loud])
+    assert np.array_equal(some.time, every.time[loud])
+
+
 def test_periodic_intervals_are_normal_and_the_phase_is_uniform():
     trains = trains_of(SpikeCode(duration=2e-3), 100)
     period = 1 / (83 + (22.2e3 - 83) * 100 / 255)

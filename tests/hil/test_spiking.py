@@ -4,7 +4,7 @@ import pytest
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.host_core import HostCore
-from hil.spiking import Lif, Programming, SpikeBatch, SpikeTrain, Stdp
+from hil.spiking import Lif, PairStdp, Programming, Reference, SpikeBatch, SpikeTrain, Stdp
 from sim.rram import RramArray
 
 US = 1e-6
@@ -33,6 +33,14 @@ def test_spike_trains_are_sorted_by_time_then_line():
         (lambda: Lif(threshold=0), "Lif: threshold = 0 must be > 0"),
         (lambda: Lif(inhibition=-1), "Lif: inhibition = -1 must be >= 0"),
         (lambda: Stdp(window=-1), "Stdp: window = -1 s must be >= 0"),
+        (lambda: PairStdp(n_plus=-1), "PairStdp: n_plus = -1 must be in 0 .. 100"),
+        (lambda: PairStdp(n_minus=101), "PairStdp: n_minus = 101 must be in 0 .. 100"),
+        (lambda: PairStdp(tau_plus=0), "PairStdp: tau_plus = 0 s must be > 0"),
+        (lambda: core(cols=1, reference="column"), "sim:rram has one column: a reference column needs another"),
+        (
+            lambda: core(uri="sim:rram?model=nlsb&gamma=6&alpha=0.01&w0=0.5", reference="column"),
+            "10000 depression pulses leave the reference column at a weight of up to 0.2.*do not reach g_min",
+        ),
         (lambda: core().present(SpikeTrain([0.0], [3]), 1.0, False), "a spike on row 3: the device has rows 0 to 2"),
         (lambda: core(uri="sim:flca?phi0=1e-3"), "sim:flca does not say by which pulses a cell is programmed"),
     ],
@@ -61,10 +69,19 @@ def test_the_winner_inhibits_the_others_and_the_rank_decides_ties():
 
 def test_adaptive_thresholds_rise_with_every_spike_and_are_forgotten():
     subject = core(threshold=0.4, theta_plus=0.3, theta_decay=1e-3, inhibition=0.0, cols=1)
-    assert len(subject.present(SpikeTrain([0.0, 1e-4], [0, 1]), 2e-4, False)) == 1
+    assert len(subject.present(SpikeTrain([0.0, 1e-4], [0, 1]), 2e-4, True)) == 1
     assert subject.theta == pytest.approx([0.3])
-    subject.present(SpikeTrain([], []), 1e-3, False)
+    subject.present(SpikeTrain([], []), 1e-3, True)
     assert subject.theta == pytest.approx([0.3 * np.exp(-1)])
+
+
+def test_a_presentation_without_learning_leaves_nothing_behind():
+    subject = core(threshold=0.4, theta_plus=0.3, theta_decay=1e-3)
+    subject.theta = np.array([0.05, 0.02])
+    weights = subject.weights()
+    assert len(subject.present(SpikeTrain([0.0, 1e-4], [0, 1]), 2e-4, False)) == 2
+    assert subject.theta.tolist() == [0.05, 0.02]
+    assert np.array_equal(subject.weights(), weights)
 
 
 def test_one_presentation_is_reads_and_programming_pulses(monkeypatch):
@@ -107,3 +124,46 @@ def test_any_device_learns_through_the_host_core():
 def test_a_device_says_how_its_cells_are_programmed():
     with open_device("sim:rram?v_set=0.8&v_reset=1.1&g_min=1e-6&g_max=5e-5", rows=2, cols=2) as device:
         assert device.programming == Programming(0.8, 1.1, 1e-6, 1e-6, 5e-5)
+
+
+def test_pair_rule_gives_the_rounded_exponential_in_pulses():
+    """Pulses counted on a linear device, at delays all along both branches of the STDP window."""
+    rule = PairStdp(n_plus=5.0, n_minus=3.0, tau_plus=30 * US, tau_minus=50 * US)
+    quiet = {"threshold": 0.5, "leak": 1e-3, "inhibition": 0.0, "refractory": 1.0}
+    for delay in np.arange(1.0, 160.0, 7.3) * US:
+        device = open_device("sim:rram?alpha=0.001&w0=0.6", rows=3, cols=1)
+        subject = HostCore(device, Lif(**quiet | {"threshold": 1.0}), rule)
+        before, after = SpikeTrain([0.0, delay], [0, 1]), SpikeTrain([0.0, 0.0, delay], [0, 1, 2])
+        fired = subject.present(before, 1.0, True)
+        assert len(fired) == 1
+        pulses = (subject.weights()[:, 0] - 0.6) / 0.001
+        assert pulses == pytest.approx([np.rint(5 * np.exp(-delay / (30 * US))), 5, 0], abs=1e-6)
+        subject = HostCore(open_device("sim:rram?alpha=0.001&w0=0.6", rows=3, cols=1), Lif(**quiet), rule)
+        subject.present(after, 1.0, True)
+        pulses = (subject.weights()[:, 0] - 0.6) / 0.001
+        assert pulses[2] == pytest.approx(-np.rint(3 * np.exp(-delay / (50 * US))), abs=1e-6)
+
+
+def test_an_input_is_read_before_it_depresses():
+    """The second input still adds the weight of before its own depression."""
+    rule = PairStdp(n_plus=0.0, n_minus=1.0, tau_minus=1.0)
+    subject = core(threshold=0.5, cols=1, refractory=0.0, inhibition=0.0)
+    subject = HostCore(subject.device, subject.lif, rule)
+    out = subject.present(SpikeTrain([0.0, 1 * US, 2 * US], [0, 0, 0]), 1.0, True)
+    assert out.time.tolist() == [0.0, 1 * US]
+    assert subject.weights()[0, 0] == pytest.approx(0.3)
+
+
+def test_a_low_on_off_ratio_needs_a_reference():
+    """At an on/off ratio of 5, nothing subtracted adds 1/4 to every input; the column takes it away and costs cells."""
+    low = "sim:rram?alpha=0.1&w0=0.5&g_min=2e-5&g_max=1e-4"
+    spikes = SpikeTrain(np.arange(4) * 1e-9, [0, 1, 2, 0])
+    fires = {
+        reference: len(core(uri=low, cols=2, threshold=2.1, reference=reference).present(spikes, 1.0, False))
+        for reference in ("exact", "column", "none")
+    }
+    assert fires == {"exact": 0, "column": 0, "none": 1}
+    subject = core(uri=low, cols=2, reference="column")
+    assert subject.neurons == 1
+    assert subject.reference == Reference(cells=3, pulses=5, residue=pytest.approx(0.0, abs=1e-12))
+    assert subject.weights().shape == (3, 1)

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from hil.backends import open_device
 from hil.host_core import HostCore
-from hil.spiking import Lif, SpikeBatch, SpikeTrain, Stdp
-from sim.spiking_core import CompiledCore
+from hil.spiking import Lif, PairStdp, SpikeBatch, SpikeTrain, Stdp
+from sim.spiking_core import CompiledCore, _power
 
 DURATION = 350e-6
+_power_of = njit(lambda base, exponent: _power(base, exponent))
 MODELS = {
     "L-HB": "model=lhb&alpha=0.05",
     "NL-SB": "model=nlsb&alpha=0.05&gamma=2.5&alpha_dep=0.03&gamma_dep=1",
@@ -26,6 +28,14 @@ lifs = st.builds(
     seed=st.integers(0, 5),
     theta_plus=st.sampled_from([0.0, 0.2]),
     theta_decay=st.sampled_from([1e-3, np.inf]),
+    reference=st.sampled_from(["exact", "none"]),
+)
+rules = st.builds(Stdp, st.sampled_from([0.0, 20e-6, 60e-6])) | st.builds(
+    PairStdp,
+    n_plus=st.floats(0, 4),
+    n_minus=st.floats(0, 4),
+    tau_plus=st.floats(5e-6, 100e-6),
+    tau_minus=st.floats(5e-6, 100e-6),
 )
 
 
@@ -55,9 +65,9 @@ def both_cores(model, network, lif, stdp):
 
 @pytest.mark.parametrize("model", MODELS)
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(network=networks(), lif=lifs, window=st.sampled_from([0.0, 20e-6, 60e-6]), learn=st.booleans())
-def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, window, learn):
-    host, compiled = both_cores(model, network, lif, Stdp(window))
+@given(network=networks(), lif=lifs, rule=rules, learn=st.booleans())
+def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, rule, learn):
+    host, compiled = both_cores(model, network, lif, rule)
     for train in network[3]:
         expected = host.present(train, DURATION, learn)
         assert compiled.present(train, DURATION, learn) == expected
@@ -65,6 +75,31 @@ def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, win
         assert np.array_equal(compiled.theta, host.theta)
     compiled.flush()
     assert np.array_equal(compiled.device.weights, compiled.weights())
+
+
+@pytest.mark.parametrize("rule", [Stdp(30e-6), PairStdp(3.0, 2.0, 30e-6, 50e-6)])
+@pytest.mark.parametrize("model", ["L-HB", "NL-HB"])
+def test_a_reference_column_is_the_same_in_both_cores(model, rule):
+    rng = np.random.default_rng(7)
+    lif = Lif(threshold=3.0, reference="column")
+    host, compiled = both_cores(model, (12, 6, rng.random((12, 6)), None), lif, rule)
+    assert host.reference == compiled.reference
+    assert compiled.neurons == 5
+    for train in busy_trains(5, 12, 3):
+        expected = host.present(train, DURATION, True)
+        assert len(expected) > 5
+        assert compiled.present(train, DURATION, True) == expected
+        assert compiled.weights() == pytest.approx(host.weights(), rel=1e-12, abs=1e-12)
+    compiled.flush()
+    assert compiled.device.weights == pytest.approx(host.device.weights, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 1.02, 1.5, 3.0, 7.3])
+def test_powers_in_single_precision(exponent):
+    base = np.linspace(0, 1, 20_001).astype(np.float32)
+    ours = np.array([_power_of(b, np.float32(exponent)) for b in base], np.float64)
+    exact = base.astype(np.float64) ** float(np.float32(exponent))
+    assert ours == pytest.approx(exact, rel=1e-5, abs=1e-12)
 
 
 def busy_trains(count, rows, seed):
