@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from hil.backends import open_device
 from hil.datasets import Dataset
@@ -22,14 +20,12 @@ from hil.encoding import SpikeCode, intensities
 from hil.errors import InputError
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.spiking import MOST_PULSES, Lif, PairStdp, Rule, SpikeBatch, Stdp
+from hil.spiking import Lif, Rule, SpikeBatch
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
 from hil.training.readout import nearest_class_mean, winners
-from hil.training.settings import DataSettings, DeviceSettings, split
-
-THRESHOLD_SHARE = 0.585
-"""Default threshold over the mean total intensity of an image: 60 full weights on MNIST."""
+from hil.training.settings import split
+from hil.training.wta_settings import WtaConfig
 
 ENOUGH = 30_000
 """Presentations that a small data set is repeated for, unless told otherwise."""
@@ -38,87 +34,6 @@ PRISTINE_WEIGHT = 0.8
 """Weight before training, as in the paper, unless the device's address says otherwise."""
 
 _LABELLING, _TESTING = 10**8, 2 * 10**8
-
-
-class NeuronSettings(BaseModel):
-    """Section [neuron]; see `hil.spiking.Lif`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    threshold: float | None = Field(
-        None, gt=0, description="full weights; 0.585 of the mean total intensity of an image if not given"
-    )
-    leak: float = Field(120e-6, gt=0, description="time constant of the membrane, s")
-    refractory: float = Field(1e-9, ge=0, description="a neuron ignores inputs after its own spike, s")
-    inhibition: float = Field(10e-6, ge=0, description="all others ignore inputs after it, s; 0 for none")
-    reset: Literal["all", "own"] = Field("all", description="membranes that a spike sets to 0")
-    tie: Literal["rank", "membrane"] = Field("rank", description="who wins among several: a fixed order or the highest")
-    theta_plus: float = Field(0.0, ge=0, description="adaptive threshold: added by every spike, full weights")
-    theta_decay: float = Field(1e9, gt=0, description="time constant of forgetting it, s of presentation")
-    reference: Literal["exact", "column", "none"] = Field(
-        "exact", description="subtracted from a column's current: g_min exactly, a column set to g_min, or none"
-    )
-
-    def lif(self, mean_intensity: float, seed: int) -> Lif:
-        """Neurons for images of this mean total intensity."""
-        values = self.model_dump() | {"threshold": self.threshold or THRESHOLD_SHARE * mean_intensity}
-        return Lif(**values, seed=seed)
-
-
-class StdpSettings(BaseModel):
-    """Section [stdp]; see `hil.spiking.Stdp` and `hil.spiking.PairStdp`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rule: Literal["rectangular", "pair"] = Field(
-        "rectangular", description="one pulse up or down on an output spike, or pulses by an exponential of the delay"
-    )
-    window: float = Field(60e-6, ge=0, description="rectangular: inputs this recent are potentiated, s")
-    n_plus: float = Field(2.0, ge=0, le=MOST_PULSES, description="pair: potentiation pulses at no delay")
-    n_minus: float = Field(1.0, ge=0, le=MOST_PULSES, description="pair: depression pulses at no delay")
-    tau_plus: float = Field(60e-6, gt=0, description="pair: time constant of potentiation, s")
-    tau_minus: float = Field(200e-6, gt=0, description="pair: time constant of depression, s")
-
-    def learning_rule(self) -> Rule:
-        """Build the rule that is asked for."""
-        if self.rule == "rectangular":
-            return Stdp(self.window)
-        return PairStdp(self.n_plus, self.n_minus, self.tau_plus, self.tau_minus)
-
-
-class WtaSettings(BaseModel):
-    """Section [train]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    neurons: int = Field(100, ge=1, description="output neurons, one a column")
-    seed: int = Field(0, ge=0, description="first seed: order, spikes, ranks, device spread")
-    seeds: int = Field(3, ge=1, description="number of seeds, for the spread")
-    epochs: float | None = Field(
-        None, gt=0, description="passes through the training images; if not given, one or as many as show 30,000"
-    )
-    batch: int = Field(500, ge=1, description="digits between looks at Ctrl-C and checkpoints")
-    labelling: int = Field(10_000, ge=1, description="training digits that give the neurons their classes")
-    curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
-
-
-class UnsupervisedData(DataSettings):
-    """Section [data]; nothing is held out unless asked for, since nothing is selected."""
-
-    holdout: float = Field(0.0, ge=0, lt=1, description="fraction of the training images held out for selection")
-
-
-class WtaConfig(BaseModel):
-    """Everything `hil train wta` can be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    data: UnsupervisedData = Field(default_factory=UnsupervisedData)
-    device: DeviceSettings = Field(default_factory=lambda: DeviceSettings(uri="sim:rram?alpha=0.01"))
-    train: WtaSettings = Field(default_factory=WtaSettings)
-    neuron: NeuronSettings = Field(default_factory=NeuronSettings)
-    stdp: StdpSettings = Field(default_factory=StdpSettings)
-    code: SpikeCode = Field(default_factory=SpikeCode)
 
 
 class SpikingTrainee(Trainee):
