@@ -22,7 +22,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -307,6 +307,16 @@ class Reference:
     residue: float
 
 
+class Code(Protocol):
+    """How images become spikes; `hil.encoding.SpikeCode` is one."""
+
+    kind: str
+    duration: float
+
+    def encode(self, images: NDArray[np.uint8], full_scale: int, seed: int, numbers: NDArray[np.int64]) -> SpikeBatch:
+        """Spikes of a batch of images."""
+
+
 class SpikingCore(ABC):
     """LIF neurons and STDP on the cells of a device: one neuron a column.
 
@@ -347,6 +357,21 @@ class SpikingCore(ABC):
         """Play presentations one after another; (B, neurons) output spikes counted."""
         trains = (self.present(batch[b], duration, learn) for b in range(len(batch)))
         return np.array([train.counts(self.neurons) for train in trains]).reshape(len(batch), self.neurons)
+
+    def present_images(
+        self,
+        images: NDArray[np.uint8],
+        full_scale: int,
+        code: Code,
+        seed: int,
+        numbers: NDArray[np.int64],
+        learn: bool,
+    ) -> NDArray[np.int64]:
+        """Show images as spikes, one presentation each; (B, neurons) output spikes counted.
+
+        Parameters as of `hil.encoding.SpikeCode.encode`, which is used unless the core encodes by itself.
+        """
+        return self.present_batch(code.encode(images, full_scale, seed, numbers), code.duration, learn)
 
     def flush(self) -> None:  # noqa: B027 - a core that works on the device itself has nothing to bring
         """Bring the device up to date with what was learned, where the core works on a copy."""

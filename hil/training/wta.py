@@ -20,7 +20,7 @@ from hil.encoding import SpikeCode, intensities
 from hil.errors import InputError
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.spiking import Lif, Rule, SpikeBatch
+from hil.spiking import Lif, Rule
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
 from hil.training.readout import nearest_class_mean, winners
@@ -56,12 +56,12 @@ class SpikingTrainee(Trainee):
     def show(self, stage: Stage, here: slice) -> None:
         """Present a batch and learn from it."""
         numbers = np.arange(here.start, here.stop)
-        self.core.present_batch(self._spikes(self._data.train_images[stage.order[here]], numbers), self._duration, True)
+        self._present(self._data.train_images[stage.order[here]], numbers, True)
 
     def responses(self, images: NDArray[np.uint8], first_number: int) -> NDArray[np.int64]:
         """(B, neurons) output spikes, counted, without learning."""
         numbers = np.arange(len(images)) + first_number
-        return self.core.present_batch(self._spikes(images, numbers), self._duration, False)
+        return self._present(images, numbers, False)
 
     def snapshot(self) -> dict[str, NDArray]:
         """State of the device and thresholds of the neurons."""
@@ -79,12 +79,8 @@ class SpikingTrainee(Trainee):
         super().reset()
         self.core = self.device.spiking(self.lif, self.stdp)
 
-    @property
-    def _duration(self) -> float:
-        return self._code.duration
-
-    def _spikes(self, images: NDArray[np.uint8], numbers: NDArray[np.int64]) -> SpikeBatch:
-        return self._code.encode(images, self._data.full_scale, self._seed, numbers)
+    def _present(self, images: NDArray[np.uint8], numbers: NDArray[np.int64], learn: bool) -> NDArray[np.int64]:
+        return self.core.present_images(images, self._data.full_scale, self._code, self._seed, numbers, learn)
 
 
 class WtaTraining(Driver):
