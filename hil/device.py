@@ -71,6 +71,8 @@ class Device(ABC):
         Voltage (V) and duration (s) of the least disturbing read.
     read_disturbance : float
         Largest relative change of any cell's conductance that one `read` with default arguments may cause.
+    conductance_step : float
+        Largest change of a cell's conductance from one of its states to the next, S; 0 where states are continuous.
     programming : Programming or None
         Pulses that move a cell by one step, and the conductances of weights 0 and 1; None where the device has none.
     """
@@ -82,6 +84,7 @@ class Device(ABC):
     read_voltage: float = 1e-3
     read_width: float = 1e-3
     read_disturbance: float = 0.0
+    conductance_step: float = 0.0
     programming: Programming | None = None
     _closed: bool = False
 

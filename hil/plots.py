@@ -10,6 +10,7 @@ import matplotlib
 import matplotlib.cm
 import matplotlib.colors
 import numpy as np
+from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from hil.waveform import Waveform
@@ -22,6 +23,29 @@ def save_protocol(waveform: Waveform, path: Path) -> None:
     axes[0, 0].set_title("one image: input on the rows, response on the columns")
     waveform[:3].plot(axes[0, 1])
     axes[0, 1].set_title("input and the first response")
+    _save(figure, path)
+
+
+def save_comparison(
+    time: NDArray[np.float64], conductance: NDArray[np.float64], names: Sequence[str], path: Path
+) -> None:
+    """Cells of two devices over time, and their differences.
+
+    `time` is (K,) in s, `conductance` (2, K, rows, cols) in S.
+    """
+    figure, axes = _grid(1, 2, (10, 3.6))
+    count = min(6, conductance[0, 0].size)
+    cells = conductance.reshape(2, len(time), -1)[:, :, np.linspace(0, conductance[0, 0].size - 1, count).astype(int)]
+    for k in range(count):
+        axes[0, 0].plot(time, cells[0, :, k] * 1e6, color=f"C{k}", label=names[0] if k == 0 else None)
+        axes[0, 0].plot(time, cells[1, :, k] * 1e6, "k:", linewidth=1, label=names[1] if k == 0 else None)
+    axes[0, 0].set(xlabel="device time", ylabel="conductance, µS", title=f"{count} of the cells")
+    axes[0, 0].legend(fontsize=7)
+    difference = (conductance[1] - conductance[0]).reshape(len(time), -1) * 1e6
+    axes[0, 1].plot(time, difference, color="C0", alpha=0.3, linewidth=0.7)
+    axes[0, 1].set(xlabel="device time", ylabel="second − first, µS", title="all cells")
+    for axis in axes[0]:
+        axis.xaxis.set_major_formatter(EngFormatter("s"))
     _save(figure, path)
 
 

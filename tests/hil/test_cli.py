@@ -9,27 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hil.cli.main import main
-
 QUICK = ["train", "stdp", "--seeds", "1", "--epochs", "0.2"]
-
-
-@pytest.fixture
-def hil(monkeypatch, tmp_path, capsys):
-    """Run the command in an empty folder; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hil", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 def test_training_prints_controls_and_names_its_pictures(hil, tmp_path):
@@ -72,7 +52,7 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "stdp", "--device", "simm:flca"], "no back end 'simm' (known: sim); did you mean 'sim'?"),
+        (["train", "stdp", "--device", "simm:flca"], "no back end 'simm' (known: fpga, sim); did you mean 'sim'?"),
         (["train", "stdp", "--device", "sim:flca-pare"], "no device 'sim:flca-pare'"),
         (["train", "stdp", "--device", "sim:flca?rows=ten"], "sim:flca: rows = 'ten' is not a whole number"),
         (["train", "stdp", "--dataset", "digit"], "did you mean 'digits'?"),
@@ -87,7 +67,7 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
         (["train", "lifelong", "--targets", "four"], "no class 'four'"),
         (["train", "stdp", "--device", "sim:flca-pair?rows=63"], "has 63 rows, the images of 'digits' have 64 pixels"),
         (["train", "stdp", "--set", "protocol.amplitude=9"], "row 0: -9 V is outside -5 V .. 5 V"),
-        (["devices", "fpga"], "no back end 'fpga'"),
+        (["devices", "asic"], "no back end 'asic' (known: fpga, sim)"),
         (["devices", "sim:flcaa"], "did you mean 'flca'?"),
     ],
 )

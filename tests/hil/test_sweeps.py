@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from hil import sweep_file, sweeps
-from hil.cli.main import main
 from hil.cli.sweep import dask_client
 from hil.errors import HilError, InputError
 from hil.interrupt import Interrupted
@@ -56,23 +55,6 @@ def write(tmp_path):
         return path
 
     return write
-
-
-@pytest.fixture
-def hil(monkeypatch, tmp_path, capsys):
-    """Run the command in an empty folder; returns exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["hil", *map(str, words)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def wait_for(condition, limit=60.0):

@@ -1,0 +1,1 @@
+"""The golden model: what the gateware computes, bit for bit, in plain Python and numpy."""

@@ -1,0 +1,159 @@
+"""The emulator as a compiled simulation: yosys makes C++ of it, a compiler makes that fast.
+
+Cycle for cycle what the FPGA does, at millions of cycles a second. The shared library is kept like a bitstream, by what
+went into it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import subprocess
+import time
+from importlib.resources import files
+from pathlib import Path
+
+from gateware import cache, toolchain
+from gateware.build import Design, emulator
+from gateware.geometry import Geometry
+from gateware.host.transport import Transport
+
+SLICE = 100_000
+"""Cycles between two looks at the clock on the wall: some 20 ms."""
+
+SETTLE = 64
+"""Cycles without a byte after which nothing more comes, if all frames are answered."""
+
+DEAF = 50_000_000
+"""The same if an answer is still due: no command takes so long."""
+
+ROOM = 1 << 16
+"""Bytes that are taken from the simulation at once."""
+
+LIBRARY = "design.so"
+
+
+class CxxrtlTransport(Transport):
+    """Bytes to and from a compiled simulation, which runs only while something is received.
+
+    Attributes
+    ----------
+    idle : bool
+        Whether nothing more will come until something is sent.
+    """
+
+    name = "compiled simulation"
+    patience = 300.0
+
+    def __init__(self, library: Path) -> None:
+        """Start the simulation, out of reset."""
+        self.idle = True
+        self._waiting = b""
+        self._library = ctypes.CDLL(str(library))
+        self._library.memhil_new.restype = ctypes.c_void_p
+        self._library.memhil_delete.argtypes = [ctypes.c_void_p]
+        self._library.memhil_cycles.restype = ctypes.c_uint64
+        self._library.memhil_cycles.argtypes = [ctypes.c_void_p]
+        self._library.memhil_run.restype = ctypes.c_size_t
+        self._library.memhil_run.argtypes = [
+            ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_size_t), ctypes.c_char_p,
+            ctypes.c_size_t, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(ctypes.c_int),
+        ]  # fmt: skip
+        self._handle = self._library.memhil_new()
+        self._room = ctypes.create_string_buffer(ROOM)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles since the start."""
+        return int(self._library.memhil_cycles(self._handle))
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes; they are taken when something is received."""
+        self._waiting += data
+        self.idle = False
+
+    def receive(self, timeout: float) -> bytes:
+        """Run until bytes come out, the design is idle, or `timeout` seconds are over."""
+        end = time.monotonic() + timeout
+        while not self.idle:
+            data = self._run(SLICE)
+            if data or time.monotonic() >= end:
+                return data
+        return b""
+
+    def _run(self, limit: int) -> bytes:
+        taken, idle = ctypes.c_size_t(), ctypes.c_int()
+        count = self._library.memhil_run(
+            self._handle, self._waiting, len(self._waiting), ctypes.byref(taken), self._room, ROOM, limit,
+            SETTLE, DEAF, ctypes.byref(idle),
+        )  # fmt: skip
+        self._waiting = self._waiting[taken.value :]
+        self.idle = bool(idle.value)
+        return self._room.raw[:count]
+
+    def close(self) -> None:
+        """End the simulation."""
+        if self._handle is not None:
+            self._library.memhil_delete(self._handle)
+            self._handle = None
+
+
+def open_cxxrtl(geometry: Geometry, design: Design = emulator) -> CxxrtlTransport:
+    """Compile a design, unless it was before, and start it.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        What to simulate.
+    design : callable
+        What makes it of the geometry.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    compiler = toolchain.compiler()
+    tools = f"{toolchain.identifier(['yosys'])}; {compiler.identity} {' '.join(compiler.flags)}"
+    harness = files("gateware").joinpath("cxxrtl", "harness.cc").read_text(encoding="utf-8")
+    # A home folder may be shared by machines of several kinds.
+    source = cache.digest(cache.sources(design), harness, tools, platform.machine(), platform.system(), repr(geometry))
+
+    def elaborated() -> str:
+        return cache.digest(_rtlil(design, geometry, 0), harness, tools, platform.machine(), platform.system())
+
+    digest = cache.recall("designs", source, elaborated)
+
+    def make(folder: Path) -> None:
+        (folder / "design.il").write_text(_rtlil(design, geometry, int(digest[:8], 16)), encoding="utf-8")
+        (folder / "harness.cc").write_text(harness, encoding="utf-8")
+        _compile(folder, compiler)
+
+    return CxxrtlTransport(cache.made("cxxrtl", digest, make) / LIBRARY)
+
+
+def _rtlil(design: Design, geometry: Geometry, number: int) -> str:
+    toolchain.require_amaranth()
+    from amaranth.back import rtlil
+
+    return str(rtlil.convert(design(geometry, number), name="top", emit_src=False))
+
+
+def _compile(folder: Path, compiler: toolchain.Compiler) -> None:
+    """Make the shared library of ``design.il`` and ``harness.cc``; leave it alone in the folder."""
+    # -g0: nobody looks inside a compiled simulation, and names of all signals take half of the code.
+    toolchain.run(
+        "yosys", ["-q", "-p", "read_rtlil design.il; write_cxxrtl -g0 design.cc"], folder, "C++ of the design"
+    )
+    code = (folder / "design.cc").read_text(encoding="utf-8")
+    defines = ['-DDESIGN="design.cc"']
+    if "converged = false" in code:
+        defines.append("-DFEEDBACK")
+    toolchain.say(f"{compiler.identity}: compiling the simulation, {compiler.patience} ...")
+    words = [
+        *compiler.command, "-std=c++17", *compiler.flags, "-DNDEBUG", "-fPIC", "-shared", "-w", *defines,
+        "-I", str(toolchain.cxxrtl_headers()), "harness.cc", "-o", LIBRARY,
+    ]  # fmt: skip
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        raise toolchain.ToolError(f"the C++ compiler failed: {toolchain.first_error(done.stderr)}")

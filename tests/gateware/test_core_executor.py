@@ -1,0 +1,230 @@
+"""The executor against the golden model: every reply to random commands, with stalls on both streams."""
+
+import random
+import struct
+
+import pytest
+from core_drivers import advance, events, play, read, set_registers, write
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateware.core.spaces import memories
+from gateware.executor import Executor
+from gateware.geometry import Geometry
+from gateware.golden.core import GoldenCore
+from gateware.protocol import ADDRESS, REGISTERS, Command, Space, Status
+
+INDICES = (0, 1, 2, 127, 255)
+"""Where tables are written; states are drawn from there, so that short loads are enough."""
+
+REGISTER_VALUES = {
+    "flags": range(16), "threshold": (0, 200, 500, 1000), "keep": (0, 40000, 65535, 65536, 70000),
+    "inhibition": (0, 0, 1, 3), "refractory": (0, 1, 3, 32767), "window": (0, 1, 2, 5), "theta_plus": (0, 100, 65535),
+    "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 3), "random": (1, 0xDEADBEEF, 0),
+    "encoder_random": (1, 77777777),
+}  # fmt: skip
+
+
+def some_elements(geometry, space, count, dice):
+    """Plausible contents of a memory, packed."""
+    bits = geometry.state_bits
+    drawn = {
+        Space.STATE: lambda: dice.choice(INDICES) << (bits - 8) | dice.randrange(1 << (bits - 8)),
+        Space.MEMDUCTANCE: lambda: dice.choice((0, 100, 255)),
+        Space.POTENTIATION: lambda: dice.choice((0, 255, 300, 65535)),
+        Space.DEPRESSION: lambda: dice.choice((0, 255, 300, 65535)),
+        Space.DRIVE: lambda: dice.choice((0, 1, 2, 127, 255)),
+        Space.COLUMNS: lambda: dice.choice((0, 1, 65535, 32768)),
+        Space.CODE: lambda: dice.choice((0, 1, 2, 30000, 65535)),
+        Space.THETA: lambda: dice.choice((0, 1, 300, 65535)),
+    }[space]
+    width = memories(geometry)[space].bytes
+    return b"".join(drawn().to_bytes(width, "little") for _ in range(count))
+
+
+def load(geometry, dice):
+    """Commands that fill all memories, tables only at INDICES."""
+    for space, memory in memories(geometry).items():
+        if not memory.writable:
+            continue
+        if memory.size == 256 and space in (Space.MEMDUCTANCE, Space.POTENTIATION, Space.DEPRESSION, Space.CODE):
+            for index in INDICES:
+                yield write(space, index, some_elements(geometry, space, 1, dice))
+        else:
+            for first in range(0, memory.size, 40):
+                count = min(40, memory.size - first)
+                yield write(space, first, some_elements(geometry, space, count, dice))
+
+
+def some_command(g, dice):
+    """A command that may well be refused."""
+    items = [
+        dice.choice((advance(1), advance(2), *range(g.rows), *range(g.rows), g.rows if dice.random() < 0.2 else 0))
+        for _ in range(dice.randrange(12))
+    ]
+    name = dice.choice(tuple(REGISTER_VALUES))
+    space = dice.choice(tuple(memories(g)))
+    rate = dice.choice((0, 1 << 12, 1 << 20, (1 << 24) - 1, 1 << 24))
+    commands = [
+        (5, lambda: set_registers(**{name: dice.choice(REGISTER_VALUES[name])})[0]),
+        (6, lambda: events(*items)),
+        (1, lambda: events(advance(dice.choice((0, 1 << g.t_bits, 32767))))),
+        (1, lambda: bytes([Command.BEGIN])),
+        (2, lambda: bytes([Command.PRESENT])),
+        (2, lambda: bytes([Command.PROGRAM]) + struct.pack("<H", dice.randrange(g.cols + 1))),
+        (2, lambda: bytes([Command.SEGMENT]) + struct.pack("<II", rate, dice.choice((0, 1 << 10, 1 << 24)))),
+        (1, lambda: bytes([dice.randrange(12)]) + dice.randbytes(dice.randrange(9))),
+        (1, lambda: read(space, dice.randrange(8), dice.randrange(12))),
+    ]
+    weights, makers = zip(*commands, strict=True)
+    return dice.choices(makers, weights)[0]()
+
+
+def dump(geometry):
+    """Commands that read everything but the clock cycles."""
+    for space, memory in memories(geometry).items():
+        for first in range(0, memory.size if memory.size < 256 else 8, 40):
+            yield read(space, first, min(40, memory.size - first))
+    yield bytes([Command.READ_REGISTERS, 0, ADDRESS["cycles"]])
+    yield bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
+
+
+def shows_cycles(command):
+    """Whether a reply depends on timing."""
+    return (
+        len(command) == 3
+        and command[0] == Command.READ_REGISTERS
+        and ADDRESS["cycles"] in range(command[1], command[1] + command[2])
+    )
+
+
+def agree(geometry, commands, pace=1.0, seed=0):
+    """Play the commands on both; the golden core afterwards."""
+    commands = [command for command in commands if not shows_cycles(command)]
+    golden = GoldenCore(geometry, build=0x1234)
+    expected = [golden.execute(command) for command in commands]
+    got = play(Executor(geometry, build=0x1234), commands, pace, seed)
+    for command, reply, wanted in zip(commands, got, expected, strict=True):
+        assert reply.hex() == wanted.hex(), command.hex()
+    return golden
+
+
+def session(geometry, seed, number):
+    """Load, play and read back."""
+    dice = random.Random(seed)
+    start = set_registers(threshold=150, window=1, duration=2, flags=dice.randrange(16))
+    played = [some_command(geometry, dice) for _ in range(number)]
+    return [*load(geometry, dice), *start, *played, *dump(geometry)]
+
+
+GEOMETRIES = [
+    Geometry(5, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4),
+    Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5),
+    Geometry(3, 5, state_bits=16, v_bits=24, t_bits=15, log_depth=1, encoder=False),
+    Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane"),
+    Geometry(1, 1, log_depth=2),
+    Geometry(4, 3, lanes=2, state_bits=16, cell="flca", log_depth=8),
+    Geometry(3, 4, lanes=4, cell="flca", log_depth=8, tie="membrane"),
+]
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_agrees_with_the_golden_model(geometry):
+    golden = agree(geometry, session(geometry, 4, 40), pace=0.8)
+    assert golden.register("spikes")
+    assert golden.register("updates")
+
+
+@pytest.mark.slow
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_agrees_with_the_golden_model_whatever_the_geometry(data):
+    draw = data.draw
+    geometry = Geometry(
+        draw(st.integers(1, 9)), draw(st.integers(1, 9)), lanes=draw(st.integers(1, 6)),
+        state_bits=draw(st.integers(8, 16)), cell=draw(st.sampled_from(["step", "step", "flca"])),
+        v_bits=draw(st.integers(12, 24)), t_bits=draw(st.integers(6, 15)), encoder=draw(st.booleans()),
+        log_depth=draw(st.integers(1, 9)), tie=draw(st.sampled_from(["rank", "membrane"])),
+    )  # fmt: skip
+    agree(geometry, session(geometry, draw(st.integers(0, 10**9)), 60), draw(st.sampled_from([1.0, 0.7])))
+
+
+def test_padding_lanes_keep_their_states_and_never_fire():
+    g = Geometry(2, 3, lanes=2, log_depth=8)
+    states = bytes(range(100, 100 + g.words * g.lanes))
+    golden = agree(
+        g,
+        [
+            write(Space.STATE, 0, states),
+            *[write(Space.MEMDUCTANCE, index, b"\xff") for index in range(100, 108)],
+            *set_registers(threshold=255, inhibition=0),
+            events(0, 1),
+            read(Space.COUNTS, 0, 3),
+            read(Space.STATE, 0, len(states)),
+            read(Space.LOG, 0, 8),
+        ],
+    )
+    assert golden.register("spikes") == 6
+
+
+def test_arguments_out_of_range_have_no_effect():
+    g = Geometry(3, 3, lanes=2, t_bits=6, log_depth=4)
+    registers = bytes([Command.READ_REGISTERS])
+    memory = bytes([Command.READ_MEMORY])
+    refused = [
+        registers, registers + b"\0", registers + b"\0\0", registers + b"\0\x41", registers + bytes([30, 2]),
+        set_registers(tick=1)[0], set_registers(keep=1)[0][:-1],
+        bytes([Command.WRITE_REGISTERS, ADDRESS["encoder_random"]]) + bytes(8),
+        bytes([Command.WRITE_REGISTERS, 32]), bytes([Command.WRITE_REGISTERS]),
+        memory, read(Space.COLUMNS, 0, 1), read(77, 0, 1), read(Space.STATE, 12, 1), read(Space.STATE, 2**32 - 1, 2),
+        read(Space.POTENTIATION, 0, 129), read(Space.THETA, 2, 2), write(Space.COUNTS, 0, b"\0\0"),
+        write(Space.LOG, 0, bytes(4)), write(Space.THETA, 0, b"\0"), write(Space.THETA, 2, bytes(4)),
+        write(Space.STATE, 0, b"")[:-1], bytes([Command.BEGIN, 1]), events(3), events(advance(64)),
+        events(0)[:-1], bytes([Command.PROGRAM, 3, 0]), bytes([Command.PROGRAM, 0]), bytes([Command.PRESENT, 0]),
+        bytes([Command.EVENTS]) + bytes(258), bytes([99]) + bytes(257),
+    ]  # fmt: skip
+    long = set_registers(duration=65)
+    script = [*refused, *long, bytes([Command.PRESENT]), *dump(g)]
+    replies = play(Executor(g), script)
+    assert {reply for command, reply in zip(script, replies, strict=True) if command in refused} == {
+        bytes([Status.RANGE])
+    }
+    agree(g, script)
+
+
+def test_what_is_just_in_range():
+    g = Geometry(3, 3, lanes=2, t_bits=6, log_depth=4)
+    agree(
+        g,
+        [
+            bytes([Command.READ_REGISTERS, 30, 1]), bytes([Command.WRITE_REGISTERS, 31]),
+            bytes([Command.WRITE_REGISTERS, 3]), read(Space.STATE, 12, 0), read(Space.STATE, 11, 1),
+            write(Space.STATE, 12, b""), read(Space.POTENTIATION, 128, 128), read(Space.LOG, 0, 4),
+            events(advance(63), 0), events(advance(0)), events(advance(1)), events(0, 1, advance(1), 2), events(),
+            *set_registers(duration=64), bytes([Command.PRESENT]), *dump(g),
+        ],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("geometry", [Geometry(2, 2, encoder=False), Geometry(2, 2, cell="flca")], ids=str)
+def test_commands_of_other_builds_are_unknown(geometry):
+    other = [Command.PRESENT, Command.PROGRAM if geometry.cell == "flca" else Command.SEGMENT, Command.SYNC, 200]
+    replies = play(Executor(geometry), [bytes([command]) for command in other])
+    assert replies == [bytes([Status.UNKNOWN])] * 4
+
+
+def test_counters_saturate_or_stay():
+    g = Geometry(1, 1, log_depth=2)
+    golden = agree(
+        g,
+        [
+            *set_registers(threshold=0, theta_plus=40000),
+            events(0, 0, 0),
+            read(Space.THETA, 0, 1),
+            *set_registers(threshold=0, theta_plus=0),
+            write(Space.THETA, 0, b"\0\0"),
+            events(*[0] * 100),
+            *dump(g),
+        ],
+    )
+    assert golden.register("logged") > 100

@@ -1,0 +1,68 @@
+"""The cycle law, against register `cycles` of the simulated executor."""
+
+import struct
+
+import pytest
+from core_drivers import advance, events, play, set_registers, write
+
+from gateware import timing
+from gateware.executor import Executor
+from gateware.geometry import Geometry
+from gateware.protocol import ADDRESS, Command, Flag, Space
+
+QUIET = set_registers(threshold=(1 << 24) - 1)
+COUNTERS = bytes([Command.READ_REGISTERS, ADDRESS["cycles"], 3])
+CYCLES = bytes([Command.READ_REGISTERS, ADDRESS["cycles"], 1])
+GEOMETRIES = [
+    Geometry(7, 5, lanes=2, v_bits=12),
+    Geometry(3, 9, lanes=1, tie="membrane"),
+    Geometry(12, 6, lanes=6, tie="membrane"),
+    Geometry(1, 1),
+]
+
+
+def cycles(geometry, prepare, commands):
+    """Cycles of every one of the commands; reading them costs the same every time."""
+    script = [*prepare, CYCLES]
+    for command in commands:
+        script += [CYCLES, command, CYCLES]
+    counts = [int.from_bytes(reply[1:], "little") for reply in play(Executor(geometry), script)[len(prepare) :]]
+    reading = counts[1] - counts[0]
+    counts = [count if len(script[len(prepare) + k]) == len(CYCLES) else None for k, count in enumerate(counts)]
+    return [counts[k + 2] - counts[k] - reading for k in range(1, len(counts), 3)]
+
+
+@pytest.mark.parametrize("g", GEOMETRIES, ids=str)
+def test_without_spikes(g):
+    commands = {
+        bytes([Command.BEGIN]): timing.begin(g),
+        events(): timing.events(g, 0, 0, 0),
+        events(0, g.rows - 1, 0): timing.events(g, 3, 0, 0),
+        events(0, advance(3), 0, advance(2)): timing.events(g, 2, 2, 5),
+        bytes([Command.PRESENT]): timing.present(g, 3, 0, 0, False),
+        bytes([Command.PROGRAM]) + struct.pack("<H", g.cols - 1): timing.program(g, g.cols - 1),
+    }
+    assert cycles(g, [*QUIET, *set_registers(duration=3)], commands) == list(commands.values())
+
+
+@pytest.mark.parametrize("g", GEOMETRIES[:3], ids=str)
+def test_with_spikes_at_most(g):
+    script = [*set_registers(threshold=200, duration=2), write(Space.MEMDUCTANCE, 0, bytes([150]))]
+    cases = [(learn, inhibition) for learn in (False, True) for inhibition in (0, 1)]
+    present = bytes([Command.PRESENT])
+    for learn, inhibition in cases:
+        flags = learn << Flag.LEARN | 1 << Flag.RESET_ALL | 1 << Flag.LATENCY
+        script += [*set_registers(flags=flags, inhibition=inhibition), COUNTERS, COUNTERS, present, COUNTERS]
+    counted = [struct.unpack("<3I", reply[1:]) for reply in play(Executor(g), script) if len(reply) == 13]
+    for (learn, _), first, before, after in zip(cases, counted[::3], counted[1::3], counted[2::3], strict=True):
+        reading = before[0] - first[0]
+        cycles, rows, spikes = (b - a for a, b in zip(before, after, strict=True))
+        assert rows == g.rows
+        assert spikes > 0
+        assert cycles - reading <= timing.present(g, 2, rows, spikes, learn)
+
+
+def test_segment():
+    g = Geometry(5, 3, lanes=2, cell="flca")
+    (measured,) = cycles(g, [], [bytes([Command.SEGMENT]) + struct.pack("<II", 1, 1)])
+    assert measured == timing.segment(g)

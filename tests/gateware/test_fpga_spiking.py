@@ -1,0 +1,266 @@
+"""Neurons in the emulator against the float core on the host."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateware.spiking import FpgaCore
+from hil.backends import open_device
+from hil.device import Unsupported
+from hil.encoding import SpikeCode
+from hil.errors import InputError
+from hil.host_core import HostCore
+from hil.spiking import Lif, SpikeBatch, SpikeTrain, Stdp
+
+EASY = Lif(threshold=2.0, leak=np.inf, refractory=2.0, inhibition=3.0)
+
+
+def open_emulator(**parameters):
+    return open_device("fpga:golden", tick=1.0, **parameters)
+
+
+def random_spikes(rng, rows, count=200, duration=40):
+    return SpikeTrain(np.sort(rng.integers(0, duration, count)).astype(float), rng.integers(0, rows, count))
+
+
+@st.composite
+def networks(draw):
+    """Neurons without leak and weights and steps on the grid of 1/255: nothing rounds, so nothing may differ."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows, cols = (int(n) for n in rng.integers(1, 7, 2))
+    lif = Lif(
+        # Half a unit off the grid: sums in float64 are a few 1e-16 off it.
+        threshold=(int(rng.integers(100, 900)) - 0.4) / 255,
+        leak=np.inf,
+        refractory=float(draw(st.integers(0, 3))),
+        inhibition=float(draw(st.integers(0, 3))),
+        reset=draw(st.sampled_from(["all", "own"])),
+        seed=int(rng.integers(100)),
+        theta_plus=int(rng.integers(0, 60)) / 255,
+    )
+    return rng, rows, cols, lif
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(networks(), st.booleans())
+def test_spikes_and_weights_are_those_of_the_float_core(network, learn):
+    rng, rows, cols, lif = network
+    stdp = Stdp(float(rng.integers(0, 8)))
+    alpha, alpha_dep = (int(n) / 255 for n in rng.integers(1, 40, 2))
+    weights = rng.choice([0, 60, 120, 255, int(rng.integers(256))], (rows, cols))
+    trains = [random_spikes(rng, rows, 80) for _ in range(3)]
+    common = {"rows": rows, "cols": cols, "alpha": alpha, "alpha_dep": alpha_dep}
+    with (
+        open_device("sim:rram", threads=1, **common) as simulated,
+        open_emulator(state_bits=16, lanes=2, **common) as emulated,
+    ):
+        simulated.set_weights(weights / 255)
+        emulated.write_states(weights * 257)
+        host, core = HostCore(simulated, lif, stdp), emulated.spiking(lif, stdp)
+        assert isinstance(core, FpgaCore)
+        for train in trains[:2]:
+            assert core.present(train, 41.0, learn) == host.present(train, 41.0, learn)
+        counts = core.present_batch(SpikeBatch.of(trains), 41.0, learn)
+        assert np.array_equal(counts, host.present_batch(SpikeBatch.of(trains), 41.0, learn))
+        assert core.weights() == pytest.approx(host.weights(), abs=1e-9)
+        assert core.theta == pytest.approx(host.theta, abs=1e-9)
+        assert emulated.read() == pytest.approx(simulated.read(), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_highest_membrane_wins_where_that_is_built(seed):
+    """Prime weights, so that no two membranes are ever equal: float64 would tell them apart by rounding."""
+    rng = np.random.default_rng(seed)
+    lif = Lif(threshold=499.6 / 255, leak=np.inf, refractory=1.0, inhibition=2.0, tie="membrane", reset="own")
+    weights, train = np.tile(rng.permutation([181, 191, 193, 197]), (5, 1)), random_spikes(rng, 5)
+    with (
+        open_device("sim:rram?rows=5&cols=4&threads=1") as simulated,
+        open_emulator(rows=5, cols=4, state_bits=16, tie="membrane") as emulated,
+    ):
+        simulated.set_weights(weights / 255)
+        emulated.write_states(weights * 257)
+        spikes = emulated.spiking(lif, Stdp()).present(train, 41.0, False)
+        assert len(spikes) > 10
+        assert spikes == HostCore(simulated, lif, Stdp()).present(train, 41.0, False)
+
+
+def test_the_leak_is_that_of_the_ticks():
+    """A membrane of one full weight fires with the next one or not, depending on how long ago that was."""
+    leak = 10.0
+    with open_emulator(rows=1, cols=1, w0=1.0) as device:
+        for elapsed in range(1, 30):
+            left = np.exp(-elapsed / leak)
+            for threshold, fires in ((1 + left - 0.01, True), (1 + left + 0.01, False)):
+                core = device.spiking(Lif(threshold=threshold, leak=leak, inhibition=1.0), Stdp(5.0))
+                spikes = core.present(SpikeTrain([0.0, float(elapsed)], [0, 0]), 40.0, False)
+                assert (len(spikes) > 0) == fires, (elapsed, threshold)
+
+
+def test_more_spikes_than_the_log_holds_all_come_out():
+    train = SpikeTrain(np.repeat(np.arange(1000.0), 2), np.tile([0, 1], 1000))
+    with open_emulator(rows=2, cols=3, w0=1.0) as device:
+        assert device.geometry.log_depth < 900
+        core = device.spiking(Lif(threshold=1.0, leak=np.inf, refractory=1.0, inhibition=0.0), Stdp(1.0))
+        spikes = core.present(train, 1000.0, False)
+        assert len(spikes) == 3000
+        assert np.array_equal(spikes.time, np.repeat(np.arange(1000.0), 3))
+        assert np.array_equal(spikes.line, np.tile([0, 1, 2], 1000))
+
+
+def test_spikes_after_the_end_are_not_played():
+    with open_emulator(rows=1, cols=1, w0=1.0) as device:
+        core = device.spiking(Lif(threshold=1.0, leak=np.inf, refractory=0.0, inhibition=1.0), Stdp(1.0))
+        assert core.present(SpikeTrain([1.0, 3.0, 3.7], [0, 0, 0]), 3.5, False).time.tolist() == [1.0, 3.0]
+
+
+def test_times_on_the_grid_are_not_a_tick_early():
+    """3e-6 / 1e-6 is 2.9999999999999996 in float64."""
+    with open_device("fpga:golden", rows=1, cols=1, w0=1.0) as device:
+        core = device.spiking(Lif(threshold=1.0, refractory=0.0, inhibition=1e-6), Stdp())
+        times = np.arange(50) * 1e-6
+        assert core.present(SpikeTrain(times, np.zeros(50, int)), 50e-6, False).time == pytest.approx(times, abs=1e-12)
+
+
+def test_a_checkpoint_continues_exactly():
+    """States, random numbers and thresholds: all that learning depends on."""
+    rng = np.random.default_rng(0)
+    lif = Lif(threshold=3.0, leak=20.0, inhibition=2.0, theta_plus=0.2, theta_decay=1000.0, seed=3)
+    trains = SpikeBatch.of([random_spikes(rng, 12) for _ in range(20)])
+    with open_emulator(rows=12, cols=7, alpha=0.013, w0=0.7, lanes=4) as device:
+        core = device.spiking(lif, Stdp(6.0))
+        core.present_batch(trains, 41.0, True)
+        state, theta = device.snapshot(), core.theta
+        assert theta.any()
+        counts, after = core.present_batch(trains, 41.0, True), device.snapshot()
+        assert not np.array_equal(after["states"], state["states"])
+    with open_emulator(rows=12, cols=7, alpha=0.013, w0=0.7, lanes=4) as device:
+        device.restore(state)
+        core = device.spiking(lif, Stdp(6.0))
+        core.theta = theta
+        assert np.array_equal(core.present_batch(trains, 41.0, True), counts)
+        again = device.snapshot()
+        assert again.keys() == after.keys()
+        assert all(np.array_equal(again[name], after[name]) for name in after)
+
+
+def test_a_batch_is_its_presentations():
+    rng = np.random.default_rng(1)
+    trains = [random_spikes(rng, 5) for _ in range(10)]
+    counts = []
+    for batched in (True, False):
+        with open_emulator(rows=5, cols=3, alpha=0.05, w0=0.7) as device:
+            core = device.spiking(EASY, Stdp(6.0))
+            if batched:
+                counts.append(core.present_batch(SpikeBatch.of(trains), 41.0, True))
+            else:
+                counts.append([core.present(train, 41.0, True).counts(3) for train in trains])
+    assert np.array_equal(*counts)
+
+
+def test_a_rule_or_reference_that_the_emulator_lacks_runs_on_the_host():
+    from hil.spiking import PairStdp
+
+    with open_emulator(rows=3, cols=2, state_bits=16) as device:
+        assert isinstance(device.spiking(EASY, PairStdp()), HostCore)
+        assert isinstance(device.spiking(Lif(reference="none"), Stdp()), HostCore)
+
+
+def test_the_host_core_learns_on_the_emulator_too():
+    """Pulse by pulse through waveforms: the same as on chip, if nothing is rounded at random."""
+    rng = np.random.default_rng(4)
+    train, weights = random_spikes(rng, 4), []
+    for on_chip in (True, False):
+        with open_emulator(rows=4, cols=3, state_bits=16, alpha=5 / 255, w0=0.6) as device:
+            core = device.spiking(EASY, Stdp(6.0)) if on_chip else HostCore(device, EASY, Stdp(6.0))
+            core.present(train, 41.0, True)
+            weights.append(device.states.copy())
+    assert np.array_equal(*weights)
+    assert np.ptp(weights[0]) > 0
+
+
+# ---- encoding on chip
+
+
+def test_latencies_encoded_on_chip_are_those_of_the_host():
+    """One grey value a tick, so that the order within a tick is that of the rows on both sides."""
+    code = SpikeCode(kind="latency", duration=255.0)
+    images = np.random.default_rng(2).integers(0, 256, (6, 9)).astype(np.uint8)
+    counts = []
+    for on_chip in (True, False):
+        with open_emulator(rows=9, cols=4, w0=0.8, alpha=0.05, encoder=True) as device:
+            core = device.spiking(Lif(threshold=1.5, leak=200.0, inhibition=5.0), Stdp(60.0))
+            if on_chip:
+                counts.append(core.encode_and_present(images, 255, code, 255.0, True))
+            else:
+                trains = code.encode(images, 255, 0, np.arange(len(images)))
+                counts.append(core.present_batch(trains, 255.0, True))
+    assert counts[0].sum() > 10
+    assert np.array_equal(*counts)
+
+
+@pytest.mark.parametrize("shortest", [1e-6, 30e-6])
+def test_poisson_rates_on_chip_are_those_of_the_host(shortest):
+    code = SpikeCode(kind="poisson", duration=1e-3, shortest=shortest)
+    images = np.tile(np.array([0, 4, 16], np.uint8), (300, 1))
+    with open_device("fpga:golden", rows=3, cols=1, encoder=True) as device:
+        core = device.spiking(Lif(), Stdp())
+        core.encode_and_present(images, 16, code, 1e-3, False)
+        played = device.client.read_registers("events")["events"]
+    expected = len(code.encode(images, 16, 0, np.arange(300)).time)
+    # Two Poisson counts, and the host's first interval has no shortest one before it.
+    assert abs(played - expected) < 5 * np.sqrt(2 * expected) + 300 * 3 * shortest * 22.2e3 * 0.5
+
+
+def test_an_emulator_without_encoder_says_so():
+    code, images = SpikeCode(kind="poisson"), np.zeros((1, 2), np.uint8)
+    with open_device("fpga:golden", rows=2, cols=1) as device, pytest.raises(Unsupported, match="encoder=on"):
+        device.spiking(Lif(), Stdp()).encode_and_present(images, 16, code, 1e-4, False)
+    with open_device("fpga:golden", rows=2, cols=1, encoder=True) as device:
+        core = device.spiking(Lif(), Stdp())
+        with pytest.raises(Unsupported, match="poisson or latency, not periodic"):
+            core.encode_and_present(images, 16, SpikeCode(), 1e-4, False)
+
+
+# ---- what cannot be done
+
+
+@pytest.mark.parametrize(
+    ("lif", "words"),
+    [
+        (Lif(threshold=300.0), "threshold 300 full weights must be in 0.0039 .. 257"),
+        (Lif(threshold=0.001), "threshold 0.001"),
+        (Lif(tie="membrane"), "tie=membrane"),
+        (Lif(inhibition=1e-8), "inhibition 1e-08 s is 0.01 ticks of 1e-06 s"),
+        (Lif(inhibition=1.0), "inhibition 1 s is 1e\\+06 ticks"),
+        (Lif(refractory=1.0), "refractory 1 s"),
+        (Lif(leak=1e-7), "leak 1e-07 s"),
+        (Lif(leak=1.0), "leak 1 s must be 1 to 8192 ticks"),
+        (Lif(theta_plus=0.001), "theta_plus 0.001"),
+        (Lif(theta_plus=300.0), "theta_plus 300"),
+    ],
+)
+def test_settings_beyond_the_registers_are_refused(lif, words):
+    with open_device("fpga:golden", rows=2, cols=2) as device, pytest.raises(Unsupported, match=words):
+        device.spiking(lif, Stdp())
+
+
+def test_ties_by_membrane_need_inhibition():
+    with (
+        open_device("fpga:golden", rows=2, cols=2, tie="membrane") as device,
+        pytest.raises(Unsupported, match="without inhibition"),
+    ):
+        device.spiking(Lif(tie="membrane", inhibition=0.0), Stdp())
+
+
+def test_presentations_beyond_the_registers_are_refused():
+    with open_device("fpga:golden", rows=2, cols=2) as device:
+        core = device.spiking(Lif(), Stdp())
+        train = SpikeTrain([0.0], [0])
+        with pytest.raises(Unsupported, match="presentation of 0\\.01 s is 10000 ticks"):
+            core.present(train, 0.01, False)
+        with pytest.raises(InputError, match="a spike on row 2"):
+            core.present(SpikeTrain([0.0], [2]), 1e-4, False)
+        slow = device.spiking(Lif(theta_plus=1.0, theta_decay=100.0), Stdp())
+        with pytest.raises(Unsupported, match="theta_decay 100 s takes"):
+            slow.present(train, 1e-4, True)

@@ -1,0 +1,399 @@
+"""The compiled golden core against docs/emulator.md written out in plain Python, and against the host's float core."""
+
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateware.geometry import Geometry
+from gateware.golden.core import GoldenCore
+from gateware.protocol import ADDRESS, IDENTITY, REGISTERS, Command, Flag, Space, Status
+from hil.backends import open_device
+from hil.host_core import HostCore
+from hil.spiking import Lif, SpikeTrain, Stdp
+
+LEARN, RESET_ALL, STOCHASTIC, LATENCY = (1 << flag for flag in Flag)
+
+
+def xorshift32(x):
+    x ^= x << 13 & 0xFFFFFFFF
+    x ^= x >> 17
+    return x ^ (x << 5 & 0xFFFFFFFF)
+
+
+class Slow:
+    """docs/emulator.md, one Python integer at a time; cells as ``s[row][neuron]``."""
+
+    def __init__(self, g, registers, states, tables, drive):
+        self.g, self.reg, self.drive = g, registers, drive
+        self.s = [list(row) for row in states]
+        self.memductance, self.potentiation, self.depression, self.code = tables
+        self.theta, self.spikes, self.events, self.updates = [0] * g.cols, 0, 0, 0
+        self.log_memory = [(0, 0)] * g.log_depth
+        self.begin()
+
+    def begin(self):
+        self.v, self.counts, self.until = ([0] * self.g.cols for _ in range(3))
+        self.log, self.now, self.inhibited_until, self.exempt, self.last = [], 0, 0, None, {}
+        self.theta = [theta * self.reg["theta_keep"] + 32768 >> 16 for theta in self.theta]
+
+    def advance(self, ticks):
+        if self.now + ticks > 2**self.g.t_bits - 1:
+            return Status.RANGE
+        for _ in range(ticks):
+            self.now += 1
+            self.v = [v * self.reg["keep"] + 32768 >> 16 for v in self.v]
+        return Status.OK
+
+    def event(self, r):
+        self.last[r] = self.now
+        self.events += 1
+        ready = []
+        for n in range(self.g.cols):
+            if self.now >= self.until[n] and (self.now >= self.inhibited_until or self.exempt == n):
+                weight = self.memductance[self.s[r][n] >> self.g.state_bits - 8]
+                self.v[n] = min(self.v[n] + weight, 2**self.g.v_bits - 1)
+                if self.v[n] >= self.reg["threshold"] + self.theta[n]:
+                    ready.append(n)
+        if self.reg["inhibition"] > 0 and ready:
+            ready = [min(ready, key=lambda n: (-self.v[n], n)) if self.g.tie == "membrane" else ready[0]]
+        for n in ready:
+            self.fire(n)
+
+    def fire(self, n):
+        self.log_memory[len(self.log) % self.g.log_depth] = (self.now, n)
+        self.log.append((self.now, n))
+        self.counts[n] += 1
+        self.spikes += 1
+        if self.reg["flags"] & LEARN:
+            self.program(n, [1 if self.now - self.last.get(r, -(10**9)) <= self.reg["window"] else -1
+                             for r in range(self.g.rows)])  # fmt: skip
+        self.v = [0 if self.reg["flags"] & RESET_ALL or k == n else v for k, v in enumerate(self.v)]
+        self.until[n] = self.now + self.reg["refractory"]
+        self.theta[n] = min(self.theta[n] + self.reg["theta_plus"], 65535)
+        if self.reg["inhibition"] > 0:
+            self.inhibited_until, self.exempt = self.now + self.reg["inhibition"], n
+
+    def program(self, n, actions):
+        bits, fraction = self.g.state_bits, 16 - self.g.state_bits
+        for r, action in enumerate(actions):
+            u = 2**fraction // 2
+            if self.reg["flags"] & STOCHASTIC:
+                self.reg["random"] = xorshift32(self.reg["random"])
+                u = self.reg["random"] >> 32 - fraction
+            s = self.s[r][n]
+            if action > 0:
+                s = min((s << fraction) + self.potentiation[s >> bits - 8] + u >> fraction, 2**bits - 1)
+            elif action < 0:
+                s = max((s << fraction) - self.depression[s >> bits - 8] + u >> fraction, 0)
+            self.s[r][n] = s
+            self.updates += action != 0
+
+    def play(self, items):
+        for item in items:
+            if item < 0x8000 and item >= self.g.rows:
+                return Status.RANGE
+            status = self.advance(item - 0x8000) if item >= 0x8000 else self.event(item)
+            if status:
+                return status
+        return Status.OK
+
+    def present(self):
+        if self.reg["duration"] > 2**self.g.t_bits:
+            return Status.RANGE
+        self.begin()
+        for t in range(self.reg["duration"]):
+            self.advance(t > 0)
+            for r in range(self.g.rows):
+                c = self.code[self.drive[r]]
+                if self.reg["flags"] & LATENCY:
+                    if c == t:
+                        self.event(r)
+                else:
+                    self.reg["encoder_random"] = xorshift32(self.reg["encoder_random"])
+                    if self.reg["encoder_random"] >> 16 < c:
+                        self.event(r)
+        return Status.OK
+
+
+class Bench:
+    """A golden core and the means to talk to it."""
+
+    def __init__(self, geometry):
+        self.geometry, self.core = geometry, GoldenCore(geometry)
+
+    def send(self, command, arguments=b""):
+        reply = self.core.execute(bytes([command]) + arguments)
+        return reply[0], reply[1:]
+
+    def write_registers(self, **values):
+        for name, value in values.items():
+            assert self.send(Command.WRITE_REGISTERS, struct.pack("<BI", ADDRESS[name], value)) == (Status.OK, b"")
+
+    def read_register(self, name):
+        status, payload = self.send(Command.READ_REGISTERS, bytes([ADDRESS[name], 1]))
+        assert status == Status.OK
+        return int.from_bytes(payload, "little")
+
+    def write(self, space, array, width):
+        data = np.asarray(array).astype(width).ravel()
+        for first in range(0, len(data), 100):
+            part = data[first : first + 100].tobytes()
+            assert self.send(Command.WRITE_MEMORY, struct.pack("<BI", space, first) + part) == (Status.OK, b"")
+
+    def read(self, space, count, width):
+        parts = []
+        for first in range(0, count, 60):
+            size = min(60, count - first)
+            status, payload = self.send(Command.READ_MEMORY, struct.pack("<BIH", space, first, size))
+            assert status == Status.OK
+            parts.append(np.frombuffer(payload, width))
+        return np.concatenate(parts)
+
+    @property
+    def width(self):
+        return "u1" if self.geometry.state_bits == 8 else "<u2"
+
+    def write_states(self, states):
+        """(rows, cols) states into groups of lanes."""
+        g = self.geometry
+        words = np.zeros((g.groups, g.rows, g.lanes), int)
+        for n in range(g.cols):
+            words[n // g.lanes, :, n % g.lanes] = np.asarray(states)[:, n]
+        self.write(Space.STATE, words, self.width)
+
+    def read_states(self):
+        g = self.geometry
+        words = self.read(Space.STATE, g.words * g.lanes, self.width).reshape(g.groups, g.rows, g.lanes)
+        return np.array([[words[n // g.lanes, r, n % g.lanes] for n in range(g.cols)] for r in range(g.rows)])
+
+    def events(self, items):
+        return self.send(Command.EVENTS, np.asarray(items, "<u2").tobytes())[0]
+
+
+@st.composite
+def experiments(draw):
+    rows, cols = draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    g = Geometry(
+        rows, cols, lanes=draw(st.integers(1, 4)), state_bits=draw(st.sampled_from([8, 9, 12, 16])),
+        v_bits=12, t_bits=6, log_depth=draw(st.sampled_from([1, 3, 64])),
+        tie=draw(st.sampled_from(["rank", "membrane"])),
+    )  # fmt: skip
+    registers = {
+        "flags": draw(st.integers(0, 15)), "threshold": draw(st.integers(1, 1500)),
+        "keep": draw(st.sampled_from([65536, 60000, 100])), "inhibition": draw(st.integers(0, 4)),
+        "refractory": draw(st.integers(0, 4)), "window": draw(st.integers(0, 8)),
+        "theta_plus": draw(st.sampled_from([0, 3, 40000])), "theta_keep": draw(st.sampled_from([65536, 60001])),
+        "duration": draw(st.integers(0, 65)), "random": draw(st.integers(1, 2**32 - 1)),
+        "encoder_random": draw(st.integers(1, 2**32 - 1)),
+    }  # fmt: skip
+    items = st.one_of(
+        st.integers(0, rows - 1), st.integers(0, 6).map(lambda t: 0x8000 + t), st.sampled_from([rows, 0x8040])
+    )
+    events = st.lists(st.integers(0, rows - 1) | st.integers(0x8000, 0x8003), max_size=60)
+    commands = draw(
+        st.lists(
+            st.one_of(
+                events.map(lambda items: (Command.EVENTS, items)),
+                st.lists(items, max_size=20).map(lambda items: (Command.EVENTS, items)),
+                st.just((Command.BEGIN, None)),
+                st.just((Command.PRESENT, None)),
+                st.integers(0, cols - 1).map(lambda n: (Command.PROGRAM, n)),
+            ),
+            max_size=8,
+        )
+    )
+    return g, registers, draw(st.integers(0, 2**32 - 1)), commands
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(experiments())
+def test_every_command_does_what_the_specification_says(experiment):
+    g, registers, seed, commands = experiment
+    rng = np.random.default_rng(seed)
+    states = rng.integers(0, 2**g.state_bits, (g.rows, g.cols))
+    tables = [rng.integers(0, top, 256) for top in (256, 6000, 6000, 70 if registers["flags"] & LATENCY else 20000)]
+    drive = rng.choice([0, 1, 255, 255, 7], g.rows)
+    bench = Bench(g)
+    bench.write_registers(**registers)
+    bench.write_states(states)
+    bench.write(Space.DRIVE, drive, "u1")
+    for space, table, width in zip(
+        (Space.MEMDUCTANCE, Space.POTENTIATION, Space.DEPRESSION, Space.CODE), tables, ("u1", "<u2", "<u2", "<u2"),
+        strict=True,
+    ):  # fmt: skip
+        bench.write(space, table, width)
+    slow = Slow(g, dict(registers), states.tolist(), [t.tolist() for t in tables], drive.tolist())
+    for command, argument in commands:
+        if command == Command.EVENTS:
+            assert bench.events(argument) == slow.play(argument)
+        elif command == Command.PRESENT:
+            assert bench.send(command)[0] == slow.present()
+        elif command == Command.BEGIN:
+            assert bench.send(command)[0] == Status.OK
+            slow.begin()
+        else:
+            assert bench.send(command, struct.pack("<H", argument))[0] == Status.OK
+            slow.program(argument, [{1: 1, 255: -1}.get(int(d), 0) for d in drive])
+    assert np.array_equal(bench.read_states(), slow.s)
+    assert bench.read(Space.THETA, g.cols, "<u2").tolist() == slow.theta
+    assert bench.read(Space.COUNTS, g.cols, "<u2").tolist() == slow.counts
+    log = bench.read(Space.LOG, g.log_depth, "<u4")
+    assert [(int(x) & 0xFFFF, int(x) >> 16) for x in log] == slow.log_memory
+    for name, value in {
+        "logged": len(slow.log), "events": slow.events, "spikes": slow.spikes, "updates": slow.updates,
+        "tick": slow.now, "random": slow.reg["random"], "encoder_random": slow.reg["encoder_random"],
+    }.items():  # fmt: skip
+        assert bench.read_register(name) == value, name
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.sampled_from([8, 12, 16]),
+    st.lists(
+        st.tuples(st.integers(0, 2**24 - 1), st.integers(0, 2**24), st.integers(0, 2**32)), min_size=1, max_size=5
+    ),
+    st.integers(1, 4), st.integers(1, 5), st.integers(1, 3),
+)  # fmt: skip
+def test_segments_follow_the_specification(bits, segments, rows, cols, lanes):
+    bench = Bench(Geometry(rows, cols, lanes=lanes, state_bits=bits, cell="flca"))
+    rng = np.random.default_rng(rows * cols + bits)
+    states = rng.integers(0, 2**bits, (rows, cols))
+    bench.write_states(states)
+    expected = states.tolist()
+    for gain, decay, seed in segments:
+        rng = np.random.default_rng(seed)
+        reach = int(rng.choice([3, 300, 32767]))
+        drive, columns = rng.integers(-reach, reach + 1, rows), rng.integers(-reach, reach + 1, cols)
+        bench.write(Space.DRIVE, drive, "<i2")
+        bench.write(Space.COLUMNS, columns, "<i2")
+        assert bench.send(Command.SEGMENT, struct.pack("<II", gain, decay))[0] == Status.OK
+        for r in range(rows):
+            for n in range(cols):
+                s, c = expected[r][n], int(drive[r]) - int(columns[n])
+                change = gain * c - (decay * s >> 8)
+                if c >= 0:
+                    change = max(change, 0)
+                expected[r][n] = min(max(s + (change + 32768 >> 16), 0), 2**bits - 1)
+    assert np.array_equal(bench.read_states(), expected)
+    assert bench.read_register("updates") == len(segments) * rows * cols
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["all", "own"]), st.integers(0, 3), st.integers(0, 3), st.booleans())
+def test_spikes_are_those_of_the_float_core(seed, reset, inhibition, refractory, learn):
+    """Weights on the grid of 1/255, pulses of whole grid steps, no leak: nothing rounds, so nothing may differ."""
+    rng = np.random.default_rng(seed)
+    rows, cols, window = (int(n) for n in rng.integers(1, 7, 3))
+    up, down, threshold = (int(n) for n in rng.integers([1, 1, 100], [40, 40, 900]))
+    theta = int(rng.integers(0, 60))
+    weights = rng.choice([0, 60, 120, 255, int(rng.integers(256))], (rows, cols))
+    lif = Lif(
+        # Half a unit below the sum that fires: the float core's sums may be a few 1e-16 off.
+        threshold=(threshold - 0.5) / 255, leak=np.inf, refractory=refractory, inhibition=inhibition, reset=reset,
+        seed=seed, theta_plus=theta / 255,
+    )  # fmt: skip
+    time = np.sort(rng.integers(0, 30, 150)).astype(float)
+    spikes = SpikeTrain(time, rng.integers(0, rows, 150))
+    rank = lif.ranks(cols)
+
+    bench = Bench(Geometry(rows, cols, lanes=2, state_bits=16, log_depth=4096))
+    bench.write_registers(
+        threshold=threshold, inhibition=inhibition, refractory=refractory, window=window,
+        theta_plus=theta if learn else 0,
+        flags=(LEARN if learn else 0) | (RESET_ALL if reset == "all" else 0),
+    )  # fmt: skip
+    bench.write(Space.MEMDUCTANCE, np.arange(256), "u1")
+    bench.write(Space.POTENTIATION, np.full(256, up * 256), "<u2")
+    bench.write(Space.DEPRESSION, np.full(256, down * 256), "<u2")
+    placed = np.empty_like(weights)
+    placed[:, rank] = weights
+    bench.write_states(placed * 256 + 128)
+    items = [item for t, row in zip(np.diff(spikes.time, prepend=0), spikes.line, strict=True)
+             for item in (0x8000 + int(t), row)]  # fmt: skip
+    for first in range(0, len(items), 128):
+        assert bench.events(items[first : first + 128]) == Status.OK
+    logged = bench.read_register("logged")
+    log = bench.read(Space.LOG, 4096, "<u4")[:logged]
+    neuron_on = np.argsort(rank)
+
+    uri = f"sim:rram?rows={rows}&cols={cols}&alpha={up / 255}&alpha_dep={down / 255}&threads=1"
+    with open_device(uri) as device:
+        device.set_weights(weights / 255)
+        expected = HostCore(device, lif, Stdp(float(window))).present(spikes, 31.0, learn)
+        # In the order in which they fired: the float core's list is sorted by line within a tick.
+        fired = SpikeTrain((log & 0xFFFF).astype(float), neuron_on[log >> 16])
+        assert fired == expected
+        assert np.array_equal(bench.read_states()[:, rank] >> 8, np.round(device.weights * 255))
+
+
+def test_neurons_do_fire_in_that_comparison():
+    """A guard: the networks above are not silent."""
+    rng = np.random.default_rng(0)
+    bench = Bench(Geometry(4, 3, state_bits=16))
+    bench.write(Space.MEMDUCTANCE, np.arange(256), "u1")
+    bench.write_states(rng.integers(100, 256, (4, 3)) * 256)
+    bench.write_registers(threshold=500)
+    bench.events(np.tile(np.arange(4), 10))
+    assert bench.read_register("spikes") > 5
+
+
+STEP = Geometry(4, 3, state_bits=12, t_bits=6)
+FLCA = Geometry(4, 3, state_bits=12, cell="flca")
+
+
+@pytest.mark.parametrize(
+    ("geometry", "command", "status"),
+    [
+        (STEP, bytes([99]), Status.UNKNOWN),
+        (STEP, bytes([Command.SEGMENT]) + bytes(8), Status.UNKNOWN),
+        (FLCA, bytes([Command.PROGRAM, 0, 0]), Status.UNKNOWN),
+        (FLCA, bytes([Command.PRESENT]), Status.UNKNOWN),
+        (Geometry(4, 3, encoder=False), bytes([Command.PRESENT]), Status.UNKNOWN),
+        (STEP, bytes([Command.PROGRAM, 3, 0]), Status.RANGE),
+        (STEP, bytes([Command.PROGRAM, 0]), Status.RANGE),
+        (STEP, bytes([Command.BEGIN, 0]), Status.RANGE),
+        (STEP, bytes([Command.EVENTS, 0]), Status.RANGE),
+        (STEP, bytes([Command.EVENTS]) + bytes(258), Status.RANGE),
+        (STEP, bytes([Command.READ_REGISTERS, 0, 0]), Status.RANGE),
+        (STEP, bytes([Command.READ_REGISTERS, 1, len(REGISTERS)]), Status.RANGE),
+        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["tick"]]) + bytes(4), Status.RANGE),
+        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["random"]]) + bytes(12), Status.RANGE),
+        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["flags"]]) + bytes(3), Status.RANGE),
+        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.STATE, 0, 13), Status.RANGE),
+        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.POTENTIATION, 0, 129), Status.RANGE),
+        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.COLUMNS, 0, 1), Status.RANGE),
+        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", 77, 0, 1), Status.RANGE),
+        (FLCA, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.POTENTIATION, 0, 1), Status.RANGE),
+        (STEP, bytes([Command.WRITE_MEMORY]) + struct.pack("<BI", Space.COUNTS, 0) + bytes(2), Status.RANGE),
+        (STEP, bytes([Command.WRITE_MEMORY]) + struct.pack("<BI", Space.STATE, 0) + bytes(3), Status.RANGE),
+        (STEP, bytes([Command.WRITE_MEMORY]) + struct.pack("<BI", Space.STATE, 11) + bytes(4), Status.RANGE),
+        (STEP, bytes([Command.WRITE_MEMORY]) + bytes(3), Status.RANGE),
+        (FLCA, bytes([Command.SEGMENT]) + struct.pack("<II", 1 << 24, 0), Status.RANGE),
+        (FLCA, bytes([Command.SEGMENT]) + struct.pack("<II", 0, (1 << 24) + 1), Status.RANGE),
+    ],
+)
+def test_bad_commands_are_refused_without_effect(geometry, command, status):
+    core = GoldenCore(geometry)
+    core.states[:] = 5
+    before = [array.copy() for array in core.machine]
+    assert core.execute(command) == bytes([status])
+    assert all(np.array_equal(a, b) for a, b in zip(before, core.machine, strict=True))
+
+
+def test_a_new_core_describes_itself():
+    bench = Bench(Geometry(5, 7, lanes=2, state_bits=9, tie="membrane", encoder=False, clock=25e6))
+    read = {name: bench.read_register(name) for name in ADDRESS}
+    assert read["identity"] == IDENTITY
+    assert (read["rows"], read["cols"], read["lanes"], read["state_bits"]) == (5, 7, 2, 9)
+    assert (read["cell"], read["options"], read["clock"], read["threshold"]) == (0, 2, 25_000_000, 15300)
+
+
+def test_values_keep_only_the_bits_they_have():
+    bench = Bench(STEP)
+    bench.write_registers(flags=0x1FF, inhibition=0xFFFF, random=0xFFFFFFFF)
+    assert [bench.read_register(n) for n in ("flags", "inhibition", "random")] == [0xFF, 0x7FFF, 0xFFFFFFFF]
+    bench.write(Space.STATE, [0xF123], "<u2")
+    assert bench.read(Space.STATE, 1, "<u2")[0] == 0x123
