@@ -27,6 +27,9 @@ from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.readout import READOUTS, Readout, nearest_class_mean, winners
 from hil.training.settings import DataSettings, DeviceSettings, open_for, split
 
+V_READ = 1e-3
+"""Voltage of a fully lit pixel when reading, V, where the device resolves it."""
+
 CURVE_IMAGES = 1000
 """Held-out images that a point of the learning curve is measured on."""
 
@@ -46,7 +49,9 @@ class TrainSettings(BaseModel):
     controls: bool = Field(True, description="train with shuffled labels as well")
     calibration: int = Field(5000, ge=1, description="unlabelled training images that normalise the readouts")
     curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
-    v_read: float = Field(1e-3, gt=0, description="voltage of a fully lit pixel when reading, V")
+    v_read: float | None = Field(
+        None, gt=0, description="fully lit pixel when reading, V; 1 mV, or near it on the device's grid, if not given"
+    )
 
 
 class StdpConfig(BaseModel):
@@ -190,10 +195,15 @@ class StdpTraining(Driver):
         self._loop.arrays[f"g/{stage.name}"] = g
         self._loop.outcomes[stage.name] = outcome
         if stage.name == f"trained #{self.seeds[0]}":
-            self._loop.outcomes["energy"] = self._energies(g, stage)
+            self._loop.outcomes["energy"] = self._energies(g, stage, self._v_read(trainee.device))
 
     def _readout(self, device: Device, chosen: NDArray[np.int64]) -> Readout:
-        return Readout(device, self._pixels(self.dataset.train_images[chosen]), self.config.train.v_read)
+        return Readout(device, self._pixels(self.dataset.train_images[chosen]), self._v_read(device))
+
+    def _v_read(self, device: Device) -> float:
+        """Voltage of a fully lit pixel such that every grey value is on the device's grid."""
+        grid = self.dataset.full_scale * device.limits.v_step
+        return self.config.train.v_read or (grid * max(1, round(V_READ / grid)) if grid else V_READ)
 
     def _score(
         self, readout: Readout, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int
@@ -202,7 +212,7 @@ class StdpTraining(Driver):
         scores = readout.scores(self._pixels(images))
         return {name: float((winners(s, luck) == labels).mean() * 100) for name, s in scores.items()}
 
-    def _energies(self, g: NDArray[np.float64], stage: Stage) -> dict[str, float]:
+    def _energies(self, g: NDArray[np.float64], stage: Stage, v_read: float) -> dict[str, float]:
         """Mean energies of the first presented images on the trained weights, one layer, J."""
         pixels = self._pixels(self.dataset.train_images[stage.order[:CURVE_IMAGES]])
         protocol = self.config.protocol
@@ -210,7 +220,8 @@ class StdpTraining(Driver):
         lit = (pixels**2 @ g).mean()
         return {
             "train": float(drive * (lit + g.sum(axis=0).mean())),
-            "read": float(self.config.train.v_read**2 * protocol.width * lit),
+            "read": float(v_read**2 * protocol.width * lit),
+            "v_read": v_read,
             "r_min": float(1.0 / g.max()),
         }
 
@@ -268,6 +279,6 @@ class StdpTraining(Driver):
                 note="one layer, its trained weights, actual pixels + full response, G constant in a pulse; "
                 "control: every pixel fully lit, lowest resistance"),
             Row("energy per inference", energy["read"], "J",
-                note=f"one layer, one {self.config.train.v_read:g} V read of {protocol.width:g} s, actual pixels"),
+                note=f"one layer, one {energy['v_read']:g} V read of {protocol.width:g} s, actual pixels"),
             *paper_rows(),
         ]  # fmt: skip

@@ -83,7 +83,7 @@ ICEBREAKER = find_board("icebreaker")
 
 def test_a_build_is_made_once_and_copied(tools, tmp_path):
     first = build(ICEBREAKER, ICEBREAKER.geometry, design=Echo)
-    assert first.folder == Path("build/icebreaker-196x10p2")
+    assert first.folder == Path("build/icebreaker-196x10p1")
     assert {path.name for path in first.folder.iterdir()} == {*KEPT, "top.bin"}
     again = build(ICEBREAKER, ICEBREAKER.geometry, out=tmp_path / "other", design=Echo)
     assert len(tools) == 1
@@ -271,9 +271,9 @@ def test_the_command_builds_reports_and_loads(hil, tools, monkeypatch, tmp_path)
     code, out, err = hil("build", "--board", "icebreaker", "--rows", "16", "--json", "build.json")
     assert code == 0
     assert "Fmax" in out
-    assert "bitstream: build/icebreaker-16x10p2/top.bin" in err
+    assert "bitstream: build/icebreaker-16x10p1/top.bin" in err
     assert "logic cell" in [row["name"] for row in json.loads((tmp_path / "build.json").read_text())]
-    code, out, _ = hil("report", "build/icebreaker-16x10p2", "--path")
+    code, out, _ = hil("report", "build/icebreaker-16x10p1", "--path")
     assert code == 0
     assert "design.carry > c" in out
     loader = tmp_path / "loader"
@@ -281,10 +281,10 @@ def test_the_command_builds_reports_and_loads(hil, tools, monkeypatch, tmp_path)
     loader.chmod(0o755)
     monkeypatch.setenv("OPENFPGALOADER", str(loader))
     (tmp_path / "status").write_text("0")
-    assert hil("program", "build/icebreaker-16x10p2", "--flash")[0] == 0
-    assert (tmp_path / "loaded").read_text() == "-b ice40_generic -f build/icebreaker-16x10p2/top.bin\n"
+    assert hil("program", "build/icebreaker-16x10p1", "--flash")[0] == 0
+    assert (tmp_path / "loaded").read_text() == "-b ice40_generic -f build/icebreaker-16x10p1/top.bin\n"
     (tmp_path / "status").write_text("1")
-    code, _, err = hil("program", "build/icebreaker-16x10p2")
+    code, _, err = hil("program", "build/icebreaker-16x10p1")
     assert code == 2
     assert "openFPGALoader failed with exit code 1" in err
 

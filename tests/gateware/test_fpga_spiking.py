@@ -191,7 +191,7 @@ def test_latencies_encoded_on_chip_are_those_of_the_host():
         with open_emulator(rows=9, cols=4, w0=0.8, alpha=0.05, encoder=True) as device:
             core = device.spiking(Lif(threshold=1.5, leak=200.0, inhibition=5.0), Stdp(60.0))
             if on_chip:
-                counts.append(core.encode_and_present(images, 255, code, 255.0, True))
+                counts.append(core.present_images(images, 255, code, 0, np.arange(len(images)), True))
             else:
                 trains = code.encode(images, 255, 0, np.arange(len(images)))
                 counts.append(core.present_batch(trains, 255.0, True))
@@ -205,21 +205,34 @@ def test_poisson_rates_on_chip_are_those_of_the_host(shortest):
     images = np.tile(np.array([0, 4, 16], np.uint8), (300, 1))
     with open_device("fpga:golden", rows=3, cols=1, encoder=True) as device:
         core = device.spiking(Lif(), Stdp())
-        core.encode_and_present(images, 16, code, 1e-3, False)
+        core.present_images(images, 16, code, 0, np.arange(300), False)
         played = device.client.read_registers("events")["events"]
     expected = len(code.encode(images, 16, 0, np.arange(300)).time)
     # Two Poisson counts, and the host's first interval has no shortest one before it.
     assert abs(played - expected) < 5 * np.sqrt(2 * expected) + 300 * 3 * shortest * 22.2e3 * 0.5
 
 
-def test_an_emulator_without_encoder_says_so():
-    code, images = SpikeCode(kind="poisson"), np.zeros((1, 2), np.uint8)
-    with open_device("fpga:golden", rows=2, cols=1) as device, pytest.raises(Unsupported, match="encoder=on"):
-        device.spiking(Lif(), Stdp()).encode_and_present(images, 16, code, 1e-4, False)
-    with open_device("fpga:golden", rows=2, cols=1, encoder=True) as device:
+@pytest.mark.parametrize(("encoder", "kind"), [(False, "poisson"), (False, "latency"), (True, "periodic")])
+def test_the_host_encodes_what_the_chip_does_not(encoder, kind):
+    """Its spikes are played one by one: their number is the host's own."""
+    code, images = SpikeCode(kind=kind, duration=1e-3), np.full((20, 2), 9, np.uint8)
+    with open_device("fpga:golden", rows=2, cols=1, encoder=encoder) as device:
         core = device.spiking(Lif(), Stdp())
-        with pytest.raises(Unsupported, match="poisson or latency, not periodic"):
-            core.encode_and_present(images, 16, SpikeCode(), 1e-4, False)
+        core.present_images(images, 16, code, 3, np.arange(20), False)
+        played = device.client.read_registers("events")["events"]
+    assert played == len(code.encode(images, 16, 3, np.arange(20)).time) > 0
+
+
+def test_silent_pixels_are_silent_on_chip():
+    images = np.tile(np.array([0, 7, 8, 16], np.uint8), (100, 1))
+    for kind in ("poisson", "latency"):
+        with open_device("fpga:golden", rows=4, cols=1, encoder=True) as device:
+            core = device.spiking(Lif(), Stdp())
+            quiet = SpikeCode(kind=kind, duration=1e-3, silent=0.5)
+            core.present_images(images, 16, quiet, 0, np.arange(100), False)
+            heard = device.client.read_registers("events")["events"]
+        expected = len(quiet.encode(images, 16, 0, np.arange(100)).time)
+        assert abs(heard - expected) <= (5 * np.sqrt(2 * expected) + 0.1 * expected if kind == "poisson" else 0)
 
 
 # ---- what cannot be done

@@ -1,0 +1,67 @@
+"""What has to be known about a board; everything else is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gateware.geometry import Geometry
+
+if TYPE_CHECKING:
+    from amaranth.build import Platform
+
+
+@dataclass(frozen=True)
+class Board:
+    """An FPGA board with a serial port.
+
+    Attributes
+    ----------
+    name : str
+        What the user says.
+    summary : str
+        FPGA, memory, how it is connected.
+    family : {"ecp5", "ice40"}
+        Which tools build for it.
+    platform : callable
+        Makes the Amaranth platform; imports it only then.
+    oscillator : float
+        Hz of the platform's default clock.
+    geometry : Geometry
+        A crossbar that fits; its `clock` is the default clock, made by a PLL if it is not the oscillator's.
+    pll_pad : bool
+        Whether the oscillator's pin drives the PLL directly, without passing the fabric (iCE40 only).
+    serial : tuple of (str, int)
+        Resource with pins rx and tx.
+    baud : int
+        Symbols per second.
+    synthesis : str
+        Options for yosys's synth_ecp5 or synth_ice40.
+    loader : tuple of str
+        Options with which openFPGALoader finds the board.
+    """
+
+    name: str
+    summary: str
+    family: Literal["ecp5", "ice40"]
+    platform: Callable[[], Platform]
+    oscillator: float
+    geometry: Geometry
+    pll_pad: bool = False
+    serial: tuple[str, int] = ("uart", 0)
+    baud: int = 1_000_000
+    synthesis: str = ""
+    loader: tuple[str, ...] = ()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Tools that make its bitstream, in order."""
+        if self.family == "ecp5":
+            return ("yosys", "nextpnr-ecp5", "ecppack")
+        return ("yosys", "nextpnr-ice40", "icepack")
+
+    @property
+    def bitstream(self) -> str:
+        """File name of the bitstream."""
+        return "top.bit" if self.family == "ecp5" else "top.bin"

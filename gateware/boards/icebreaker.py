@@ -1,0 +1,33 @@
+"""1BitSquared iCEBreaker: iCE40 UP5K, USB serial port by FTDI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateware.boards.board import Board
+from gateware.geometry import Geometry
+
+if TYPE_CHECKING:
+    from amaranth.build import Platform
+
+
+def _platform() -> Platform:
+    from amaranth_boards.icebreaker import ICEBreakerPlatform
+
+    return ICEBreakerPlatform()
+
+
+BOARDS = (
+    Board(
+        name="icebreaker",
+        summary="iCEBreaker with iCE40 UP5K: 5280 logic cells, 30 block RAMs of 4 kbit, 8 multipliers; USB serial",
+        family="ice40",
+        platform=_platform,
+        oscillator=12e6,
+        # As the emulator is now, 784 rows take more than the 30 block RAMs and two lanes more than the logic cells.
+        geometry=Geometry(rows=196, cols=10, lanes=1, clock=12e6),
+        pll_pad=True,
+        synthesis="-dsp",
+        loader=("-b", "ice40_generic", "-f"),
+    ),
+)

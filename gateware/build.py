@@ -1,0 +1,250 @@
+"""From a board and a geometry to a bitstream: elaborated, synthesized, placed, routed, and kept.
+
+A build is known by its content: the elaborated design with everything the tools are told, and the tools themselves. Its
+digest is the name in the cache, and its first 32 bits are register `build` of the running emulator. A second digest, of
+this package's sources, spares an unchanged design even its elaboration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateware import cache, toolchain
+from gateware.boards import Board
+from gateware.geometry import Geometry
+from gateware.report import PlaceAndRoute, read_nextpnr
+from hil.errors import InputError
+from hil.version import __version__
+
+if TYPE_CHECKING:
+    from amaranth.build.run import BuildPlan
+    from amaranth.lib.wiring import Component
+
+Design = Callable[[Geometry, int], "Component"]
+"""Makes what sits behind the UART (ports `rx`, `tx`) from a geometry and the value of its register `build`."""
+
+RESULT = "build.json"
+KEPT = (RESULT, "nextpnr.json", "top.il", "top.rpt", "top.tim")
+"""Files of a build beside its bitstream: what came out, nextpnr's report, the design, the logs of yosys and nextpnr."""
+
+STEPS = {
+    "yosys": "synthesis, half a minute or more",
+    "nextpnr-ecp5": "place and route, minutes",
+    "nextpnr-ice40": "place and route, about a minute",
+    "ecppack": "bitstream",
+    "icepack": "bitstream",
+}
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A finished build.
+
+    Attributes
+    ----------
+    folder : Path
+        Where its files are.
+    board : str
+        Name of the board.
+    geometry : Geometry
+        What was built; `clock` is what the board really gives.
+    seed : int
+        Of the placer.
+    digest : str
+        Of everything that went in.
+    tools : dict
+        What made it.
+    seconds : dict
+        How long each tool took.
+    made : str
+        When, UTC.
+    memhil : str
+        Version of this package.
+    bitstream : str
+        File name.
+    placed : PlaceAndRoute
+        What it takes of the FPGA and how fast it may run.
+    """
+
+    folder: Path
+    board: str
+    geometry: Geometry
+    seed: int
+    digest: str
+    tools: dict[str, str]
+    seconds: dict[str, float]
+    made: str
+    memhil: str
+    bitstream: str
+    placed: PlaceAndRoute
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the place, ready for JSON."""
+        fields = asdict(self)
+        del fields["folder"]
+        return fields
+
+
+def load(folder: Path) -> BuildResult:
+    """Read what `build` left in a folder.
+
+    Raises
+    ------
+    InputError
+        If there is no build in it.
+    """
+    path = folder / RESULT
+    if not path.is_file():
+        raise InputError(f"{folder} holds no build (no {RESULT} in it): make one with hil fpga build")
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        geometry, placed = Geometry(**fields.pop("geometry")), PlaceAndRoute.from_json(fields.pop("placed"))
+        return BuildResult(folder=folder, geometry=geometry, placed=placed, **fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is no record of a build of this version: {error}") from None
+
+
+def emulator(geometry: Geometry, build: int) -> Component:
+    """What is built unless something else is asked for."""
+    from gateware.emulator import Emulator
+
+    return Emulator(geometry, build)
+
+
+def build(
+    board: Board, geometry: Geometry, seed: int = 1, out: Path | None = None, design: Design = emulator
+) -> BuildResult:
+    """Build for a board, or find the build in the cache, and copy it to `out`.
+
+    Parameters
+    ----------
+    board : Board
+        What to build for.
+    geometry : Geometry
+        What to build; its clock, Hz, is made by the board's PLL unless it is the oscillator's.
+    seed : int
+        Starting point of the placer: another one gives another, perhaps faster, placement.
+    out : Path, optional
+        Folder to fill; default ``build/<board>-<rows>x<cols>p<lanes>``. An older build in it is replaced.
+    design : callable
+        What sits behind the UART.
+
+    Raises
+    ------
+    InputError
+        If the board has no such clock, or `out` is something else than a build.
+    ToolError
+        If a tool is missing or fails, such as when the design does not fit.
+    """
+    out = out or default_folder(board, geometry)
+    _refuse_other(out)
+    tools = toolchain.identifier(board.tools)
+    options = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("AMARANTH_"))
+    source = cache.digest(cache.sources(design, board.platform), tools, board.name, repr(geometry), str(seed), *options)
+
+    def elaborated() -> str:
+        toolchain.say(f"elaborating {geometry.rows} x {geometry.cols} for {board.name} ...")
+        plan = _plan(board, geometry, seed, design, 0)
+        return cache.digest(plan.digest(), tools)
+
+    digest = cache.recall("designs", source, elaborated)
+
+    def make(folder: Path) -> None:
+        plan = _plan(board, geometry, seed, design, int(digest[:8], 16))
+        try:
+            seconds = _execute(plan, folder)
+        except toolchain.ToolError as error:
+            raise toolchain.ToolError(f"{error} (logs: {_keep_logs(folder, digest)})") from None
+        report, log = ((folder / name).read_text(encoding="utf-8") for name in ("nextpnr.json", "top.tim"))
+        placed = read_nextpnr(report, board.family, log)
+        result = BuildResult(
+            folder, board.name, geometry_on(board, geometry), seed, digest, toolchain.versions(board.tools), seconds,
+            datetime.now(UTC).isoformat(timespec="seconds"), __version__, board.bitstream, placed,
+        )  # fmt: skip
+        (folder / RESULT).write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
+        for path in folder.iterdir():
+            if path.name not in (*KEPT, board.bitstream):
+                path.unlink()
+
+    _publish(cache.made("builds", digest, make), out)
+    return load(out)
+
+
+def default_folder(board: Board, geometry: Geometry) -> Path:
+    """Where a build goes unless the user says otherwise."""
+    return Path("build") / f"{board.name}-{geometry.rows}x{geometry.cols}p{geometry.lanes}"
+
+
+def geometry_on(board: Board, geometry: Geometry) -> Geometry:
+    """Put in the clock that the board really gives; registers and baud rate depend on it."""
+    from gateware.clocks import real_clock
+
+    return replace(geometry, clock=real_clock(board, geometry.clock))
+
+
+def _plan(board: Board, geometry: Geometry, seed: int, design: Design, number: int) -> BuildPlan:
+    """Elaborate: all files that the tools read, and their command lines."""
+    toolchain.require_amaranth()
+    from gateware.top import Top
+
+    geometry = geometry_on(board, geometry)
+    # Without source positions in it, the design is the same wherever the package lies and however it is formatted.
+    return board.platform().prepare(
+        Top(board, geometry, design(geometry, number)),
+        "top",
+        emit_src=False,
+        synth_opts=board.synthesis,
+        # Without --timing-allow-fail nextpnr leaves no bitstream when it misses the clock: that is reported instead.
+        nextpnr_opts=f"--timing-allow-fail --seed {seed} --report nextpnr.json",
+    )
+
+
+def _execute(plan: BuildPlan, folder: Path) -> dict[str, float]:
+    """Run the plan's commands in a folder; returns seconds by tool."""
+    plan.extract(folder)
+    commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
+    return {
+        name: round(toolchain.run(name, arguments, folder, STEPS.get(name, "")), 1) for name, *arguments in commands
+    }
+
+
+def _keep_logs(folder: Path, digest: str) -> Path:
+    """Save the logs of a failed build; returns where they are."""
+    kept = cache.root() / "failed" / digest
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in ("top.rpt", "top.tim"):
+        if (folder / name).exists():
+            shutil.copy(folder / name, kept)
+    return kept
+
+
+def _refuse_other(out: Path) -> None:
+    """Raise `InputError` if replacing `out` would delete anything but a build."""
+    if out.exists() and not (out / RESULT).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"--out {out}: exists and is no build; name another folder or remove it")
+
+
+def _publish(kept: Path, out: Path) -> None:
+    """Copy a build from the cache in place of `out`, which is complete at every moment but one."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        shutil.copytree(kept, part, dirs_exist_ok=True)
+        if out.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
+            out.rename(old / "build")
+            part.rename(out)
+            shutil.rmtree(old)
+        else:
+            part.rename(out)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise

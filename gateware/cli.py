@@ -1,0 +1,239 @@
+"""`hil fpga`: build the emulator for a board, look at the build, load it, or serve an emulator in software."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from hil.cli import options
+
+if TYPE_CHECKING:
+    from gateware.build import BuildResult
+    from gateware.geometry import Geometry
+
+app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+Rows = Annotated[int | None, typer.Option("--rows", min=1, help="Lines of the crossbar, one an input.")]
+Cols = Annotated[int | None, typer.Option("--cols", min=1, help="Columns, each with its neuron.")]
+Lanes = Annotated[
+    int | None, typer.Option("--lanes", min=1, help="Cells read at once: more are faster and take more of the FPGA.")
+]
+StateBits = Annotated[int | None, typer.Option("--state-bits", help="Width of a cell's state, 8 .. 16.")]
+Cell = Annotated[
+    Literal["step", "flca"] | None,
+    typer.Option("--cell", help="step: pulse tables and learning on chip; flca: memristor under waveforms."),
+]
+Tie = Annotated[
+    Literal["rank", "membrane"] | None,
+    typer.Option("--tie", help="Which of several ready neurons fires: the lowest column, or the highest membrane."),
+]
+Encoder = Annotated[bool | None, typer.Option("--encoder/--no-encoder", help="Turn images into spikes on chip.")]
+Clock = Annotated[
+    float | None,
+    typer.Option("--clock", metavar="MHZ", help="Clock, made by the FPGA's PLL where the board's is another."),
+]
+BuildFolder = Annotated[Path, typer.Argument(metavar="BUILD_DIR", help="Folder that `hil fpga build` filled.")]
+
+
+@app.callback()
+def fpga() -> None:
+    """Build the crossbar emulator for an FPGA board, load it, or serve one in software.
+
+    A first session, without any hardware:
+
+        hil fpga boards
+        hil fpga build --board icebreaker
+        hil fpga report build/icebreaker-196x10p1
+        hil fpga serve --engine golden
+
+    What runs on a board or is served is then a device like any other: hil devices fpga
+    """
+
+
+@app.command()
+def boards(json: options.Json = None) -> None:
+    """List the boards that can be built for, with their default clock and crossbar."""
+    from gateware.boards import all_boards
+    from hil.results import Row, report
+
+    rows = [
+        Row(
+            name,
+            board.geometry.clock / 1e6,
+            "MHz",
+            reference=f"{board.geometry.rows} x {board.geometry.cols}, {board.geometry.lanes} lanes",
+            note=board.summary,
+        )
+        for name, board in all_boards().items()
+    ]
+    report(rows, "boards", json, heads={"quantity": "board", "value": "clock", "reference": "default crossbar"})
+
+
+@app.command()
+def build(
+    board: Annotated[str, typer.Option("--board", help="Board to build for, see `hil fpga boards`.")],
+    rows: Rows = None,
+    cols: Cols = None,
+    lanes: Lanes = None,
+    state_bits: StateBits = None,
+    cell: Cell = None,
+    tie: Tie = None,
+    encoder: Encoder = None,
+    clock: Clock = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the placer: another one may give a faster placement.")] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to fill (default: build/BOARD-ROWSxCOLSpLANES)."),
+    ] = None,
+    json: options.Json = None,
+) -> None:
+    """Make a bitstream with tools from pip alone, and say what it takes and how fast it may run.
+
+    Every build is kept by its content in the user's cache (MEMHIL_CACHE names another place): the same one again takes
+    a second. What is not given is the board's default.
+
+        hil fpga build --board ulx3s-85f
+        hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
+    """
+    from gateware import build as builder
+    from gateware.boards import find_board
+
+    target = find_board(board)
+    geometry = _geometry(target.geometry, rows, cols, lanes, state_bits, cell, tie, encoder, clock)
+    _show(builder.build(target, geometry, seed, out), json)
+
+
+@app.command()
+def report(
+    folder: BuildFolder,
+    path: Annotated[bool, typer.Option("--path", help="Show the critical path step by step.")] = False,
+    json: options.Json = None,
+) -> None:
+    """Show a build again: use of the FPGA, Fmax against the clock, critical path, cycles and images a second.
+
+    hil fpga report build/ulx3s-85f-784x10p10 --path
+    """
+    from gateware.build import load
+
+    result = load(folder)
+    _show(result, json)
+    if path:
+        from hil.results import Row
+        from hil.results import report as show
+
+        steps, total = [], 0.0
+        for step in result.placed.critical_path:
+            total += step.delay
+            steps.append(
+                Row(step.kind, step.delay * 1e9, "ns", reference=total * 1e9, note=f"{step.net} > {step.cell}")
+            )
+        show(steps, "critical path", heads={"quantity": "step", "reference": "since the edge"})
+
+
+@app.command()
+def program(
+    folder: BuildFolder,
+    flash: Annotated[bool, typer.Option("--flash", help="Write the flash, so that it stays without power.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Load a build that is too slow for its clock.")] = False,
+) -> None:
+    """Load a build into its board with openFPGALoader, which your system's packages have.
+
+    iCE40 boards are always loaded through their flash.
+
+        hil fpga program build/ulx3s-85f-784x10p10
+    """
+    import subprocess
+
+    from gateware.boards import find_board
+    from gateware.build import load
+    from gateware.toolchain import ToolError, find_loader
+    from hil.errors import InputError
+
+    result = load(folder)
+    if not result.placed.met and not force:
+        raise InputError(f"{folder}: misses its clock and may not work; build it with a lower --clock, or use --force")
+    words = [*find_board(result.board).loader, *(["-f"] if flash else [])]
+    command = [find_loader(), *dict.fromkeys(words), str(folder / result.bitstream)]
+    done = subprocess.run(command)
+    if done.returncode:
+        raise ToolError(
+            f"openFPGALoader failed with exit code {done.returncode}: is the board connected and yours to use?"
+        )
+
+
+@app.command()
+def serve(
+    engine: Annotated[
+        Literal["cxxrtl", "sim", "golden"],
+        typer.Option("--engine", help="cxxrtl: compiled logic; sim: Amaranth's simulator; golden: the model."),
+    ] = "cxxrtl",
+    rows: Rows = None,
+    cols: Cols = None,
+    lanes: Lanes = None,
+    state_bits: StateBits = None,
+    cell: Cell = None,
+    tie: Tie = None,
+    encoder: Encoder = None,
+) -> None:
+    """Serve an emulator in software on a pseudo terminal, until Ctrl-C; its path is printed on standard output.
+
+    What opens it cannot tell it from a board on a serial port. Compiling the logic takes a minute, once.
+
+        hil fpga serve --engine cxxrtl --rows 64 --cols 16
+        hil devices 'fpga:/dev/pts/3'
+    """
+    from gateware.backend import CARRIERS
+    from gateware.geometry import Geometry
+    from gateware.host.pty_server import PtyServer
+    from gateware.toolchain import ToolError, say
+
+    default = Geometry(rows=784, cols=10, lanes=10)
+    geometry = _geometry(default, rows, cols, lanes, state_bits, cell, tie, encoder, None)
+    with PtyServer(CARRIERS[engine].open(geometry)) as server:
+        print(server.path, flush=True)
+        say(f"{geometry.rows} x {geometry.cols} by {engine}: device fpga:{server.path}; Ctrl-C ends it")
+        try:
+            while not server.wait(0.5):
+                pass
+        except KeyboardInterrupt:
+            return
+        raise ToolError(f"the {engine} engine failed: {server.error}")
+
+
+def _geometry(
+    default: Geometry,
+    rows: int | None,
+    cols: int | None,
+    lanes: int | None,
+    state_bits: int | None,
+    cell: str | None,
+    tie: str | None,
+    encoder: bool | None,
+    clock: float | None,
+) -> Geometry:
+    """Change what was given."""
+    from dataclasses import replace
+
+    given = {
+        "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
+        "encoder": encoder, "clock": None if clock is None else clock * 1e6,
+    }  # fmt: skip
+    return replace(default, **{name: value for name, value in given.items() if value is not None})
+
+
+def _show(result: BuildResult, json: str | None) -> None:
+    """Print a build's report, and say in a sentence if it missed its clock."""
+    from gateware.report import rows
+    from gateware.toolchain import say
+    from hil.results import report
+
+    report(rows(result), f"{result.board} in {result.folder}", json)
+    say(f"bitstream: {result.folder / result.bitstream}")
+    for clock in result.placed.clocks:
+        if not clock.met:
+            say(
+                f"warning: {clock.name} reaches {clock.achieved / 1e6:.1f} and not {clock.constraint / 1e6:.1f} MHz: "
+                "the bitstream may not work; try a lower --clock, another --seed or fewer --lanes"
+            )

@@ -1,0 +1,345 @@
+"""What sequences crossbar, neurons and encoder: the meaning of every command that plays or programs."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import enum, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from gateware.core.crossbar import Crossbar
+from gateware.core.encoder import Encoder
+from gateware.core.flca import DECAY_BITS, GAIN_BITS
+from gateware.core.membranes import Membranes, Pass
+from gateware.core.ports import HostPort
+from gateware.core.registers import WRITABLE
+from gateware.core.spike_log import SpikeLog
+from gateware.core.walk import Walk
+from gateware.core.winners import Winners
+from gateware.geometry import Geometry
+from gateware.protocol import Flag, Space
+
+
+class Operation(enum.Enum, shape=3):
+    """What the machine is asked to do."""
+
+    BEGIN = 0
+    EVENT = 1
+    """On row `argument`."""
+    TICKS = 2
+    """`argument` of them."""
+    PRESENT = 3
+    PROGRAM = 4
+    """The column `group`, `lane`, by DRIVE."""
+    SEGMENT = 5
+    """With `gain` and `decay`."""
+
+
+class Machine(wiring.Component):
+    """The emulator without its commands: one operation at a time, on arguments that were checked.
+
+    Attributes
+    ----------
+    start, operation, argument, group, lane, gain, decay : In
+        A strobe while not busy; group, lane, gain and decay must stay.
+    busy : Out
+        From the cycle after the strobe.
+    <name> : In
+        One for every writable register, and `random_next`, `random_step` (Out) and the like for the random ones.
+    events, spikes, updates, logged, tick : Out
+        Counters.
+    host : In
+        All memories.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Size everything."""
+        self._geometry = g = geometry
+        ports = {
+            "start": In(1), "operation": In(Operation), "argument": In(16),
+            "group": In(bits_for(g.groups - 1)), "lane": In(bits_for(g.lanes - 1)),
+            "gain": In(GAIN_BITS), "decay": In(DECAY_BITS), "busy": Out(1),
+            "random_step": Out(1), "random_next": Out(32), "encoder_random_step": Out(1),
+            "encoder_random_next": Out(32),
+            "events": Out(32), "spikes": Out(32), "updates": Out(32), "logged": Out(32), "tick": Out(g.t_bits),
+            "host": In(HostPort(g)),
+        }  # fmt: skip
+        super().__init__(ports | {register.name: In(register.bits) for register in WRITABLE})
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect the parts and build the sequence."""
+        m = Module()
+        g = self._geometry
+        m.submodules.crossbar = self._crossbar = Crossbar(g)
+        m.submodules.membranes = self._membranes = Membranes(g)
+        m.submodules.winners = self._winners = Winners(g)
+        m.submodules.walk = self._walk = Walk(g)
+        m.submodules.log = self._log = SpikeLog(g)
+        self._encodes = g.cell == "step" and g.encoder
+        if self._encodes:
+            m.submodules.encoder = self._encoder = Encoder(g)
+        # The neuron that fires or whose column is programmed.
+        self._row = Signal(bits_for(g.rows - 1))
+        self._group, self._lane = Signal.like(self.group), Signal.like(self.lane)
+        self._base, self._column = Signal(bits_for(g.words - 1)), Signal(bits_for(g.cols - 1))
+        self._inhibited_until = Signal(g.t_bits + 1)
+        self._exempt_group, self._exempt_lane = Signal.like(self.group), Signal.like(self.lane)
+        self._driven, self._presenting = Signal(), Signal()
+        self._connect_crossbar(m)
+        self._connect_neurons(m)
+        if self._encodes:
+            self._connect_encoder(m)
+        self._connect_host(m)
+        self._sequence(m)
+        return m
+
+    def _connect_crossbar(self, m: Module) -> None:
+        crossbar = self._crossbar
+        m.d.comb += [
+            crossbar.address.eq(self._walk.address),
+            crossbar.row.eq(self._row),
+            crossbar.now.eq(self.tick),
+            crossbar.window.eq(self.window),
+            crossbar.base.eq(self._base),
+            crossbar.lane.eq(self._lane),
+            crossbar.driven.eq(self._driven),
+            crossbar.stochastic.eq(self.flags[Flag.STOCHASTIC]),
+            crossbar.gain.eq(self.gain),
+            crossbar.decay.eq(self.decay),
+            crossbar.random.eq(self.random),
+            self.random_step.eq(crossbar.draw),
+            self.random_next.eq(crossbar.random_next),
+        ]
+
+    def _connect_neurons(self, m: Module) -> None:
+        g, membranes, winners, walk = self._geometry, self._membranes, self._winners, self._walk
+        until, free = Signal(g.t_bits + 1), Signal()
+        m.d.sync += [until.eq(self._after(self.refractory)), free.eq(self.tick >= self._inhibited_until)]
+        m.d.comb += [
+            walk.row.eq(self._row),
+            membranes.valid.eq(walk.valid),
+            membranes.group.eq(walk.group),
+            membranes.kind.eq(walk.pass_kind),
+            membranes.weights.eq(self._crossbar.weights),
+            membranes.now.eq(self.tick),
+            membranes.free.eq(free),
+            membranes.exempt_group.eq(self._exempt_group),
+            membranes.exempt_lane.eq(self._exempt_lane),
+            membranes.threshold.eq(self.threshold),
+            membranes.keep.eq(self.keep),
+            membranes.theta_keep.eq(self.theta_keep),
+            membranes.reset_own.eq(~self.flags[Flag.RESET_ALL]),
+            membranes.until.eq(until),
+            membranes.theta_plus.eq(self.theta_plus),
+            winners.valid.eq(membranes.ready_valid),
+            winners.group.eq(membranes.ready_group),
+            winners.ready.eq(membranes.ready),
+            winners.potentials.eq(membranes.potentials),
+            winners.read_group.eq(self._group),
+            self._log.tick.eq(self.tick),
+            self._log.neuron.eq(self._column + self._lane),
+            self.logged.eq(self._log.logged),
+        ]
+
+    def _after(self, ticks: Signal) -> Signal:
+        """The tick in so many ticks; beyond the last tick all times are alike."""
+        never = 1 << self._geometry.t_bits
+        then = self.tick + ticks
+        return Mux(then >= never, never, then)
+
+    def _connect_encoder(self, m: Module) -> None:
+        encoder, crossbar, host = self._encoder, self._crossbar, self.host
+        m.d.comb += [
+            encoder.tick.eq(self.tick),
+            encoder.latency_code.eq(self.flags[Flag.LATENCY]),
+            encoder.random.eq(self.encoder_random),
+            encoder.pixel.eq(crossbar.pixel),
+            encoder.host_index.eq(host.word),
+            encoder.host_data.eq(host.data),
+            encoder.host_write.eq(host.write & (host.space == Space.CODE)),
+            crossbar.scan.eq(encoder.busy),
+            crossbar.scan_row.eq(encoder.row),
+            crossbar.scan_enable.eq(encoder.enable),
+            self.encoder_random_step.eq(encoder.draw),
+            self.encoder_random_next.eq(encoder.random_next),
+        ]
+
+    def _connect_host(self, m: Module) -> None:
+        host, membranes = self.host, self._membranes
+        m.d.comb += [
+            getattr(self._crossbar.host, name).eq(value)
+            for name, value in (
+                ("select", host.select), ("space", host.space), ("word", host.word), ("lane", host.lane),
+                ("data", host.data), ("write", host.write),
+            )
+        ]  # fmt: skip
+        m.d.comb += [
+            membranes.select_group.eq(Mux(host.select, host.word, self._group)),
+            membranes.select_lane.eq(Mux(host.select, host.lane, self._lane)),
+            membranes.theta_write.eq(host.write & (host.space == Space.THETA)),
+            membranes.theta_value.eq(host.data),
+            self._log.index.eq(host.word),
+        ]
+        values = {Space.THETA: membranes.theta, Space.COUNTS: membranes.count, Space.LOG: self._log.value}
+        if self._encodes:
+            values[Space.CODE] = self._encoder.host_value
+        with m.Switch(host.space):
+            for space, value in values.items():
+                with m.Case(space):
+                    m.d.comb += host.value.eq(value)
+            with m.Default():
+                m.d.comb += host.value.eq(self._crossbar.host.value)
+
+    def _sequence(self, m: Module) -> None:
+        g, crossbar, walk, winners = self._geometry, self._crossbar, self._walk, self._winners
+        remaining = Signal(16)
+        mask = Signal(g.lanes)
+        walking = Signal()
+        m.d.comb += walking.eq(walk.busy | self._membranes.busy)
+        m.d.sync += self.updates.eq(self.updates + crossbar.moved)
+        with m.FSM() as fsm:
+            m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
+            with m.State("IDLE"):
+                m.d.sync += [
+                    self._row.eq(self.argument),
+                    remaining.eq(self.argument),
+                    self._presenting.eq(self.operation == Operation.PRESENT),
+                    self._driven.eq(self.operation == Operation.PROGRAM),
+                    self._group.eq(0), self._base.eq(0), self._column.eq(0),
+                ]  # fmt: skip
+                with m.If(self.start), m.Switch(self.operation):
+                    with m.Case(Operation.BEGIN, Operation.PRESENT):
+                        m.next = "BEGIN"
+                    with m.Case(Operation.EVENT):
+                        m.next = "EVENT"
+                    with m.Case(Operation.TICKS):
+                        m.next = "TICK"
+                    if g.cell == "step":
+                        with m.Case(Operation.PROGRAM):
+                            m.d.sync += self._lane.eq(self.lane)
+                            m.next = "SEEK"
+                    else:
+                        with m.Case(Operation.SEGMENT):
+                            m.d.comb += crossbar.segment.eq(1)
+                            m.d.sync += self.updates.eq(self.updates + g.rows * g.cols)
+                            m.next = "DRIVEN"
+            with m.State("BEGIN"):
+                m.d.comb += [crossbar.clear.eq(1), self._log.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.BEGIN)]
+                m.d.sync += [self.tick.eq(0), self._inhibited_until.eq(0)]
+                m.next = "BEGINNING"
+            with m.State("BEGINNING"), m.If(~walking & ~crossbar.busy):
+                m.next = "IDLE"
+                if self._encodes:
+                    with m.If(self._presenting & (self.duration != 0)):
+                        m.next = "ENCODE"
+            if self._encodes:
+                self._encode(m, remaining)
+            with m.State("TICK"):
+                m.d.comb += walk.kind.eq(Pass.LEAK)
+                m.d.sync += remaining.eq(remaining - 1)
+                with m.If(remaining == 0):
+                    m.next = "IDLE"
+                    if self._encodes:
+                        with m.If(self._presenting):
+                            m.next = "ENCODE"
+                with m.Else():
+                    m.d.comb += walk.start.eq(1)
+                    m.d.sync += self.tick.eq(self.tick + 1)
+                    m.next = "LEAKING"
+            with m.State("LEAKING"), m.If(~walking):
+                m.next = "TICK"
+            with m.State("EVENT"):
+                m.d.comb += [crossbar.mark.eq(1), winners.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.ADD)]
+                m.d.sync += [self.events.eq(self.events + 1), self._group.eq(0), self._base.eq(0), self._column.eq(0)]
+                m.next = "ADDING"
+            with m.State("ADDING"), m.If(~walking & ~winners.busy):
+                self._resume(m)
+                with m.If(winners.any):
+                    m.next = "LOAD"
+            self._spike(m, mask)
+            if g.cell == "step":
+                with m.State("SEEK"):
+                    with m.If(self._group == self.group):
+                        m.d.comb += crossbar.program.eq(1)
+                        m.next = "DRIVEN"
+                    with m.Else():
+                        self._next_group(m)
+            with m.State("DRIVEN"), m.If(~crossbar.busy):
+                m.next = "IDLE"
+
+    def _encode(self, m: Module, remaining: Signal) -> None:
+        encoder = self._encoder
+        with m.State("ENCODE"):
+            m.d.comb += encoder.start.eq(1)
+            m.next = "SCANNING"
+        with m.State("SCANNING"):
+            m.d.comb += encoder.spikes.ready.eq(1)
+            m.d.sync += [self._row.eq(encoder.spikes.payload), remaining.eq(1)]
+            with m.If(encoder.spikes.valid):
+                m.next = "EVENT"
+            with m.Elif(~encoder.busy):
+                m.next = "TICK"
+                with m.If(self.tick + 1 == self.duration):
+                    m.next = "IDLE"
+
+    def _spike(self, m: Module, mask: Signal) -> None:
+        """Go through the groups for ready neurons; the first fires, or all where nothing inhibits."""
+        g, membranes, walk, winners = self._geometry, self._membranes, self._walk, self._winners
+        inhibits, here = Signal(), Signal()
+        m.d.comb += [inhibits.eq(self.inhibition != 0), here.eq(mask.any())]
+        if g.tie == "membrane":
+            m.d.comb += here.eq(Mux(inhibits, self._group == winners.best_group, mask.any()))
+        with m.State("LOAD"):
+            m.next = "LOADING"
+        with m.State("LOADING"):
+            m.d.sync += mask.eq(winners.mask)
+            m.next = "CHOOSE"
+        with m.State("CHOOSE"):
+            for n in reversed(range(g.lanes)):
+                with m.If(mask[n]):
+                    m.d.sync += self._lane.eq(n)
+            if g.tie == "membrane":
+                with m.If(inhibits):
+                    m.d.sync += self._lane.eq(winners.best_lane)
+            with m.If(here):
+                m.d.sync += mask.eq(mask & (mask - 1))
+                m.next = "FIRE"
+            with m.Elif(self._group == g.groups - 1):
+                self._resume(m)
+            with m.Else():
+                self._next_group(m)
+                m.next = "LOAD"
+        with m.State("FIRE"):
+            m.d.comb += [membranes.fire.eq(1), self._log.write.eq(1)]
+            if g.cell == "step":
+                m.d.comb += self._crossbar.program.eq(self.flags[Flag.LEARN])
+            m.d.sync += self.spikes.eq(self.spikes + 1)
+            with m.If(inhibits):
+                m.d.sync += [
+                    self._inhibited_until.eq(self._after(self.inhibition)),
+                    self._exempt_group.eq(self._group),
+                    self._exempt_lane.eq(self._lane),
+                ]
+            m.next = "FIRING"
+        with m.State("FIRING"), m.If(~membranes.busy):
+            m.d.comb += [walk.start.eq(self.flags[Flag.RESET_ALL]), walk.kind.eq(Pass.CLEAR)]
+            m.next = "LEARNING"
+        with m.State("LEARNING"), m.If(~walk.busy & ~membranes.busy & ~self._crossbar.busy):
+            m.next = "CHOOSE"
+            with m.If(inhibits):
+                self._resume(m)
+
+    def _next_group(self, m: Module) -> None:
+        g = self._geometry
+        m.d.sync += [
+            self._group.eq(self._group + 1),
+            self._base.eq(self._base + g.rows),
+            self._column.eq(self._column + g.lanes),
+        ]
+
+    def _resume(self, m: Module) -> None:
+        """After an input spike: back to the scan of the encoder, or done."""
+        m.next = "IDLE"
+        if self._encodes:
+            with m.If(self._presenting):
+                m.next = "SCANNING"

@@ -1,0 +1,83 @@
+"""The arithmetic of one lane of neurons."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from gateware.geometry import WEIGHT_BITS
+
+
+class Neuron(wiring.Component):
+    """What an input spike, a tick and a new presentation do to the registers of one neuron.
+
+    Attributes
+    ----------
+    v, until, theta, weight : In
+        The neuron's registers and the weight of its cell.
+    now, allowed, threshold : In
+        Present tick, and whether inhibition lets the neuron listen.
+    potential, ready : Out
+        Membrane with the weight, if the neuron listens, and whether it listens and is at its threshold.
+    decay_theta, factor : In
+        Whether theta or the membrane is scaled, and by what, / 65536.
+    scaled : Out
+        The one or the other, rounded.
+    latency : int
+        Cycles to all outputs.
+    """
+
+    latency = 3
+
+    def __init__(self, v_bits: int, t_bits: int) -> None:
+        """Fix the widths."""
+        self._v_bits = v_bits
+        super().__init__(
+            {
+                "v": In(v_bits),
+                "until": In(t_bits + 1),
+                "theta": In(16),
+                "weight": In(WEIGHT_BITS),
+                "now": In(t_bits),
+                "allowed": In(1),
+                "threshold": In(24),
+                "potential": Out(v_bits),
+                "ready": Out(1),
+                "decay_theta": In(1),
+                "factor": In(17),
+                "scaled": Out(max(v_bits, 16)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the two pipelines."""
+        m = Module()
+        full = (1 << self._v_bits) - 1
+        listens, listened = Signal(), Signal()
+        total, before, after = Signal(self._v_bits + 1), Signal(self._v_bits), Signal(self._v_bits)
+        limit, limit_later = Signal(25), Signal(25)
+        m.d.sync += [
+            listens.eq(self.allowed & (self.now >= self.until)),
+            total.eq(self.v + self.weight),
+            before.eq(self.v),
+            limit.eq(self.threshold + self.theta),
+            after.eq(Mux(listens, Mux(total[-1], full, total), before)),
+            listened.eq(listens),
+            limit_later.eq(limit),
+            self.potential.eq(after),
+            self.ready.eq(listened & (after >= limit_later)),
+        ]
+        operand = Signal(len(self.scaled))
+        m.d.comb += operand.eq(Mux(self.decay_theta, self.theta, self.v))
+        # A factor of 65536 and more is a sum, so that the product is one of 16 bits, as DSP blocks have them.
+        part, product = Signal(len(operand) + 16), Signal(len(operand) + 16)
+        whole, whole_later = Signal.like(operand), Signal.like(operand)
+        m.d.sync += [
+            part.eq(operand * self.factor[:16]),
+            product.eq(part),
+            whole.eq(Mux(self.factor[16], operand, 0)),
+            whole_later.eq(whole),
+            self.scaled.eq(whole_later + ((product + (1 << 15)) >> 16)),
+        ]
+        return m

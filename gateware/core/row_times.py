@@ -1,0 +1,73 @@
+"""When every row spiked last."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from gateware.core.ram import Ram
+from gateware.geometry import Geometry
+
+
+class RowTimes(wiring.Component):
+    """Times of the rows' last spikes, and whether they are within the window.
+
+    Attributes
+    ----------
+    mark, mark_row, now : In
+        A strobe: the row spikes now.
+    clear : In
+        A strobe: no row has spiked; busy for `rows` cycles.
+    row, window : In
+        A row that is asked for.
+    recent : Out
+        Whether it has spiked at most `window` ticks ago, `latency` cycles later.
+    latency : int
+        Cycles.
+    """
+
+    latency = 4
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Size the memory."""
+        self._rows, self._t_bits = geometry.rows, geometry.t_bits
+        row = bits_for(geometry.rows - 1)
+        super().__init__(
+            {
+                "mark": In(1),
+                "mark_row": In(row),
+                "now": In(geometry.t_bits),
+                "clear": In(1),
+                "busy": Out(1),
+                "row": In(row),
+                "window": In(15),
+                "recent": Out(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the memory, its clearing and the comparison."""
+        m = Module()
+        m.submodules.times = times = Ram(self._t_bits + 1, self._rows)
+        clearing = Signal(range(self._rows))
+        m.d.comb += [
+            times.address.eq(self.row),
+            times.write_address.eq(self.mark_row),
+            times.write_value[0].eq((self.now << 1) | 1),
+            times.write.eq(self.mark),
+        ]
+        with m.If(self.clear):
+            m.d.sync += [self.busy.eq(1), clearing.eq(0)]
+        with m.If(self.busy):
+            m.d.comb += [times.write_address.eq(clearing), times.write_value[0].eq(0), times.write.eq(1)]
+            m.d.sync += [clearing.eq(clearing + 1), self.busy.eq(clearing != self._rows - 1)]
+        spiked = Signal()
+        age = Signal(self._t_bits)
+        m.d.sync += [
+            spiked.eq(times.value[0][0]),
+            age.eq(self.now - times.value[0][1:]),
+            self.recent.eq(spiked & (age <= self.window)),
+        ]
+        return m

@@ -1,0 +1,17 @@
+"""The states of all cells."""
+
+from __future__ import annotations
+
+from gateware.core.ram import Ram
+from gateware.geometry import Geometry
+
+
+class StateMemory(Ram):
+    """rows x cols cells, `lanes` of them a word; word ``group * rows + row`` holds one row of a group of columns.
+
+    Addresses are followed by adding, so that no multiplier is needed. Columns are padded to whole groups.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Size the memory."""
+        super().__init__(geometry.state_bits, geometry.words, geometry.lanes)

@@ -1,0 +1,141 @@
+"""Programming of one column: a sweep of read, table, add, saturate, write over its rows."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
+
+from gateware.core.row_times import RowTimes
+from gateware.core.tables import UpdateTable
+from gateware.core.xorshift import xorshift32
+from gateware.geometry import Geometry
+
+POTENTIATE, DEPRESS = 1, 255
+"""Actions in DRIVE; any other rests."""
+
+_READ = 2
+_DECIDED = RowTimes.latency
+_STEP = _DECIDED + UpdateTable.latency
+_WRITE = _STEP + 3
+
+
+class Update(wiring.Component):
+    """One pulse on every cell of a column, one row a cycle.
+
+    Attributes
+    ----------
+    start, base, lane, driven : In
+        A strobe, the column's first word and its lane, and whether actions come from DRIVE instead of STDP. The last
+        three must stay until the sweep is done.
+    busy : Out
+        High for `rows` + `latency` cycles after the strobe.
+    row, address : Out
+        Row of the sweep and word of its cell; state and drive arrive 2, `recent` 4 cycles later.
+    states, drive, recent : In
+        See there.
+    down, index : Out
+        To the update table; `step` arrives `UpdateTable.latency` cycles later.
+    write, write_address, state : Out
+        What is written to the column.
+    moved : Out
+        High for every cell that is moved.
+    draw, random_next : Out
+        New state of the random generator, from `random`.
+    latency : int
+        Cycles from reading a cell to writing it: a sweep takes `rows` more.
+    """
+
+    latency = _WRITE
+
+    def __init__(self, geometry: Geometry) -> None:
+        """Size the sweep."""
+        self._geometry = geometry
+        word, bits = bits_for(geometry.words - 1), geometry.state_bits
+        super().__init__(
+            {
+                "start": In(1),
+                "base": In(word),
+                "lane": In(bits_for(geometry.lanes - 1)),
+                "driven": In(1),
+                "busy": Out(1),
+                "row": Out(bits_for(geometry.rows - 1)),
+                "address": Out(word),
+                "states": In(data.ArrayLayout(bits, geometry.lanes)),
+                "drive": In(8),
+                "recent": In(1),
+                "down": Out(1),
+                "index": Out(8),
+                "step": In(16),
+                "write": Out(1),
+                "write_address": Out(word),
+                "state": Out(bits),
+                "moved": Out(1),
+                "stochastic": In(1),
+                "random": In(32),
+                "draw": Out(1),
+                "random_next": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the pipeline."""
+        m = Module()
+        bits, fraction = self._geometry.state_bits, 16 - self._geometry.state_bits
+        sweeping = Signal()
+        under_way = Signal(_WRITE)
+        # Bit k: there is a row that was read k cycles ago.
+        valid = Cat(sweeping, under_way)
+        m.d.comb += self.busy.eq(valid.any())
+        m.d.sync += under_way.eq(valid)
+        with m.If(self.start):
+            m.d.sync += [sweeping.eq(1), self.row.eq(0), self.address.eq(self.base)]
+        with m.Elif(sweeping):
+            m.d.sync += [
+                self.row.eq(self.row + 1),
+                self.address.eq(self.address + 1),
+                sweeping.eq(self.row != self._geometry.rows - 1),
+            ]
+
+        state = [Signal(bits, name=f"state_{k}") for k in range(_STEP + 2)]
+        m.d.sync += state[_READ + 1].eq(self.states[self.lane])
+        for k in range(_READ + 2, _STEP + 2):
+            m.d.sync += state[k].eq(state[k - 1])
+        drive = Signal(8)
+        up, down = Signal(_STEP - _DECIDED), Signal(_STEP - _DECIDED)
+        m.d.sync += drive.eq(self.drive)
+        driven_up, driven_down = Signal(), Signal()
+        m.d.sync += [driven_up.eq(drive == POTENTIATE), driven_down.eq(drive == DEPRESS)]
+        m.d.comb += [
+            self.down.eq(Mux(self.driven, driven_down, ~self.recent)),
+            self.index.eq(state[_DECIDED][bits - 8 :]),
+        ]
+        m.d.sync += [
+            up.eq(Cat(Mux(self.driven, driven_up, self.recent), up)),
+            down.eq(Cat(self.down, down)),
+        ]
+
+        rounding = Signal(max(fraction, 1))
+        m.d.comb += [
+            self.random_next.eq(xorshift32(self.random)),
+            self.draw.eq(valid[_STEP] & self.stochastic),
+        ]
+        if fraction:
+            m.d.comb += rounding.eq(Mux(self.stochastic, self.random_next[32 - fraction :], 1 << (fraction - 1)))
+        change, moved = Signal(signed(18)), Signal(2)
+        total = Signal(signed(19))
+        m.d.sync += [
+            change.eq(Mux(down[-1], -self.step, self.step) + rounding),
+            moved.eq(Cat(up[-1] | down[-1], moved[0])),
+            total.eq(Cat(Const(0, fraction), state[_STEP + 1]) + change),
+            self.state.eq(Mux(total < 0, 0, Mux(total[16:] != 0, (1 << bits) - 1, total[fraction:16]))),
+            self.moved.eq(moved[1] & valid[_WRITE - 1]),
+        ]
+        write_address = Signal.like(self.write_address)
+        m.d.comb += [self.write.eq(self.moved), self.write_address.eq(write_address)]
+        with m.If(self.start):
+            m.d.sync += write_address.eq(self.base)
+        with m.Elif(valid[_WRITE]):
+            m.d.sync += write_address.eq(write_address + 1)
+        return m

@@ -1,0 +1,393 @@
+"""The emulator as a `Device`: waveforms in, conductances out, whatever carries the bytes.
+
+States live in the emulator and change there alone. Currents, charges and energies do not exist in it: they are computed
+here, in float64, from states that are read back exactly. Reading therefore disturbs nothing; states are kept between
+changes, so that reading again costs nothing either.
+
+Neurons take turns by column number in the emulator but by rank in the contract, so a device may lay its columns out
+anew (`FpgaDevice.place_columns`); everything that it says or takes is in terms of the caller's columns.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gateware.geometry import Geometry
+from gateware.model import FlcaScale, StepTables, memductance
+from gateware.protocol import IDENTITY, VERSION, Flag, Space
+from hil.device import Device, Response, Unsupported
+from hil.errors import InputError
+from hil.limits import Limits
+from hil.spiking import Lif, Programming, Rule, SpikingCore, Stdp
+from hil.waveform import Waveform
+from sim.memristance import memristance_table
+
+if TYPE_CHECKING:
+    from gateware.backend import FpgaParameters
+    from gateware.host.client import Client
+
+PULSE_WIDTH = 1e-6
+"""Width of a programming pulse of a pulse-step cell, s; the emulator counts pulses, whatever their width."""
+
+READ_VOLTAGE, READ_WIDTH = 1e-3, 1e-3
+"""Read pulse, V and s, where the emulator resolves it."""
+
+SLOWEST = 4
+"""Clock cycles that a command takes for a word of states, at the very most."""
+
+UP, DOWN, REST = 1, 255, 0
+"""Actions of PROGRAM."""
+
+
+class FpgaDevice(Device):
+    """What emulators of all cells share.
+
+    Attributes
+    ----------
+    parameters : gateware.backend.FpgaParameters
+        As asked for.
+    client : gateware.host.client.Client
+        Where commands go.
+    geometry : Geometry
+        What answers.
+    place : (cols,) array of int
+        The emulator's column on which each of the device's columns lies.
+    """
+
+    def __init__(self, name: str, parameters: FpgaParameters, client: Client) -> None:
+        """Hold what answers against what was asked for, load its tables and bring its cells into the pristine state."""
+        self.name, self.parameters, self.client = name, parameters, client
+        self.geometry = self._connected()
+        self.rows, self.cols = self.geometry.rows, self.geometry.cols
+        self.place = np.arange(self.cols)
+        self._registers: dict[str, int] = {}
+        self._states: NDArray[np.uint16] | None = None
+        self._conductance: NDArray[np.float64] | None = None
+        self._time = 0.0
+        client.write_memory(Space.MEMDUCTANCE, 0, memductance())
+        self._load()
+        states = np.arange(1 << self.geometry.state_bits, dtype=np.float64)
+        self.conductance_step = float(np.abs(np.diff(self._conductance_of(states))).max())
+        self.reset()
+
+    @property
+    def time(self) -> float:
+        """Device time in s."""
+        return self._time
+
+    @property
+    def states(self) -> NDArray[np.uint16]:
+        """(rows, cols) states as the emulator holds them."""
+        if self._states is None:
+            g = self.geometry
+            words = self.client.read_memory(Space.STATE, 0, g.words * g.lanes).reshape(g.groups, g.rows, g.lanes)
+            columns = words.transpose(1, 0, 2).reshape(g.rows, -1)
+            self._states = columns[:, self.place].astype(np.uint16)
+        return self._states
+
+    def write_states(self, states: NDArray[np.uint16]) -> None:
+        """Set every cell, (rows, cols)."""
+        g = self.geometry
+        columns = np.zeros((g.rows, g.groups * g.lanes), np.uint16)
+        columns[:, self.place] = states
+        words = columns.reshape(g.rows, g.groups, g.lanes).transpose(1, 0, 2)
+        self.client.write_memory(Space.STATE, 0, words.ravel())
+        self.changed()
+
+    def changed(self) -> None:
+        """Cells have moved in the emulator: forget what was read."""
+        self._states = self._conductance = None
+
+    def place_columns(self, place: NDArray[np.int64]) -> None:
+        """Lay the columns out anew; nobody notices but the neurons, which take turns in the emulator's order."""
+        self._require_open()
+        if not np.array_equal(place, self.place):
+            states = self.states
+            self.place = place.copy()
+            self.write_states(states)
+
+    def set_registers(self, **values: int) -> None:
+        """Write registers that have not this value yet."""
+        fresh = {name: value for name, value in values.items() if self._registers.get(name) != value}
+        if fresh:
+            self.client.write_registers(fresh)
+            self._registers |= fresh
+
+    def read(self, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of every cell, (rows, cols), S; without a voltage nothing is disturbed."""
+        if v is not None:
+            return super().read(v)
+        self._require_open()
+        return self._conductances().copy()
+
+    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
+        """Column currents (B, cols) in A for row voltages (B, rows), columns at 0 V; nothing is disturbed."""
+        self._require_open()
+        v = self._row_voltages(v)
+        reads = Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width)
+        self.limits.check(reads)
+        self._refuse_floating(reads)
+        return v @ self._conductances()
+
+    def reset(self) -> None:
+        """Pristine cells at time 0, and the random numbers from their beginning."""
+        self._require_open()
+        self._time = 0.0
+        self.write_states(np.full((self.rows, self.cols), self._pristine, np.uint16))
+
+    def snapshot(self) -> dict[str, NDArray]:
+        """Exact state."""
+        self._require_open()
+        return {"states": self.states.copy(), "time": np.array(self._time)}
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Return to a snapshot of a device of the same kind and size."""
+        self._require_open()
+        expected = self.snapshot()
+        if state.keys() != expected.keys():
+            raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
+        for name, array in expected.items():
+            if np.shape(state[name]) != array.shape:
+                raise InputError(f"{self.name}: snapshot array {name} is {np.shape(state[name])}, not {array.shape}")
+        self._time = float(state["time"])
+        self.write_states(state["states"])
+        self._restore(state)
+
+    @property
+    @abstractmethod
+    def _pristine(self) -> int:
+        """State of untouched cells."""
+
+    @abstractmethod
+    def _load(self) -> None:
+        """Set limits and read pulse; load tables and registers that never change."""
+
+    @abstractmethod
+    def _restore(self, state: dict[str, NDArray]) -> None:
+        """Return to the rest of a snapshot."""
+
+    @abstractmethod
+    def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
+        """Drive all segments; (3, rows, cols) conductances at start, middle and end of each measured one, else None."""
+
+    @abstractmethod
+    def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Conductance at a state, S."""
+
+    def _conductances(self) -> NDArray[np.float64]:
+        if self._conductance is None:
+            self._conductance = self._conductance_of(self.states.astype(np.float64))
+        return self._conductance
+
+    def _play(self, waveform: Waveform) -> Response:
+        self._refuse_floating(waveform)
+        ends = self._time + np.cumsum(waveform.duration)
+        seen = self._segments(waveform)
+        self._time = float(ends[-1]) if len(ends) else self._time
+        measured = np.flatnonzero(waveform.measure)
+        currents, charge = np.zeros((2, len(measured), self.cols))
+        energy = np.zeros(len(measured))
+        for k, t in enumerate(measured):
+            v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
+            simpson = waveform.duration[t] / 6 * np.array([1.0, 4.0, 1.0])
+            flowing = (v * seen[t]).sum(axis=1)
+            currents[k], charge[k] = flowing[-1], simpson @ flowing
+            energy[k] = simpson @ (v * v * seen[t]).sum(axis=(1, 2))
+        tripped = np.zeros(len(measured), dtype=bool)
+        return Response(measured, ends[measured], currents, charge, energy, tripped)
+
+    def _refuse_floating(self, waveform: Waveform) -> None:
+        if np.isnan(waveform.rows).any() or np.isnan(waveform.cols).any():
+            raise Unsupported(f"{self.name} cannot leave a line floating: the emulator has no circuit that would solve")
+
+    def _release(self) -> None:
+        self.client.transport.close()
+
+    def _connected(self) -> Geometry:
+        """Geometry of what answers, if it is what was asked for."""
+        p, found = self.parameters, self.client.read_registers()
+        again = f"build it with: {p.build_command()}"
+        if found["identity"] != IDENTITY:
+            raise InputError(f"{self.name}: what answers is no memhil emulator (identity {found['identity']:#010x})")
+        if found["version"] != VERSION:
+            raise InputError(f"{self.name}: the emulator speaks version {found['version']}, memhil {VERSION}; {again}")
+        cell, encoder, tie = ("step", "flca")[found["cell"]], found["options"] & 1, ("rank", "membrane")
+        is_tie = tie[found["options"] >> 1 & 1]
+        asked = {"rows": p.rows, "cols": p.cols, "cell": p.cell, "state_bits": p.width}
+        wrong = [
+            f"{name} = {value} was asked for, it has {has}"
+            for (name, value), has in zip(
+                asked.items(), (found["rows"], found["cols"], cell, found["state_bits"]), strict=True
+            )
+            if value != has
+        ]
+        if p.cell == "step":
+            wrong += [f"tie = {p.tie} was asked for, it has {is_tie}"] * (p.tie != is_tie)
+            wrong += ["encoder = on was asked for, it has none"] * (p.encoder and not encoder)
+        if wrong:
+            raise InputError(f"{self.name} is another emulator: {'; '.join(wrong)}; {again}")
+        return Geometry(
+            found["rows"], found["cols"], found["lanes"], found["state_bits"], cell, found["v_bits"], found["t_bits"],
+            bool(encoder), found["log_depth"], is_tie, float(found["clock"]),
+        )  # fmt: skip
+
+
+class StepDevice(FpgaDevice):
+    """Pulse-step cells, which learn in the emulator; a pulse is what it is in `sim.rram`.
+
+    Thresholds are held against the voltages here, and every pulse that begins is sent as a command.
+    """
+
+    tables: StepTables
+    programming: Programming
+
+    @property
+    def _pristine(self) -> int:
+        return round(self.parameters.w0 * self._highest)
+
+    @property
+    def _highest(self) -> int:
+        return (1 << self.geometry.state_bits) - 1
+
+    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
+        """Neurons and learning in the emulator; on the host for a rule or reference that the emulator lacks."""
+        from gateware.spiking import FpgaCore
+
+        if type(stdp) is Stdp and lif.reference == "exact":
+            return FpgaCore(self, lif, stdp)
+        return super().spiking(lif, stdp)
+
+    def reset(self) -> None:
+        """Pristine cells and lines at 0 V at time 0, and the random numbers from their beginning."""
+        super().reset()
+        self._lines = np.zeros(self.rows), np.zeros(self.cols)
+        random, encoder_random = np.random.default_rng([self.parameters.seed, 6]).integers(1, 1 << 32, 2)
+        self.client.write_registers({"random": int(random), "encoder_random": int(encoder_random)})
+
+    def snapshot(self) -> dict[str, NDArray]:
+        """Exact state: cells, time, random numbers, and the voltages that the lines were left at."""
+        state = super().snapshot()
+        random = self.client.read_registers("random", "encoder_random")
+        state |= {name: np.array(value, np.int64) for name, value in random.items()}
+        return state | {"row_voltages": self._lines[0].copy(), "col_voltages": self._lines[1].copy()}
+
+    def _restore(self, state: dict[str, NDArray]) -> None:
+        self._lines = state["row_voltages"].astype(float), state["col_voltages"].astype(float)
+        self.client.write_registers({name: int(state[name]) for name in ("random", "encoder_random")})
+
+    def _load(self) -> None:
+        p = self.parameters
+        self.read_voltage, self.read_width = READ_VOLTAGE, READ_WIDTH
+        self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max)
+        self.tables = p.tables()
+        self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, self.tables.g_min, self.tables.g_max)
+        self.client.write_memory(Space.POTENTIATION, 0, self.tables.potentiation)
+        self.client.write_memory(Space.DEPRESSION, 0, self.tables.depression)
+        self.set_registers(flags=self.rounding_flag)
+
+    @property
+    def rounding_flag(self) -> int:
+        """Part of register `flags` that belongs to the cells."""
+        return 1 << Flag.STOCHASTIC if self.parameters.rounding == "stochastic" else 0
+
+    def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.tables.g_min + states / self._highest * (self.tables.g_max - self.tables.g_min)
+
+    def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
+        seen: list[NDArray[np.float64] | None] = []
+        for rows, cols, measure in zip(waveform.rows, waveform.cols, waveform.measure, strict=True):
+            self._pulse(rows, cols)
+            seen.append(np.broadcast_to(self._conductances(), (3, self.rows, self.cols)) if measure else None)
+        return seen
+
+    def _pulse(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> None:
+        """Program the cells whose voltage goes beyond a threshold."""
+        p, before = self.parameters, self._lines
+        self._lines = rows, cols
+        if rows.max() - cols.min() < p.v_set and rows.min() - cols.max() > -p.v_reset:
+            return
+        now, was = self._beyond(rows, cols), self._beyond(*before)
+        actions = np.where(now == was, REST, np.choose(now + 1, [DOWN, REST, UP]))
+        for pattern in np.unique(actions, axis=1).T:
+            if pattern.any():
+                self.client.write_memory(Space.DRIVE, 0, pattern)
+                for column in np.flatnonzero((actions == pattern[:, None]).all(axis=0)):
+                    self.client.program(int(self.place[column]))
+                self.changed()
+
+    def _beyond(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.int64]:
+        v = rows[:, None] - cols[None, :]
+        return (v >= self.parameters.v_set).astype(int) - (v <= -self.parameters.v_reset)
+
+
+class FlcaDevice(FpgaDevice):
+    """Non-volatile FLCA memristors (eq 4), one closed-form step a segment, in integers.
+
+    Voltages are multiples of ``limits.v_step``. A segment moves the flux by a whole number of ``scale.phi_step``; it is
+    wrong by half of one, and by what rounding its two coefficients to integers makes out (docs/emulator.md).
+    """
+
+    scale: FlcaScale
+
+    @property
+    def _pristine(self) -> int:
+        return round(self.parameters.phi0 / self.scale.phi_step)
+
+    def reset(self) -> None:
+        """Pristine cells at time 0."""
+        super().reset()
+        self._codes = np.zeros(self.rows, np.int64), np.zeros(self.cols, np.int64)
+        self.client.write_memory(Space.DRIVE, 0, self._codes[0])
+        self.client.write_memory(Space.COLUMNS, 0, self._codes[1])
+
+    def place_columns(self, place: NDArray[np.int64]) -> None:
+        """Lay the columns out anew."""
+        raise Unsupported(f"{self.name}: columns are laid out for neurons, and an emulator of FLCA cells has none")
+
+    def _load(self) -> None:
+        p, steps = self.parameters, (1 << 15) - 1
+        self.scale = FlcaScale(p.A, p.D, p.phi_max, self.geometry.state_bits, p.v_step)
+        shortest, longest = self.scale.widths()
+        reach = steps * p.v_step
+        self.limits = Limits(-reach, reach, 2 * reach, width_min=shortest, width_max=longest, v_step=p.v_step)
+        self.read_voltage = max(1, round(READ_VOLTAGE / p.v_step)) * p.v_step
+        self.read_width = max(READ_WIDTH, shortest)
+
+    def _restore(self, state: dict[str, NDArray]) -> None:
+        """Nothing but states: a voltage acts in its own segment alone."""
+
+    def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1.0 / memristance_table(self.parameters.R, states * self.scale.phi_step)
+
+    def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
+        rows, cols = (np.rint(v / self.scale.v_step).astype(np.int64) for v in (waveform.rows, waveform.cols))
+        level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], 1 << 20)
+        at_rest = (cols == level[:, None]).all(axis=1)
+        seen: list[NDArray[np.float64] | None] = []
+        for t, duration in enumerate(waveform.duration):
+            start = self.states.astype(np.float64) if waveform.measure[t] else None
+            if not at_rest[t]:
+                self._step(float(duration), rows[t], cols[t])
+            seen.append(None if start is None else self._watched(float(duration), start))
+        return seen
+
+    def _step(self, duration: float, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> None:
+        for space, codes, sent in zip((Space.DRIVE, Space.COLUMNS), (rows, cols), self._codes, strict=True):
+            fresh = np.flatnonzero(codes != sent)
+            if len(fresh):
+                part = slice(fresh[0], fresh[-1] + 1)
+                self.client.write_memory(space, int(fresh[0]), codes[part])
+                sent[part] = codes[part]
+        g = self.geometry
+        self.client.segment(*self.scale.coefficients(duration), patience=SLOWEST * g.words / g.clock)
+        self.changed()
+
+    def _watched(self, duration: float, start: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Conductances on the way; in the closed form the flux follows tau, whatever drives it."""
+        end = self.states.astype(np.float64)
+        middle = start + (end - start) * (self.scale.tau(duration / 2) / self.scale.tau(duration))
+        return np.array([self._conductance_of(states) for states in (start, middle, end)])

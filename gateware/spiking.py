@@ -1,0 +1,283 @@
+"""Neurons in the emulator: the semantics of `hil.spiking` in ticks and whole numbers (docs/emulator.md).
+
+A spike happens in the tick its time falls into; inputs of one tick are played in the order in which they come.
+Membranes and thresholds count 1/255 of a full weight.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateware.device import SLOWEST
+from gateware.protocol import MAX_ARGUMENTS, Flag, Space
+from hil.device import Unsupported
+from hil.encoding import SpikeCode
+from hil.spiking import Lif, SpikeBatch, SpikeTrain, SpikingCore, Stdp
+
+if TYPE_CHECKING:
+    from gateware.device import StepDevice
+
+FULL_WEIGHT = 255
+"""What a full weight counts in a membrane."""
+
+ONE = 1 << 16
+"""Unit of registers `keep` and `theta_keep`."""
+
+LEAST_LEAK = 8
+"""Smallest leak of a membrane in a tick, / 65536; rounding it to a whole number is then wrong by 6 % at most."""
+
+NEGLIGIBLE = 1e-9
+"""Part of a threshold whose decay in one presentation need not be followed."""
+
+LONGEST = (1 << 15) - 1
+"""Largest value of a timer, ticks."""
+
+EVENTS_A_FRAME = MAX_ARGUMENTS // 2
+"""Most inputs in one frame of EVENTS."""
+
+TICKS_AN_EVENT = 256
+"""Ticks between two inputs for which there is time to wait, on average over a frame: 2^15 in all."""
+
+ADVANCE = 0x8000
+"""Item of EVENTS: time goes on."""
+
+NO_SPIKE = 65535
+"""Entry of table CODE."""
+
+_EDGE = 1e-6
+"""Part of a tick that a time may lie below its edge and still count as on it: room for rounding in float64."""
+
+
+class FpgaCore(SpikingCore):
+    """Neurons and learning on the columns of a `gateware.device.StepDevice`.
+
+    Parameters
+    ----------
+    device : StepDevice
+        Its columns are laid out in order of rank, because the emulator lets the lowest column win.
+    lif, stdp
+        Neurons, and the rectangular rule.
+
+    Raises
+    ------
+    Unsupported
+        If a setting cannot be had in whole ticks and registers; the reason is given.
+    """
+
+    def __init__(self, device: StepDevice, lif: Lif, stdp: Stdp) -> None:
+        """Set the emulator up; adaptive thresholds start at 0."""
+        self.device, self.lif, self.stdp = device, lif, stdp
+        self.rows, self.neurons = device.rows, device.cols
+        self._tick = device.parameters.tick
+        self._settings = self._registers()
+        device.place_columns(lif.ranks(device.cols))
+        self.theta = np.zeros(self.neurons)
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Adaptive part of every neuron's threshold, in full weights."""
+        return self._neurons(Space.THETA) / FULL_WEIGHT
+
+    @theta.setter
+    def theta(self, theta: NDArray[np.float64]) -> None:
+        columns = np.zeros(self.neurons, np.int64)
+        columns[self.device.place] = np.clip(np.rint(np.asarray(theta) * FULL_WEIGHT), 0, 65535)
+        self.device.client.write_memory(Space.THETA, 0, columns)
+
+    def weights(self) -> NDArray[np.float64]:
+        """(rows, neurons) weights, 0..1, at the full width of a state."""
+        return self.device.states / ((1 << self.device.geometry.state_bits) - 1)
+
+    def present(self, spikes: SpikeTrain, duration: float, learn: bool) -> SpikeTrain:
+        """Play one presentation; see `SpikingCore.present`. Output spikes are at the start of their tick."""
+        device, client = self.device, self.device.client
+        items = self._items(SpikeBatch.of([spikes]), duration)[0]
+        most = 1 if self.lif.inhibition > 0 else self.neurons
+        piece = device.geometry.log_depth // most
+        if piece < 1:
+            raise Unsupported(
+                f"{device.name}: an input may make all {self.neurons} neurons fire and the emulator keeps only "
+                f"{device.geometry.log_depth} spikes: present_batch counts them, or build it with a deeper log"
+            )
+        self._prepare(duration, learn)
+        client.begin()
+        read, ticks, columns = 0, [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for first in range(0, len(items), piece):
+            client.events(items[first : first + piece], self._patience(EVENTS_A_FRAME))
+            logged = client.read_registers("logged")["logged"]
+            entries = self._logged(read, logged)
+            ticks.append(entries & 0xFFFF)
+            columns.append(entries >> 16)
+            read = logged
+        self._learned(learn)
+        neurons = np.argsort(device.place)[np.concatenate(columns)]
+        return SpikeTrain(np.concatenate(ticks) * self._tick, neurons)
+
+    def present_batch(self, batch: SpikeBatch, duration: float, learn: bool) -> NDArray[np.int64]:
+        """Play presentations one after another; (B, neurons) output spikes counted."""
+        counts = np.zeros((len(batch), self.neurons), np.int64)
+        played = self._items(batch, duration)
+        self._prepare(duration, learn)
+        for b, items in enumerate(played):
+            self.device.client.begin()
+            self.device.client.events(items, self._patience(EVENTS_A_FRAME))
+            counts[b] = self._neurons(Space.COUNTS)
+        self._learned(learn)
+        return counts
+
+    def present_images(
+        self,
+        images: NDArray[np.uint8],
+        full_scale: int,
+        code: SpikeCode,
+        seed: int,
+        numbers: NDArray[np.int64],
+        learn: bool,
+    ) -> NDArray[np.int64]:
+        """Let the emulator turn images into spikes, where it has an encoder for the code; else as ever.
+
+        Code "latency" gives the spikes of `SpikeCode.encode`, in order of rows within a tick. Code "poisson" draws in
+        every tick, with the emulator's own random numbers instead of `seed` and `numbers`, at the same mean rate; its
+        shortest interval is a tick.
+        """
+        device = self.device
+        if not device.parameters.encoder or code.kind == "periodic":
+            return super().present_images(images, full_scale, code, seed, numbers, learn)
+        device.client.write_memory(Space.CODE, 0, self._code(code, full_scale))
+        self._prepare(code.duration, learn, latency=code.kind == "latency")
+        counts = np.zeros((len(images), self.neurons), np.int64)
+        for b, image in enumerate(images):
+            device.client.write_memory(Space.DRIVE, 0, image)
+            device.client.present(self._patience(self._length(code.duration) * self.rows))
+            counts[b] = self._neurons(Space.COUNTS)
+        self._learned(learn)
+        return counts
+
+    def _registers(self) -> dict[str, int]:
+        """Everything that stays the same from presentation to presentation."""
+        lif, device = self.lif, self.device
+        if lif.tie != device.geometry.tie:
+            raise Unsupported(
+                f"{device.name} settles ties by {device.geometry.tie}, not by {lif.tie}: open it, and build it, with "
+                f"tie={lif.tie}"
+            )
+        if lif.tie == "membrane" and lif.inhibition == 0:
+            raise Unsupported(f"{device.name}: without inhibition, ties by membrane have no order in the emulator")
+        threshold, highest = round(lif.threshold * FULL_WEIGHT), (1 << device.geometry.v_bits) - 1
+        if not 1 <= threshold <= highest:
+            raise Unsupported(
+                f"{device.name}: threshold {lif.threshold:g} full weights must be in {1 / FULL_WEIGHT:.2g} .. "
+                f"{highest / FULL_WEIGHT:g}, what a membrane of {device.geometry.v_bits} bits holds"
+            )
+        theta_plus = round(lif.theta_plus * FULL_WEIGHT)
+        if theta_plus > 65535 or (lif.theta_plus > 0 and theta_plus == 0):
+            raise Unsupported(
+                f"{device.name}: theta_plus {lif.theta_plus:g} full weights must be 0 or in "
+                f"{1 / FULL_WEIGHT:.2g} .. {65535 // FULL_WEIGHT}"
+            )
+        return {
+            "threshold": threshold,
+            "keep": self._keep(),
+            "inhibition": self._ticks("inhibition", lif.inhibition, least=1 if lif.inhibition > 0 else 0),
+            "refractory": self._ticks("refractory", lif.refractory),
+            "window": self._ticks("window", self.stdp.window),
+            "theta_plus": theta_plus,
+        }
+
+    def _keep(self) -> int:
+        keep = round(ONE * np.exp(-self._tick / self.lif.leak))
+        if self.lif.leak < self._tick or (np.isfinite(self.lif.leak) and keep > ONE - LEAST_LEAK):
+            raise Unsupported(
+                f"{self.device.name}: leak {self.lif.leak:g} s must be 1 to {ONE // LEAST_LEAK} ticks of "
+                f"{self._tick:g} s, or infinite: choose another tick"
+            )
+        return keep
+
+    def _ticks(self, name: str, seconds: float, least: int = 0) -> int:
+        ticks = round(seconds / self._tick)
+        if not least <= ticks <= LONGEST:
+            raise Unsupported(
+                f"{self.device.name}: {name} {seconds:g} s is {seconds / self._tick:.3g} ticks of {self._tick:g} s, "
+                f"the emulator counts {least} to {LONGEST}: choose another tick"
+            )
+        return ticks
+
+    def _length(self, duration: float) -> int:
+        """Ticks of a presentation."""
+        ticks, most = int(np.ceil(duration / self._tick - _EDGE)), 1 << self.device.geometry.t_bits
+        if not 1 <= ticks <= min(most, LONGEST):
+            raise Unsupported(
+                f"{self.device.name}: a presentation of {duration:g} s is {ticks} ticks of {self._tick:g} s, the "
+                f"emulator counts 1 to {min(most, LONGEST)}: choose another tick"
+            )
+        return ticks
+
+    def _theta_keep(self, duration: float) -> int:
+        lost = -np.expm1(-duration / self.lif.theta_decay)
+        keep = round(ONE * (1.0 - lost))
+        if self.lif.theta_plus > 0 and keep == ONE and lost > NEGLIGIBLE:
+            raise Unsupported(
+                f"{self.device.name}: theta_decay {self.lif.theta_decay:g} s takes {lost:.2g} of a threshold in a "
+                f"presentation of {duration:g} s, the emulator at least {1 / ONE:.2g} or nothing"
+            )
+        return keep
+
+    def _prepare(self, duration: float, learn: bool, latency: bool = False) -> None:
+        flags = self.device.rounding_flag | learn << Flag.LEARN | latency << Flag.LATENCY
+        flags |= (self.lif.reset == "all") << Flag.RESET_ALL
+        changing = {"flags": flags, "duration": self._length(duration)}
+        # Thresholds adapt while learning only.
+        changing |= {"theta_keep": self._theta_keep(duration)} if learn else {"theta_keep": ONE, "theta_plus": 0}
+        self.device.set_registers(**self._settings | changing)
+
+    def _patience(self, events: int) -> float:
+        """How long the emulator may take for so many inputs if each makes all fire that can, s."""
+        g = self.device.geometry
+        fire = 1 if self.lif.inhibition > 0 else self.neurons
+        return events * SLOWEST * (g.groups + fire * (g.rows + g.groups) + TICKS_AN_EVENT * g.groups) / g.clock
+
+    def _learned(self, learn: bool) -> None:
+        if learn:
+            self.device.changed()
+
+    def _items(self, batch: SpikeBatch, duration: float) -> list[NDArray[np.uint16]]:
+        """Items of EVENTS for every train: how far time goes on, wherever it does, and a row."""
+        self._require_rows(int(batch.line.max(initial=0)))
+        self._length(duration)
+        trains = []
+        for b in range(len(batch)):
+            part = slice(batch.start[b], batch.start[b + 1])
+            time, line = batch.time[part], batch.line[part]
+            count = np.searchsorted(time, duration)
+            tick = np.floor(time[:count] / self._tick + _EDGE).astype(np.int64)
+            pairs = np.stack([ADVANCE + np.diff(tick, prepend=0), line[:count]], axis=1).ravel()
+            trains.append(pairs[pairs != ADVANCE].astype(np.uint16))
+        return trains
+
+    def _neurons(self, space: Space) -> NDArray[np.int64]:
+        """(neurons,) memory of the neurons."""
+        return self.device.client.read_memory(space, 0, self.neurons)[self.device.place].astype(np.int64)
+
+    def _logged(self, first: int, end: int) -> NDArray[np.int64]:
+        """Entries `first` to `end` of the log, which is a ring."""
+        depth, parts = self.device.geometry.log_depth, [np.zeros(0, np.int64)]
+        while first < end:
+            place = first % depth
+            count = min(end - first, depth - place)
+            parts.append(self.device.client.read_memory(Space.LOG, place, count).astype(np.int64))
+            first += count
+        return np.concatenate(parts)
+
+    def _code(self, code: SpikeCode, full_scale: int) -> NDArray[np.int64]:
+        """(256,) table CODE: by grey value, the tick of a spike or its probability in a tick / 65536."""
+        grey = np.arange(256) / full_scale
+        loud = grey >= code.silent
+        if code.kind == "latency":
+            tick = np.floor((1.0 - grey) * code.duration / self._tick + _EDGE)
+            return np.where(loud & (grey > 0) & (grey <= 1), tick, NO_SPIKE).astype(np.int64)
+        rate = code.f_min + (code.f_max - code.f_min) * grey
+        interval = code.shortest + np.exp(-rate * code.shortest) / rate
+        return np.where(loud, np.minimum(np.rint(self._tick / interval * ONE), ONE - 1), 0).astype(np.int64)

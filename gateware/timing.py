@@ -1,0 +1,80 @@
+"""How many clock cycles a command takes, from the geometry: what register `cycles` counts while it is carried out.
+
+A reply that waits to be taken is not counted.
+"""
+
+from __future__ import annotations
+
+from amaranth.utils import ceil_log2
+
+from gateware.core.encoder import Encoder
+from gateware.core.flca import Flca
+from gateware.core.membranes import Membranes
+from gateware.core.spaces import place_bits
+from gateware.core.update import Update
+from gateware.core.walk import DELAY
+from gateware.geometry import Geometry
+
+COMMAND = 3
+"""Decoding a command, seeing its end and giving its status byte."""
+
+FIRST_ITEM = 3
+"""Until the first item of EVENTS is there; the next ones come while one is played."""
+
+
+def _walk(g: Geometry) -> int:
+    """One pass over the neurons."""
+    return g.groups + Membranes.latency
+
+
+def begin(g: Geometry) -> int:
+    """BEGIN, exactly."""
+    return max(g.rows, _walk(g)) + 2 + COMMAND
+
+
+def event(g: Geometry) -> int:
+    """One input spike, exactly if no neuron fires."""
+    compare = ceil_log2(g.lanes) if g.tie == "membrane" else 0
+    return _walk(g) + DELAY + compare + 3
+
+
+def tick(g: Geometry) -> int:
+    """The leak of one tick, exactly."""
+    return _walk(g) + 2
+
+
+def events(g: Geometry, rows: int, advances: int, ticks: int) -> int:
+    """EVENTS of input spikes on `rows` rows and of `advances` by `ticks` > 0 in all, exactly if no neuron fires."""
+    items = rows * event(g) + ticks * tick(g) + 2 * advances
+    return COMMAND + (FIRST_ITEM + items if items else 0)
+
+
+def column_sweep(g: Geometry) -> int:
+    """Programming of one column, exactly."""
+    return g.rows + Update.latency
+
+
+def spike(g: Geometry, learn: bool) -> int:
+    """At most what one output spike adds to its input spike."""
+    return 3 * g.groups + 7 + max(_walk(g) + 2, column_sweep(g) if learn else 0)
+
+
+def scan(g: Geometry) -> int:
+    """One tick's scan of the encoder, exactly if no row spikes."""
+    return g.rows + Encoder.latency + 2
+
+
+def present(g: Geometry, duration: int, rows: int, spikes: int, learn: bool) -> int:
+    """PRESENT with input spikes on `rows` rows and with output spikes: at most, and exactly without any."""
+    played = duration * scan(g) + rows * event(g) + spikes * spike(g, learn)
+    return begin(g) + played + max(duration - 1, 0) * (tick(g) + 1)
+
+
+def program(g: Geometry, column: int) -> int:
+    """PROGRAM, exactly."""
+    return column_sweep(g) + column // g.lanes + place_bits(g) + 3 + COMMAND
+
+
+def segment(g: Geometry) -> int:
+    """SEGMENT, exactly."""
+    return g.words + Flca.latency + 1 + COMMAND
