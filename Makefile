@@ -40,7 +40,11 @@ lint: $(VENV)/.dev
 test: lint
 	$(BIN)/pytest -n 2
 
-test-slow: $(VENV)/.dev
+$(VENV)/.fpga: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev,fpga]'
+	@touch $@ $(VENV)/.dev $(VENV)/.run
+
+test-slow: $(VENV)/.fpga
 	$(BIN)/pytest -m slow
 
 bench: $(VENV)/.bench

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hil.backends import open_device
-from hil.datasets import load
+from hil.datasets import Dataset, load
 from hil.encoding import SpikeCode
 from hil.results import Row, report
 from hil.spiking import Lif, SpikeBatch, SpikingCore, Stdp
@@ -49,9 +50,15 @@ def new_core(uri: str) -> SpikingCore:
     return open_device(uri, rows=ROWS, cols=NEURONS, w0=PRISTINE).spiking(LIF, STDP)
 
 
+@cache
+def dataset() -> Dataset:
+    """Digits that are shown."""
+    return load("mnist-slice")
+
+
 def encode(first: int, count: int) -> SpikeBatch:
     """Spikes of presentations first, first + 1, ...; the digits come round again."""
-    data, numbers = load("mnist-slice"), np.arange(first, first + count)
+    data, numbers = dataset(), np.arange(first, first + count)
     images = data.train_images[numbers % len(data.train_images)].reshape(count, -1)
     return CODE.encode(images, data.full_scale, 0, numbers)
 

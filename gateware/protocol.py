@@ -11,9 +11,10 @@ Frames are carried out in order of their sequence number and exactly once. The e
 
 - the expected frame is carried out and answered;
 - an earlier one (of the last 32768) was carried out before: if its command only reads it is carried out again, else it
-  is answered with `Status.OK` and no payload, without effect;
-- anything else, and every damaged frame, is answered with `Status.SEQUENCE`, the expected number as payload, without
-  effect.
+  is answered without effect and without payload: with the refusal if it is the last frame that was refused, or else with
+  `Status.OK`;
+- anything else, every frame before the first SYNC and every damaged frame is answered with `Status.SEQUENCE`, the
+  expected number as payload, without effect. To a damaged frame the reply bears the expected number.
 
 `Command.SYNC` starts a session: its own number is taken whatever was expected, unless its nonce is that of the last
 SYNC (then it is a repetition and has no effect); the next number is expected from then on.

@@ -57,6 +57,17 @@ class GoldenCore:
             np.zeros((g.log_depth, 2), np.int64), np.full(g.rows, NEVER), np.array([0, -1]), np.zeros(g.cols, bool),
         )  # fmt: skip
         self._spaces = self._memories()
+        self._compile()
+
+    def _compile(self) -> None:
+        """Have the kernels compiled before the first command, whose answer has a deadline, and leave no trace."""
+        m = self.machine
+        kept = [array.copy() for array in m]
+        begin(m)
+        for command in (Command.EVENTS, Command.PROGRAM, Command.SEGMENT, Command.PRESENT):
+            self.execute(bytes([command]) + bytes(8 if command == Command.SEGMENT else 2))
+        for array, values in zip(m, kept, strict=True):
+            array[...] = values
 
     @property
     def states(self) -> NDArray[np.uint16]:

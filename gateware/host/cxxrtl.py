@@ -10,7 +10,6 @@ import ctypes
 import platform
 import subprocess
 import time
-from importlib.resources import files
 from pathlib import Path
 
 from gateware import cache, toolchain
@@ -31,6 +30,7 @@ ROOM = 1 << 16
 """Bytes that are taken from the simulation at once."""
 
 LIBRARY = "design.so"
+HARNESS = Path(__file__).parent.parent / "cxxrtl" / "harness.cc"
 
 
 class CxxrtlTransport(Transport):
@@ -115,7 +115,7 @@ def open_cxxrtl(geometry: Geometry, design: Design = emulator) -> CxxrtlTranspor
     """
     compiler = toolchain.compiler()
     tools = f"{toolchain.identifier(['yosys'])}; {compiler.identity} {' '.join(compiler.flags)}"
-    harness = files("gateware").joinpath("cxxrtl", "harness.cc").read_text(encoding="utf-8")
+    harness = HARNESS.read_text(encoding="utf-8")
     # A home folder may be shared by machines of several kinds.
     source = cache.digest(cache.sources(design), harness, tools, platform.machine(), platform.system(), repr(geometry))
 
