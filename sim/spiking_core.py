@@ -257,6 +257,12 @@ def _integrate_four(membrane, one, two, three, four, a, b, c, d, limit, ahead):
     return reached
 
 
+@njit(cache=True, error_model="numpy", fastmath={"nsz"})
+def _leak(membrane, decay):
+    for n in range(membrane.size):
+        membrane[n] *= decay
+
+
 @njit(cache=True, error_model="numpy")
 def _winner(waiting, count, height, rank, by_rank):
     """Place in `waiting` of the neuron that fires first."""
@@ -322,11 +328,19 @@ def _present(
             last_input[row] = now
             if free:
                 reached = _integrate(membrane, inputs[row], decay[k], limit)
+            elif inhibited:
+                if reset_all:
+                    membrane[exempt] *= decay[k]
+                else:
+                    _leak(membrane, decay[k])
+                if now >= refractory_until[exempt]:
+                    membrane[exempt] += inputs[row, exempt]
+                reached = np.int32(membrane[exempt] >= limit[exempt] and now >= refractory_until[exempt])
             else:
                 reached = np.int32(0)
-                for n in range(neurons) if not (inhibited and reset_all) else range(exempt, exempt + 1):
+                for n in range(neurons):
                     membrane[n] *= decay[k]
-                    if now >= refractory_until[n] and (not inhibited or n == exempt):
+                    if now >= refractory_until[n]:
                         membrane[n] += inputs[row, n]
                         reached = np.int32(reached + np.int32(membrane[n] >= limit[n]))
             k += 1
