@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gateware import cache, toolchain
 from gateware.boards import Board
 from gateware.geometry import Geometry
-from gateware.report import PlaceAndRoute, read_nextpnr
+from gateware.placement import PlaceAndRoute, read_nextpnr
 from hil.errors import InputError
 from hil.version import __version__
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gateware.geometry import Geometry
+from gateware.geometry import SLOWEST, Geometry
 from gateware.model import FlcaScale, StepTables, memductance
 from gateware.protocol import IDENTITY, VERSION, Flag, Space
 from hil.device import Device, Response, Unsupported
@@ -27,17 +27,14 @@ from hil.waveform import Waveform
 from sim.memristance import memristance_table
 
 if TYPE_CHECKING:
-    from gateware.backend import FpgaParameters
     from gateware.host.client import Client
+    from gateware.parameters import FpgaParameters
 
 PULSE_WIDTH = 1e-6
 """Width of a programming pulse of a pulse-step cell, s; the emulator counts pulses, whatever their width."""
 
 READ_VOLTAGE, READ_WIDTH = 1e-3, 1e-3
 """Read pulse, V and s, where the emulator resolves it."""
-
-SLOWEST = 4
-"""Clock cycles that a command takes for a word of states, at the very most."""
 
 UP, DOWN, REST = 1, 255, 0
 """Actions of PROGRAM."""
@@ -48,7 +45,7 @@ class FpgaDevice(Device):
 
     Attributes
     ----------
-    parameters : gateware.backend.FpgaParameters
+    parameters : gateware.parameters.FpgaParameters
         As asked for.
     client : gateware.host.client.Client
         Where commands go.

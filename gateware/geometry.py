@@ -14,6 +14,10 @@ TABLE_SIZE = 256
 """Entries of every loadable table; a wider state is looked up by its highest 8 bits."""
 
 
+SLOWEST = 4
+"""Clock cycles that a command takes for a word of states, at the very most."""
+
+
 @dataclass(frozen=True)
 class Geometry:
     """An emulated crossbar with one LIF neuron a column.

@@ -11,7 +11,7 @@ Frames are carried out in order of their sequence number and exactly once. The e
 
 - the expected frame is carried out and answered;
 - an earlier one (of the last 32768) was carried out before: if its command only reads it is carried out again, else it
-  is answered without effect and without payload: with the refusal if it is the last frame that was refused, or else with
+  is answered without effect and without payload, with the refusal if it is the last frame that was refused, else with
   `Status.OK`;
 - anything else, every frame before the first SYNC and every damaged frame is answered with `Status.SEQUENCE`, the
   expected number as payload, without effect. To a damaged frame the reply bears the expected number.

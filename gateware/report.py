@@ -2,117 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gateware.placement import Step
 from hil.results import Row
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult
     from gateware.geometry import Geometry
 
-RESOURCES = {
-    "ecp5": {"LUT": "TRELLIS_COMB", "FF": "TRELLIS_FF", "BRAM": "DP16KD", "DSP": "MULT18X18D"},
-    "ice40": {"logic cell": "ICESTORM_LC", "BRAM": "ICESTORM_RAM", "SPRAM": "ICESTORM_SPRAM", "DSP": "ICESTORM_DSP"},
-}
-"""The parts of an FPGA that fill up, as the field and as nextpnr calls them; iCE40 logic cells have a LUT and an FF."""
-
 IMAGE_TICKS, EVENTS_PER_ROW, IMAGE_SPIKES = 100, 5, 20
 """A presentation of the usual size: 784 rows make 3920 input spikes in 100 ticks."""
-
-
-@dataclass(frozen=True)
-class ClockTiming:
-    """One clock: the highest frequency after routing, and the one it runs at, Hz."""
-
-    name: str
-    achieved: float
-    constraint: float
-
-    @property
-    def met(self) -> bool:
-        """Whether the design may run at the clock."""
-        return self.achieved >= self.constraint
-
-
-@dataclass(frozen=True)
-class Step:
-    """A piece of a path: delay in s, what it is (clk-to-q, routing, logic, setup), the net if any, where it leads."""
-
-    delay: float
-    kind: str
-    net: str
-    cell: str
-
-
-@dataclass(frozen=True)
-class PlaceAndRoute:
-    """What nextpnr says of a design.
-
-    Attributes
-    ----------
-    used, available : dict of int
-        Parts of the FPGA by the field's name.
-    clocks : tuple of ClockTiming
-        Every clock of the design.
-    critical_path : tuple of Step
-        Longest way from register to register in the slowest clock.
-    """
-
-    used: dict[str, int]
-    available: dict[str, int]
-    clocks: tuple[ClockTiming, ...]
-    critical_path: tuple[Step, ...]
-
-    @property
-    def met(self) -> bool:
-        """Whether every clock is fast enough."""
-        return all(clock.met for clock in self.clocks)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> PlaceAndRoute:
-        """Undo `dataclasses.asdict`."""
-        clocks = tuple(ClockTiming(**clock) for clock in fields["clocks"])
-        steps = tuple(Step(**step) for step in fields["critical_path"])
-        return cls(fields["used"], fields["available"], clocks, steps)
-
-
-def read_nextpnr(text: str, family: str, log: str = "") -> PlaceAndRoute:
-    """Read what nextpnr wrote.
-
-    Parameters
-    ----------
-    text : str
-        Its JSON report; frequencies in MHz, delays in ns.
-    family : {"ecp5", "ice40"}
-        Which nextpnr.
-    log : str
-        Its log, the only place where the iCE40's logic cells are told apart by what is used of them.
-    """
-    data = json.loads(text)
-    parts = {ours: data["utilization"].get(theirs) for ours, theirs in RESOURCES[family].items()}
-    used = {name: part["used"] for name, part in parts.items() if part}
-    available = {name: part["available"] for name, part in parts.items() if part}
-    cells = {kind: int(count) for count, kind in re.findall(r"(\d+) LCs used as ([\w ]+?) *$", log, re.MULTILINE)}
-    if cells:
-        both = cells.get("LUT4 and DFF", 0)
-        used |= {"LUT": both + cells.get("LUT4 only", 0), "FF": both + cells.get("DFF only", 0)}
-        available |= dict.fromkeys(("LUT", "FF"), available["logic cell"])
-    clocks = tuple(
-        ClockTiming(name, value["achieved"] * 1e6, value["constraint"] * 1e6) for name, value in data["fmax"].items()
-    )
-    slowest = min(clocks, key=lambda clock: clock.achieved, default=None)
-    return PlaceAndRoute(used, available, clocks, _critical_path(data["critical_paths"], slowest))
-
-
-def _critical_path(paths: list[dict[str, Any]], clock: ClockTiming | None) -> tuple[Step, ...]:
-    """Steps of the path from register to register of a clock."""
-    edges = {f"posedge {clock.name}"} if clock else set()
-    within = next((path["path"] for path in paths if {path["from"], path["to"]} == edges), [])
-    return tuple(Step(s["delay"] * 1e-9, s["type"], s.get("net", ""), s["to"]["cell"]) for s in within)
 
 
 def rows(result: BuildResult) -> list[Row]:

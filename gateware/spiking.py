@@ -6,19 +6,20 @@ Membranes and thresholds count 1/255 of a full weight.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gateware.device import SLOWEST
+from gateware.geometry import SLOWEST, Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 from hil.device import Unsupported
 from hil.encoding import SpikeCode
 from hil.spiking import Lif, SpikeBatch, SpikeTrain, SpikingCore, Stdp
 
 if TYPE_CHECKING:
-    from gateware.device import StepDevice
+    from gateware.host.client import Client
+    from gateware.parameters import FpgaParameters
 
 FULL_WEIGHT = 255
 """What a full weight counts in a membrane."""
@@ -51,6 +52,29 @@ _EDGE = 1e-6
 """Part of a tick that a time may lie below its edge and still count as on it: room for rounding in float64."""
 
 
+class Emulator(Protocol):
+    """What the core needs of a device; `gateware.device.StepDevice` has it."""
+
+    name: str
+    rows: int
+    cols: int
+    parameters: FpgaParameters
+    client: Client
+    geometry: Geometry
+    place: NDArray[np.int64]
+    states: NDArray[np.uint16]
+    rounding_flag: int
+
+    def place_columns(self, place: NDArray[np.int64]) -> None:
+        """Lay the columns out anew."""
+
+    def set_registers(self, **values: int) -> None:
+        """Write registers."""
+
+    def changed(self) -> None:
+        """Cells have moved."""
+
+
 class FpgaCore(SpikingCore):
     """Neurons and learning on the columns of a `gateware.device.StepDevice`.
 
@@ -67,7 +91,7 @@ class FpgaCore(SpikingCore):
         If a setting cannot be had in whole ticks and registers; the reason is given.
     """
 
-    def __init__(self, device: StepDevice, lif: Lif, stdp: Stdp) -> None:
+    def __init__(self, device: Emulator, lif: Lif, stdp: Stdp) -> None:
         """Set the emulator up; adaptive thresholds start at 0."""
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols

@@ -17,7 +17,8 @@ from gateware.boards import all_boards, find_board
 from gateware.build import KEPT, RESULT, BuildResult, build, load
 from gateware.clocks import ecp5_pll, ice40_pll, real_clock
 from gateware.geometry import Geometry
-from gateware.report import read_nextpnr, rows
+from gateware.placement import read_nextpnr
+from gateware.report import rows
 from gateware.toolchain import ToolError
 from hil.cli.main import main
 from hil.errors import InputError

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateware.backend import CARRIERS, Carrier, FpgaParameters, open_emulator
+from gateware.backend import CARRIERS, Carrier, open_emulator
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.host.golden_transport import GoldenTransport
 from gateware.host.pty_server import PtyServer
+from gateware.parameters import FpgaParameters
 from gateware.protocol import Command, Space
 from hil.backends import load_backend, open_device
 from hil.datasets import load
