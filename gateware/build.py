@@ -146,16 +146,7 @@ def build(
     """
     out = out or default_folder(board, geometry)
     _refuse_other(out)
-    tools = toolchain.identifier(board.tools)
-    options = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("AMARANTH_"))
-    source = cache.digest(cache.sources(design, board.platform), tools, board.name, repr(geometry), str(seed), *options)
-
-    def elaborated() -> str:
-        toolchain.say(f"elaborating {geometry.rows} x {geometry.cols} for {board.name} ...")
-        plan = _plan(board, geometry, seed, design, 0)
-        return cache.digest(plan.digest(), tools)
-
-    digest = cache.recall("designs", source, elaborated)
+    digest = _digest(board, geometry, seed, design)
 
     def make(folder: Path) -> None:
         plan = _plan(board, geometry, seed, design, int(digest[:8], 16))
@@ -176,6 +167,26 @@ def build(
 
     _publish(cache.made("builds", digest, make), out)
     return load(out)
+
+
+def cached(board: Board, geometry: Geometry, seed: int = 1, design: Design = emulator) -> BuildResult | None:
+    """Find a build in the cache; None if it is not there."""
+    kept = cache.root() / "builds" / _digest(board, geometry, seed, design)
+    return load(kept) if kept.is_dir() else None
+
+
+def _digest(board: Board, geometry: Geometry, seed: int, design: Design) -> str:
+    """Name of a build in the cache."""
+    tools = toolchain.identifier(board.tools)
+    options = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("AMARANTH_"))
+    source = cache.digest(cache.sources(design, board.platform), tools, board.name, repr(geometry), str(seed), *options)
+
+    def elaborated() -> str:
+        toolchain.say(f"elaborating {geometry.rows} x {geometry.cols} for {board.name} ...")
+        plan = _plan(board, geometry, seed, design, 0)
+        return cache.digest(plan.digest(), tools)
+
+    return cache.recall("designs", source, elaborated)
 
 
 def default_folder(board: Board, geometry: Geometry) -> Path:

@@ -202,6 +202,37 @@ def serve(
         raise ToolError(f"the {engine} engine failed: {server.error}")
 
 
+@app.command()
+def verify(
+    quick: Annotated[bool, typer.Option("--quick", help="Only what takes two minutes in all.")] = False,
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", metavar="NAME", help="Only this layer; may be given several times.")
+    ] = None,
+    json: options.Json = None,
+) -> None:
+    """Show that the gateware does what its golden model says; exit code 1 if anything does not.
+
+    Layers: formal (proofs by z3), simulation (Amaranth's simulator), compiled (CXXRTL, full size), netlist (after
+    synthesis, by Verilator), mutations (planted faults that the others must find), budgets (size and speed of builds).
+    What cannot be run is skipped, with the reason. Without --quick it takes some twenty minutes.
+
+        hil fpga verify --quick
+        hil fpga verify --layer formal --layer mutations
+    """
+    from gateware.toolchain import require_amaranth, say
+    from gateware.verify.layers import failed, run
+    from hil.results import report
+
+    require_amaranth()
+    results = run(
+        layer or [], quick, told=lambda r: say(f"{r.layer}: {r.what}: {r.result} ({r.seconds:.1f} s) {r.note}")
+    )
+    heads = {"quantity": "check", "value": "result", "reference": "seconds"}
+    report([result.row() for result in results], "verification", json, heads=heads)
+    if failed(results):
+        raise typer.Exit(1)
+
+
 def _geometry(
     default: Geometry,
     rows: int | None,

@@ -29,13 +29,13 @@ class Emulator(wiring.Component):
 
     def __init__(self, geometry: Geometry, build: int = 0) -> None:
         """Fix geometry and build."""
-        self._executor = Executor(geometry, build)
+        self._link, self._executor = FrameLink(geometry.frame_buffer), Executor(geometry, build)
         super().__init__({"rx": In(stream.Signature(8)), "tx": Out(stream.Signature(8))})
 
     def elaborate(self, platform: object) -> Module:
         """Connect link and executor."""
         m = Module()
-        m.submodules.link = link = FrameLink()
+        m.submodules.link = link = self._link
         m.submodules.executor = executor = self._executor
         wiring.connect(m, wiring.flipped(self.rx), link.rx)
         wiring.connect(m, link.tx, wiring.flipped(self.tx))

@@ -42,6 +42,8 @@ class Geometry:
         Output spikes of a presentation that are kept with their times.
     tie : {"rank", "membrane"}
         Which of several ready neurons fires first: the lowest column, or the highest membrane and then that.
+    frame_buffer : int
+        Bytes of frames that may wait, a power of two: 512 hold the longest frame, 1024 three of them.
     clock : float
         Hz; what the registers report, and what UART timing is derived from.
     """
@@ -56,6 +58,7 @@ class Geometry:
     encoder: bool = True
     log_depth: int = 256
     tie: Literal["rank", "membrane"] = "rank"
+    frame_buffer: int = 1024
     clock: float = 50e6
 
     def __post_init__(self) -> None:
@@ -66,6 +69,8 @@ class Geometry:
         ):  # fmt: skip
             if not low <= getattr(self, field) <= high:
                 raise InputError(f"geometry: {field} = {getattr(self, field)} must be in {low} .. {high}")
+        if self.frame_buffer not in (512, 1024, 2048, 4096):
+            raise InputError(f"geometry: frame_buffer = {self.frame_buffer} must be 512, 1024, 2048 or 4096")
 
     @property
     def groups(self) -> int:

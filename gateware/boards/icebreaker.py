@@ -24,8 +24,8 @@ BOARDS = (
         family="ice40",
         platform=_platform,
         oscillator=12e6,
-        # As the emulator is now, 784 rows take more than the 30 block RAMs and two lanes more than the logic cells.
-        geometry=Geometry(rows=196, cols=10, lanes=1, clock=12e6),
+        # All 30 block RAMs and 94 % of the logic cells: there is no room for an encoder or a second lane.
+        geometry=Geometry(rows=784, cols=10, t_bits=9, encoder=False, frame_buffer=512, clock=12e6),
         pll_pad=True,
         synthesis="-dsp",
         loader=("-b", "ice40_generic", "-f"),

@@ -33,7 +33,7 @@ BOARDS = (
         family="ecp5",
         platform=lambda: _platform("85F"),
         oscillator=25e6,
-        geometry=Geometry(rows=784, cols=10, lanes=10, clock=50e6),
+        geometry=Geometry(rows=784, cols=10, lanes=10, clock=100e6),
         loader=("-b", "ulx3s"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,16 +68,18 @@ class Neuron(wiring.Component):
             self.potential.eq(after),
             self.ready.eq(listened & (after >= limit_later)),
         ]
-        operand = Signal(len(self.scaled))
-        m.d.comb += operand.eq(Mux(self.decay_theta, self.theta, self.v))
         # A factor of 65536 and more is a sum, so that the product is one of 16 bits, as DSP blocks have them.
-        part, product = Signal(len(operand) + 16), Signal(len(operand) + 16)
-        whole, whole_later = Signal.like(operand), Signal.like(operand)
+        operand, whole = Signal(len(self.scaled)), Signal(len(self.scaled))
+        factor, adds = Signal(16), Signal()
+        product = Signal(len(operand) + 16)
+        half = product[15]
         m.d.sync += [
-            part.eq(operand * self.factor[:16]),
-            product.eq(part),
-            whole.eq(Mux(self.factor[16], operand, 0)),
-            whole_later.eq(whole),
-            self.scaled.eq(whole_later + ((product + (1 << 15)) >> 16)),
+            operand.eq(Mux(self.decay_theta, self.theta, self.v)),
+            factor.eq(self.factor[:16]),
+            adds.eq(self.factor[16]),
+            product.eq(operand * factor),
+            whole.eq(Mux(adds, operand, 0)),
+            # One carry chain: half of the last place and half of it make the carry that rounds.
+            self.scaled.eq((Cat(half, whole) + Cat(half, product[16:])) >> 1),
         ]
         return m

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
+from amaranth.vendor import LatticeICE40Platform
 
-LOGIC_DEPTH = 8
-"""Memories up to this deep are registers: an iCE40 would spend whole block RAMs on them."""
+LOGIC_DEPTH = 16
+"""Memories up to this deep are registers on an iCE40, which would spend whole block RAMs on them."""
+
+BANK_BITS = 16
+"""Width of a bank: that of a block RAM, halves of which can be written alone. Wider words slow simulations down."""
 
 
 class Ram(wiring.Component):
@@ -27,6 +31,8 @@ class Ram(wiring.Component):
     latency : {1, 2}
         Clock cycles from address to value. With 2 the output has a register of its own, without which a block RAM
         limits the clock.
+    registers : bool
+        Whether a shallow one is made of registers on an iCE40.
 
     Attributes
     ----------
@@ -36,40 +42,64 @@ class Ram(wiring.Component):
         Write port; one bit of `write` a lane.
     """
 
-    def __init__(self, width: int, depth: int, lanes: int = 1, latency: Literal[1, 2] = 2) -> None:
+    def __init__(
+        self, width: int, depth: int, lanes: int = 1, latency: Literal[1, 2] = 2, registers: bool = True
+    ) -> None:
         """Fix the size."""
-        # An address of no bits is more than some tools can take.
-        self._depth = max(2, depth)
-        self.latency = latency
-        word = data.ArrayLayout(width, lanes)
-        self._word = word
+        self._width, self._depth, self._lanes = width, depth, lanes
+        self.latency, self._registers = latency, registers and depth <= LOGIC_DEPTH
+        word, address = data.ArrayLayout(width, lanes), ceil_log2(max(2, depth))
         super().__init__(
             {
-                "address": In(ceil_log2(self._depth)),
+                "address": In(address),
                 "enable": In(1, init=1),
                 "value": Out(word),
-                "write_address": In(ceil_log2(self._depth)),
+                "write_address": In(address),
                 "write_value": In(word),
                 "write": In(lanes),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the memory."""
+        """Build the banks."""
         m = Module()
-        attrs = {"ram_style": "logic"} if self._depth <= LOGIC_DEPTH else {}
-        m.submodules.memory = cells = memory.Memory(shape=self._word, depth=self._depth, init=[], attrs=attrs)
-        write, read = cells.write_port(granularity=1), cells.read_port()
+        per_bank = max(1, BANK_BITS // self._width)
+        for first in range(0, self._lanes, per_bank):
+            lanes = range(first, min(first + per_bank, self._lanes))
+            read = self._register(m, lanes) if self._depth == 1 else self._bank(m, lanes, platform)
+            for k, n in enumerate(lanes):
+                if self.latency == 1:
+                    m.d.comb += self.value[n].eq(read[k])
+                else:
+                    with m.If(self.enable):
+                        m.d.sync += self.value[n].eq(read[k])
+        return m
+
+    def _register(self, m: Module, lanes: range) -> Value:
+        """Lanes of the only word."""
+        layout = data.ArrayLayout(self._width, len(lanes))
+        word, read = Signal(layout, name=f"word_{lanes[0]}"), Signal(layout, name=f"read_{lanes[0]}")
+        for k, n in enumerate(lanes):
+            with m.If(self.write[n]):
+                m.d.sync += word[k].eq(self.write_value[n])
+        with m.If(self.enable):
+            m.d.sync += read.eq(word)
+        return read
+
+    def _bank(self, m: Module, lanes: range, platform: object) -> Value:
+        """Some lanes of all words in a memory."""
+        logic = self._registers and isinstance(platform, LatticeICE40Platform)
+        bank = memory.Memory(
+            shape=data.ArrayLayout(self._width, len(lanes)), depth=self._depth, init=[],
+            attrs={"ram_style": "logic"} if logic else {},
+        )  # fmt: skip
+        m.submodules[f"bank_{lanes[0]}"] = bank
+        write, read = bank.write_port(granularity=1), bank.read_port()
         m.d.comb += [
             write.addr.eq(self.write_address),
-            write.data.eq(self.write_value),
-            write.en.eq(self.write),
+            write.en.eq(self.write[lanes[0] : lanes[-1] + 1]),
             read.addr.eq(self.address),
             read.en.eq(self.enable),
         ]
-        if self.latency == 1:
-            m.d.comb += self.value.eq(read.data)
-        else:
-            with m.If(self.enable):
-                m.d.sync += self.value.eq(read.data)
-        return m
+        m.d.comb += [write.data[k].eq(self.write_value[n]) for k, n in enumerate(lanes)]
+        return read.data

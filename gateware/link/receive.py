@@ -2,10 +2,10 @@
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
-from amaranth.lib.crc.catalog import CRC16_IBM_3740
 from amaranth.lib.wiring import In, Out
 
 from gateware.link.cobs import Token
+from gateware.link.crc import Crc16
 from gateware.link.ring import ByteRing
 from gateware.protocol import MAX_ARGUMENTS
 
@@ -66,7 +66,7 @@ class FrameReceiver(wiring.Component):
         """Build it."""
         m = Module()
         m.submodules.ring = ring = ByteRing(self.depth)
-        m.submodules.crc = crc = CRC16_IBM_3740(8).create()
+        m.submodules.crc = crc = Crc16()
         wiring.connect(m, ring.bytes, wiring.flipped(self.frames))
         token = self.tokens.payload
         # Position of the last byte received of a frame; ring.end is that of the byte that will be put before the frame.

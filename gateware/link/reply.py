@@ -2,10 +2,10 @@
 
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
-from amaranth.lib.crc.catalog import CRC16_IBM_3740
 from amaranth.lib.wiring import In, Out
 
 from gateware.link.cobs import Byte, CobsEncoder
+from gateware.link.crc import Crc16
 from gateware.link.ring import ByteRing
 from gateware.protocol import MAX_ARGUMENTS
 
@@ -43,7 +43,7 @@ class ReplyComposer(wiring.Component):
         """Build it."""
         m = Module()
         m.submodules.ring = ring = ByteRing(MAX_ARGUMENTS)
-        m.submodules.crc = crc = CRC16_IBM_3740(8).create()
+        m.submodules.crc = crc = Crc16()
         m.submodules.encoder = encoder = CobsEncoder()
         wiring.connect(m, encoder.coded, wiring.flipped(self.coded))
         body, plain = self.body.payload, encoder.plain

@@ -84,7 +84,7 @@ ICEBREAKER = find_board("icebreaker")
 
 def test_a_build_is_made_once_and_copied(tools, tmp_path):
     first = build(ICEBREAKER, ICEBREAKER.geometry, design=Echo)
-    assert first.folder == Path("build/icebreaker-196x10p1")
+    assert first.folder == Path("build/icebreaker-784x10p1")
     assert {path.name for path in first.folder.iterdir()} == {*KEPT, "top.bin"}
     again = build(ICEBREAKER, ICEBREAKER.geometry, out=tmp_path / "other", design=Echo)
     assert len(tools) == 1

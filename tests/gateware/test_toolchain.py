@@ -84,8 +84,12 @@ def test_the_first_use_of_a_webassembly_tool_is_announced(monkeypatch, tmp_path,
 def test_compilers_in_order_of_speed(monkeypatch, program, tmp_path):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr(toolchain, "_has_zig", lambda: False)
     program("g++", "echo g++ 12")
     assert toolchain.compiler().flags == toolchain.GCC_FLAGS
+    monkeypatch.setattr(toolchain, "_has_zig", lambda: True)
+    monkeypatch.setattr(toolchain, "version", lambda package: "0.17.1")
+    assert "ziglang" in toolchain.compiler().command
     program("clang++", "echo clang version 18")
     assert toolchain.compiler().flags == toolchain.CLANG_FLAGS
     monkeypatch.setenv("CXX", f"{tmp_path}/g++ -m32")
@@ -95,7 +99,7 @@ def test_compilers_in_order_of_speed(monkeypatch, program, tmp_path):
         toolchain.compiler()
 
 
-def test_zig_stands_in_where_no_compiler_is(monkeypatch, tmp_path):
+def test_zig_needs_no_compiler_on_the_system(monkeypatch, tmp_path):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(toolchain, "_has_zig", lambda: False)

@@ -1,0 +1,221 @@
+"""All layers of verification, run one after another into one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from gateware.verify.processes import Skipped
+from hil.errors import HilError, InputError, nearest
+from hil.results import Row
+
+if TYPE_CHECKING:
+    from gateware.geometry import Geometry
+    from gateware.verify.simulation import Comparison
+
+PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check ended.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether what was checked is as it should be.
+    note : str
+        By what it was shown, or what is wrong.
+    """
+
+    ok: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table.
+
+    Attributes
+    ----------
+    what : str
+        What is checked.
+    run : callable
+        Checks it; may raise `Skipped`.
+    """
+
+    what: str
+    run: Callable[[], Outcome]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check that was run."""
+
+    layer: str
+    what: str
+    result: Literal["passed", "FAILED", "skipped"]
+    seconds: float
+    note: str
+
+    def row(self) -> Row:
+        """For the table and for JSON."""
+        return Row(f"{self.layer}: {self.what}", self.result, reference=round(self.seconds, 1), note=self.note)
+
+
+Layer = Callable[[bool], Iterable[Check]]
+"""Gives its checks, fewer of them for a quick run."""
+
+Told = Callable[[Result], None]
+"""Hears of every result as it comes."""
+
+
+def run(
+    chosen: Sequence[str], quick: bool, layers: Mapping[str, Layer] | None = None, told: Told = lambda result: None
+) -> list[Result]:
+    """Run layers.
+
+    Parameters
+    ----------
+    chosen : sequence of str
+        Their names; none for all of them.
+    quick : bool
+        Whether to leave out what takes long.
+    layers : mapping
+        What there is.
+    told : callable
+        Hears of every result as it comes.
+
+    Raises
+    ------
+    InputError
+        For an unknown layer.
+    """
+    known = LAYERS if layers is None else layers
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"no layer '{name}' {nearest(name, known)}")
+    results = []
+    for name in chosen or known:
+        for result in _layer(name, known[name], quick):
+            told(result)
+            results.append(result)
+    return results
+
+
+def failed(results: Iterable[Result]) -> bool:
+    """Whether any check failed."""
+    return any(result.result == FAILED for result in results)
+
+
+def _layer(name: str, layer: Layer, quick: bool) -> Iterable[Result]:
+    try:
+        checks = list(layer(quick))
+    except Skipped as reason:
+        yield Result(name, "all of it", SKIPPED, 0.0, str(reason))
+        return
+    for check in checks:
+        start = time.monotonic()
+        try:
+            outcome = check.run()
+            result, note = (PASSED if outcome.ok else FAILED), outcome.note
+        except Skipped as reason:
+            result, note = SKIPPED, str(reason)
+        except (HilError, OSError) as error:
+            # One broken tool must not hide what the other layers show.
+            result, note = FAILED, str(error)
+        yield Result(name, check.what, result, time.monotonic() - start, note)
+
+
+def _formal(quick: bool) -> Iterable[Check]:
+    from gateware.verify.formal import Property, check
+    from gateware.verify.properties import PROPERTIES
+
+    def prove(prop: Property) -> Outcome:
+        verdict = check(prop)
+        return Outcome(verdict.holds, verdict.note)
+
+    return [Check(p.name, lambda p=p: prove(p)) for p in PROPERTIES if p.quick or not quick]
+
+
+def _mutations(quick: bool) -> Iterable[Check]:
+    from gateware.verify.mutants import MUTANTS, Mutant
+    from gateware.verify.mutations import controls, try_control, try_mutant
+
+    mutants = tuple(mutant for mutant in MUTANTS if mutant.quick or not quick)
+
+    def control(check: str, geometry: int) -> Outcome:
+        found = try_control(check, geometry)
+        return Outcome(not found.caught, f"objects to nothing planted: {found.note}" if found.caught else "")
+
+    def plant(mutant: Mutant) -> Outcome:
+        found = try_mutant(mutant)
+        note = f"caught by {mutant.check}: {found.note}" if found.caught else f"SURVIVES {mutant.check}"
+        return Outcome(found.caught, note)
+
+    checks = [Check(f"nothing planted, {what}", lambda a=(what, n): control(*a)) for what, n in controls(mutants)]
+    return checks + [Check(mutant.name, lambda m=mutant: plant(m)) for mutant in mutants]
+
+
+def _simulation(quick: bool) -> Iterable[Check]:
+    from gateware.verify.simulation import SMALL, compare
+
+    return [
+        Check(f"Amaranth's simulator, {_size(g)}", lambda g=g: _outcome(compare(g, 1, 40 if quick else 150)))
+        for g in (SMALL[:1] if quick else SMALL)
+    ]
+
+
+def _compiled(quick: bool) -> Iterable[Check]:
+    from gateware.verify.simulation import FULL, MEDIUM, compare_compiled
+
+    sizes = (FULL,) if quick else (MEDIUM, FULL)
+    return [
+        Check(f"compiled, {_size(g)}", lambda g=g: _outcome(compare_compiled(g, 2, 100 if quick else 1500)))
+        for g in sizes
+    ]
+
+
+def _netlist(quick: bool) -> Iterable[Check]:
+    from gateware.verify.netlist import GEOMETRY, compare_netlist
+
+    if quick:
+        raise Skipped("synthesis and compiling take minutes: leave out --quick")
+    return [Check(f"iCE40 netlist, {_size(GEOMETRY)}", lambda: _outcome(compare_netlist(GEOMETRY, 3, 150)))]
+
+
+def _budgets(quick: bool) -> Iterable[Check]:
+    from gateware.verify.budgets import Budget, check, read
+
+    def keep(budget: Budget) -> Outcome:
+        over = check(budget, quick)
+        return Outcome(not over, "; ".join(over))
+
+    return [Check(budget.name, lambda b=budget: keep(b)) for budget in read()]
+
+
+def _size(geometry: Geometry) -> str:
+    return f"{geometry.rows} x {geometry.cols}, {geometry.lanes} lanes, {geometry.state_bits}-bit {geometry.cell} cells"
+
+
+def _outcome(comparison: Comparison) -> Outcome:
+    if comparison.difference is not None:
+        return Outcome(False, str(comparison.difference))
+    note = (
+        f"{comparison.lines} frames, {comparison.damaged} damaged, {comparison.spikes} spikes, "
+        f"{comparison.updates} updates, all answers as the golden model's"
+    )
+    return Outcome(not comparison.vacuous, note if not comparison.vacuous else f"shows nothing: {note}")
+
+
+LAYERS: dict[str, Layer] = {
+    "formal": _formal,
+    "simulation": _simulation,
+    "compiled": _compiled,
+    "netlist": _netlist,
+    "mutations": _mutations,
+    "budgets": _budgets,
+}
+"""All layers by name, in the order in which they are run."""

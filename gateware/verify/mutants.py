@@ -1,0 +1,159 @@
+"""The mutations: faults that a verification worth its name must find, each as a change of one source file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SIMULATION = "simulation"
+"""The check that is no formal property: a session in Amaranth's simulator against the golden model."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault that is planted.
+
+    Attributes
+    ----------
+    name : str
+        What is wrong.
+    module : str
+        Where, below `gateware`.
+    changes : tuple of (str, str)
+        Texts, each exactly once in the source, and what takes their places.
+    check : str
+        What must find it: the name of a formal property, or `SIMULATION`.
+    geometry : int
+        Which of `gateware.verify.simulation.SMALL` is simulated.
+    quick : bool
+        Whether it is planted in quick runs.
+    """
+
+    name: str
+    module: str
+    changes: tuple[tuple[str, str], ...]
+    check: str = SIMULATION
+    geometry: int = 0
+    quick: bool = False
+
+
+_UPDATE = "update: 8-bit states saturate"
+_NEURON = "neuron: membranes saturate, thresholds are met"
+_FLCA = "flca: 8-bit states saturate and are held"
+_TX = "link: offers on tx and commands stay until they are taken"
+_REPLIES = "executor: offers on replies stay until they are taken"
+
+MUTANTS = (
+    Mutant(
+        "link: the high byte of the CRC is ignored",
+        "link.receive",
+        (("token.data != crc.crc[8:]", "Const(0)"), ("import Module, Mux", "import Const, Module, Mux")),
+        quick=True,
+    ),
+    Mutant(
+        "link: a repeated command is carried out again",
+        "link.frames",
+        (("with m.If(frames.payload == command):", "with m.If(frames.payload != 0):"),),
+        quick=True,
+    ),
+    Mutant(
+        "link: a frame's length is not checked",
+        "link.receive",
+        (("(token.data > 1) | (token.data[0] & (left[:8] != 0))", "token.data[0] & 0"),),
+    ),
+    Mutant(
+        "link: a repeated SYNC starts a new session",
+        "link.frames",
+        (("with m.If(differs | ~session):", "with m.If(1):"),),
+    ),
+    Mutant(
+        "link: coded bytes go on while tx stalls",
+        "link.cobs",
+        (("ring.bytes.ready.eq((count != 0) & self.coded.ready)", "ring.bytes.ready.eq(count != 0)"),),
+        _TX,
+    ),
+    Mutant(
+        "executor: a reply is withdrawn when it is not taken at once",
+        "executor",
+        (("with m.If(replies.valid & replies.ready):", "with m.If(replies.valid):"),),
+        _REPLIES,
+        quick=True,
+    ),
+    Mutant("executor: a row beyond the last is played", "executor", (("item[:15] < g.rows", "item[:15] <= g.rows"),)),
+    Mutant(
+        "executor: a column beyond the last is programmed", "executor", (("(column < g.cols)", "(column <= g.cols)"),)
+    ),
+    Mutant("executor: an element beyond the last is read", "executor", (("end <= limit", "end <= limit + 1"),)),
+    Mutant(
+        "update: a state wraps instead of saturating",
+        "core.update",
+        (("Mux(total[16:] != 0, (1 << bits) - 1, total[fraction:16])", "total[fraction:16]"),),
+        _UPDATE,
+        quick=True,
+    ),
+    Mutant(
+        "update: the step of the next table entry",
+        "core.update",
+        (("state[_DECIDED][bits - 8 :]", "state[_DECIDED][bits - 8 :] + 1"),),
+        _UPDATE,
+    ),
+    Mutant(
+        "update: the rounding constant is one too small",
+        "core.update",
+        (("1 << (fraction - 1))", "(1 << (fraction - 1)) - 1)"),),
+        _UPDATE,
+    ),
+    Mutant(
+        "neuron: fires only above its threshold",
+        "core.neuron",
+        (("after >= limit_later", "after > limit_later"),),
+        _NEURON,
+        quick=True,
+    ),
+    Mutant(
+        "neuron: a membrane wraps instead of saturating",
+        "core.neuron",
+        (("Mux(total[-1], full, total)", "total"),),
+        _NEURON,
+    ),
+    Mutant("neuron: a leak is not rounded", "core.neuron", (("half = product[15]", "half = product[15] & 0"),)),
+    Mutant(
+        "neuron: refractory for one tick too long",
+        "core.neuron",
+        (("self.now >= self.until", "self.now > self.until"),),
+        _NEURON,
+    ),
+    Mutant(
+        "machine: inhibition lasts one tick too long",
+        "core.machine",
+        (("self.tick >= self._inhibited_until", "self.tick > self._inhibited_until"),),
+    ),
+    Mutant(
+        "machine: of several ready neurons the last fires first",
+        "core.machine",
+        (("in reversed(range(g.lanes))", "in range(g.lanes)"),),
+    ),
+    Mutant(
+        "winners: of equal membranes the right one wins",
+        "core.winners",
+        (("(right.v > left.v)", "(right.v >= left.v)"),),
+        geometry=1,
+    ),
+    Mutant("encoder: a code of zero may spike", "core.encoder", (("code > threshold", "code >= threshold"),)),
+    Mutant(
+        "encoder: random numbers are drawn while a spike waits",
+        "core.encoder",
+        (("self.draw.eq(flowing & valid[_CODE]", "self.draw.eq(valid[_CODE]"),),
+    ),
+    Mutant(
+        "flca: a state is lost at positive voltage",
+        "core.flca",
+        (("(change < 0) & ~negative[2]", "(change < 0) & 0"),),
+        _FLCA,
+    ),
+    Mutant(
+        "flca: a state wraps instead of saturating",
+        "core.flca",
+        (("Mux(total >> self._bits != 0, (1 << self._bits) - 1, total)", "total"),),
+        _FLCA,
+    ),
+)

@@ -1,0 +1,225 @@
+"""Random sessions, drawn from a seed: commands, and the bytes of frames, whole, repeated and damaged.
+
+Everything is drawn where something can go wrong: tables are written at few indices and states are drawn from there,
+sums come near thresholds and bounds, and many a command is out of range by one.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from binascii import crc_hqx
+from collections.abc import Callable, Iterator
+
+from cobs import cobs
+
+from gateware.core.spaces import memories
+from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.link import wire
+from gateware.protocol import ADDRESS, MAX_ARGUMENTS, REGISTERS, Command, Space
+
+INDICES = (0, 1, 2, 127, 255)
+"""Where tables are written; states are drawn from there, so that short loads are enough."""
+
+REGISTER_VALUES = {
+    "flags": range(16), "threshold": (0, 200, 500, 1000), "keep": (0, 40000, 65535, 65536, 70000),
+    "inhibition": (0, 0, 1, 3), "refractory": (0, 1, 3, 32767), "window": (0, 1, 2, 5), "theta_plus": (0, 100, 65535),
+    "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 3), "random": (1, 0xDEADBEEF, 0),
+    "encoder_random": (1, 77777777),
+}  # fmt: skip
+
+ADVANCE = 0x8000
+"""Highest bit of an item of EVENTS."""
+
+NONCE = b"memh"
+START = 65500
+"""First sequence number: they wrap in a session."""
+
+_ELEMENTS: dict[Space, tuple[int, ...]] = {
+    Space.MEMDUCTANCE: (0, 100, 255),
+    Space.POTENTIATION: (0, 255, 300, 65535),
+    Space.DEPRESSION: (0, 255, 300, 65535),
+    Space.DRIVE: (0, 1, 2, 127, 255),
+    Space.COLUMNS: (0, 1, 65535, 32768),
+    Space.CODE: (0, 1, 2, 30000, 65535),
+    Space.THETA: (0, 1, 300, 65535),
+}
+
+
+def set_register(name: str, value: int) -> bytes:
+    """WRITE_REGISTERS of one register."""
+    return bytes([Command.WRITE_REGISTERS, ADDRESS[name]]) + struct.pack("<I", value)
+
+
+def write(space: int, first: int, elements: bytes) -> bytes:
+    """WRITE_MEMORY of packed elements."""
+    return bytes([Command.WRITE_MEMORY, space]) + struct.pack("<I", first) + elements
+
+
+def read(space: int, first: int, count: int) -> bytes:
+    """READ_MEMORY."""
+    return bytes([Command.READ_MEMORY, space]) + struct.pack("<IH", first, count)
+
+
+def events(*items: int) -> bytes:
+    """EVENTS."""
+    return bytes([Command.EVENTS]) + struct.pack(f"<{len(items)}H", *items)
+
+
+def session(geometry: Geometry, seed: int, number: int) -> list[bytes]:
+    """Commands that load all memories, play `number` random ones, meet every bound, and read everything back."""
+    dice = random.Random(seed)
+    start = {"threshold": 150, "window": 1, "duration": 2, "flags": dice.randrange(16)}
+    return [
+        *_load(geometry, dice),
+        *(set_register(name, value) for name, value in start.items()),
+        *(_some_command(geometry, dice) for _ in range(number)),
+        *_edges(geometry),
+        *dump(geometry),
+    ]
+
+
+def dump(geometry: Geometry) -> Iterator[bytes]:
+    """Commands that read everything but `cycles`, which no model knows, and what tables were not written."""
+    for space, memory in memories(geometry).items():
+        step = MAX_ARGUMENTS // memory.bytes
+        size = 8 if memory.size == TABLE_SIZE and space in _ELEMENTS else memory.size
+        for first in range(0, size, step):
+            yield read(space, first, min(step, size - first))
+    yield bytes([Command.READ_REGISTERS, 0, ADDRESS["cycles"]])
+    yield bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
+
+
+def shows_cycles(command: bytes) -> bool:
+    """Whether a reply depends on timing."""
+    asked = len(command) == 3 and command[0] == Command.READ_REGISTERS
+    return asked and ADDRESS["cycles"] in range(command[1], command[1] + command[2])
+
+
+def lines(commands: list[bytes], seed: int) -> Iterator[bytes]:
+    """Bytes of a session, in pieces that each end a frame: some frames come again, come damaged, or come early."""
+    dice = random.Random(seed)
+    sync = wire.frame(START, bytes([Command.SYNC]) + NONCE)
+    yield wire.frame(START + 1, bytes([Command.BEGIN]))  # before any session
+    yield sync
+    number, last = START + 1, sync
+    for place, command in enumerate(c for c in commands if not shows_cycles(c)):
+        whole = wire.frame(number, command)
+        if place == 20:
+            yield from _damages(number, command)
+        fault = dice.randrange(12)
+        if fault == 0:
+            yield last
+        elif fault == 1:
+            yield sync
+        elif fault == 2:
+            yield wire.frame((number + dice.choice((1, 2, 0x7FFF, 0x8000, 0x8001))) & 0xFFFF, command)
+        elif fault == 3:
+            yield _flipped(whole, dice.randrange(len(whole) - 1), 1 << dice.randrange(8))
+        yield whole
+        number, last = (number + 1) & 0xFFFF, whole
+
+
+def _damages(number: int, command: bytes) -> Iterator[bytes]:
+    """A frame with each of its bytes damaged once, and with each wrong length that its CRC agrees with."""
+    whole = wire.frame(number, command)
+    for where in range(len(whole) - 1):
+        yield _flipped(whole, where, 0x10)
+    right = len(command) - 1
+    for length in (right + 1, right - 1 if right else 5, right + 512, right + 0x8000):
+        body = struct.pack("<HH", number, length) + command
+        yield cobs.encode(body + struct.pack("<H", crc_hqx(body, 0xFFFF))) + b"\0"
+
+
+def _flipped(coded: bytes, where: int, flips: int) -> bytes:
+    """Damage one byte, but not to a zero: of two frames at once `free` depends on time, which no model knows."""
+    byte = coded[where] ^ flips or coded[where] ^ 0xFF
+    return coded[:where] + bytes([byte]) + coded[where + 1 :]
+
+
+def _load(geometry: Geometry, dice: random.Random) -> Iterator[bytes]:
+    for space, memory in memories(geometry).items():
+        if memory.writable and memory.size == TABLE_SIZE and space in _ELEMENTS:
+            for index in INDICES:
+                yield write(space, index, _some_elements(geometry, space, 1, dice))
+        elif memory.writable:
+            step = (MAX_ARGUMENTS - 5) // memory.bytes
+            for first in range(0, memory.size, step):
+                count = min(step, memory.size - first)
+                yield write(space, first, _some_elements(geometry, space, count, dice))
+
+
+def _some_elements(geometry: Geometry, space: Space, count: int, dice: random.Random) -> bytes:
+    """Plausible contents of a memory, packed."""
+    low = geometry.state_bits - 8
+    width = memories(geometry)[space].bytes
+
+    def one() -> int:
+        if space == Space.STATE:
+            return dice.choice(INDICES) << low | dice.randrange(1 << low)
+        return dice.choice(_ELEMENTS[space])
+
+    return b"".join(one().to_bytes(width, "little") for _ in range(count))
+
+
+def _some_command(g: Geometry, dice: random.Random) -> bytes:
+    """A command that may well be refused."""
+    rows = [dice.randrange(g.rows) for _ in range(8)]
+    items = [dice.choice((ADVANCE | 1, ADVANCE | 2, *rows)) for _ in range(dice.randrange(12))]
+    name = dice.choice(tuple(REGISTER_VALUES))
+    space = dice.choice(tuple(memories(g)))
+    rate = dice.choice((0, 1 << 12, 1 << 20, (1 << 24) - 1, 1 << 24))
+    makers: list[tuple[int, Callable[[], bytes]]] = [
+        (5, lambda: set_register(name, dice.choice(REGISTER_VALUES[name]))),
+        (6, lambda: events(*items)),
+        (1, lambda: events(ADVANCE | dice.choice((0, 1 << g.t_bits, 32767)))),
+        (1, lambda: bytes([Command.BEGIN])),
+        (2, lambda: bytes([Command.PRESENT])),
+        (2, lambda: bytes([Command.PROGRAM]) + struct.pack("<H", dice.randrange(g.cols + 1))),
+        (2, lambda: bytes([Command.SEGMENT]) + struct.pack("<II", rate, dice.choice((0, 1 << 10, 1 << 24)))),
+        (1, lambda: bytes([dice.randrange(12)]) + dice.randbytes(dice.randrange(9))),
+        (1, lambda: read(space, dice.randrange(8), dice.randrange(12))),
+    ]
+    return dice.choices([make for _, make in makers], [weight for weight, _ in makers])[0]()
+
+
+def _edges(g: Geometry) -> Iterator[bytes]:
+    """What is just out of range, and what is just not: of arguments, memories, probabilities, thresholds and times."""
+    for space, memory in memories(g).items():
+        yield from (read(space, memory.size - 1, 1), read(space, memory.size - 1, 2), read(space, memory.size, 1))
+    yield from (events(g.rows), bytes([Command.PROGRAM]) + struct.pack("<H", g.cols))
+    if g.cell == "flca":
+        return
+    yield from (write(Space.DRIVE, 0, b"\x01"), bytes([Command.PROGRAM, 0, 0]))
+    quiet = {"flags": 0, "keep": 65536, "theta_plus": 0, "refractory": 0, "inhibition": 0, "duration": 1}
+    yield from (set_register(name, value) for name, value in quiet.items())
+    yield from (write(Space.STATE, n, bytes(g.state_bytes)) for n in range(min(g.words * g.lanes, 4 * g.lanes)))
+    yield from (write(Space.THETA, n, b"\0\0") for n in range(g.cols))
+    yield write(Space.MEMDUCTANCE, 0, b"\x64")
+    # All membranes meet the threshold exactly, at one tick after another.
+    for held in ({"threshold": 200}, {"inhibition": 2}, {"inhibition": 0, "refractory": 2}):
+        yield from (set_register(name, value) for name, value in held.items())
+        yield bytes([Command.BEGIN])
+        yield events(0, 0, *([ADVANCE | 1, 0, 0] * 4))
+        yield read(Space.LOG, 0, min(g.log_depth, 64))
+    # A membrane of 100 leaks to 91.55: rounded, and only then, it meets the threshold with the next spike.
+    leaking = {"refractory": 0, "keep": 60000, "threshold": 192}
+    yield from (set_register(name, value) for name, value in leaking.items())
+    yield from (bytes([Command.BEGIN]), events(0, ADVANCE | 1, 0), read(Space.COUNTS, 0, 1))
+    if g.encoder:
+        yield from _encoder_edges(g)
+
+
+def _encoder_edges(g: Geometry) -> Iterator[bytes]:
+    """Codes that equal what the generator draws first, or are one more, or spike all the time; ticks as codes."""
+    x = 1
+    x ^= x << 13
+    x ^= x >> 17
+    x ^= x << 5
+    yield set_register("duration", 3)
+    yield write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5])
+    for flags, code in ((0, x >> 16), (0, (x >> 16) + 1), (0, 65535), (8, 0), (8, 2), (8, 3)):
+        yield from (set_register("flags", flags), set_register("encoder_random", 1))
+        yield write(Space.CODE, 0, struct.pack("<H", code))
+        yield bytes([Command.PRESENT])
+        yield bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
