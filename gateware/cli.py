@@ -45,7 +45,7 @@ def fpga() -> None:
 
         hil fpga boards
         hil fpga build --board icebreaker
-        hil fpga report build/icebreaker-196x10p1
+        hil fpga report build/icebreaker-784x10p1
         hil fpga serve --engine golden
 
     What runs on a board or is served is then a device like any other: hil devices fpga

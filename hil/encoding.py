@@ -61,18 +61,18 @@ class SpikeCode(BaseModel):
             A number for every presentation, different for each that shall differ.
         """
         kind = ("periodic", "poisson", "latency").index(self.kind)
-        size = 2 * images.size + 1
+        size, longest = 2 * images.size + 1, 8 * images.shape[1] + 1
         while True:
             time, line = np.empty(size), np.empty(size, np.int32)
             start = np.zeros(len(images) + 1, np.int64)
-            scratch = np.empty(size), np.empty(size, np.int32)
+            scratch = np.empty(longest), np.empty(longest, np.int32)
             fits = _encode(
                 images, full_scale, kind, self.duration, self.f_min, self.f_max, self.jitter, self.shortest,
                 self.silent * full_scale, np.uint64(seed), numbers, _normal(), *scratch, time, line, start,
             )  # fmt: skip
             if fits:
                 return SpikeBatch(time[: start[-1]], line[: start[-1]], start)
-            size *= 2
+            size, longest = 2 * size, 2 * longest
 
 
 @cache

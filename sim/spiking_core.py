@@ -105,7 +105,8 @@ class CompiledCore(SpikingCore):
         times, lines = np.empty(room), np.empty(room, np.int32)
         starts = np.zeros(len(batch) + 1, np.int64)
         state = (self._columns, self._inputs, self._theta)
-        before = [array.copy() for array in state]
+        # With inhibition no input makes more than one neuron fire, so the output always fits.
+        before = [array.copy() for array in state] if lif.inhibition == 0 else []
         decay = self._decay(batch)
         while True:
             fits = _present(
@@ -125,8 +126,11 @@ class CompiledCore(SpikingCore):
 
     def _decay(self, batch: SpikeBatch) -> NDArray[np.floating]:
         """What every input finds left of the membranes since the input before it; any value at the first of a train."""
-        elapsed = np.diff(batch.time, prepend=0.0)
-        return np.exp(np.minimum(elapsed / -self.lif.leak, 0.0).astype(self._theta.dtype))
+        exponent = np.diff(batch.time, prepend=0.0)
+        exponent /= -self.lif.leak
+        np.minimum(exponent, 0.0, out=exponent)
+        decay = exponent.astype(self._theta.dtype)
+        return np.exp(decay, out=decay)
 
 
 def _fitted(function: Callable[[NDArray], NDArray], low: float, high: float, degree: int) -> tuple[np.float32, ...]:
