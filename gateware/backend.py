@@ -36,16 +36,17 @@ class Carrier:
 
 def _golden(geometry: Geometry) -> Transport:
     from gateware.golden.core import GoldenCore
+    from gateware.golden.link import GoldenLink
     from gateware.host.golden_transport import GoldenTransport
 
     core = GoldenCore(geometry)
 
     def execute(command: bytes) -> bytes:
-        core.set_register("link_errors", transport.link.link_errors)
+        core.set_register("link_errors", link.link_errors)
         return core.execute(command)
 
-    transport = GoldenTransport(execute)
-    return transport
+    link = GoldenLink(execute, geometry.frame_buffer)
+    return GoldenTransport(link)
 
 
 def _cxxrtl(geometry: Geometry) -> Transport:

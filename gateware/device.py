@@ -227,10 +227,8 @@ class FpgaDevice(Device):
             wrong += ["encoder = on was asked for, it has none"] * (p.encoder and not encoder)
         if wrong:
             raise InputError(f"{self.name} is another emulator: {'; '.join(wrong)}; {again}")
-        return Geometry(
-            found["rows"], found["cols"], found["lanes"], found["state_bits"], cell, found["v_bits"], found["t_bits"],
-            bool(encoder), found["log_depth"], is_tie, float(found["clock"]),
-        )  # fmt: skip
+        names = ("rows", "cols", "lanes", "state_bits", "v_bits", "t_bits", "log_depth", "clock")
+        return Geometry(**{name: found[name] for name in names}, cell=cell, encoder=bool(encoder), tie=is_tie)
 
 
 class StepDevice(FpgaDevice):
