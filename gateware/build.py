@@ -146,6 +146,8 @@ def build(
     """
     out = out or default_folder(board, geometry)
     _refuse_other(out)
+    toolchain.require_amaranth()
+    geometry_on(board, geometry)  # an impossible clock is the user's first concern, before any tool's
     digest = _digest(board, geometry, seed, design)
 
     def make(folder: Path) -> None:
