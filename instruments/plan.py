@@ -1,0 +1,107 @@
+"""What one source channel plays: voltages held one after another, a compliance current, and where to measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError
+from hil.limits import GRID_TOLERANCE, LimitError
+
+
+class Pulses(NamedTuple):
+    """A regular train: `count` pulses from `base` to `level` V, each `width` s long, one every `period` s."""
+
+    base: float
+    level: float
+    width: float
+    period: float
+    count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Voltages between HI and LO of one channel.
+
+    Attributes
+    ----------
+    level : (T,) array
+        Source voltage of every step, V.
+    duration : (T,) array
+        How long it is held, s, > 0.
+    measure : (T,) array of bool
+        Whether the current at the end of the step is wanted.
+
+    Raises
+    ------
+    InputError
+        If the arrays differ in length, nothing is played, or a value is not finite.
+    """
+
+    level: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    measure: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        """Convert and check the arrays."""
+        level, duration = (np.array(getattr(self, name), dtype=np.float64) for name in ("level", "duration"))
+        measure = np.array(self.measure, dtype=np.bool_)
+        if not level.shape == duration.shape == measure.shape or level.ndim != 1 or not len(level):
+            raise InputError(f"a plan needs steps: level, duration, measure of shapes {level.shape}, {duration.shape}, "
+                             f"{measure.shape}")  # fmt: skip
+        if not np.isfinite(level).all():
+            raise InputError(f"step {int(np.flatnonzero(~np.isfinite(level))[0])}: a source cannot float, open a relay")
+        if not ((duration > 0) & np.isfinite(duration)).all():
+            raise InputError(f"step {int(np.flatnonzero(~(duration > 0))[0])}: durations must be positive and finite")
+        for name, array in (("level", level), ("duration", duration), ("measure", measure)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def train(
+        cls, level: float, width: float, period: float, count: int, *, base: float = 0.0, measure: bool = True
+    ) -> Plan:
+        """`count` pulses, each followed by the rest of its period at `base`; the pulses are measured, not the rests."""
+        return cls(
+            np.tile([level, base], count), np.tile([width, period - width], count), np.tile([measure, False], count)
+        )
+
+    def __len__(self) -> int:
+        """Count the steps."""
+        return len(self.level)
+
+    @property
+    def total(self) -> float:
+        """Length in s."""
+        return float(self.duration.sum())
+
+    def ticks(self, time_step: float) -> tuple[float, NDArray[np.int64]]:
+        """Longest tick of which every duration is a whole number, and those numbers.
+
+        Raises
+        ------
+        LimitError
+            If a duration is no multiple of `time_step`, s.
+        """
+        steps = self.duration / time_step
+        whole = np.round(steps).astype(np.int64)
+        off = np.abs(steps - whole) > np.maximum(GRID_TOLERANCE, np.abs(steps) * 1e-12)
+        if off.any() or (whole < 1).any():
+            t = int(np.flatnonzero(off | (whole < 1))[0])
+            raise LimitError(f"step {t}: {self.duration[t]:.9g} s is not a multiple of {time_step:g} s")
+        unit = int(np.gcd.reduce(whole))
+        return unit * time_step, whole // unit
+
+    def pulses(self) -> Pulses | None:
+        """Describe the plan as a regular train of two-step pulses, measured on the pulses only; None if it is none."""
+        if len(self) < 2 or len(self) % 2:
+            return None
+        level, duration, measure = (a.reshape(-1, 2) for a in (self.level, self.duration, self.measure))
+        same = (level == level[0]).all() and (duration == duration[0]).all() and (measure == measure[0]).all()
+        if not same or measure[0, 1] or level[0, 0] == level[0, 1]:
+            return None
+        width = float(duration[0, 0])
+        return Pulses(float(level[0, 1]), float(level[0, 0]), width, float(duration[0].sum()), len(level))

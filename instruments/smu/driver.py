@@ -1,0 +1,218 @@
+"""What a driver of a source-measure unit is: a pure translation to messages, and a parser of the answers.
+
+A driver opens nothing and sends nothing. `instruments.smu.session.Smu` sends what it says, checks every answer and asks
+for errors after every message; so a driver is tested by the exact messages it makes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.plan import Plan
+
+
+@dataclass(frozen=True)
+class Message:
+    """One line on the wire.
+
+    Attributes
+    ----------
+    text : str
+        Without the terminator.
+    reply : bool
+        Whether the instrument answers.
+    expect : str or float, optional
+        What the answer must be: text without regard to case and quotes, a number to 1e-6 of it.
+    patience : float
+        Seconds that the answer may take beyond the link's usual deadline: the length of what is being played.
+    """
+
+    text: str
+    reply: bool = False
+    expect: str | float | None = None
+    patience: float = 0.0
+
+
+def write(text: str) -> Message:
+    """Send without an answer."""
+    return Message(text)
+
+
+def query(text: str, patience: float = 0.0) -> Message:
+    """Send and take the answer."""
+    return Message(text, reply=True, patience=patience)
+
+
+def confirm(text: str, expected: str | float) -> Message:
+    """Ask for a setting that must be `expected`."""
+    return Message(text, reply=True, expect=expected)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a model can do, from its data sheet or manual.
+
+    Attributes
+    ----------
+    model : str
+        Its name, such as ``2450``.
+    identities : tuple of str
+        Words of the second field of its ``*IDN?`` answer that it is known by.
+    v_max, i_max : float
+        Largest source voltage (V) and compliance current (A).
+    i_min : float
+        Smallest compliance current, A.
+    v_step : float
+        Resolution of the source on the range used for memristors, V; 0 if the manual gives none.
+    width_min : float
+        Shortest step that it can source, s.
+    width_measured : float
+        Shortest step at whose end it can measure a current, s.
+    width_max : float
+        Longest step, s.
+    time_step : float
+        Steps are multiples of this, s.
+    points : int
+        Steps of equal length that one train may have.
+    channels : int
+        Source channels.
+    v_ranges, i_ranges : tuple of float
+        Its source and measure ranges, ascending.
+    source : str
+        Where these figures stand.
+    """
+
+    model: str
+    identities: tuple[str, ...]
+    v_max: float
+    i_max: float
+    i_min: float
+    v_step: float
+    width_min: float
+    width_measured: float
+    width_max: float
+    time_step: float
+    points: int
+    channels: int
+    v_ranges: tuple[float, ...]
+    i_ranges: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is set once, before the first train, with the output off.
+
+    Attributes
+    ----------
+    compliance : float
+        Current limit, A.
+    v_peak : float
+        Largest magnitude of any voltage that will be sourced, V; the source range is fixed to hold it.
+    nplc : float
+        Integration time of a measurement in power line cycles.
+    four_wire : bool
+        Remote sensing.
+    channel : int
+        Source channel, from 1.
+    line_frequency : float
+        Of the mains, Hz: turns `nplc` into seconds.
+    """
+
+    compliance: float
+    v_peak: float
+    nplc: float = 0.01
+    four_wire: bool = False
+    channel: int = 1
+    line_frequency: float = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """What came back for the measured steps of a plan, in order.
+
+    Attributes
+    ----------
+    current : (K,) array
+        A, positive out of HI.
+    voltage : (K,) array
+        V, as sourced or read back.
+    time : (K,) array
+        s since the train began, by the instrument's clock where it has one.
+    tripped : (K,) array of bool
+        Whether the source was at its current limit.
+    """
+
+    current: NDArray[np.float64]
+    voltage: NDArray[np.float64]
+    time: NDArray[np.float64]
+    tripped: NDArray[np.bool_]
+
+
+class Driver(ABC):
+    """One family of instruments.
+
+    Attributes
+    ----------
+    spec : Spec
+        The model at hand.
+    error_query : str
+        Asks for the oldest error and takes it from the queue.
+    sync : str
+        ``scpi`` (``*ESE n;*ESE?``) or ``tsp`` (``print("sync-n")``): how a link is brought back in step.
+    off : tuple of str
+        Stops whatever plays and switches every output off, from any state; needs no answer.
+    """
+
+    spec: Spec
+    error_query: ClassVar[str]
+    sync: ClassVar[str]
+    off: ClassVar[tuple[str, ...]]
+
+    def __init__(self, spec: Spec) -> None:
+        """Drive the model of `spec`."""
+        self.spec = spec
+
+    @abstractmethod
+    def identify(self) -> tuple[Message, ...]:
+        """Questions that change nothing and must be answered as expected: the command language, first of all."""
+
+    @abstractmethod
+    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+        """Set up with the output off and read back what matters.
+
+        Raises
+        ------
+        LimitError
+            If the model cannot do what is asked, naming field, value and range.
+        """
+
+    @abstractmethod
+    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+        """One train from output on to output off, played on the instrument; the last answers are for `parse`.
+
+        Raises
+        ------
+        LimitError
+            If the plan needs more than the model has: a shorter step, more points, a higher voltage.
+        """
+
+    @abstractmethod
+    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+        """Readings of the measured steps from the answers to the messages of `play`.
+
+        Raises
+        ------
+        ProtocolError
+            If the answers are not what they should be.
+        """
+
+    @abstractmethod
+    def parse_error(self, reply: str) -> tuple[int, str] | None:
+        """Number and text of an answer to `error_query`; None if there was no error."""

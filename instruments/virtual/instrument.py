@@ -1,0 +1,29 @@
+"""What the server of the virtual bench needs of an instrument."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+
+class VirtualInstrument(ABC):
+    """Takes messages and gives answers, one message at a time; knows nothing of how they travel.
+
+    Attributes
+    ----------
+    identity : str
+        Answer to ``*IDN?``.
+    """
+
+    identity: str
+
+    @property
+    @abstractmethod
+    def output(self) -> bool:
+        """Whether any output is on (for a matrix: any relay closed)."""
+
+    @abstractmethod
+    def handle(self, message: str) -> str | bytes | None:
+        """Carry out one message without its terminator; the answer, or None. What is wrong goes to the error queue."""
+
+    def clear(self) -> None:  # noqa: B027 - most instruments hold no input of their own
+        """Device clear: forget a message that is being received, stop what plays. The output stays as it is."""
