@@ -171,6 +171,34 @@ def build(
     return load(out)
 
 
+CLOCK_STEP = 5e6
+"""Clocks that `build_in_time` tries are multiples of this, Hz."""
+
+TRIES = 3
+"""Clocks that `build_in_time` tries."""
+
+
+def build_in_time(board: Board, geometry: Geometry, seed: int = 1, out: Path | None = None) -> BuildResult:
+    """Build as `build` does, and again at a lower clock where the design is too slow for the one given.
+
+    The next clock is the highest multiple of `CLOCK_STEP` that the routed design reached. The last of `TRIES` builds is
+    returned even if it misses its clock.
+    """
+    result = build(board, geometry, seed, out)
+    for _ in range(TRIES - 1):
+        missed = [clock.achieved for clock in result.placed.clocks if not clock.met]
+        slower = min(missed, default=0.0) // CLOCK_STEP * CLOCK_STEP
+        if slower < CLOCK_STEP:
+            break
+        try:
+            geometry_on(board, replace(geometry, clock=slower))
+        except InputError:  # no PLL makes it
+            break
+        toolchain.say(f"{min(missed) / 1e6:.1f} MHz is too slow for its clock: building for {slower / 1e6:g} MHz ...")
+        result = build(board, replace(geometry, clock=slower), seed, out)
+    return result
+
+
 def cached(board: Board, geometry: Geometry, seed: int = 1, design: Design = emulator) -> BuildResult | None:
     """Find a build in the cache; None if it is not there."""
     kept = cache.root() / "builds" / _digest(board, geometry, seed, design)

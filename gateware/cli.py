@@ -92,7 +92,8 @@ def build(
     """Make a bitstream with tools from pip alone, and say what it takes and how fast it may run.
 
     Every build is kept by its content in the user's cache (MEMHIL_CACHE names another place): the same one again takes
-    a second. What is not given is the board's default.
+    a second. What is not given is the board's default. Without --clock, a design that is too slow for the board's
+    clock is built again for the highest one that it reaches.
 
         hil fpga build --board ulx3s-85f
         hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
@@ -102,7 +103,8 @@ def build(
 
     target = find_board(board)
     geometry = _geometry(target.geometry, rows, cols, lanes, state_bits, cell, tie, encoder, clock)
-    _show(builder.build(target, geometry, seed, out), json)
+    make = builder.build_in_time if clock is None else builder.build
+    _show(make(target, geometry, seed, out), json)
 
 
 @app.command()

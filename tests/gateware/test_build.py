@@ -91,6 +91,33 @@ def test_a_build_is_made_once_and_copied(tools, tmp_path):
     assert replace(again, folder=first.folder) == first == load(first.folder)
 
 
+def test_a_design_that_is_too_slow_is_built_again_for_a_clock_it_reaches(tools, monkeypatch, tmp_path):
+    reached = iter([82.58, 79.9, 76.0])
+    asked = []
+
+    def execute(plan, folder):
+        seconds = stand_in(plan, folder)
+        report = json.loads((folder / "nextpnr.json").read_text())
+        report["fmax"]["clk"] = {"achieved": next(reached), "constraint": asked[-1].clock / 1e6}
+        (folder / "nextpnr.json").write_text(json.dumps(report))
+        (folder / "top.tim").write_text("")
+        return seconds
+
+    def known(board, geometry, *rest):
+        asked.append(geometry)
+        return digest(board, geometry, *rest)
+
+    stand_in, digest = builder._execute, builder._digest
+    monkeypatch.setattr(builder, "_execute", execute)
+    monkeypatch.setattr(builder, "_digest", known)
+    monkeypatch.setattr(builder.build, "__defaults__", (1, None, Echo))
+    board = find_board("ulx3s-85f")
+    result = builder.build_in_time(board, board.geometry)
+    assert [geometry.clock for geometry in asked] == [100e6, 80e6, 75e6]
+    assert result.placed.clocks[0].met
+    assert load(result.folder) == result
+
+
 def test_what_goes_in_makes_another_build(tools):
     digests = {
         build(ICEBREAKER, geometry, seed, design=Echo).digest
