@@ -1,0 +1,193 @@
+"""Instruments under ``visa:``: a resource on the network, a serial port, or a whole virtual bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.backends import Backend, DeviceKind
+from hil.device import Device
+from hil.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from instruments.clock import Clock
+    from instruments.command_log import CommandLog
+    from instruments.link import Link
+    from instruments.wiring import Router
+
+INSTALL = 'pip install "memhil[lab]"'
+
+
+def _unit(symbol: str) -> dict[str, str]:
+    return {"unit": symbol}
+
+
+class SampleParameters(BaseModel):
+    """What holds for a sample, whatever it is measured with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(1, ge=1, description="number of rows; more than one cell needs a switch matrix")
+    cols: int = Field(1, ge=1, description="number of columns")
+    v_max: float = Field(gt=0, description="largest voltage across the sample", json_schema_extra=_unit("V"))
+    i_max: float = Field(gt=0, description="compliance current", json_schema_extra=_unit("A"))
+    width_max: float = Field(float("inf"), gt=0, description="longest time away from 0 V", json_schema_extra=_unit("s"))
+    energy_max: float = Field(
+        float("inf"), gt=0, description="largest energy of a pulse, at compliance", json_schema_extra=_unit("J")
+    )
+    pulses_max: int | None = Field(None, ge=1, description="most pulses above v_read in one session; any if not given")
+    forming: bool = Field(False, description="allow voltages up to v_forming")
+    v_forming: float = Field(0.0, ge=0, description="largest voltage of forming", json_schema_extra=_unit("V"))
+    v_read: float = Field(0.1, gt=0, description="voltage of a read", json_schema_extra=_unit("V"))
+    read_width: float | None = Field(
+        None, gt=0, description="duration of a read; the model's shortest if not given", json_schema_extra=_unit("s")
+    )
+    nplc: float = Field(0.01, ge=0.001, le=25, description="integration time in power line cycles")
+    four_wire: bool = Field(False, description="remote sensing")
+    channel: int = Field(1, ge=1, le=2, description="source channel")
+    line_frequency: float = Field(50.0, ge=45, le=65, description="of the mains", json_schema_extra=_unit("Hz"))
+    timeout: float = Field(2.0, gt=0, le=60, description="deadline of one exchange", json_schema_extra=_unit("s"))
+    serial: bool = Field(False, description="play measured segments column by column")
+    watchdog: bool = Field(True, description="a process of its own switches the output off if this one dies or hangs")
+    log: str | None = Field(None, description="file to which every exchange is appended")
+
+
+class ResourceParameters(SampleParameters):
+    """A real instrument."""
+
+    gaps: bool = Field(False, description="cut trains and move relays where the waveform has no rest")
+    matrix: str | None = Field(None, description="VISA resource of the switch matrix")
+    map: str | None = Field(None, description="TOML file: which relay leads to which line")
+
+
+class VirtualParameters(SampleParameters):
+    """A virtual bench."""
+
+    v_max: float = Field(5.0, gt=0, description="largest voltage across the sample", json_schema_extra=_unit("V"))
+    i_max: float = Field(1e-2, gt=0, description="compliance current", json_schema_extra=_unit("A"))
+    gaps: bool = Field(True, description="as for a real instrument; here a gap takes no time")
+    model: str = Field("2450", description="source-measure unit: 2400, 2450, 2461, 2602B, B2901A, ...")
+    dut: str = Field("sim:flca-pair", description="device under test, sim:rram;alpha=0.01;c2c=0.1")
+    transport: Literal["socket", "hislip", "serial"] = Field("socket", description="what the instruments listen on")
+    matrix: str | None = Field(None, description="switch matrix: 707B or B2201A; 707B for more than one cell")
+    series: float = Field(0.0, ge=0, description="resistance of the wires", json_schema_extra=_unit("ohm"))
+    contact: float = Field(0.0, ge=0, description="resistance of every contact", json_schema_extra=_unit("ohm"))
+    noise: float = Field(0.0, ge=0, description="of a measured current", json_schema_extra=_unit("A"))
+    relative_noise: float = Field(0.0, ge=0, description="of a measured current, as a fraction of it")
+    seed: int = Field(0, ge=0, description="of noise and variability")
+
+
+class VisaBackend(Backend):
+    """Everything that is reached through VISA."""
+
+    name = "visa"
+    summary = "source-measure units and switch matrices through pyvisa, and a virtual bench"
+
+    def kinds(self) -> Sequence[DeviceKind]:
+        """The virtual bench: resources are found by `hil lab find`."""
+        return (self.kind("virtual"),)
+
+    def kind(self, target: str) -> DeviceKind:
+        """``virtual``, or a VISA resource name such as TCPIP::192.168.0.5::5025::SOCKET."""
+        if target == "virtual":
+            summary = "virtual bench on loopback; a real one is visa:TCPIP::HOST::5025::SOCKET, see hil lab find"
+            return DeviceKind("virtual", summary, VirtualParameters, _open_virtual)
+        if "::" in target or target.upper().startswith("ASRL"):
+            return DeviceKind(target, f"instrument at {target}", ResourceParameters, partial(_open_real, target))
+        raise InputError(
+            f"no device '{self.name}:{target}' {nearest(target, ['virtual'])}; a resource is TCPIP::HOST::5025::SOCKET"
+        )
+
+
+def _open_virtual(name: str, p: VirtualParameters) -> Device:
+    """Set a bench up, and open its instruments like real ones."""
+    with ExitStack() as stack:
+        try:
+            from instruments.virtual.bench import Bench
+        except ImportError as error:
+            raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
+        bench = stack.enter_context(
+            Bench(
+                p.model, p.dut, rows=p.rows, cols=p.cols, transport=p.transport, matrix=p.matrix, series=p.series,
+                contact=p.contact, noise=p.noise, relative_noise=p.relative_noise, seed=p.seed,
+            )
+        )  # fmt: skip
+        matrix = None if bench.matrix is None else bench.matrix.resource
+        device = _open(name, bench.smu.resource, matrix, None, p, clock=bench.clock, forget=bench.forget)
+        device.bench = bench
+        device.also_close(stack.pop_all().close)
+        return device
+
+
+def _open_real(resource: str, name: str, p: ResourceParameters) -> Device:
+    from instruments.clock import RealClock
+
+    return _open(name, resource, p.matrix, None if p.map is None else Path(p.map), p, clock=RealClock())
+
+
+def _open(
+    name: str,
+    resource: str,
+    matrix: str | None,
+    crossbar: Path | None,
+    p: ResourceParameters | VirtualParameters,
+    *,
+    clock: Clock,
+    forget: Callable[[], None] | None = None,
+) -> Any:
+    """Open links, ask who is there, and make a device of it; nothing is set or switched."""
+    try:
+        from instruments.command_log import CommandLog
+        from instruments.device import SmuDevice
+        from instruments.guard import OutputGuard
+        from instruments.link import Link
+        from instruments.safety import SafetyLimits
+        from instruments.smu.driver import Settings
+        from instruments.smu.session import Smu
+    except ImportError as error:
+        raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
+    safety = SafetyLimits(
+        v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
+        forming=p.forming, v_forming=p.v_forming, v_read=p.v_read,
+    )  # fmt: skip
+    settings = Settings(p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency)
+    with ExitStack() as stack:
+        log = None if p.log is None else stack.enter_context(CommandLog(Path(p.log)))
+        link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log))
+        smu = Smu(link, settings, safety)
+        link.sync = smu.driver.sync
+        router = None if matrix is None else _router(matrix, crossbar, p, log, stack)
+
+        def guard() -> OutputGuard:
+            return OutputGuard(resource, smu.driver.off, smu.driver.sync, smu.driver.error_query)
+
+        device = SmuDevice(
+            name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
+            serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width, forget=forget,
+        )  # fmt: skip
+        device.also_close(stack.pop_all().close)
+        return device
+
+
+def _router(
+    resource: str,
+    crossbar: Path | None,
+    p: ResourceParameters | VirtualParameters,
+    log: CommandLog | None,
+    stack: ExitStack,
+) -> Router:
+    """Open the switch matrix of a crossbar."""
+    from instruments.link import Link
+    from instruments.matrix.crossbar import MatrixRouter, default_map, load_map
+
+    link: Link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log))
+    wires = default_map(p.rows, p.cols) if crossbar is None else load_map(crossbar, p.rows, p.cols)
+    return MatrixRouter(link, wires)
+
+
+backend = VisaBackend()

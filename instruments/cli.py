@@ -1,0 +1,121 @@
+"""`hil lab`: find instruments, or serve virtual ones."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hil.cli import options
+
+app = typer.Typer(no_args_is_help=True, help="Find instruments, and serve virtual ones.")
+
+
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option("--model", help="2400, 2450, 2460, 2461, 2602B, B2901A, ...")] = "2450",
+    dut: Annotated[
+        str, typer.Option("--dut", metavar="URI", help="Device under test, see `hil devices`.")
+    ] = "sim:flca",
+    rows: Annotated[int, typer.Option(min=1, help="Rows; more than one cell puts a switch matrix beside it.")] = 1,
+    cols: Annotated[int, typer.Option(min=1, help="Columns.")] = 1,
+    transport: Annotated[str, typer.Option(help="socket, hislip or serial.")] = "socket",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the socket; 0 for any free one.")] = 0,
+    matrix: Annotated[str | None, typer.Option(help="707B or B2201A.")] = None,
+    series: Annotated[float, typer.Option(min=0, help="Resistance of the wires, ohm.")] = 0.0,
+    contact: Annotated[float, typer.Option(min=0, help="Resistance of every contact, ohm.")] = 0.0,
+    noise: Annotated[float, typer.Option(min=0, help="Of a measured current, A.")] = 0.0,
+    relative_noise: Annotated[float, typer.Option(min=0, help="Of a measured current, as a fraction of it.")] = 0.0,
+    seed: options.Seed = 0,
+) -> None:
+    """Serve a source-measure unit with a memristor behind it, on this machine only, until Ctrl-C.
+
+    It speaks as its manual says, refuses what the real one refuses, and keeps its output on when a client dies. Its
+    device lives in virtual time: a train takes as long as the messages that start it.
+
+    \b
+    hil lab serve --model 2450 --dut sim:flca
+    hil lab serve --model 2602B --dut "sim:rram?c2c=0.1" --relative-noise 0.001
+    hil lab serve --rows 9 --cols 1 --dut sim:flca-pair
+    """
+    from hil.errors import InputError, nearest
+
+    known = ("socket", "hislip", "serial")
+    if transport not in known:
+        raise InputError(f"transport = {transport} {nearest(transport, known)}")
+    try:
+        from instruments.virtual.bench import Bench
+    except ImportError as error:
+        raise InputError(f'the virtual bench needs the extra lab, pip install "memhil[lab]": {error}') from None
+    with Bench(
+        model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
+        noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port,
+    ) as bench:  # fmt: skip
+        typer.echo(f"{model} with {dut} at {bench.smu.resource}")
+        if bench.matrix is not None:
+            typer.echo(f"{matrix or 'matrix'} at {bench.matrix.resource}")
+        typer.echo(f"hil characterize iv --device 'visa:{bench.smu.resource}' --v-max 1 --i-max 1e-3", err=True)
+        _until_interrupted()
+
+
+@app.command()
+def find(
+    resources: Annotated[
+        list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Ask these; all that VISA finds if not given.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.05, max=60, help="Seconds that an answer may take.")] = 1.0,
+    library: Annotated[str, typer.Option(help="VISA library: @py, @ivi or a path.")] = "@py",
+    json: options.Json = None,
+) -> None:
+    """List VISA resources and what they say to ``*IDN?``; nothing on them is changed.
+
+    Instruments on the network do not all announce themselves: name them.
+
+    \b
+    hil lab find
+    hil lab find TCPIP::192.168.0.5::5025::SOCKET
+    """
+    from hil.errors import HilError, InputError
+    from hil.results import Row, report
+    from instruments.errors import LinkError
+    from instruments.link import Link
+    from instruments.smu.models import driver_for
+
+    rows = []
+    for resource in resources or _listed(library):
+        identity, note = "no answer", ""
+        try:
+            with Link.open(resource, timeout=timeout, library=library) as link:
+                identity = link.query("*IDN?")
+            note = f"driver for {driver_for(identity).spec.model}"
+        except InputError as error:
+            note = str(error)
+        except (LinkError, HilError) as error:
+            note = str(error).removeprefix(f"{resource}: ")
+        rows.append(Row(resource, identity, note=note))
+    if not rows:
+        raise InputError("VISA finds no resource here: name one, such as TCPIP::HOST::5025::SOCKET")
+    report(rows, "VISA resources", json, heads={"quantity": "resource", "value": "identity"})
+
+
+def _listed(library: str) -> tuple[str, ...]:
+    from hil.errors import InputError
+
+    try:
+        import pyvisa
+
+        with pyvisa.ResourceManager(library) as manager:
+            return tuple(manager.list_resources("?*"))
+    except ImportError as error:
+        raise InputError(f'VISA needs the extra lab, pip install "memhil[lab]": {error}') from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"library = {library}: {error}") from None
+
+
+def _until_interrupted() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    signal.pause()

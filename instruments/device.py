@@ -1,0 +1,258 @@
+"""A memristor on a probe, or a small crossbar behind a switch matrix, as a Device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hil.device import Device, Response, Unsupported
+from hil.errors import InputError
+from hil.limits import LimitError, Limits
+from hil.waveform import Waveform
+from instruments.clock import Clock
+from instruments.plan import Plan
+from instruments.smu.driver import Message, Readings
+from instruments.smu.session import Guard, Smu
+from instruments.wiring import Passage, Router, Wiring, passages
+
+HOST_REST = 1.0
+"""Rests at least this long are waited for with the output off, s: the instrument's list is too short for them."""
+
+
+class SmuDevice(Device):
+    """Cells between the terminals of one source-measure unit.
+
+    One source drives one voltage at a time. A single cell sees it directly. In a crossbar, all lines at that voltage
+    are on HI, all lines at 0 V on LO and floating lines open; relays move only while the output is off.
+
+    Nothing is changed on the instrument before the first waveform or read.
+
+    Attributes
+    ----------
+    bench : object or None
+        The virtual bench that it is on, if any.
+    lateness : float
+        Longest time by which a rest that the host waited for was exceeded, s.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        smu: Smu,
+        rows: int,
+        cols: int,
+        *,
+        clock: Clock,
+        guard: Callable[[], Guard] | None,
+        router: Router | None = None,
+        serial: bool = False,
+        gaps: bool = False,
+        read_voltage: float = 0.1,
+        read_width: float | None = None,
+        forget: Callable[[], None] | None = None,
+    ) -> None:
+        """Take over a session that has asked who is there.
+
+        Parameters
+        ----------
+        name : str
+            What the user called it.
+        smu : Smu
+            The channel.
+        rows, cols : int
+            Lines; more than one cell needs a `router`.
+        clock : Clock
+            Passes the rests between trains.
+        guard : callable or None
+            Starts the watchdog; None to go without one.
+        router : Router, optional
+            The switch matrix.
+        serial, gaps : bool
+            See `instruments.wiring.passages`.
+        read_voltage, read_width : float
+            Of a read, V and s; the shortest measured step of the model unless a width is given.
+        forget : callable, optional
+            Brings the cells back to the pristine state, where there is a way.
+        """
+        spec, safety = smu.driver.spec, smu.safety
+        self.name, self.rows, self.cols, self.smu = name, rows, cols, smu
+        self._clock, self._start_guard, self._router = clock, guard, router
+        self._serial, self._gaps, self._forget = serial, gaps, forget
+        self._time, self._prepared, self._wiring = 0.0, False, None
+        self.lateness, self.bench = 0.0, None
+        self._closers: list[Callable[[], None]] = []
+        if rows * cols > 1 and router is None:
+            raise InputError(f"{name}: {rows} x {cols} cells need a switch matrix: matrix=RESOURCE and map=FILE.toml")
+        self.limits = Limits(
+            v_min=-safety.ceiling,
+            v_max=safety.ceiling,
+            v_cell=safety.ceiling,
+            i_max=safety.i_max,
+            width_min=spec.width_min,
+            width_max=spec.width_max,
+            time_step=spec.time_step,
+            v_step=0.0,
+            channels=1 if rows * cols > 1 else None,
+        )
+        if not 0 < read_voltage <= safety.ceiling:
+            raise LimitError(f"{name}: v_read = {read_voltage:g} V must be > 0 and <= v_max = {safety.ceiling:g} V")
+        self.read_voltage = read_voltage
+        self.read_width = spec.width_measured if read_width is None else read_width
+
+    @property
+    def time(self) -> float:
+        """Device time in s, as the waveforms say; what the instrument adds between trains is not in it."""
+        return self._time
+
+    def read(self, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of every cell, (rows, cols), in S.
+
+        With one column, one row after the other is raised to `v` volts and all other lines are at 0 V.
+
+        With more, the one current of a source is the sum over all cells between HI and LO. With the lines of a set on
+        HI and all others on LO it is ``v cut(set)``, and no line is open. Of three such currents,
+        ``cut(row) + cut(column) - cut(row and column) = 2 G(row, column)``: every cell is read without sneak paths, at
+        the price of R + C + R C reads instead of R.
+        """
+        self._require_open()
+        v = self.read_voltage if v is None else float(v)
+        if v == 0 or not np.isfinite(v):
+            raise InputError(f"read voltage {v} V: give a finite voltage other than 0")
+        drive = np.zeros((1, self.rows))
+        drive[0, 0] = v
+        self.limits.check(Waveform.samples(drive, np.zeros((1, self.cols)), dwell=self.read_width, measure=True))
+        if self.cols == 1 or self.rows == 1:
+            # A single row is read from its columns, at -v: its cells see the same polarity.
+            sign, first, count = (1, 0, self.rows) if self.cols == 1 else (-1, self.rows, self.cols)
+            read = [self._cut({first + k}, sign * v) / (sign * v) for k in range(count)]
+            return np.array(read).reshape(self.cells)
+        rows = np.array([self._cut({r}, v) for r in range(self.rows)])
+        cols = np.array([self._cut({self.rows + c}, v) for c in range(self.cols)])
+        both = [[self._cut({r, self.rows + c}, v) for c in range(self.cols)] for r in range(self.rows)]
+        return np.abs(rows[:, None] + cols[None, :] - np.array(both)) / (2 * abs(v))
+
+    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
+        """Column currents (B, cols) in A for row voltages `v` (B, rows) in V, all columns at 0 V.
+
+        One source has one voltage: a crossbar is read cell by cell and the currents are added up, as virtual grounds
+        at all columns would do.
+        """
+        if self.cells == (1, 1):
+            return super().mvm(v)
+        v = self._row_voltages(v)
+        if not len(v):
+            return np.zeros((0, self.cols))
+        self.limits.check(
+            Waveform.samples(np.diag(np.abs(v).max(axis=0)), np.zeros((self.rows, self.cols)), dwell=self.read_width)
+        )
+        return v @ self.read()
+
+    def reset(self) -> None:
+        """Bring the cells back to the pristine state, where there is a way: on a virtual bench there is."""
+        self._require_open()
+        if self._forget is None:
+            raise Unsupported(f"{self.name}: a real sample cannot be brought back to the state it came in")
+        self._forget()
+        self._time = 0.0
+
+    def also_close(self, closer: Callable[[], None]) -> None:
+        """Call `closer` when the device has been closed; the last one first."""
+        self._closers.append(closer)
+
+    def explain(self, waveform: Waveform) -> list[str]:
+        """Every message that would be sent for a waveform, in order; nothing is sent.
+
+        Raises
+        ------
+        LimitError
+            Just as `apply` would.
+        """
+        self.limits.check(waveform)
+        lines = [] if self._prepared else [m.text for m in self.smu.driver.prepare(self.smu.settings)]
+        for passage, script in self._compile(waveform):
+            lines += [f"# {passage.rest:g} s at 0 V"] if passage.rest else []
+            if self._router is not None and passage.wiring is not None:
+                lines += self._router.explain(passage.wiring)
+            lines += [message.text for message in script]
+        return lines
+
+    def _play(self, waveform: Waveform) -> Response:
+        found = self._compile(waveform)
+        segments = np.flatnonzero(waveform.measure)
+        place = {int(t): k for k, t in enumerate(segments)}
+        currents, energy = np.zeros((len(segments), self.cols)), np.zeros(len(segments))
+        tripped = np.zeros(len(segments), dtype=bool)
+        for passage, _ in found:
+            readings = self._pass(passage)
+            for k, (where, current) in enumerate(zip(passage.readings, readings.current, strict=True)):
+                at = place[where.segment]
+                currents[at, where.col] = where.sign * current
+                energy[at] += abs(readings.voltage[k] * current) * waveform.duration[where.segment]
+                tripped[at] |= readings.tripped[k] or abs(current) >= self.limits.i_max
+        ends = self._time + np.cumsum(waveform.duration)
+        self._time += waveform.total
+        charge = currents * waveform.duration[segments][:, None]
+        return Response(segments, ends[segments], currents, charge, energy, tripped)
+
+    def _compile(self, waveform: Waveform) -> list[tuple[Passage, tuple[Message, ...]]]:
+        """Cut, hold everything against every limit, translate; nothing is sent before all of it is legal."""
+        if not len(waveform):
+            return []
+        spec = self.smu.driver.spec
+        found = passages(
+            waveform, serial=self._serial, gaps=self._gaps, points=spec.points, time_step=spec.time_step,
+            host_rest=HOST_REST,
+        )  # fmt: skip
+        for before, after in pairwise(found):
+            if self._router is not None and after.wiring not in (None, before.wiring) and not self._gaps:
+                needed = self._router.relay_time
+                if after.rest < needed:
+                    raise LimitError(
+                        f"segment {after.first}: the relays need {needed:g} s at 0 V before it, the waveform gives "
+                        f"{after.rest:g} s; gaps=true takes the time"
+                    )
+        scripts = iter(self.smu.compile([p.plan for p in found if p.plan is not None]))
+        return [(p, next(scripts) if p.plan is not None else ()) for p in found]
+
+    def _pass(self, passage: Passage) -> Readings:
+        """Wait, move relays, play."""
+        began = self._clock.now()
+        self._prepare()
+        if self._router is not None and passage.wiring is not None and passage.wiring != self._wiring:
+            self._wiring = None
+            self._router.route(passage.wiring)
+            self._wiring = passage.wiring
+        if passage.rest:
+            left = passage.rest - (self._clock.now() - began)
+            self.lateness = max(self.lateness, -left)
+            self._clock.wait(max(0.0, left))
+        if passage.plan is None:
+            return Readings(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
+        return self.smu.play(passage.plan)
+
+    def _prepare(self) -> None:
+        if not self._prepared:
+            self.smu.prepare(None if self._start_guard is None else self._start_guard())
+            self._prepared = True
+
+    def _cut(self, high: set[int], v: float) -> float:
+        """Current out of HI with some lines at `v` volts and all others at 0 V, one read long, A."""
+        lines = range(self.rows + self.cols)
+        wiring = Wiring(tuple(sorted(high)), tuple(k for k in lines if k not in high))
+        plan = Plan([v], [self.read_width], [True])
+        self.smu.compile([plan])
+        readings = self._pass(Passage(None if self._router is None else wiring, 0.0, plan, (), 0))
+        self._time += self.read_width
+        return float(readings.current[0])
+
+    def _release(self) -> None:
+        with ExitStack() as stack:
+            for closer in self._closers:
+                stack.callback(closer)
+            if self._router is not None:
+                stack.callback(self._router.close)
+            stack.callback(self.smu.close)

@@ -1,0 +1,100 @@
+"""Talking to an instrument by its manual: every answer is checked, and errors are asked for after every message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from instruments.errors import InstrumentError, ProtocolError
+from instruments.smu.driver import Message
+
+MOST_ERRORS = 32
+"""Errors that are taken from an instrument's queue before it is given up as broken."""
+
+
+class Line(Protocol):
+    """What a dialogue needs of a link; `instruments.link.Link` is one."""
+
+    resource: str
+    heartbeat: Callable[[], None] | None
+
+    def write(self, text: str) -> None:
+        """Send."""
+
+    def query(self, text: str, patience: float = 0.0) -> str:
+        """Send and take the answer."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Language(Protocol):
+    """How an instrument is asked for its errors; every driver knows."""
+
+    error_query: str
+
+    def parse_error(self, reply: str) -> tuple[int, str] | None:
+        """Number and text of an answer to `error_query`; None if there was no error."""
+
+
+class Dialogue:
+    """An exchange of messages with one instrument.
+
+    Attributes
+    ----------
+    line : Line
+        What carries them.
+    """
+
+    def __init__(self, line: Line, language: Language) -> None:
+        """Speak `language` on `line`."""
+        self.line, self._language = line, language
+
+    def say(self, message: Message) -> str:
+        """Send a message and ask for errors; the answer, or an empty text where there is none.
+
+        Raises
+        ------
+        ProtocolError
+            If a setting reads back otherwise than it was set.
+        InstrumentError
+            If the instrument reports an error.
+        """
+        reply = self.exchange(message)
+        error = self._error()
+        if error is not None:
+            self.forget_errors()
+            raise InstrumentError(*error, message.text)
+        return reply
+
+    def exchange(self, message: Message) -> str:
+        """Send a message and check the answer, where there is one."""
+        if not message.reply:
+            self.line.write(message.text)
+            return ""
+        reply = self.line.query(message.text, patience=message.patience).strip()
+        if message.expect is not None and not _agrees(reply, message.expect):
+            raise ProtocolError(
+                f"{self.line.resource}: '{message.text}' reads back '{reply}', '{message.expect}' was expected"
+            )
+        return reply
+
+    def forget_errors(self) -> None:
+        """Empty the queue of what happened before."""
+        for _ in range(MOST_ERRORS):
+            if self._error() is None:
+                return
+        raise ProtocolError(f"{self.line.resource}: '{self._language.error_query}' never says that there is no error")
+
+    def _error(self) -> tuple[int, str] | None:
+        return self._language.parse_error(self.line.query(self._language.error_query))
+
+
+def _agrees(reply: str, expected: str | float) -> bool:
+    if isinstance(expected, str):
+        return reply.strip("\"' ").casefold() == expected.casefold()
+    try:
+        value = float(reply)
+    except ValueError:
+        return False
+    return abs(value - expected) <= 1e-6 * max(abs(value), abs(expected))

@@ -1,0 +1,115 @@
+"""What a sample may be given: the user's limits, held against every plan before the first byte of it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hil.errors import InputError
+from hil.limits import LimitError
+from instruments.plan import Plan
+from instruments.smu.driver import Spec
+
+ROUNDING = 1e-9
+"""Relative room for rounding in float64."""
+
+
+@dataclass(frozen=True)
+class SafetyLimits:
+    """What the user allows on the sample; a plan beyond any of it is refused, never cut down.
+
+    Attributes
+    ----------
+    v_max : float
+        Largest magnitude of the voltage across the sample, V.
+    i_max : float
+        Compliance current, A: the instrument's own limit, set and read back before the output goes on.
+    width_max : float
+        Longest time away from 0 V without a rest, s.
+    energy_max : float
+        Largest energy of one excursion from 0 V, taken at the compliance current, J.
+    pulses_max : int or None
+        Excursions from 0 V beyond `v_read` in one session; None for any number.
+    forming : bool
+        Whether voltages up to `v_forming` are allowed.
+    v_forming : float
+        Largest magnitude of the voltage while a sample is formed, V.
+    v_read : float
+        Voltages up to this are reads: they are not counted as pulses.
+    """
+
+    v_max: float
+    i_max: float
+    width_max: float = np.inf
+    energy_max: float = np.inf
+    pulses_max: int | None = None
+    forming: bool = False
+    v_forming: float = 0.0
+    v_read: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that are none."""
+        for field in ("v_max", "i_max", "width_max", "energy_max"):
+            if not getattr(self, field) > 0:
+                raise InputError(f"{field} = {getattr(self, field)} must be > 0")
+        if self.forming and not self.v_forming > self.v_max:
+            raise InputError(
+                f"v_forming = {self.v_forming:g} V must be > v_max = {self.v_max:g} V when forming is allowed"
+            )
+
+    @property
+    def ceiling(self) -> float:
+        """Largest magnitude of a voltage that is allowed now, V."""
+        return self.v_forming if self.forming else self.v_max
+
+    def against(self, spec: Spec) -> None:
+        """Raise `LimitError` where the user asks for more than the instrument has."""
+        if self.ceiling > spec.v_max:
+            raise LimitError(f"v_max = {self.ceiling:g} V: the {spec.model} sources at most {spec.v_max:g} V")
+        if not spec.i_min <= self.i_max <= spec.i_max:
+            raise LimitError(
+                f"i_max = {self.i_max:g} A: the {spec.model} limits the current at {spec.i_min:g} A .. {spec.i_max:g} A"
+            )
+
+    def check(self, plan: Plan, played: int = 0) -> int:
+        """Hold a plan against the limits.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is to be played.
+        played : int
+            Pulses that the sample has had in this session.
+
+        Returns
+        -------
+        int
+            Pulses after it.
+
+        Raises
+        ------
+        LimitError
+            Naming the step, the value and the limit.
+        """
+        level = np.abs(plan.level)
+        self._bound(plan, level > self.ceiling * (1 + ROUNDING), plan.level, "V", f"v_max {self.ceiling:g} V")
+        away, length, energy = level > 0, np.zeros(len(plan)), np.zeros(len(plan))
+        span = joules = 0.0
+        for k in range(len(plan)):
+            span = span + plan.duration[k] if away[k] else 0.0
+            joules = joules + level[k] * self.i_max * plan.duration[k] if away[k] else 0.0
+            length[k], energy[k] = span, joules
+        self._bound(plan, length > self.width_max * (1 + ROUNDING), length, "s", f"width_max {self.width_max:g} s")
+        self._bound(plan, energy > self.energy_max * (1 + ROUNDING), energy, "J", f"energy_max {self.energy_max:g} J")
+        pulse = level > self.v_read * (1 + ROUNDING)
+        count = played + int(pulse[0]) + int((pulse[1:] & ((plan.level[1:] != plan.level[:-1]) | ~pulse[:-1])).sum())
+        if self.pulses_max is not None and count > self.pulses_max:
+            raise LimitError(f"{count} pulses in this session are more than pulses_max = {self.pulses_max}")
+        return count
+
+    @staticmethod
+    def _bound(plan: Plan, bad: np.ndarray, value: np.ndarray, unit: str, limit: str) -> None:
+        if bad.any():
+            k = int(np.flatnonzero(bad)[0])
+            raise LimitError(f"step {k} of {len(plan)}: {value[k]:g} {unit} is beyond the sample's {limit}")

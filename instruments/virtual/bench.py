@@ -1,0 +1,126 @@
+"""A whole virtual bench in one object: a device under test, a source-measure unit, a matrix, and their sockets."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Literal, Self
+
+from hil.backends import open_device
+from hil.errors import InputError
+from instruments.virtual.catalogue import make
+from instruments.virtual.dut import Dut
+from instruments.virtual.server import Server
+
+Transport = Literal["socket", "hislip", "serial"]
+
+DEFAULT_MATRIX = "707B"
+"""Matrix that is put in front of more than one cell."""
+
+
+class BenchClock:
+    """Time of the device under test: what the host waits for passes at once."""
+
+    def __init__(self, dut: Dut) -> None:
+        """Tell the time of `dut`."""
+        self._dut = dut
+
+    def now(self) -> float:
+        """Seconds since the bench was set up."""
+        return self._dut.clock
+
+    def wait(self, seconds: float) -> None:
+        """Let the device rest."""
+        self._dut.advance(seconds)
+
+
+class Bench:
+    """Virtual instruments on loopback sockets around one simulated device; a context manager.
+
+    Attributes
+    ----------
+    dut : Dut
+        With `truth`, the simulated device, and faults of the contacts.
+    smu, matrix : Server
+        The instruments on their sockets, with `resource`, `instrument` and `faults`; no matrix for a single cell.
+    clock : BenchClock
+        Spends the time of the device.
+    """
+
+    def __init__(
+        self,
+        model: str = "2450",
+        dut: str = "sim:flca-pair",
+        *,
+        rows: int = 1,
+        cols: int = 1,
+        transport: Transport = "socket",
+        matrix: str | None = None,
+        series: float = 0.0,
+        contact: float = 0.0,
+        noise: float = 0.0,
+        relative_noise: float = 0.0,
+        seed: int = 0,
+        port: int = 0,
+    ) -> None:
+        """Build and start it.
+
+        Parameters
+        ----------
+        model : str
+            Of the source-measure unit.
+        dut : str
+            The simulated device; parameters may follow semicolons, ``sim:rram;alpha=0.01``, to stand in another URI.
+        rows, cols : int
+            Its size.
+        transport : str
+            What the instruments listen on.
+        matrix : str, optional
+            Model of the switch matrix; one is there anyway for more than one cell.
+        series, contact : float
+            Resistance of the wires and of every contact, ohm.
+        noise, relative_noise : float
+            Of a measured current, A and of itself.
+        seed : int
+            Of noise and variability.
+        port : int
+            Of the source-measure unit's socket; 0 for any free one.
+
+        Raises
+        ------
+        InputError
+            For an unknown model or device.
+        """
+        with ExitStack() as stack:
+            uri = dut.replace(";", "?", 1).replace(";", "&") if "?" not in dut else dut
+            device = stack.enter_context(open_device(uri, defaults={"rows": rows, "cols": cols, "seed": seed}))
+            if device.cells != (rows, cols):
+                raise InputError(f"dut = {dut} has {device.rows} x {device.cols} cells, rows x cols is {rows} x {cols}")
+            self.dut = Dut(
+                device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
+            )
+            self.clock = BenchClock(self.dut)
+            self.smu = stack.enter_context(Server(make(model, self.dut), transport, port))
+            self.matrix = None
+            if matrix is not None or rows * cols > 1:
+                switch = make(matrix or DEFAULT_MATRIX, self.dut)
+                self.matrix = stack.enter_context(Server(switch, transport))
+            self._stack = stack.pop_all()
+
+    def forget(self) -> None:
+        """Put a pristine device on the bench."""
+        self.dut.truth.reset()
+
+    def close(self) -> None:
+        """Take it down."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        """Use the bench in a with statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take it down on every way out."""
+        self.close()

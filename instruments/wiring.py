@@ -1,0 +1,226 @@
+"""How one source drives the lines of a crossbar: which lines are on HI, which on LO, which are open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from hil.limits import LimitError
+from hil.waveform import Waveform
+from instruments.plan import Plan
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Lines of a crossbar on the two terminals of a source; rows are counted first, then columns.
+
+    Attributes
+    ----------
+    high, low : tuple of int
+        Lines on HI and on LO; all others are open.
+    """
+
+    high: tuple[int, ...]
+    low: tuple[int, ...]
+
+
+class Router(Protocol):
+    """Moves the relays between a source and the lines.
+
+    Attributes
+    ----------
+    relay_time : float
+        Seconds from the first message until the new contacts are settled.
+    """
+
+    relay_time: float
+
+    def route(self, wiring: Wiring) -> None:
+        """Open what is closed, then close what is wanted, and read it back; the output must be off."""
+
+    def explain(self, wiring: Wiring) -> list[str]:
+        """Messages that `route` sends."""
+
+    def close(self) -> None:
+        """Open all relays and let go."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where the current of a measured step belongs.
+
+    Attributes
+    ----------
+    segment : int
+        Of the waveform.
+    col : int
+        Column that it flows out of the array into.
+    sign : int
+        1 if that is the direction of a positive current out of HI, -1 if it is the other.
+    """
+
+    segment: int
+    col: int
+    sign: int
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """A train that is played without moving a relay, after a rest that the host waits for.
+
+    Attributes
+    ----------
+    wiring : Wiring or None
+        None where any does.
+    rest : float
+        Seconds at 0 V before it.
+    plan : Plan or None
+        None for a rest at the end.
+    readings : tuple of Reading
+        One for every measured step.
+    first : int
+        Segment that it begins with.
+    """
+
+    wiring: Wiring | None
+    rest: float
+    plan: Plan | None
+    readings: tuple[Reading, ...]
+    first: int
+
+
+@dataclass
+class _Step:
+    level: float
+    duration: float
+    wiring: Wiring | None
+    readings: tuple[Reading, ...]
+    segment: int
+
+
+def passages(
+    waveform: Waveform, *, serial: bool, gaps: bool, points: int, time_step: float, host_rest: float
+) -> list[Passage]:
+    """Cut a waveform into trains that one source can play, with rests between them.
+
+    Parameters
+    ----------
+    waveform : Waveform
+        At most one voltage other than 0 V in every segment, unless it drives a single cell.
+    serial : bool
+        Whether measured segments of several columns may be played column by column, each with the other columns open;
+        every cell still sees its pulse once, and the currents include what sneaks through open lines.
+    gaps : bool
+        Whether a train may be cut, at 0 V, where the waveform has no rest.
+    points : int
+        Steps of equal length that one train may have.
+    time_step : float
+        Resolution of durations, s.
+    host_rest : float
+        Rests at least this long are waited for by the host, with the output off, s.
+
+    Raises
+    ------
+    LimitError
+        If a segment needs a current that one source cannot tell apart, or a stretch without a rest is too long.
+    """
+    steps = [step for t in range(len(waveform)) for step in _steps(waveform, t, serial)]
+    found: list[Passage] = []
+    rest, at = 0.0, 0
+    while at < len(steps):
+        if _is_rest(steps[at]):
+            rest, at = rest + steps[at].duration, at + 1
+            continue
+        end = _end_of_train(steps, at, points, time_step, host_rest, gaps)
+        found.append(_passage(steps[at:end], rest))
+        rest, at = 0.0, end
+    if rest:
+        found.append(Passage(None, rest, None, (), steps[-1].segment))
+    return found
+
+
+def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
+    rows, cols = waveform.rows[t], waveform.cols[t]
+    duration, measured = float(waveform.duration[t]), bool(waveform.measure[t])
+    if waveform.lines == (1, 1):
+        level = float(rows[0] - cols[0])
+        if np.isnan(level):
+            raise LimitError(f"segment {t}: a line is left floating, and there is no relay to open it")
+        return [_Step(level, duration, None, (Reading(t, 0, 1),) if measured else (), t)]
+    lines = np.concatenate([rows, cols])
+    level = next((float(v) for v in lines if v != 0 and not np.isnan(v)), 0.0)
+    high = tuple(int(k) for k in np.flatnonzero(lines == level)) if level else ()
+    low = tuple(int(k) for k in np.flatnonzero(lines == 0))
+    if not high or not low:
+        return [_Step(0.0, duration, None, (), t)]
+    if not measured:
+        return [_Step(level, duration, Wiring(high, low), (), t)]
+    count = len(rows)
+    if len(cols) == 1:
+        sign = -1 if count in high else 1
+        return [_Step(level, duration, Wiring(high, low), (Reading(t, 0, sign),), t)]
+    if not serial:
+        raise LimitError(
+            f"segment {t}: one source measures one current, {len(cols)} columns are wanted; "
+            "serial=true plays measured segments column by column, in that many times the time"
+        )
+    steps = []
+    for c in range(len(cols)):
+        line = count + c
+        if line in high:
+            others, sign = tuple(k for k in low if k < count), -1
+            wiring = Wiring((line,), others)
+        elif line in low:
+            others, sign = tuple(k for k in high if k < count), 1
+            wiring = Wiring(others, (line,))
+        else:
+            continue
+        if others:
+            steps.append(_Step(level, duration, wiring, (Reading(t, c, sign),), t))
+    return steps or [_Step(0.0, duration, None, (), t)]
+
+
+def _passage(train: Sequence[_Step], rest: float) -> Passage:
+    wiring = next((step.wiring for step in train if step.wiring is not None), None)
+    plan = Plan([s.level for s in train], [s.duration for s in train], [bool(s.readings) for s in train])
+    return Passage(wiring, rest, plan, tuple(r for s in train for r in s.readings), train[0].segment)
+
+
+def _is_rest(step: _Step) -> bool:
+    return step.level == 0.0 and not step.readings
+
+
+def _end_of_train(steps: Sequence[_Step], at: int, points: int, time_step: float, host_rest: float, gaps: bool) -> int:
+    """First step that no longer belongs to the train from `at` on; rests at its end do not."""
+    wiring, unit, length, safe, end = None, 0, 0, None, at
+    for k in range(at, len(steps)):
+        step = steps[k]
+        if _is_rest(step):
+            safe = end
+            if step.duration >= host_rest:
+                return end
+        elif step.wiring is not None and wiring not in (None, step.wiring):
+            if end < k or gaps or steps[k - 1].segment == step.segment:
+                return end
+            raise LimitError(
+                f"segment {step.segment}: other lines are driven than just before, relays move at 0 V only: put a rest "
+                "between them, or gaps=true adds one"
+            )
+        wiring = wiring or step.wiring
+        whole = max(1, round(step.duration / time_step))
+        unit, length = int(np.gcd(unit, whole)), length + whole
+        if length > points * unit:
+            if safe is not None:
+                return safe
+            if gaps and k > at:
+                return k
+            raise LimitError(
+                f"segments {steps[at].segment} to {step.segment} need {length // unit} points of {unit * time_step:g} "
+                f"s, a train has {points}: put a rest between them, or gaps=true adds one"
+            )
+        if not _is_rest(step):
+            end = k + 1
+    return end
