@@ -16,6 +16,7 @@ class Line(Protocol):
     """What a dialogue needs of a link; `instruments.link.Link` is one."""
 
     resource: str
+    sync: str
     heartbeat: Callable[[], None] | None
 
     def write(self, text: str) -> None:
@@ -50,8 +51,11 @@ class Dialogue:
         """Speak `language` on `line`."""
         self.line, self._language = line, language
 
-    def say(self, message: Message) -> str:
-        """Send a message and ask for errors; the answer, or an empty text where there is none.
+    def say(self, *messages: Message) -> list[str]:
+        """Send messages and ask for errors after each; the answers of those that have one.
+
+        What is played between a message and an answer that takes its time must not be disturbed, and not every
+        instrument listens meanwhile: errors of the two are asked for together.
 
         Raises
         ------
@@ -60,12 +64,20 @@ class Dialogue:
         InstrumentError
             If the instrument reports an error.
         """
-        reply = self.exchange(message)
-        error = self._error()
-        if error is not None:
-            self.forget_errors()
-            raise InstrumentError(*error, message.text)
-        return reply
+        replies, blamed = [], []
+        for at, message in enumerate(messages):
+            blamed.append(message.text)
+            reply = self.exchange(message)
+            if message.reply:
+                replies.append(reply)
+            if at + 1 < len(messages) and messages[at + 1].patience and not message.reply:
+                continue
+            error = self._error()
+            if error is not None:
+                self.forget_errors()
+                raise InstrumentError(*error, "; ".join(blamed))
+            blamed = []
+        return replies
 
     def exchange(self, message: Message) -> str:
         """Send a message and check the answer, where there is one."""

@@ -83,7 +83,8 @@ class OutputGuard:
     def rest(self) -> None:
         """Announce that the output is off."""
         self._armed = False
-        self._tell("rest")
+        with suppress(GuardError):  # the output is off: a watchdog that is gone is missed when it is to go on
+            self._tell("rest")
 
     def close(self) -> None:
         """Dismiss the watchdog; where the output was never reported off, it switches it off before it goes."""

@@ -104,7 +104,7 @@ class _Step:
 def passages(
     waveform: Waveform, *, serial: bool, gaps: bool, points: int, time_step: float, host_rest: float
 ) -> list[Passage]:
-    """Cut a waveform into trains that one source can play, with rests between them.
+    """Cut a waveform into trains that one source can play, with rests between them; a short one at the end is played.
 
     Parameters
     ----------
@@ -135,6 +135,10 @@ def passages(
             rest, at = rest + steps[at].duration, at + 1
             continue
         end = _end_of_train(steps, at, points, time_step, host_rest, gaps)
+        if all(_is_rest(step) and step.duration < host_rest for step in steps[end:]) and _fits(
+            steps[at:], points, time_step
+        ):
+            end = len(steps)
         found.append(_passage(steps[at:end], rest))
         rest, at = 0.0, end
     if rest:
@@ -187,6 +191,11 @@ def _passage(train: Sequence[_Step], rest: float) -> Passage:
     wiring = next((step.wiring for step in train if step.wiring is not None), None)
     plan = Plan([s.level for s in train], [s.duration for s in train], [bool(s.readings) for s in train])
     return Passage(wiring, rest, plan, tuple(r for s in train for r in s.readings), train[0].segment)
+
+
+def _fits(steps: Sequence[_Step], points: int, time_step: float) -> bool:
+    whole = [max(1, round(step.duration / time_step)) for step in steps]
+    return sum(whole) <= points * int(np.gcd.reduce(whole))
 
 
 def _is_rest(step: _Step) -> bool:

@@ -28,15 +28,18 @@ class Message:
     reply : bool
         Whether the instrument answers.
     expect : str or float, optional
-        What the answer must be: text without regard to case and quotes, a number to 1e-6 of it.
+        What the answer must be: text without regard to case and quotes, a number to `tolerance` of it.
     patience : float
         Seconds that the answer may take beyond the link's usual deadline: the length of what is being played.
+    tolerance : float
+        Part of itself that a number may differ by.
     """
 
     text: str
     reply: bool = False
     expect: str | float | None = None
     patience: float = 0.0
+    tolerance: float = 1e-6
 
 
 def write(text: str) -> Message:
@@ -49,9 +52,9 @@ def query(text: str, patience: float = 0.0) -> Message:
     return Message(text, reply=True, patience=patience)
 
 
-def confirm(text: str, expected: str | float) -> Message:
-    """Ask for a setting that must be `expected`."""
-    return Message(text, reply=True, expect=expected)
+def confirm(text: str, expected: str | float, tolerance: float = 1e-6) -> Message:
+    """Ask for a setting that must be `expected`; a number may differ by `tolerance` of itself."""
+    return Message(text, reply=True, expect=expected, tolerance=tolerance)
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ class Spec:
         Its source and measure ranges, ascending.
     source : str
         Where these figures stand.
+    envelope : tuple of (float, float)
+        Corners of the area it can work in: up to so many V, so many A, ascending in V; empty where `v_max` and
+        `i_max` go together.
+    nplc : (float, float)
+        Range of the integration time, power line cycles.
     """
 
     model: str
@@ -103,6 +111,8 @@ class Spec:
     v_ranges: tuple[float, ...]
     i_ranges: tuple[float, ...]
     source: str
+    envelope: tuple[tuple[float, float], ...] = ()
+    nplc: tuple[float, float] = (0.01, 10.0)
 
 
 @dataclass(frozen=True)

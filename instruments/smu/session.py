@@ -70,8 +70,7 @@ class Smu:
         self._guard = guard
         self._line.heartbeat = guard.beat if guard is not None else None
         self._dialogue.forget_errors()
-        for message in self.driver.prepare(self.settings):
-            self._dialogue.say(message)
+        self._dialogue.say(*self.driver.prepare(self.settings))
 
     def compile(self, plans: Sequence[Plan]) -> list[tuple[Message, ...]]:
         """Messages for every plan, all of them held against the sample's limits and the model's; nothing is sent.
@@ -101,15 +100,11 @@ class Smu:
             On Ctrl-C or SIGTERM; the output is off.
         """
         (script,) = self.compile([plan])
-        replies = []
         if self._guard is not None:
             self._guard.arm()
         try:
             with _abort_on_signals():
-                for message in script:
-                    reply = self._say(message)
-                    if message.reply:
-                        replies.append(reply)
+                replies = self._dialogue.say(*script)
         except BaseException:
             # Where the link is gone, the watchdog stays armed and does it.
             with suppress(LinkError):
@@ -138,11 +133,6 @@ class Smu:
             self._line.close()
             if self._guard is not None:
                 self._guard.close()
-
-    def _say(self, message: Message) -> str:
-        if self._guard is not None:
-            self._guard.beat()
-        return self._dialogue.say(message)
 
 
 @contextmanager

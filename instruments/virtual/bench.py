@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import threading
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Literal, Self
 
 from hil.backends import open_device
+from hil.device import Device
 from hil.errors import InputError
+from hil.waveform import Waveform
 from instruments.virtual.catalogue import make
 from instruments.virtual.dut import Dut
 from instruments.virtual.server import Server
@@ -21,9 +24,9 @@ DEFAULT_MATRIX = "707B"
 class BenchClock:
     """Time of the device under test: what the host waits for passes at once."""
 
-    def __init__(self, dut: Dut) -> None:
-        """Tell the time of `dut`."""
-        self._dut = dut
+    def __init__(self, dut: Dut, lock: AbstractContextManager[object]) -> None:
+        """Tell the time of `dut`, which nobody else drives while `lock` is held."""
+        self._dut, self._lock = dut, lock
 
     def now(self) -> float:
         """Seconds since the bench was set up."""
@@ -31,7 +34,8 @@ class BenchClock:
 
     def wait(self, seconds: float) -> None:
         """Let the device rest."""
-        self._dut.advance(seconds)
+        with self._lock:
+            self._dut.advance(seconds)
 
 
 class Bench:
@@ -96,16 +100,25 @@ class Bench:
             device = stack.enter_context(open_device(uri, defaults={"rows": rows, "cols": cols, "seed": seed}))
             if device.cells != (rows, cols):
                 raise InputError(f"dut = {dut} has {device.rows} x {device.cols} cells, rows x cols is {rows} x {cols}")
+            self._load(device)
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
-            self.clock = BenchClock(self.dut)
-            self.smu = stack.enter_context(Server(make(model, self.dut), transport, port))
+            lock = threading.Lock()
+            self.clock = BenchClock(self.dut, lock)
+            self.smu = stack.enter_context(Server(make(model, self.dut), transport, port, lock=lock))
             self.matrix = None
             if matrix is not None or rows * cols > 1:
                 switch = make(matrix or DEFAULT_MATRIX, self.dut)
-                self.matrix = stack.enter_context(Server(switch, transport))
+                self.matrix = stack.enter_context(Server(switch, transport, lock=lock))
             self._stack = stack.pop_all()
+
+    @staticmethod
+    def _load(device: Device) -> None:
+        """Load the compiled model now: it takes longer than a client may wait for an answer."""
+        pristine = device.snapshot()
+        device.apply(Waveform.rest(device.read_width, device.rows, device.cols))
+        device.restore(pristine)
 
     def forget(self) -> None:
         """Put a pristine device on the bench."""

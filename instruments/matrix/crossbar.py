@@ -1,0 +1,130 @@
+"""A crossbar behind a switch matrix: which column of the matrix leads to which line, and how its relays are moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.config import load_toml, validated
+from hil.errors import InputError
+from instruments.dialogue import Dialogue, Line
+from instruments.matrix.driver import MatrixDriver
+from instruments.matrix.models import matrix_driver_for
+from instruments.wiring import Wiring
+
+
+class CrossbarMap(BaseModel):
+    """How the source and the lines of a crossbar are plugged into the matrix, as read from a TOML file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    high: str | int = Field("A", description="row (input) of the matrix that HI of the source is on")
+    low: str | int = Field("B", description="row (input) of the matrix that LO of the source is on")
+    rows: list[str | int] = Field(description="column (output) of the matrix of every word line")
+    cols: list[str | int] = Field(description="column (output) of the matrix of every bit line")
+
+    @property
+    def lines(self) -> list[str | int]:
+        """Columns of the matrix of all lines, rows first."""
+        return [*self.rows, *self.cols]
+
+
+def load_map(path: Path, rows: int, cols: int) -> CrossbarMap:
+    """Read a map of a crossbar of that size.
+
+    Raises
+    ------
+    InputError
+        If the file is none, is for another size, or names a column twice.
+    """
+    found = validated(CrossbarMap, load_toml(path), str(path))
+    if (len(found.rows), len(found.cols)) != (rows, cols):
+        raise InputError(f"{path} maps {len(found.rows)} x {len(found.cols)} lines, the crossbar has {rows} x {cols}")
+    twice = [name for name in found.lines if [str(n) for n in found.lines].count(str(name)) > 1]
+    if twice:
+        raise InputError(f"{path}: column {twice[0]} of the matrix is named twice")
+    if str(found.high).upper() == str(found.low).upper():
+        raise InputError(f"{path}: high and low are both on row {found.high} of the matrix")
+    return found
+
+
+def default_map(rows: int, cols: int) -> CrossbarMap:
+    """Word lines on the first columns of the matrix, bit lines on the next; HI on row A, LO on row B."""
+    return CrossbarMap(rows=list(range(1, rows + 1)), cols=list(range(rows + 1, rows + cols + 1)))
+
+
+class MatrixRouter:
+    """Connects a source to lines by a matrix; see `instruments.wiring.Router`.
+
+    The caller sees to it that the output is off. All relays open before others close, and what is closed is read back.
+
+    Attributes
+    ----------
+    driver : MatrixDriver
+        Of the model that answered.
+    """
+
+    def __init__(self, line: Line, wires: CrossbarMap) -> None:
+        """Ask who is there; nothing is moved.
+
+        Raises
+        ------
+        InputError
+            For a matrix without a driver, or rows and columns that it does not have.
+        """
+        self._line, self._wires = line, wires
+        self.driver: MatrixDriver = matrix_driver_for(line.query("*IDN?"))
+        line.sync = self.driver.sync
+        self._dialogue = Dialogue(line, self.driver)
+        for message in self.driver.identify():
+            self._dialogue.exchange(message)
+        for row in (wires.high, wires.low):
+            self.driver.crosspoints([(row, column) for column in wires.lines])
+        self._prepared = False
+
+    @property
+    def relay_time(self) -> float:
+        """Seconds until new contacts are settled."""
+        return self.driver.spec.relay_time
+
+    def route(self, wiring: Wiring) -> None:
+        """Open what is closed, close what is wanted, read it back.
+
+        Raises
+        ------
+        InstrumentError, LinkError
+            If the matrix refuses or does not answer.
+        ProtocolError
+            If other relays are closed than were asked for.
+        """
+        if not self._prepared:
+            self._dialogue.forget_errors()
+            self._dialogue.say(*self.driver.prepare())
+            self._prepared = True
+        points = self._points(wiring)
+        replies = self._dialogue.say(*self.driver.connect(points))
+        self.driver.verify(points, replies[-1])
+
+    def explain(self, wiring: Wiring) -> list[str]:
+        """Messages that `route` sends."""
+        before = () if self._prepared else self.driver.prepare()
+        return [message.text for message in (*before, *self.driver.connect(self._points(wiring)))]
+
+    def close(self) -> None:
+        """Open all relays that were closed here and let go."""
+        try:
+            if self._prepared:
+                for text in self.driver.off:
+                    self._line.write(text)
+                self._dialogue.forget_errors()
+        finally:
+            self._line.close()
+
+    def _points(self, wiring: Wiring) -> Sequence[tuple[str | int, str | int]]:
+        lines = self._wires.lines
+        return [
+            *((self._wires.high, lines[k]) for k in wiring.high),
+            *((self._wires.low, lines[k]) for k in wiring.low),
+        ]

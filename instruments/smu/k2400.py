@@ -1,0 +1,170 @@
+"""Keithley 2400: list sweeps of source-delay-measure cycles.
+
+Manual: 2400S-900-01 Rev K (User's Manual, chapter 18); page numbers below are its own.
+
+Timing. A step of a sweep is a source-delay-measure cycle: the source moves, `:SOUR:DEL` passes, the current is
+measured, and firmware takes `OVERHEAD`. The instrument has no pulse width: the length of a tick is made up of these
+parts, of which only the delay (steps of 0.1 ms) and the aperture are programmed, so a tick is right to 0.1 ms at best.
+The driver computes the delay that fills the tick; ticks below aperture + `OVERHEAD` are refused. Every tick is
+measured, whether wanted or not. Time stamps have 1 ms resolution (9-5).
+
+Safety. `:SOUR:CLE:AUTO ON` with mode TCO (18-72) makes the instrument itself switch the output off after the last
+point, whatever happens to the program. It is switched on for the train alone, because it also lets a trigger switch
+the output on; between trains nothing but `:OUTP ON`, which no driver sends, could.
+
+Never run on hardware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from instruments.plan import Plan
+from instruments.scpi import list_messages, number, parse_error, table
+from instruments.smu.capability import (
+    aperture,
+    check_plan,
+    check_settings,
+    left_of,
+    readings,
+    smallest_range,
+    tick_list,
+)
+from instruments.smu.driver import Driver, Message, Readings, Settings, Spec, confirm, query, write
+
+OVERHEAD = 5e-4
+"""Trigger latency, source settling and firmware of one cycle, s: nominal (about 1500 cycles/s at 0.01 PLC)."""
+
+DELAY_STEP = 1e-4
+"""Resolution of `:SOUR:DEL`, s: 0 .. 999.9999 (18-91)."""
+
+SERIAL_READOUT = 0.06
+"""Time that one reading of some 56 characters may take over a serial line at 9600 baud, s."""
+
+OVP_STEPS = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
+"""Overvoltage limits, V (18-81); above them there is none."""
+
+OVERRANGE = 0.06
+"""A range answers with its end, 1.05 times its name (:SENS:CURR:RANG is 1.05e-4 after *RST, 18-9 ff.)."""
+
+IN_COMPLIANCE = 1 << 3
+"""Bit of the status word: the source is at its limit (18-47)."""
+
+IN_RANGE_COMPLIANCE = 1 << 16
+"""Bit of the status word: it is at the limit that the fixed measure range sets (18-48)."""
+
+K2400 = Spec(
+    model="2400",
+    identities=("2400", "2400-LV", "2400-C"),
+    v_max=200.0,
+    i_max=1.0,
+    i_min=1e-9,
+    v_step=5e-4,
+    width_min=1e-3,
+    width_measured=1e-3,
+    width_max=900.0,
+    time_step=DELAY_STEP,
+    points=2500,
+    channels=1,
+    v_ranges=(0.2, 2.0, 20.0, 200.0),
+    i_ranges=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    source="2400S-900-01 Rev K: 2500 points 18-91, delay 18-91, limits 18-68; v_step of the 20 V range; the cycle's "
+    "overhead of 0.5 ms is nominal, not guaranteed",
+    envelope=((20.0, 1.0), (200.0, 0.1)),
+)
+"""2400, 200 V and 1 A, 20 W."""
+
+K2401 = replace(K2400, model="2401", identities=("2401",), v_max=20.0, v_ranges=(0.2, 2.0, 20.0), envelope=())
+"""2401: a 2400 up to 20 V."""
+
+
+class Keithley2400(Driver):
+    """2400 and 2401 in SCPI."""
+
+    error_query: ClassVar[str] = ":SYST:ERR?"
+    sync: ClassVar[str] = "scpi"
+    off: ClassVar[tuple[str, ...]] = (":ABOR", ":OUTP OFF", ":SOUR:CLE:AUTO OFF", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0")
+
+    def identify(self) -> tuple[Message, ...]:
+        """Ask whether the instrument is idle; it speaks SCPI alone, so there is no language to ask for."""
+        return (confirm("*OPC?", "1"),)
+
+    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+        """Set up with the output off; compliance before the measure range, which must not exceed it (error 824)."""
+        check_settings(self.spec, settings)
+        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
+        measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
+        overvoltage = [step for step in OVP_STEPS if step >= settings.v_peak][:1]
+        setup = [
+            ":OUTP OFF",
+            "*RST",
+            ":SOUR:CLE:AUTO OFF",
+            ":OUTP:SMOD NORM",
+            f":SYST:RSEN {'ON' if settings.four_wire else 'OFF'}",
+            ":SOUR:FUNC VOLT",
+            ":SOUR:VOLT:MODE FIX",
+            *(f":SOUR:VOLT:PROT {number(step)}" for step in overvoltage),
+            f":SOUR:VOLT:RANG {number(source)}",
+            ":SOUR:VOLT 0",
+            ":SENS:FUNC:CONC OFF",
+            ':SENS:FUNC "CURR"',
+            f":SENS:CURR:PROT {number(settings.compliance)}",
+            f":SENS:CURR:RANG {number(measure)}",
+            f":SENS:CURR:NPLC {number(settings.nplc)}",
+            ":SYST:AZER:STAT OFF",
+            ":SYST:AZER:STAT ONCE",
+            ":SOUR:DEL:AUTO OFF",
+            ":SOUR:SWE:CAB NEV",
+            ":ARM:COUN 1",
+            ":TRIG:DEL 0",
+            ":SYST:TIME:RES:AUTO ON",
+            ":FORM:ELEM VOLT,CURR,TIME,STAT",
+        ]
+        checks = [
+            confirm(":SYST:LFR?", settings.line_frequency),
+            confirm(":SOUR:VOLT:RANG?", source, OVERRANGE),
+            confirm(":SENS:CURR:RANG?", measure, OVERRANGE),
+            confirm(":SENS:CURR:PROT?", settings.compliance),
+            confirm(":SENS:CURR:NPLC?", settings.nplc),
+            confirm(":OUTP?", 0.0),
+        ]
+        return (*map(write, setup), *checks)
+
+    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+        """One list sweep; the instrument switches the output on with the first point and off after the last."""
+        check_plan(self.spec, plan, settings)
+        ticks = tick_list(self.spec, plan)
+        delay = left_of(ticks.tick, aperture(settings) + OVERHEAD, self.spec, "a source-delay-measure cycle")
+        setup = [
+            ":SOUR:VOLT 0",
+            *list_messages(":SOUR:LIST:VOLT", ticks.level),
+            ":SOUR:VOLT:MODE LIST",
+            f":SOUR:DEL {number(round(delay / DELAY_STEP) * DELAY_STEP)}",
+            f":TRIG:COUN {len(ticks.level)}",
+            ":SOUR:CLE:AUTO:MODE TCO",
+            ":SOUR:CLE:AUTO ON",
+        ]
+        return (
+            *map(write, setup),
+            query(":READ?", patience=plan.total + SERIAL_READOUT * len(ticks.level)),
+            write(":SOUR:CLE:AUTO OFF"),
+            write(":SOUR:VOLT:MODE FIX"),
+        )
+
+    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+        """Voltage, current, time and status of every tick; tripped is bit 3 or bit 16 of the status word."""
+        ticks = tick_list(self.spec, plan)
+        values = table(replies[-1], len(ticks.level), 4, ":READ?")
+        time = values[:, 2] - values[0, 2]
+        values, time = values[ticks.last], time[ticks.last]
+        status = values[:, 3].astype(np.int64)
+        tripped = (status & (IN_COMPLIANCE | IN_RANGE_COMPLIANCE)) != 0
+        return readings(values[:, 1], values[:, 0], time, tripped, settings)
+
+    def parse_error(self, reply: str) -> tuple[int, str] | None:
+        """Take ``-222,"Parameter data out of range"`` apart."""
+        return parse_error(reply)

@@ -1,0 +1,68 @@
+"""Keithley 2461: the pulse builder for regular trains, list sweeps for anything else.
+
+Manual: 2461-901-01 Rev A. `SOUR:PULS:TR:VOLT` (6-121; the short form of TRain is TR) makes a trigger model that
+switches the output on at the bias level, plays the train and switches it off. Width and off time are the instrument's
+own and exact to its clock; it snapshots all settings when the command is sent.
+
+Timing. Pulses from 150 us on (load dependent); measured ones from aperture + 0.45 ms on, as on the 2460: the manual
+gives no figure. Other plans are list sweeps, as in `instruments.smu.k2450`.
+
+Never run on hardware.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hil.limits import LimitError
+from instruments.plan import Plan, Pulses
+from instruments.scpi import number, numbers
+from instruments.smu.capability import aperture, left_of
+from instruments.smu.driver import Settings, Spec
+from instruments.smu.k2450 import LONGEST, OVERHEAD, Keithley2450
+
+K2461 = Spec(
+    model="2461",
+    identities=("2461",),
+    v_max=100.0,
+    i_max=7.0,
+    i_min=1e-8,
+    v_step=5e-4,
+    width_min=1.5e-4,
+    width_measured=7e-4,
+    width_max=LONGEST,
+    time_step=1e-6,
+    points=2500,
+    channels=1,
+    v_ranges=(0.2, 2.0, 7.0, 10.0, 20.0, 100.0),
+    i_ranges=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 4.0, 5.0, 7.0),
+    source="2461-901-01 Rev A 6-121: pulses of 150 us .. 10 000 s, duty up to 99.99 % (normal area); pulses beyond the "
+    "DC area are not used; v_step of the 20 V range; measured width as the 2460's; corners of the 100 W envelope "
+    "taken low, UNVERIFIED",
+    envelope=((7.0, 7.0), (20.0, 4.0), (100.0, 1.0)),
+)
+"""2461 within its DC area."""
+
+
+class Keithley2461(Keithley2450):
+    """2461 in SCPI."""
+
+    longest_duty: ClassVar[float] = 0.9999
+    """Largest part of a period that a pulse may take (6-121)."""
+
+    def _train(self, plan: Plan, pulses: Pulses, settings: Settings) -> list[str]:
+        measured = bool(plan.measure.any())
+        if measured:
+            left_of(pulses.width, aperture(settings) + OVERHEAD, self.spec, "a measurement within the pulse")
+        if pulses.width > self.longest_duty * pulses.period:
+            raise LimitError(
+                f"a pulse of {pulses.width:g} s in a period of {pulses.period:g} s: a 2461 has "
+                f"{self.longest_duty:.2%} duty at most"
+            )
+        shape = numbers((pulses.base, pulses.level, pulses.width))
+        rest, limit = number(pulses.period - pulses.width), number(settings.compliance)
+        return [
+            "SOUR:VOLT 0",
+            f"SOUR:PULS:TR:VOLT {shape},{pulses.count},{'ON' if measured else 'OFF'},"
+            f'"defbuffer1",0,{rest},{limit},{limit},OFF',
+        ]
