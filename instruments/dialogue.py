@@ -85,7 +85,7 @@ class Dialogue:
             self.line.write(message.text)
             return ""
         reply = self.line.query(message.text, patience=message.patience).strip()
-        if message.expect is not None and not _agrees(reply, message.expect):
+        if message.expect is not None and not _agrees(reply, message.expect, message.tolerance):
             raise ProtocolError(
                 f"{self.line.resource}: '{message.text}' reads back '{reply}', '{message.expect}' was expected"
             )
@@ -102,11 +102,11 @@ class Dialogue:
         return self._language.parse_error(self.line.query(self._language.error_query))
 
 
-def _agrees(reply: str, expected: str | float) -> bool:
+def _agrees(reply: str, expected: str | float, tolerance: float) -> bool:
     if isinstance(expected, str):
         return reply.strip("\"' ").casefold() == expected.casefold()
     try:
         value = float(reply)
     except ValueError:
         return False
-    return abs(value - expected) <= 1e-6 * max(abs(value), abs(expected))
+    return abs(value - expected) <= tolerance * max(abs(value), abs(expected))

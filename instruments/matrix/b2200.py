@@ -46,7 +46,7 @@ class KeysightB2200(MatrixDriver):
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     sync: ClassVar[str] = "scpi"
-    off: ClassVar[tuple[str, ...]] = (":ROUT:OPEN:CARD ALL",)
+    off: tuple[str, ...] = (":ROUT:OPEN:CARD ALL",)
 
     def identify(self) -> tuple[Message, ...]:
         """Ask whether the instrument is idle; it speaks SCPI alone."""

@@ -65,7 +65,7 @@ class MatrixDriver(ABC):
     spec: MatrixSpec
     error_query: ClassVar[str]
     sync: ClassVar[str]
-    off: ClassVar[tuple[str, ...]]
+    off: tuple[str, ...]
 
     def __init__(self, spec: MatrixSpec) -> None:
         """Drive the model of `spec`."""

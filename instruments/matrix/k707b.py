@@ -52,7 +52,7 @@ class Keithley707B(MatrixDriver):
 
     error_query: ClassVar[str] = "print(errorqueue.next())"
     sync: ClassVar[str] = "tsp"
-    off: ClassVar[tuple[str, ...]] = ("abort", 'channel.open("allslots")')
+    off: tuple[str, ...] = ("abort", 'channel.open("allslots")')
 
     def identify(self) -> tuple[Message, ...]:
         """Ask for the model in Lua, which no SCPI instrument, and no 707A emulation, would understand."""

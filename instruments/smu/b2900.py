@@ -6,7 +6,8 @@ Manuals: B2910-90030 (SCPI Command Reference) and the User's Guide, edition 5; `
 Timing. The trigger timer moves the source once per tick or period, exact to its microsecond; a regular train with a
 base of 0 V uses `:SOUR:FUNC:SHAP PULS` with the programmed width (10 % leading to 90 % trailing edge, UG 6-7), any
 other plan a DC list of equal ticks. The measurement starts aperture + `MARGIN` before the end of the pulse or tick. A
-pulse train ends with its last pulse: the rest after it is spent at 0 V with the output already off.
+train would end with its last pulse, so a further one of 0 V is triggered at its end: the rest after the last pulse is
+played, and one width at 0 V more.
 
 Safety. `:OUTP:ON:AUTO 0`, else a trigger would switch the output on; `:OUTP:OFF:AUTO 1`, so that the instrument
 switches it off itself when the train is over. On, and start, are one message.
@@ -21,6 +22,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instruments.plan import Plan, Pulses
 from instruments.scpi import list_messages, number, parse_error, table
@@ -31,8 +33,11 @@ from instruments.smu.capability import (
     check_points,
     check_settings,
     left_of,
+    no_readings,
+    places,
     readings,
     regular_train,
+    since_start,
     smallest_range,
     tick_list,
 )
@@ -87,7 +92,6 @@ class KeysightB2900(Driver):
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     sync: ClassVar[str] = "scpi"
-    off: tuple[str, ...] = ()
 
     def __init__(self, spec: Spec) -> None:
         """Drive the model of `spec`; `off` names the channels that it has."""
@@ -154,9 +158,8 @@ class KeysightB2900(Driver):
             period, width, levels = ticks.tick, ticks.tick, ticks.level
             shape = [f":SOUR{c}:FUNC:SHAP DC"]
         else:
-            check_points(self.spec, pulses.count, "pulses")
-            plan.ticks(self.spec.time_step)
-            period, width, levels = pulses.period, pulses.width, np.full(pulses.count, pulses.level)
+            check_points(self.spec, pulses.count + 1, "pulses and an end")
+            period, width, levels = pulses.period, pulses.width, _with_end(pulses)
             shape = [f":SOUR{c}:FUNC:SHAP PULS", f":SOUR{c}:PULS:DEL 0", f":SOUR{c}:PULS:WIDT {number(width)}"]
         setup = [
             f":SOUR{c}:VOLT 0",
@@ -188,24 +191,27 @@ class KeysightB2900(Driver):
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped are bits 1 and 2 of the status word."""
         if not plan.measure.any():
-            return readings(*(np.zeros(0) for _ in range(3)), np.zeros(0, dtype=bool), settings)
+            return no_readings()
         pulses = _from_zero(plan)
-        if pulses is None:
-            ticks = tick_list(self.spec, plan)
-            count, wanted = len(ticks.level), ticks.last
-        else:
-            count, wanted = pulses.count, np.arange(pulses.count)
+        count, wanted, first = places(self.spec, plan, pulses)
+        count += pulses is not None
         values = table(replies[-1], count, 4, ":FETC:ARR?")
-        current, time, status, voltage = values[wanted].T
+        time = since_start(values[:, 1], first)[wanted]
+        current, _, status, voltage = values[wanted].T
         tripped = (status.astype(np.int64) & LIMITED) != 0
-        return readings(current, voltage, time - values[0, 1], tripped, settings)
+        return readings(current, voltage, time, tripped, settings)
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``+0,"No error"`` or ``-222,"Data out of range"`` apart."""
         return parse_error(reply)
 
 
+def _with_end(pulses: Pulses) -> NDArray[np.float64]:
+    """List the pulses' levels and, after them, 0 V, whose trigger comes when the last rest is over."""
+    return np.append(np.full(pulses.count, pulses.level), 0.0)
+
+
 def _from_zero(plan: Plan) -> Pulses | None:
-    """Describe a regular train whose base is 0 V; the level after the last pulse of any other would be cut short."""
+    """Describe a regular train whose base is 0 V, the level that its end is at."""
     pulses = regular_train(plan)
     return pulses if pulses is not None and pulses.base == 0 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def check_settings(spec: Spec, settings: Settings) -> None:
 
 
 def check_plan(spec: Spec, plan: Plan, settings: Settings) -> None:
-    """Refuse a plan with a voltage or a duration that model or settings do not allow.
+    """Refuse a plan with a voltage or a duration that model or settings do not allow, or off the model's time step.
 
     Raises
     ------
@@ -116,6 +117,7 @@ def check_plan(spec: Spec, plan: Plan, settings: Settings) -> None:
         raise LimitError(
             f"step {t}: {plan.duration[t]:g} s is too long, a step of a {spec.model} takes {spec.width_max:g} s at most"
         )
+    plan.ticks(spec.time_step)
 
 
 def check_points(spec: Spec, needed: int, what: str) -> None:
@@ -179,12 +181,43 @@ def left_of(tick: float, needed: float, spec: Spec, what: str) -> float:
     return max(rest, 0.0)
 
 
+class Places(NamedTuple):
+    """Where the wanted readings stand among all: how many there are, which are wanted, when the first one is, s."""
+
+    count: int
+    wanted: NDArray[np.int64]
+    first: float
+
+
+def places(spec: Spec, plan: Plan, pulses: Pulses | None) -> Places:
+    """Places of the readings of a list sweep, or of `pulses` that are measured one by one."""
+    if pulses is not None:
+        return Places(pulses.count, np.arange(pulses.count), pulses.width)
+    ticks = tick_list(spec, plan)
+    return Places(len(ticks.level), ticks.last, ticks.tick)
+
+
+def no_readings() -> Readings:
+    """Readings of a plan that measures nothing."""
+    return Readings(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
+
+
+def since_start(time: NDArray[np.float64], first: float) -> NDArray[np.float64]:
+    """Seconds since the train began, from the instrument's stamps of all readings.
+
+    Instruments count from the first reading or from some other event; the first reading is taken to be `first` s after
+    the beginning, where the step that it belongs to ends.
+    """
+    return time - time[0] + first
+
+
 def readings(
     current: NDArray[np.float64],
     voltage: NDArray[np.float64],
     time: NDArray[np.float64],
     tripped: NDArray[np.bool_],
     settings: Settings,
+    missing: float = NOT_A_NUMBER,
 ) -> Readings:
     """Readings with overflows made sense of.
 
@@ -192,15 +225,26 @@ def readings(
     whose overshoot the converter saw: it becomes the compliance, with the sign of the voltage, and is marked as
     tripped. Where the instrument says that the source was not limited, the answer contradicts itself.
 
+    Parameters
+    ----------
+    current, voltage, time : (K,) array
+        As answered, A, V, s.
+    tripped : (K,) array of bool
+        What the instrument says of its source.
+    settings : Settings
+        Whose compliance it is.
+    missing : float
+        What the instrument answers where there is no reading, A.
+
     Raises
     ------
     ProtocolError
         For an overflow of an unlimited source, and for a reading that is missing.
     """
     size = np.abs(current)
-    missing = ~np.isfinite(current) | (size >= NOT_A_NUMBER * (1 - SLACK))
-    if missing.any():
-        k = int(np.flatnonzero(missing)[0])
+    absent = ~np.isfinite(current) | (size >= missing * (1 - SLACK))
+    if absent.any():
+        k = int(np.flatnonzero(absent)[0])
         raise ProtocolError(f"reading {k + 1} of {len(current)} is {current[k]:g}: the instrument has no current there")
     over = size >= OVERFLOW * (1 - SLACK)
     if (over & ~tripped).any():

@@ -183,7 +183,7 @@ class Driver(ABC):
     spec: Spec
     error_query: ClassVar[str]
     sync: ClassVar[str]
-    off: ClassVar[tuple[str, ...]]
+    off: tuple[str, ...]
 
     def __init__(self, spec: Spec) -> None:
         """Drive the model of `spec`."""

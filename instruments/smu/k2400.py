@@ -31,6 +31,7 @@ from instruments.smu.capability import (
     check_settings,
     left_of,
     readings,
+    since_start,
     smallest_range,
     tick_list,
 )
@@ -87,14 +88,14 @@ class Keithley2400(Driver):
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     sync: ClassVar[str] = "scpi"
-    off: ClassVar[tuple[str, ...]] = (":ABOR", ":OUTP OFF", ":SOUR:CLE:AUTO OFF", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0")
+    off: tuple[str, ...] = (":ABOR", ":OUTP OFF", ":SOUR:CLE:AUTO OFF", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0")
 
     def identify(self) -> tuple[Message, ...]:
         """Ask whether the instrument is idle; it speaks SCPI alone, so there is no language to ask for."""
         return (confirm("*OPC?", "1"),)
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
-        """Set up with the output off; compliance before the measure range, which must not exceed it (error 824)."""
+        """Set up with the output off; compliance before the measure range, which its range bounds (6-3)."""
         check_settings(self.spec, settings)
         source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
         measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
@@ -159,8 +160,8 @@ class Keithley2400(Driver):
         """Voltage, current, time and status of every tick; tripped is bit 3 or bit 16 of the status word."""
         ticks = tick_list(self.spec, plan)
         values = table(replies[-1], len(ticks.level), 4, ":READ?")
-        time = values[:, 2] - values[0, 2]
-        values, time = values[ticks.last], time[ticks.last]
+        time = since_start(values[:, 2], ticks.tick)[ticks.last]
+        values = values[ticks.last]
         status = values[:, 3].astype(np.int64)
         tripped = (status & (IN_COMPLIANCE | IN_RANGE_COMPLIANCE)) != 0
         return readings(values[:, 1], values[:, 0], time, tripped, settings)

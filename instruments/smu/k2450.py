@@ -30,8 +30,11 @@ from instruments.smu.capability import (
     check_points,
     check_settings,
     left_of,
+    no_readings,
+    places,
     readings,
     regular_train,
+    since_start,
     smallest_range,
     tick_list,
 )
@@ -103,7 +106,7 @@ class Keithley2450(Driver):
 
     error_query: ClassVar[str] = "SYST:ERR?"
     sync: ClassVar[str] = "scpi"
-    off: ClassVar[tuple[str, ...]] = ("ABOR", "OUTP OFF", "SOUR:VOLT 0")
+    off: tuple[str, ...] = ("ABOR", "OUTP OFF", "SOUR:VOLT 0")
 
     def identify(self) -> tuple[Message, ...]:
         """Ask for the command language: in TSP or 2400 emulation nothing here would be understood."""
@@ -149,7 +152,6 @@ class Keithley2450(Driver):
             setup, count = self._sweep(plan, settings)
         else:
             check_points(self.spec, pulses.count, "pulses")
-            plan.ticks(self.spec.time_step)
             setup, count = self._train(plan, pulses, settings), pulses.count
         messages = [*map(write, setup), write("INIT"), query("*OPC?", patience=plan.total)]
         if plan.measure.any():
@@ -213,14 +215,11 @@ class Keithley2450(Driver):
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 5 of SOURSTAT."""
         if not plan.measure.any():
-            return readings(*(np.zeros(0) for _ in range(3)), np.zeros(0, dtype=bool), settings)
-        pulses = regular_train(plan)
-        if pulses is None:
-            ticks = tick_list(self.spec, plan)
-            count, wanted = len(ticks.level), ticks.last
-        else:
-            count, wanted = pulses.count, np.arange(pulses.count)
-        voltage, current, time, status = table(replies[-1], count, 4, "TRAC:DATA?")[wanted].T
+            return no_readings()
+        count, wanted, first = places(self.spec, plan, regular_train(plan))
+        values = table(replies[-1], count, 4, "TRAC:DATA?")
+        time = since_start(values[:, 2], first)[wanted]
+        voltage, current, _, status = values[wanted].T
         tripped = (status.astype(np.int64) & LIMITED) != 0
         return readings(current, voltage, time, tripped, settings)
 

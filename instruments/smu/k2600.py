@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,14 +25,16 @@ from instruments.plan import Plan
 from instruments.scpi import chunks, number, numbers, table
 from instruments.smu.capability import (
     READOUT,
-    TickList,
     aperture,
     check_plan,
     check_points,
     check_settings,
     left_of,
+    no_readings,
+    places,
     readings,
     regular_train,
+    since_start,
     smallest_range,
     tick_list,
 )
@@ -112,9 +115,8 @@ DUAL = tuple(
 class Keithley2600(Driver):
     """2600B in TSP."""
 
-    error_query = "print(errorqueue.next())"
-    sync = "tsp"
-    off: tuple[str, ...] = ()
+    error_query: ClassVar[str] = "print(errorqueue.next())"
+    sync: ClassVar[str] = "tsp"
 
     def __init__(self, spec: Spec) -> None:
         """Drive the model of `spec`; `off` names the channels that it has."""
@@ -188,7 +190,6 @@ class Keithley2600(Driver):
             period, width, rest = ticks.tick, ticks.tick, 0.0
         else:
             check_points(self.spec, pulses.count, "pulses")
-            plan.ticks(self.spec.time_step)
             levels, base = np.array([pulses.level]), pulses.base
             period, width = pulses.period, pulses.width
             rest = period - width
@@ -221,13 +222,14 @@ class Keithley2600(Driver):
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 6 of the buffer's status."""
         if not plan.measure.any():
-            return readings(*(np.zeros(0) for _ in range(3)), np.zeros(0, dtype=bool), settings)
-        pulses = regular_train(plan)
-        ticks: TickList | None = None if pulses is not None else tick_list(self.spec, plan)
-        count = pulses.count if pulses is not None else len(ticks.level)  # type: ignore[union-attr]
+            return no_readings()
+        count, wanted, first = places(self.spec, plan, regular_train(plan))
         values = table(replies[-1], count, len(COLUMNS), "printbuffer")
-        current, voltage, time, status = (values if ticks is None else values[ticks.last]).T
-        return readings(current, voltage, time, (status.astype(np.int64) & LIMITED) != 0, settings)
+        time = since_start(values[:, 2], first)[wanted]
+        current, voltage, _, status = values[wanted].T
+        tripped = (status.astype(np.int64) & LIMITED) != 0
+        # The manual does not say which of SCPI's two numbers an overflow is.
+        return readings(current, voltage, time, tripped, settings, missing=np.inf)
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take number, text, severity and node, separated by tabs, apart; number 0 is no error (7-72)."""

@@ -1,0 +1,174 @@
+"""What the drivers of the 2450 and 2460 send and understand; pages of 2450-901-01 Rev B, or 2461-901-01 Rev A."""
+
+import numpy as np
+import pytest
+
+from hil.limits import LimitError
+from instruments.errors import ProtocolError
+from instruments.plan import Plan
+from instruments.smu.driver import Settings
+from instruments.smu.k2450 import K2450, K2460, Keithley2450
+
+DRIVER = Keithley2450(K2450)
+SETTINGS = Settings(compliance=1e-4, v_peak=1.5)
+
+
+def texts(messages):
+    return [m.text for m in messages]
+
+
+def test_the_language_is_asked_for_first():
+    (question,) = DRIVER.identify()
+    assert (question.text, question.expect) == ("*LANG?", "SCPI")
+
+
+def test_set_up_with_the_output_off():
+    messages = DRIVER.prepare(SETTINGS)
+    assert texts(messages) == [
+        "OUTP OFF",
+        "*RST",
+        "SOUR:FUNC VOLT",
+        'SENS:FUNC "CURR"',
+        "OUTP:VOLT:SMOD NORM",  # 6-31
+        "SENS:CURR:RSEN OFF",
+        "SOUR:VOLT:RANG 2",
+        "SENS:CURR:RANG 1e-4",  # before the limit, which it would move (2-100, 6-71)
+        "SOUR:VOLT 0",
+        "SOUR:VOLT:ILIM 1e-4",
+        "SOUR:VOLT:DEL 0",
+        "SOUR:VOLT:READ:BACK OFF",
+        "SENS:CURR:NPLC 0.01",
+        "SENS:CURR:AZER OFF",
+        "SENS:AZER:ONCE",
+        "SYST:LFR?",
+        "SOUR:VOLT:RANG?",
+        "SENS:CURR:RANG?",
+        "SOUR:VOLT:ILIM?",
+        "SENS:CURR:NPLC?",
+        "OUTP?",
+    ]
+    assert [m.expect for m in messages if m.reply] == [50.0, 2.0, 1e-4, 1e-4, 0.01, 0.0]
+
+
+def test_ranges_hold_what_is_asked():
+    sent = texts(DRIVER.prepare(Settings(compliance=1.1e-4, v_peak=2.5)))
+    assert "SOUR:VOLT:RANG 20" in sent and "SENS:CURR:RANG 1e-3" in sent and "SOUR:VOLT:ILIM 1.1e-4" in sent
+
+
+def test_staircase():
+    plan = Plan([0, 0.5, -1.5], np.full(3, 2e-3), np.ones(3))
+    messages = DRIVER.play(plan, SETTINGS)
+    assert texts(messages) == [
+        "SOUR:VOLT 0",
+        "SOUR:LIST:VOLT 0,0.5,-1.5",  # 2461 6-101
+        'SOUR:SWE:VOLT:LIST 1,0.00135,1,OFF,"defbuffer1"',  # 2461 6-128; 2 ms less 0.2 ms and 0.45 ms
+        "INIT",
+        "*OPC?",
+        'TRAC:DATA? 1,3,"defbuffer1",SOUR,READ,REL,SOURSTAT',  # 2461 6-161
+    ]
+    assert messages[-2].patience == pytest.approx(plan.total)
+
+
+def test_measured_pulses_run_on_two_timers():
+    assert texts(DRIVER.play(Plan.train(-1.2, 1e-3, 10e-3, 50, base=0.1), SETTINGS)) == [
+        "SOUR:VOLT 0",
+        "SOUR:LIST:VOLT -1.2,0.1",
+        'TRIG:LOAD "Empty"',  # 2461 6-225
+        "TRIG:TIM1:STAT OFF",  # 2461 6-242: a timer is disabled before it is changed
+        "TRIG:TIM1:DEL 0.01",
+        "TRIG:TIM1:COUN 50",
+        "TRIG:TIM1:STAR:STIM NOT1",  # 2461 6-241
+        "TRIG:TIM1:STAR:GEN ON",  # 2461 6-239
+        "TRIG:TIM1:STAT ON",
+        "TRIG:TIM2:STAT OFF",
+        "TRIG:TIM2:DEL 1e-3",
+        "TRIG:TIM2:COUN 1",
+        "TRIG:TIM2:STAR:STIM TIM1",
+        "TRIG:TIM2:STAR:GEN OFF",
+        "TRIG:TIM2:STAT ON",
+        'TRIG:BLOC:BUFF:CLE 1, "defbuffer1"',
+        "TRIG:BLOC:SOUR:STAT 2, ON",  # 6-147, at 0 V
+        "TRIG:BLOC:NOT 3, 1",  # 6-146
+        "TRIG:BLOC:WAIT 4, TIM1",  # 6-148
+        'TRIG:BLOC:CONF:REC 5, "VoltCustomSweepList", 1',  # 2461 6-198
+        "TRIG:BLOC:DEL:CONS 6, 3.5e-4",  # 2461 6-199; 1 ms less 0.2 ms and 0.45 ms
+        'TRIG:BLOC:MEAS 7, "defbuffer1"',  # 2461 6-204
+        "TRIG:BLOC:WAIT 8, TIM2",
+        'TRIG:BLOC:CONF:REC 9, "VoltCustomSweepList", 2',
+        "TRIG:BLOC:BRAN:COUN 10, 50, 4",
+        "TRIG:BLOC:DEL:CONS 11, 9e-3",
+        "TRIG:BLOC:SOUR:STAT 12, OFF",
+        "INIT",
+        "*OPC?",
+        'TRAC:DATA? 1,50,"defbuffer1",SOUR,READ,REL,SOURSTAT',
+    ]
+
+
+def test_unmeasured_pulses_ask_for_nothing():
+    sent = texts(DRIVER.play(Plan.train(1.5, 1e-3, 2e-3, 1000, measure=False), SETTINGS))
+    assert not [t for t in sent if "MEAS" in t or "TRAC" in t]
+    assert [t for t in sent if "BLOC" in t][-6:] == [
+        'TRIG:BLOC:CONF:REC 5, "VoltCustomSweepList", 1',
+        "TRIG:BLOC:WAIT 6, TIM2",
+        'TRIG:BLOC:CONF:REC 7, "VoltCustomSweepList", 2',
+        "TRIG:BLOC:BRAN:COUN 8, 1000, 4",
+        "TRIG:BLOC:DEL:CONS 9, 1e-3",
+        "TRIG:BLOC:SOUR:STAT 10, OFF",
+    ]
+    assert sent[-1] == "*OPC?"
+
+
+def test_the_last_block_switches_the_output_off():
+    blocks = [t for t in texts(DRIVER.play(Plan.train(1, 1e-3, 2e-3, 5), SETTINGS)) if "BLOC" in t]
+    assert blocks[-1].endswith("OFF") and "SOUR:STAT" in blocks[-1]
+    assert len(blocks) < 15  # the maker's advice for a trigger model (2461, p. 299 of the file)
+
+
+def test_long_lists_are_appended_in_pieces_of_100():
+    plan = Plan(np.linspace(-1, 1, 201), np.full(201, 1e-3), np.ones(201))
+    lists = [t for t in texts(DRIVER.play(plan, SETTINGS)) if "LIST:VOLT" in t]
+    assert [t.split()[0] for t in lists] == ["SOUR:LIST:VOLT", "SOUR:LIST:VOLT:APP", "SOUR:LIST:VOLT:APP"]
+    assert [len(t.split()[1].split(",")) for t in lists] == [100, 100, 1]
+
+
+def test_readings_of_a_sweep():
+    plan = Plan([0.5, 0.0, 0.5], [2e-3, 1e-3, 1e-3], [True, False, True])
+    reply = "0.5,1E-06,0.0,128,0.5,2E-06,0.001,128,0,3E-09,0.002,128,0.5,1.0001E-04,0.003,160"
+    got = DRIVER.parse(plan, SETTINGS, ["1", reply])
+    np.testing.assert_array_equal(got.current, [2e-6, 1.0001e-4])
+    np.testing.assert_array_equal(got.voltage, [0.5, 0.5])
+    np.testing.assert_allclose(got.time, [2e-3, 4e-3])
+    np.testing.assert_array_equal(got.tripped, [False, True])  # bit 5, STAT_LIMIT
+
+
+def test_readings_of_pulses():
+    got = DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", "1,2E-06,0,128,1,9.9E+37,0.002,160"])
+    np.testing.assert_array_equal(got.current, [2e-6, 1e-4])
+    np.testing.assert_array_equal(got.tripped, [False, True])
+
+
+def test_nothing_measured_is_nothing_read():
+    got = DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2, measure=False), SETTINGS, ["1"])
+    assert got.current.shape == got.voltage.shape == got.time.shape == got.tripped.shape == (0,)
+
+
+def test_too_few_readings_are_refused():
+    with pytest.raises(ProtocolError, match="answers 4 values, 2 readings of 4"):
+        DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", "1,2E-06,0,128"])
+
+
+def test_a_measurement_must_fit_into_the_pulse():
+    with pytest.raises(LimitError, match=r"a measurement within the pulse takes 0\.02045 s"):
+        DRIVER.play(Plan.train(1, 1e-3, 2e-3, 2), Settings(compliance=1e-4, v_peak=1.5, nplc=1))
+
+
+def test_power_envelope():
+    with pytest.raises(LimitError, match=r"compliance 0\.5 A: up to 200 V a 2450 gives 0\.1 A at most, v_peak is 30 V"):
+        DRIVER.prepare(Settings(compliance=0.5, v_peak=30))
+    assert Keithley2450(K2460).prepare(Settings(compliance=0.5, v_peak=30))
+
+
+def test_errors():
+    reply = '-109,"Missing parameter;1;2015/05/06 12:55:33.648"'  # 2461 6-151
+    assert DRIVER.parse_error(reply) == (-109, "Missing parameter")
+    assert DRIVER.parse_error('0,"No error;0;0 0"') is None
