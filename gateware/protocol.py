@@ -97,7 +97,7 @@ class Space(IntEnum):
     THETA = 7
     """cols x u16: adaptive part of every threshold."""
     COUNTS = 8
-    """cols x u16, read only: output spikes of the presentation, at most 65535."""
+    """cols x u16, read only: output spikes of the presentation; stays at 65535."""
     LOG = 9
     """log_depth x u32, read only: tick in the lower, neuron in the higher half; spike n is element n mod log_depth."""
 
@@ -116,13 +116,14 @@ class Flag(IntEnum):
 
 @dataclass(frozen=True)
 class Register:
-    """One 32-bit register; unsigned, and only its lowest `bits` are kept."""
+    """One 32-bit register; unsigned, and only its lowest `bits` are kept. The host writes `least` or more."""
 
     name: str
     bits: int
     writable: bool
     summary: str
     reset: int = 0
+    least: int = 0
 
 
 REGISTERS = (
@@ -155,8 +156,8 @@ REGISTERS = (
     Register("theta_plus", 16, True, "what a spike adds to its neuron's threshold"),
     Register("theta_keep", 17, True, "part of it that BEGIN leaves, / 65536", 65536),
     Register("duration", 15, True, "ticks of a presentation that is encoded on chip"),
-    Register("random", 32, True, "state of the random generator of state rounding, never 0", 1),
-    Register("encoder_random", 32, True, "state of the random generator of the encoder, never 0", 1),
+    Register("random", 32, True, "state of the random generator of state rounding, never 0", 1, 1),
+    Register("encoder_random", 32, True, "state of the random generator of the encoder, never 0", 1, 1),
 )
 """Address = place in this table."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -211,8 +212,11 @@ class Compiler:
     patience: str
 
 
-CLANG_FLAGS = ("-O2",)
-GCC_FLAGS = ("-O3",)
+NATIVE = ("-march=native",) if platform.machine() in ("x86_64", "AMD64") else ()
+"""What makes a compiler use all of the processor."""
+
+CLANG_FLAGS = ("-O2", *NATIVE)
+GCC_FLAGS = ("-O3", *NATIVE)
 
 
 def compiler() -> Compiler:
@@ -247,6 +251,14 @@ def _zig() -> Compiler | None:
         f"ziglang {version('ziglang')}",
         "up to a minute, at zig's first use several, as it compiles its C++ library",
     )
+
+
+def processor() -> str:
+    """Everything about this machine that compiled code may depend on, as far as it is known."""
+    about = [platform.system(), platform.machine(), platform.processor()]
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.is_file() else []
+    return "; ".join(about + sorted({line for line in lines if line.startswith(("flags", "Features"))}))
 
 
 def _has_zig() -> bool:

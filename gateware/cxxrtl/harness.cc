@@ -1,45 +1,105 @@
 // Drives a design with byte streams `rx` and `tx` for many cycles in one call.
 //
-// DESIGN is the file that yosys's write_cxxrtl made; FEEDBACK says that one evaluation does not settle it.
+// DESIGN is the file that yosys's write_cxxrtl made; GATED says that gateware/host/cxxrtl_code.py has rewritten it, and
+// that one evaluation settles it.
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <cxxrtl/cxxrtl.h>
+#if defined(GATED) && defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
-#ifndef FEEDBACK
+#ifdef GATED
 namespace cxxrtl_design {
 
-// The design finds these before the ones of the library. One evaluation settles it, so nobody asks what has changed:
-// registers are copied without a comparison, and a memory only hears of writes that write something.
-
-template<size_t Bits>
-struct wire : cxxrtl::wire<Bits> {
-	using cxxrtl::wire<Bits>::wire;
-
-	template<class Observer>
-	bool commit(Observer &) {
-		this->curr = this->next;
-		return false;
-	}
-};
-
+// The design finds this before the one of the library. Hardly any memory is written to more than once in a cycle: the
+// way of that is short enough to be compiled into the evaluation, which must fit into the processor's cache.
 template<size_t Width>
-struct memory : cxxrtl::memory<Width> {
-	using cxxrtl::memory<Width>::memory;
+struct memory {
 	using value = cxxrtl::value<Width>;
 
+	const size_t depth;
+	std::unique_ptr<value[]> data;
+
+	explicit memory(size_t depth) : depth(depth), data(new value[depth]) {}
+
+	const value &operator[](size_t index) const { return data[index]; }
+
+	value &operator[](size_t index) { return data[index]; }
+
 	void update(size_t index, const value &written, const value &mask, int priority = 0) {
-		if (!mask.is_zero())
-			cxxrtl::memory<Width>::update(index, written, mask, priority);
+		if (mask.is_zero())
+			return;
+		if (__builtin_expect(count != 0, 0))
+			return insert(index, written, mask, priority);
+		queue[0] = {index, written, mask, priority};
+		count = 1;
 	}
 
+	// Whether anything was written.
 	template<class Observer>
-	bool commit(Observer &observer) {
-		if (!this->write_queue.empty())
-			cxxrtl::memory<Width>::commit(observer);
-		return false;
+	bool commit(Observer &) {
+		if (__builtin_expect(count == 0, 1))
+			return false;
+		for (size_t n = 0; n < count; n++)
+			data[queue[n].index] = data[queue[n].index].update(queue[n].written, queue[n].mask);
+		count = 0;
+		return true;
 	}
+
+private:
+	struct write {
+		size_t index;
+		value written, mask;
+		int priority;
+	};
+
+	static constexpr size_t PORTS = 8;
+
+	// Keeps writes in order of their priority.
+	__attribute__((noinline)) void insert(size_t index, value written, value mask, int priority) {
+		if (count == PORTS)
+			abort();
+		size_t at = count++;
+		for (; at > 0 && queue[at - 1].priority > priority; at--)
+			queue[at] = queue[at - 1];
+		queue[at] = {index, written, mask, priority};
+	}
+
+	size_t count = 0;
+	write queue[PORTS];
 };
+
+// Copies registers; a bit of `woken` is set for every 32 bits that differ, the bits behind them are cleared.
+template<class Registers, size_t Words>
+inline __attribute__((always_inline)) void take(Registers &curr, const Registers &next, uint64_t (&woken)[Words]) {
+	constexpr size_t COPIED = sizeof(Registers) / 256;
+	auto to = reinterpret_cast<unsigned char *>(&curr);
+	auto from = reinterpret_cast<const unsigned char *>(&next);
+	for (size_t word = 0; word < COPIED; word++, to += 256, from += 256) {
+		uint64_t bits = 0;
+#ifdef __AVX2__
+		for (size_t n = 0; n < 8; n++) {
+			auto target = reinterpret_cast<__m256i *>(to) + n;
+			__m256i taken = _mm256_load_si256(reinterpret_cast<const __m256i *>(from) + n);
+			__m256i same = _mm256_cmpeq_epi32(taken, _mm256_load_si256(target));
+			bits |= uint64_t(uint8_t(~_mm256_movemask_ps(_mm256_castsi256_ps(same)))) << (8 * n);
+			_mm256_store_si256(target, taken);
+		}
+#else
+		for (size_t n = 0; n < 64; n++) {
+			bits |= uint64_t(memcmp(to + 4 * n, from + 4 * n, 4) != 0) << n;
+			memcpy(to + 4 * n, from + 4 * n, 4);
+		}
+#endif
+		woken[word] = bits;
+	}
+	for (size_t word = COPIED; word < Words; word++)
+		woken[word] = 0;
+}
 
 } // namespace cxxrtl_design
 #endif
@@ -70,27 +130,22 @@ outputs look(const cxxrtl_design::p_top &top) {
 	};
 }
 
-#ifdef FEEDBACK
+#ifdef GATED
+// Every call is a rising edge. All in one function, the compiler keeps what several groups of registers need.
+__attribute__((flatten)) outputs cycle(cxxrtl_design::p_top &top) {
+	top.p_top::eval(nullptr);
+	outputs seen = look(top);
+	cxxrtl::observer nobody;
+	top.commit(nobody);
+	return seen;
+}
+#else
 outputs cycle(cxxrtl_design::p_top &top) {
 	top.p_clk.set<bool>(false);
 	top.step();
 	outputs seen = look(top);
 	top.p_clk.set<bool>(true);
 	top.step();
-	return seen;
-}
-#else
-// The clock stays high and only its past is set low: one evaluation sees a rising edge with all logic in front of the
-// registers settled, which halves the work of stepping through both levels. All in one function, the compiler knows clock
-// and reset, and drops what depends on them.
-__attribute__((flatten)) outputs cycle(cxxrtl_design::p_top &top) {
-	top.p_clk.set<bool>(true);
-	top.prev_p_clk.set<bool>(false);
-	top.p_rst.set<bool>(false);
-	top.p_top::eval(nullptr);
-	outputs seen = look(top);
-	cxxrtl::observer nobody;
-	top.commit(nobody);
 	return seen;
 }
 #endif

@@ -86,8 +86,9 @@ class Client:
             register = REGISTERS[ADDRESS[name]]
             if not register.writable:
                 raise InputError(f"register {name} cannot be written")
-            if not 0 <= value < 1 << register.bits:
-                raise InputError(f"register {name} = {value}: must be in 0 .. {(1 << register.bits) - 1}")
+            if not register.least <= value < 1 << register.bits:
+                limits = f"{register.least} .. {(1 << register.bits) - 1}"
+                raise InputError(f"register {name} = {value}: must be in {limits}")
         self._session.exchange(
             [struct.pack("<BBI", Command.WRITE_REGISTERS, ADDRESS[name], value) for name, value in values.items()]
         )

@@ -7,7 +7,6 @@ went into it.
 from __future__ import annotations
 
 import ctypes
-import platform
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from gateware import cache, toolchain
 from gateware.build import Design, emulator
 from gateware.geometry import Geometry
+from gateware.host import cxxrtl_code
 from gateware.host.transport import Transport
 
 SLICE = 100_000
@@ -25,6 +25,9 @@ SETTLE = 64
 
 DEAF = 50_000_000
 """The same if an answer is still due: no command takes so long."""
+
+SLOWEST = 200_000
+"""Cycles a second of a slow machine, where the code could not be rewritten."""
 
 ROOM = 1 << 16
 """Bytes that are taken from the simulation at once."""
@@ -43,7 +46,8 @@ class CxxrtlTransport(Transport):
     """
 
     name = "compiled simulation"
-    patience = 300.0
+    # The simulation itself notices first that nothing comes.
+    patience = 1.2 * DEAF / SLOWEST
 
     def __init__(self, library: Path) -> None:
         """Start the simulation, out of reset."""
@@ -116,11 +120,13 @@ def open_cxxrtl(geometry: Geometry, design: Design = emulator) -> CxxrtlTranspor
     compiler = toolchain.compiler()
     tools = f"{toolchain.identifier(['yosys'])}; {compiler.identity} {' '.join(compiler.flags)}"
     harness = HARNESS.read_text(encoding="utf-8")
+    rewriter = Path(cxxrtl_code.__file__).read_text(encoding="utf-8")
     # A home folder may be shared by machines of several kinds.
-    source = cache.digest(cache.sources(design), harness, tools, platform.machine(), platform.system(), repr(geometry))
+    around = cache.digest(harness, rewriter, tools, toolchain.processor())
+    source = cache.digest(cache.sources(design), around, repr(geometry))
 
     def elaborated() -> str:
-        return cache.digest(_rtlil(design, geometry, 0), harness, tools, platform.machine(), platform.system())
+        return cache.digest(_rtlil(design, geometry, 0), around)
 
     digest = cache.recall("designs", source, elaborated)
 
@@ -141,14 +147,15 @@ def _rtlil(design: Design, geometry: Geometry, number: int) -> str:
 
 def _compile(folder: Path, compiler: toolchain.Compiler) -> None:
     """Make the shared library of ``design.il`` and ``harness.cc``; leave it alone in the folder."""
-    # -g0: nobody looks inside a compiled simulation, and names of all signals take half of the code.
-    toolchain.run(
-        "yosys", ["-q", "-p", "read_rtlil design.il; write_cxxrtl -g0 design.cc"], folder, "C++ of the design"
-    )
-    code = (folder / "design.cc").read_text(encoding="utf-8")
     defines = ['-DDESIGN="design.cc"']
-    if "converged = false" in code:
-        defines.append("-DFEEDBACK")
+    code = _cxx(folder, cxxrtl_code.SCRIPT)
+    try:
+        code = cxxrtl_code.rewrite(code)
+        defines.append("-DGATED")
+    except cxxrtl_code.NotUnderstood as reason:
+        toolchain.say(f"the simulation will be several times slower than usual: {reason}")
+        code = _cxx(folder, "hierarchy -auto-top")
+    (folder / "design.cc").write_text(code, encoding="utf-8")
     toolchain.say(f"{compiler.identity}: compiling the simulation, {compiler.patience} ...")
     words = [
         *compiler.command, "-std=c++17", *compiler.flags, "-DNDEBUG", "-fPIC", "-shared", "-w", *defines,
@@ -157,3 +164,11 @@ def _compile(folder: Path, compiler: toolchain.Compiler) -> None:
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise toolchain.ToolError(f"the C++ compiler failed: {toolchain.first_error(done.stderr)}")
+
+
+def _cxx(folder: Path, script: str) -> str:
+    """The C++ of ``design.il`` after some passes."""
+    # -g0: nobody looks inside a compiled simulation, and names of all signals take half of the code.
+    passes = f"read_rtlil design.il; {script}; write_cxxrtl -g0 design.cc"
+    toolchain.run("yosys", ["-q", "-p", passes], folder, "C++ of the design")
+    return (folder / "design.cc").read_text(encoding="utf-8")

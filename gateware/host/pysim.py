@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 SLICE = 50
 """Cycles between two looks at the clock on the wall: some 20 ms."""
 
-
 DEAF = 2_000_000
-"""Cycles without a byte after which nothing more comes, though an answer is due: ten minutes."""
+"""Cycles without a byte after which nothing more comes, though an answer is due."""
+
+SLOWEST = 400
+"""Cycles a second of a large crossbar on a slow machine."""
 
 
 class PysimTransport(Transport):
@@ -35,7 +37,8 @@ class PysimTransport(Transport):
     """
 
     name = "Amaranth's simulator"
-    patience = 3600.0
+    # The simulation itself notices first that nothing comes.
+    patience = 1.2 * DEAF / SLOWEST
 
     def __init__(self, design: Component, clock: float) -> None:
         """Start a design that runs at `clock` Hz of simulated time."""

@@ -114,6 +114,12 @@ def test_many_frames_are_on_the_way_at_once(client, line, ledger):
         (lambda c: c.read_registers("treshold"), "did you mean 'threshold'"),
         (lambda c: c.write_registers({"rows": 3}), "rows cannot be written"),
         (lambda c: c.write_registers({"keep": 1 << 17}), "keep = 131072: must be in 0 .. 131071"),
+        (
+            lambda c: c.write_registers({"keep": 0, "theta_keep": 1 << 17}),
+            "theta_keep = 131072: must be in 0 .. 131071",
+        ),
+        (lambda c: c.write_registers({"random": 0}), "random = 0: must be in 1 .. 4294967295"),
+        (lambda c: c.write_registers({"encoder_random": 0}), "encoder_random = 0: must be in 1 .. 4294967295"),
         (lambda c: c.write_memory(Space.DRIVE, 0, [0, 256]), "element 1 is 256, must be in 0 .. 255"),
         (lambda c: c.write_memory(Space.DRIVE, 0, [0.5]), "integers needed"),
         (lambda c: c.write_memory(Space.DRIVE, -1, [1]), "first -1"),

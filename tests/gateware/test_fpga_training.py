@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_carriers import need_a_compiler
 
 from hil.config import validated
 from hil.datasets import load
@@ -64,11 +65,14 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     assert np.array_equal(training._loop.arrays[name], whole._loop.arrays[name])
 
 
-def test_the_two_pulse_protocol_leaves_the_conductances_of_the_simulated_memristor(tmp_path):
+@pytest.mark.parametrize("carrier", ["golden", pytest.param("cxxrtl", marks=pytest.mark.slow)])
+def test_the_two_pulse_protocol_leaves_the_conductances_of_the_simulated_memristor(tmp_path, carrier):
     """Bound of test_device: 0.5 states a pulse and a little, over two pulses an image, at the steepest of G(phi)."""
+    if carrier == "cxxrtl":
+        need_a_compiler()
     train = {"seeds": 1, "epochs": 0.2, "curve": 0, "controls": False, "readout": "raw", "v_read": 0.1}
     maps = []
-    for uri in ("sim:flca?phi0=0.02&phi_max=0.1", "fpga:golden?cell=flca&state_bits=16&phi0=0.02&phi_max=0.1"):
+    for uri in ("sim:flca?phi0=0.02&phi_max=0.1", f"fpga:{carrier}?cell=flca&state_bits=16&phi0=0.02&phi_max=0.1"):
         training, _ = trained(tmp_path / uri[:3], StdpTraining, StdpConfig, {"train": train, "device": {"uri": uri}})
         maps.append(training.maps())
     images = len(training.stages()[-1].order)
