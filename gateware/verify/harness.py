@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Assert, Assume, Cover, Module, Mux, ResetSignal, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, Cover, Fragment, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import stream
 
 
@@ -37,3 +37,37 @@ def watch_stream(m: Module, name: str, offered: stream.Interface, reached: bool 
         ]
     if reached:
         m.d.comb += Cover(waiting & offered.valid & offered.ready)
+
+
+class Inside:
+    """What a component has inside, by the names in its source: for the invariants that an induction needs.
+
+    Parameters
+    ----------
+    part : Fragment
+        The component, elaborated; it must be the one that is built in.
+    """
+
+    def __init__(self, part: Fragment) -> None:
+        """Find its registers and, if it has one, its state machine."""
+        registers = part.statements["sync"]._lhs_signals()
+        self._signals = {signal.name: signal for signal in registers}
+        self._unnamed = [signal for signal in registers if signal.name.startswith("$")]
+        self._states = part.find_generated("fsm").encoding if "fsm" in part.generated else {}
+
+    def __getitem__(self, name: str) -> Signal:
+        """One of its registers."""
+        return self._signals[name]
+
+    def unnamed(self, width: int) -> Signal:
+        """The only register of this width that Amaranth found no name for, because its line makes several."""
+        (found,) = (signal for signal in self._unnamed if len(signal) == width)
+        return found
+
+    def state(self, *names: str) -> Value:
+        """Whether its state machine is in one of these states."""
+        return Cat(self["fsm_state"] == self._states[name] for name in names).any()
+
+    def known(self) -> Value:
+        """Whether its state machine is in any state that it has."""
+        return self.state(*self._states)

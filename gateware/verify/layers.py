@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from gateware.verify.processes import Skipped
+from gateware.verify.processes import Skipped, terminable
 from hil.errors import HilError, InputError, nearest
 from hil.results import Row
 
@@ -98,10 +98,11 @@ def run(
         if name not in known:
             raise InputError(f"no layer '{name}' {nearest(name, known)}")
     results = []
-    for name in chosen or known:
-        for result in _layer(name, known[name], quick):
-            told(result)
-            results.append(result)
+    with terminable():
+        for name in chosen or known:
+            for result in _layer(name, known[name], quick):
+                told(result)
+                results.append(result)
     return results
 
 

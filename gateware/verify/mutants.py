@@ -38,7 +38,13 @@ class Mutant:
 
 _UPDATE = "update: 8-bit states saturate"
 _NEURON = "neuron: membranes saturate, thresholds are met"
+_UPDATE_12 = "update: 12-bit states saturate"
+_UPDATE_16 = "update: 16-bit states saturate"
 _FLCA = "flca: 8-bit states saturate and are held"
+_FLCA_16 = "flca: 16-bit states saturate and are held"
+_ONCE = "link: a command is handed over once, when it is due"
+_ONE_REPLY = "executor: exactly one reply to each command"
+_IN_TIME = "executor: every command is answered in time"
 _TX = "link: offers on tx and commands stay until they are taken"
 _REPLIES = "executor: offers on replies stay until they are taken"
 
@@ -53,7 +59,25 @@ MUTANTS = (
         "link: a repeated command is carried out again",
         "link.frames",
         (("with m.If(frames.payload == command):", "with m.If(frames.payload != 0):"),),
+    ),
+    Mutant(
+        "link: a command is carried out before a session has begun",
+        "link.frames",
+        (("with m.Elif(session & (behind == 0)):", "with m.Elif(behind == 0):"),),
+        _ONCE,
         quick=True,
+    ),
+    Mutant(
+        "link: a command that was handed over is still due",
+        "link.frames",
+        (("[in_order.eq(1), expected.eq(number + 1)]", "in_order.eq(1)"),),
+        _ONCE,
+    ),
+    Mutant(
+        "link: the last argument of a command is lost",
+        "link.frames",
+        (("payload.last.eq(left == 0)", "payload.last.eq(left <= 1)"),),
+        _ONCE,
     ),
     Mutant(
         "link: a frame's length is not checked",
@@ -76,7 +100,34 @@ MUTANTS = (
         "executor",
         (("with m.If(replies.valid & replies.ready):", "with m.If(replies.valid):"),),
         _REPLIES,
-        quick=True,
+    ),
+    Mutant(
+        "executor: a refused item of EVENTS is not answered",
+        "executor",
+        (
+            (
+                'with m.Else():\n                    m.next = "REPLY"\n\n    def _reply',
+                'with m.Else():\n                    m.next = "RECEIVE"\n\n    def _reply',
+            ),
+        ),
+        _ONE_REPLY,
+    ),
+    Mutant(
+        "executor: a list that has come to its end goes on",
+        "executor",
+        (
+            (
+                "Status.OK)\n            with m.If(self._left == 0):",
+                "Status.OK)\n            with m.If(self._left == 1):",
+            ),
+        ),
+        _IN_TIME,
+    ),
+    Mutant(
+        "executor: a value that is read is waited for without end",
+        "executor",
+        (("with m.If(wait == HOST_LATENCY):", "with m.If(wait == HOST_LATENCY + 4):"),),
+        _IN_TIME,
     ),
     Mutant("executor: a row beyond the last is played", "executor", (("item[:15] < g.rows", "item[:15] <= g.rows"),)),
     Mutant(
@@ -101,6 +152,18 @@ MUTANTS = (
         "core.update",
         (("1 << (fraction - 1))", "(1 << (fraction - 1)) - 1)"),),
         _UPDATE,
+    ),
+    Mutant(
+        "update: a 12-bit state wraps below 0",
+        "core.update",
+        (("Mux(total < 0, 0,", "Mux(total < 0, total[fraction:16],"),),
+        _UPDATE_12,
+    ),
+    Mutant(
+        "update: a 16-bit state wraps above its highest value",
+        "core.update",
+        (("total[16:] != 0", "total[17:] != 0"),),
+        _UPDATE_16,
     ),
     Mutant(
         "neuron: fires only above its threshold",
@@ -155,5 +218,11 @@ MUTANTS = (
         "core.flca",
         (("Mux(total >> self._bits != 0, (1 << self._bits) - 1, total)", "total"),),
         _FLCA,
+    ),
+    Mutant(
+        "flca: a change is not rounded",
+        "core.flca",
+        (("(change + (1 << 15)) >> 16", "change >> 16"),),
+        _FLCA_16,
     ),
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateware.toolchain import ToolError
 from gateware.verify.mutants import MUTANTS, SIMULATION, Mutant
-from gateware.verify.processes import Skipped, run
+from gateware.verify.processes import Skipped, run, terminable
 
 COMMANDS = 40
 """Random commands of a session."""
@@ -124,4 +124,5 @@ def controls(mutants: tuple[Mutant, ...]) -> list[tuple[str, int]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with terminable():
+        sys.exit(main(sys.argv[1:]))

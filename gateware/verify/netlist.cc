@@ -13,7 +13,7 @@ namespace {
 const uint64_t SETTLE = 64;      // cycles without a byte after which nothing more comes
 const uint64_t DEAF = 2'000'000; // the same if an answer is still due
 
-std::vector<uint8_t> exchange(Vtop &top, const std::vector<uint8_t> &in) {
+std::vector<uint8_t> converse(Vtop &top, const std::vector<uint8_t> &in) {
 	std::vector<uint8_t> out;
 	size_t read = 0;
 	uint64_t quiet = 0, owed = 0;
@@ -56,7 +56,7 @@ int main() {
 		std::vector<uint8_t> in(size);
 		if (std::fread(in.data(), 1, size, stdin) != size)
 			return 1;
-		std::vector<uint8_t> out = exchange(top, in);
+		std::vector<uint8_t> out = converse(top, in);
 		size = static_cast<uint32_t>(out.size());
 		std::fwrite(&size, sizeof size, 1, stdout);
 		std::fwrite(out.data(), 1, size, stdout);

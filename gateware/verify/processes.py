@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateware.toolchain import INSTALL
+
+GRACE = 10.0
+"""Seconds that a program has to end when it is asked to."""
 
 
 class Skipped(Exception):
@@ -49,13 +55,40 @@ def run(
     try:
         output, _ = started.communicate(timeout=limit)
     except BaseException as error:
-        # A solver outlives its caller unless its whole group is ended.
-        os.killpg(started.pid, signal.SIGKILL)
-        started.communicate()
+        _end(started)
         if isinstance(error, subprocess.TimeoutExpired):
             raise TimeoutError(f"{Path(command[0]).name} took more than {limit:g} s") from None
         raise
     return Finished(started.returncode, output)
+
+
+def _end(started: subprocess.Popen[str]) -> None:
+    """End a program and what it has started.
+
+    sby and mutants keep theirs in groups of their own, which only they can end: they are asked first.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            started.communicate(timeout=GRACE)
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit in here, so that nothing that was started goes on alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def script(name: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gateware.verify import once, ranges, streams
+from gateware.verify import handover, ranges, replies, streams
 from gateware.verify.formal import Property
 
-PROPERTIES: tuple[Property, ...] = (*streams.PROPERTIES, *ranges.PROPERTIES, *once.PROPERTIES)
+PROPERTIES: tuple[Property, ...] = (*streams.PROPERTIES, *ranges.PROPERTIES, *replies.PROPERTIES, *handover.PROPERTIES)
 
 
 def find_property(name: str) -> Property:

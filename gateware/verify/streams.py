@@ -31,7 +31,7 @@ class LinkStreams(wiring.Component):
         wiring.connect(m, wiring.flipped(self.replies), dut.replies)
         m.d.comb += [dut.tx.ready.eq(self.tx_ready), dut.commands.ready.eq(self.commands_ready)]
         watch_stream(m, "tx", dut.tx)
-        # Covered in `once`: to make a frame of free bytes takes a solver hours.
+        # To make a frame of free bytes takes a solver hours: that commands come is seen in sessions.
         watch_stream(m, "commands", dut.commands, reached=False)
         return m
 

@@ -9,7 +9,10 @@ from gateware.protocol import ADDRESS, Command
 
 
 def play(dut, commands, pace=1.0, seed=0):
-    """Replies to commands, given one after another; with `pace` < 1 both streams stall at random."""
+    """Replies to commands, given one after another; with `pace` < 1 both streams stall at random.
+
+    A function among them is called with the simulation's context, to change what no command can.
+    """
     dice, replies = random.Random(seed), []
 
     async def stall(ctx):
@@ -18,6 +21,9 @@ def play(dut, commands, pace=1.0, seed=0):
 
     async def bench(ctx):
         for command in commands:
+            if callable(command):
+                command(ctx)
+                continue
             for place, byte in enumerate(command):
                 await stall(ctx)
                 ctx.set(dut.commands.payload, {"data": byte, "last": place == len(command) - 1})

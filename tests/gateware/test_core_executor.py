@@ -1,101 +1,15 @@
 """The executor against the golden model: every reply to random commands, with stalls on both streams."""
 
-import random
-import struct
-
 import pytest
 from core_drivers import advance, events, play, read, set_registers, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateware.core.spaces import memories
 from gateware.executor import Executor
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
-from gateware.protocol import ADDRESS, REGISTERS, Command, Space, Status
-
-INDICES = (0, 1, 2, 127, 255)
-"""Where tables are written; states are drawn from there, so that short loads are enough."""
-
-REGISTER_VALUES = {
-    "flags": range(16), "threshold": (0, 200, 500, 1000), "keep": (0, 40000, 65535, 65536, 70000),
-    "inhibition": (0, 0, 1, 3), "refractory": (0, 1, 3, 32767), "window": (0, 1, 2, 5), "theta_plus": (0, 100, 65535),
-    "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 3), "random": (1, 0xDEADBEEF, 0),
-    "encoder_random": (1, 77777777),
-}  # fmt: skip
-
-
-def some_elements(geometry, space, count, dice):
-    """Plausible contents of a memory, packed."""
-    bits = geometry.state_bits
-    drawn = {
-        Space.STATE: lambda: dice.choice(INDICES) << (bits - 8) | dice.randrange(1 << (bits - 8)),
-        Space.MEMDUCTANCE: lambda: dice.choice((0, 100, 255)),
-        Space.POTENTIATION: lambda: dice.choice((0, 255, 300, 65535)),
-        Space.DEPRESSION: lambda: dice.choice((0, 255, 300, 65535)),
-        Space.DRIVE: lambda: dice.choice((0, 1, 2, 127, 255)),
-        Space.COLUMNS: lambda: dice.choice((0, 1, 65535, 32768)),
-        Space.CODE: lambda: dice.choice((0, 1, 2, 30000, 65535)),
-        Space.THETA: lambda: dice.choice((0, 1, 300, 65535)),
-    }[space]
-    width = memories(geometry)[space].bytes
-    return b"".join(drawn().to_bytes(width, "little") for _ in range(count))
-
-
-def load(geometry, dice):
-    """Commands that fill all memories, tables only at INDICES."""
-    for space, memory in memories(geometry).items():
-        if not memory.writable:
-            continue
-        if memory.size == 256 and space in (Space.MEMDUCTANCE, Space.POTENTIATION, Space.DEPRESSION, Space.CODE):
-            for index in INDICES:
-                yield write(space, index, some_elements(geometry, space, 1, dice))
-        else:
-            for first in range(0, memory.size, 40):
-                count = min(40, memory.size - first)
-                yield write(space, first, some_elements(geometry, space, count, dice))
-
-
-def some_command(g, dice):
-    """A command that may well be refused."""
-    items = [
-        dice.choice((advance(1), advance(2), *range(g.rows), *range(g.rows), g.rows if dice.random() < 0.2 else 0))
-        for _ in range(dice.randrange(12))
-    ]
-    name = dice.choice(tuple(REGISTER_VALUES))
-    space = dice.choice(tuple(memories(g)))
-    rate = dice.choice((0, 1 << 12, 1 << 20, (1 << 24) - 1, 1 << 24))
-    commands = [
-        (5, lambda: set_registers(**{name: dice.choice(REGISTER_VALUES[name])})[0]),
-        (6, lambda: events(*items)),
-        (1, lambda: events(advance(dice.choice((0, 1 << g.t_bits, 32767))))),
-        (1, lambda: bytes([Command.BEGIN])),
-        (2, lambda: bytes([Command.PRESENT])),
-        (2, lambda: bytes([Command.PROGRAM]) + struct.pack("<H", dice.randrange(g.cols + 1))),
-        (2, lambda: bytes([Command.SEGMENT]) + struct.pack("<II", rate, dice.choice((0, 1 << 10, 1 << 24)))),
-        (1, lambda: bytes([dice.randrange(12)]) + dice.randbytes(dice.randrange(9))),
-        (1, lambda: read(space, dice.randrange(8), dice.randrange(12))),
-    ]
-    weights, makers = zip(*commands, strict=True)
-    return dice.choices(makers, weights)[0]()
-
-
-def dump(geometry):
-    """Commands that read everything but the clock cycles."""
-    for space, memory in memories(geometry).items():
-        for first in range(0, memory.size if memory.size < 256 else 8, 40):
-            yield read(space, first, min(40, memory.size - first))
-    yield bytes([Command.READ_REGISTERS, 0, ADDRESS["cycles"]])
-    yield bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
-
-
-def shows_cycles(command):
-    """Whether a reply depends on timing."""
-    return (
-        len(command) == 3
-        and command[0] == Command.READ_REGISTERS
-        and ADDRESS["cycles"] in range(command[1], command[1] + command[2])
-    )
+from gateware.protocol import ADDRESS, Command, Space, Status
+from gateware.verify.sessions import dump, session, shows_cycles
 
 
 def agree(geometry, commands, pace=1.0, seed=0):
@@ -107,14 +21,6 @@ def agree(geometry, commands, pace=1.0, seed=0):
     for command, reply, wanted in zip(commands, got, expected, strict=True):
         assert reply.hex() == wanted.hex(), command.hex()
     return golden
-
-
-def session(geometry, seed, number):
-    """Load, play and read back."""
-    dice = random.Random(seed)
-    start = set_registers(threshold=150, window=1, duration=2, flags=dice.randrange(16))
-    played = [some_command(geometry, dice) for _ in range(number)]
-    return [*load(geometry, dice), *start, *played, *dump(geometry)]
 
 
 GEOMETRIES = [

@@ -1,6 +1,9 @@
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -74,6 +77,47 @@ def test_the_command_ends_with_1_if_a_check_fails(hil, monkeypatch):
 def test_a_program_that_takes_too_long_is_ended(tmp_path):
     with pytest.raises(TimeoutError, match=r"took more than 0\.2 s"):
         processes.run([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, 0.2)
+
+
+NESTED = """
+import os, subprocess, sys
+from pathlib import Path
+from gateware.verify.processes import run, terminable
+depth, file = int(sys.argv[1]), sys.argv[2]
+with open(file, "a") as pids:
+    print(os.getpid(), file=pids)
+with terminable():
+    if depth:
+        run([sys.executable, __file__, str(depth - 1), file], Path("."))
+    else:
+        run(["sh", "-c", f"echo $$ >> {file}; trap : INT; sleep 600 & echo $! >> {file}; wait; wait"], Path("."))
+"""
+
+
+def is_alive(pid):
+    try:
+        state = processes.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_that_was_started(tmp_path, number):
+    code, file = tmp_path / "nested.py", tmp_path / "pids"
+    code.write_text(NESTED)
+    root = processes.Path(mutations.__file__).parents[2]
+    outer = subprocess.Popen(
+        [sys.executable, code, "1", file], env=os.environ | {"PYTHONPATH": str(root)}, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 30
+    while not file.exists() or len(file.read_text().split()) < 4:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    outer.send_signal(number)
+    assert outer.wait(30) != 0
+    assert not [pid for pid in file.read_text().split() if is_alive(pid)]
 
 
 def test_a_missing_program_is_skipped(monkeypatch):
