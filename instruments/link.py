@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle
+from numbers import Real
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
@@ -130,7 +131,7 @@ class Link:
         LinkLost
             If nobody answers there.
         """
-        if not (isinstance(timeout, int | float) and 0 < timeout < math.inf):
+        if not (isinstance(timeout, Real) and 0 < timeout < math.inf):
             raise InputError(f"timeout {timeout} s: give a finite time above 0 s")
         if sync not in SYNCS:
             raise InputError(f"no way '{sync}' to get back in step {nearest(sync, SYNCS)}")
@@ -254,7 +255,7 @@ class Link:
         parse: Callable[[bytes], Answer],
     ) -> Answer:
         data = self._encoded(text)
-        if not (isinstance(patience, int | float) and 0 <= patience < math.inf):
+        if not (isinstance(patience, Real) and 0 <= patience < math.inf):
             raise InputError(f"patience {patience} s for '{shown(text)}': give a finite time of at least 0 s")
         self._get_in_step(text)
         total = self.timeout + patience

@@ -1,0 +1,221 @@
+"""How messages reach a virtual instrument: a raw socket, a serial port. All on this machine alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tty
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from instruments.virtual.faults import Fault, Faults
+
+HOST = "127.0.0.1"
+"""The only address that is listened on."""
+
+LONGEST = 1 << 20
+"""Bytes that a message may have."""
+
+Handler = Callable[[str], bytes | None]
+"""Carries out one message; the answer without a terminator, or None."""
+
+
+class Disconnected(Exception):
+    """The connection is to be closed, or has been."""
+
+
+class Connection(ABC):
+    """One client: carries out its messages in order, and lets the faults happen that are due."""
+
+    def __init__(self, handle: Handler, faults: Faults) -> None:
+        """Pass messages to `handle`."""
+        self._handle, self._faults = handle, faults
+
+    @abstractmethod
+    def frame(self, answer: bytes) -> bytes:
+        """Put an answer into the form in which it travels."""
+
+    @abstractmethod
+    async def send(self, data: bytes) -> None:
+        """Send bytes that are in that form."""
+
+    async def carry_out(self, message: str) -> None:
+        """Carry out one message and send the answer.
+
+        Raises
+        ------
+        Disconnected
+            If a fault closes the connection.
+        """
+        answer = self._handle(message)
+        if self._faults.disconnects(message):
+            raise Disconnected
+        if answer is None:
+            return
+        injection = self._faults.for_answer(message)
+        whole = self.frame(answer)
+        if injection is None:
+            await self.send(whole)
+        elif injection.fault is Fault.DELAY:
+            await asyncio.sleep(injection.seconds or 0.0)
+            await self.send(whole)
+        elif injection.fault is Fault.HALF:
+            half = len(whole) - max(1, len(answer) // 2)
+            await self.send(whole[:half])
+            if injection.seconds is not None:
+                await asyncio.sleep(injection.seconds)
+                await self.send(whole[half:])
+        elif injection.fault is Fault.GARBAGE:
+            await self.send(self.frame(injection.data))
+
+
+class LineConnection(Connection):
+    """A client whose messages end with a line feed."""
+
+    def __init__(
+        self, handle: Handler, faults: Faults, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Talk through a pair of streams."""
+        super().__init__(handle, faults)
+        self._reader, self._writer = reader, writer
+
+    def frame(self, answer: bytes) -> bytes:
+        """End it with a line feed."""
+        return answer + b"\n"
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def run(self) -> None:
+        """Carry out messages until the other side leaves."""
+        # A message without its end is not carried out: the client was cut off while it sent it.
+        with contextlib.suppress(Disconnected, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            while True:
+                line = await self._reader.readuntil(b"\n")
+                if message := line.rstrip(b"\r\n").decode("latin-1"):
+                    await self.carry_out(message)
+
+
+class Transport(ABC):
+    """A door through which clients come; lives in the event loop of its server."""
+
+    def __init__(self, handle: Handler, faults: Faults) -> None:
+        """Pass messages to `handle`."""
+        self._handle, self._faults = handle, faults
+        self.connections = 0
+
+    @property
+    @abstractmethod
+    def resource(self) -> str:
+        """VISA resource name to open."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Let clients in; raises OSError if that cannot be."""
+
+    def refuse(self) -> None:  # noqa: B027 - nobody comes to a transport that has one line for all
+        """Let no more clients in."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the door; whoever was inside has been sent out before."""
+
+    async def _attended(self, run: Coroutine[Any, Any, None], writer: asyncio.StreamWriter) -> None:
+        """Run one connection to its end."""
+        self.connections += 1
+        try:
+            await run
+        except asyncio.CancelledError:
+            # The server stops: it does not wait for a client that takes nothing. This is the end of the task, and
+            # asyncio's streams would report a cancelled one as a failure.
+            writer.transport.abort()
+        finally:
+            self.connections -= 1
+            writer.close()
+
+
+def refuse(server: asyncio.Server) -> None:
+    """Accept no more connections.
+
+    Not by closing the server: asyncio fails, and leaves a socket open, where it has accepted a connection for which
+    there is no transport yet.
+    """
+    for listener in server.sockets:
+        asyncio.get_running_loop().remove_reader(listener.fileno())
+
+
+class SocketTransport(Transport):
+    """A raw TCP socket."""
+
+    def __init__(self, handle: Handler, faults: Faults, port: int) -> None:
+        """Listen on `port`; 0 for any that is free."""
+        super().__init__(handle, faults)
+        self._port = port
+
+    @property
+    def resource(self) -> str:
+        """VISA resource name to open."""
+        return f"TCPIP::{HOST}::{self._port}::SOCKET"
+
+    async def open(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._welcome, HOST, self._port, limit=LONGEST)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    def refuse(self) -> None:
+        """Accept no more connections."""
+        refuse(self._server)
+
+    async def close(self) -> None:
+        """Listen no more."""
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._attended(LineConnection(self._handle, self._faults, reader, writer).run(), writer)
+
+
+class SerialTransport(Transport):
+    """A pseudo terminal, which other programs open as if it were a serial port; it has one line for all of them."""
+
+    @property
+    def resource(self) -> str:
+        """VISA resource name to open."""
+        return f"ASRL{self._path}::INSTR"
+
+    async def open(self) -> None:
+        """Make the terminal."""
+        ours, self._theirs = os.openpty()
+        # Raw, or the terminal would echo, turn line ends and stop at control characters. Their end stays open here, so
+        # that a client may come and go.
+        tty.setraw(self._theirs)
+        self._path = os.ttyname(self._theirs)
+        loop = asyncio.get_running_loop()
+        reader, unused = asyncio.StreamReader(limit=LONGEST), asyncio.StreamReader()
+        self._input, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ours, "rb", 0)
+        )
+        output, flow = await loop.connect_write_pipe(
+            lambda: asyncio.StreamReaderProtocol(unused), os.fdopen(os.dup(ours), "wb", 0)
+        )
+        writer = asyncio.StreamWriter(output, flow, reader, loop)
+        self._task = asyncio.create_task(self._serve(reader, writer))
+
+    async def close(self) -> None:
+        """Unplug the terminal."""
+        self._hang_up()
+        await asyncio.wait([self._task])
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._attended(LineConnection(self._handle, self._faults, reader, writer).run(), writer)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._input.close()
+        if self._theirs >= 0:
+            os.close(self._theirs)
+            self._theirs = -1
