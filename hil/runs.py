@@ -35,7 +35,7 @@ from hil.results import Row, load_json, save_json
 ROOT = Path("runs")
 """Where runs are kept unless the user names another place."""
 
-_PACKAGES = ("memhil", "numpy", "numba", "matplotlib", "pydantic")
+_PACKAGES = ("memhil", "numpy", "numba", "matplotlib", "pydantic", "pyvisa", "xarray", "h5netcdf")
 
 
 class Run:

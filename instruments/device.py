@@ -17,7 +17,7 @@ from instruments.clock import Clock
 from instruments.plan import Plan
 from instruments.smu.driver import Message, Readings
 from instruments.smu.session import Guard, Smu
-from instruments.wiring import Passage, Router, Wiring, passages
+from instruments.wiring import ALL, Passage, Router, Wiring, passages
 
 HOST_REST = 1.0
 """Rests at least this long are waited for with the output off, s: the instrument's list is too short for them."""
@@ -105,7 +105,7 @@ class SmuDevice(Device):
 
     @property
     def time(self) -> float:
-        """Device time in s, as the waveforms say; what the instrument adds between trains is not in it."""
+        """Device time in s, as waveforms and reads say; what an instrument adds between trains is not in it."""
         return self._time
 
     def read(self, v: float | None = None) -> NDArray[np.float64]:
@@ -125,6 +125,9 @@ class SmuDevice(Device):
         drive = np.zeros((1, self.rows))
         drive[0, 0] = v
         self.limits.check(Waveform.samples(drive, np.zeros((1, self.cols)), dwell=self.read_width, measure=True))
+        reads = self.rows * self.cols
+        reads += self.rows + self.cols if min(self.cells) > 1 else 0
+        self._time += reads * self.read_width
         if self.cols == 1 or self.rows == 1:
             # A single row is read from its columns, at -v: its cells see the same polarity.
             sign, first, count = (1, 0, self.rows) if self.cols == 1 else (-1, self.rows, self.cols)
@@ -139,11 +142,11 @@ class SmuDevice(Device):
         """Column currents (B, cols) in A for row voltages `v` (B, rows) in V, all columns at 0 V.
 
         One source has one voltage: a crossbar is read cell by cell and the currents are added up, as virtual grounds
-        at all columns would do.
+        at all columns would do. A floating row (NaN) lies between grounds and adds nothing.
         """
         if self.cells == (1, 1):
             return super().mvm(v)
-        v = self._row_voltages(v)
+        v = np.nan_to_num(self._row_voltages(v))
         if not len(v):
             return np.zeros((0, self.cols))
         self.limits.check(
@@ -190,7 +193,11 @@ class SmuDevice(Device):
             readings = self._pass(passage)
             for k, (where, current) in enumerate(zip(passage.readings, readings.current, strict=True)):
                 at = place[where.segment]
-                currents[at, where.col] = where.sign * current
+                if where.col == ALL:
+                    assert passage.wiring is not None
+                    currents[at] = float(readings.voltage[k]) * self._column_conductances(passage.wiring)
+                else:
+                    currents[at, where.col] = where.sign * current
                 energy[at] += abs(readings.voltage[k] * current) * waveform.duration[where.segment]
                 tripped[at] |= readings.tripped[k] or abs(current) >= self.limits.i_max
         ends = self._time + np.cumsum(waveform.duration)
@@ -239,6 +246,22 @@ class SmuDevice(Device):
             self.smu.prepare(None if self._start_guard is None else self._start_guard())
             self._prepared = True
 
+    def _column_conductances(self, wiring: Wiring) -> NDArray[np.float64]:
+        """Current out of the array into every column per volt on HI, (cols,), S, from reads; see `read`."""
+        v, found = self.read_voltage, np.zeros(self.cols)
+        on_high = {k for k in wiring.high if k < self.rows}
+        on_low = {k for k in wiring.low if k < self.rows}
+        known: dict[frozenset[int], float] = {}
+        for c in range(self.cols):
+            line = self.rows + c
+            rows, sign = (on_low, -1) if line in wiring.high else (on_high, 1)
+            if rows:
+                whole = frozenset(rows)
+                if whole not in known:
+                    known[whole] = self._cut(set(rows), v)
+                found[c] = sign * (known[whole] + self._cut({line}, v) - self._cut({*rows, line}, v)) / (2 * v)
+        return found
+
     def _cut(self, high: set[int], v: float) -> float:
         """Current out of HI with some lines at `v` volts and all others at 0 V, one read long, A."""
         lines = range(self.rows + self.cols)
@@ -246,7 +269,6 @@ class SmuDevice(Device):
         plan = Plan([v], [self.read_width], [True])
         self.smu.compile([plan])
         readings = self._pass(Passage(None if self._router is None else wiring, 0.0, plan, (), 0))
-        self._time += self.read_width
         return float(readings.current[0])
 
     def _release(self) -> None:

@@ -48,6 +48,10 @@ class Router(Protocol):
         """Open all relays and let go."""
 
 
+ALL = -1
+"""In place of a column: the current is that of several columns together."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """Where the current of a measured step belongs.
@@ -57,7 +61,7 @@ class Reading:
     segment : int
         Of the waveform.
     col : int
-        Column that it flows out of the array into.
+        Column that it flows out of the array into, or `ALL`.
     sign : int
         1 if that is the direction of a positive current out of HI, -1 if it is the other.
     """
@@ -111,8 +115,8 @@ def passages(
     waveform : Waveform
         At most one voltage other than 0 V in every segment, unless it drives a single cell.
     serial : bool
-        Whether measured segments of several columns may be played column by column, each with the other columns open;
-        every cell still sees its pulse once, and the currents include what sneaks through open lines.
+        Whether the currents of several columns may be told apart by reads after every measured segment, at which the
+        train is cut.
     gaps : bool
         Whether a train may be cut, at 0 V, where the waveform has no rest.
     points : int
@@ -162,29 +166,19 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
         return [_Step(0.0, duration, None, (), t)]
     if not measured:
         return [_Step(level, duration, Wiring(high, low), (), t)]
-    count = len(rows)
     if len(cols) == 1:
-        sign = -1 if count in high else 1
+        if np.isnan(cols[0]):
+            return [_Step(level, duration, Wiring(high, low), (), t)]
+        sign = -1 if len(rows) in high else 1
         return [_Step(level, duration, Wiring(high, low), (Reading(t, 0, sign),), t)]
     if not serial:
         raise LimitError(
-            f"segment {t}: one source measures one current, {len(cols)} columns are wanted; "
-            "serial=true plays measured segments column by column, in that many times the time"
+            f"segment {t}: one source measures one current, {len(cols)} columns are wanted; serial=true tells them "
+            f"apart by {2 * len(cols) + 1} or more reads after every measured segment"
         )
-    steps = []
-    for c in range(len(cols)):
-        line = count + c
-        if line in high:
-            others, sign = tuple(k for k in low if k < count), -1
-            wiring = Wiring((line,), others)
-        elif line in low:
-            others, sign = tuple(k for k in high if k < count), 1
-            wiring = Wiring(others, (line,))
-        else:
-            continue
-        if others:
-            steps.append(_Step(level, duration, wiring, (Reading(t, c, sign),), t))
-    return steps or [_Step(0.0, duration, None, (), t)]
+    if np.isnan(lines).any():
+        raise LimitError(f"segment {t}: a line is left floating, the currents of several columns cannot be told apart")
+    return [_Step(level, duration, Wiring(high, low), (Reading(t, ALL, 1),), t)]
 
 
 def _passage(train: Sequence[_Step], rest: float) -> Passage:
@@ -212,7 +206,7 @@ def _end_of_train(steps: Sequence[_Step], at: int, points: int, time_step: float
             if step.duration >= host_rest:
                 return end
         elif step.wiring is not None and wiring not in (None, step.wiring):
-            if end < k or gaps or steps[k - 1].segment == step.segment:
+            if end < k or gaps:
                 return end
             raise LimitError(
                 f"segment {step.segment}: other lines are driven than just before, relays move at 0 V only: put a rest "
@@ -232,4 +226,6 @@ def _end_of_train(steps: Sequence[_Step], at: int, points: int, time_step: float
             )
         if not _is_rest(step):
             end = k + 1
+        if any(reading.col == ALL for reading in step.readings):
+            return end
     return end

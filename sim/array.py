@@ -183,6 +183,20 @@ class SimulatedArray(Device):
         self._time = float(state["time"])
         self._events, self._measurements = (int(n) for n in state["counters"])
 
+    def hold(self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float) -> None:
+        """Play one segment without measuring or checking it, for callers that step a circuit around the array.
+
+        Parameters
+        ----------
+        rows, cols : (R,) and (C,) arrays
+            Line voltages within the limits, none floating, V.
+        duration : float
+            s, > 0.
+        """
+        self._drive_all(np.array([duration]), rows[None], cols[None], np.array([self._events]))
+        self._events += 1
+        self._time += duration
+
     def reset(self) -> None:
         """Pristine cells at time 0; spread and stuck cells stay as they were made."""
         self._require_open()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil.backends import Backend, DeviceKind
+from sim.fitting.preset import reader
 from sim.flca import FlcaArray, FlcaParameters
 from sim.flca_pair import FlcaPairArray, FlcaPairParameters
 from sim.flca_step import FlcaStepArray, FlcaStepParameters
 from sim.rram import RramArray, RramParameters
+from sim.vteam import VteamArray, VteamParameters
 
 _PERCEPTRON = {
     "A": 1.0,
@@ -34,6 +36,16 @@ figure3 : as printed for Figures 3 and 4 of Zivasatienraj & Doolittle (2023), at
 paper-perceptron : the same elements, pristine at half the saturation flux of 100 mV.
 """
 
+_PILL = {"A": 1.0, "D": 1.0, "R": (5e3, 4.5e5)}
+
+FLCA_PRESETS = {"default": {}, "pill": _PILL, "pill-biased": _PILL | {"phi0": 0.1}}
+"""Named parameters of `sim:flca`.
+
+pill : weights of the paired-input layer; 5 kohm, ten times as much where 100 mV hold them, which a 1 ms pulse approaches
+    by 0.1 %. Ours: Zivasatienraj & Doolittle (2023) print none (docs/pill.md).
+pill-biased : the same, pristine where 100 mV hold them: only an input with a response moves a cell.
+"""
+
 RRAM_PRESETS = {
     "default": {},
     "wang2016": {"model": "nlhb", "alpha": 0.004, "gamma": 1.02, "nstop": 300.0},
@@ -50,7 +62,14 @@ class SimulatedBackend(Backend):
     def kinds(self) -> Sequence[DeviceKind]:
         """All simulated kinds."""
         return (
-            DeviceKind("flca", "single FLCA memristor, non-volatile or volatile, exact", FlcaParameters, FlcaArray),
+            DeviceKind(
+                "flca",
+                "single FLCA memristor, non-volatile or volatile, exact",
+                FlcaParameters,
+                FlcaArray,
+                FLCA_PRESETS,
+                reader("flca"),
+            ),
             DeviceKind(
                 "flca-pair",
                 "volatile + non-volatile FLCA in series (bidirectional memristor), full physics",
@@ -65,6 +84,14 @@ class SimulatedBackend(Backend):
                 RramParameters,
                 RramArray,
                 RRAM_PRESETS,
+                reader("rram"),
+            ),
+            DeviceKind(
+                "vteam",
+                "memristor with voltage thresholds (VTEAM), with or without a window",
+                VteamParameters,
+                VteamArray,
+                read_preset=reader("vteam"),
             ),
         )
 

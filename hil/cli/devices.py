@@ -62,12 +62,12 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     first = next(iter(kind.presets.values()), {})
     for key, field in kind.parameters.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        default = _text(first.get(key, field.get_default()))
+        default = shown_value(first.get(key, field.get_default()))
         rows.append(
-            Row(key, default, str(extra.get("unit", "")), reference=_allowed(field), note=field.description or "")
+            Row(key, default, str(extra.get("unit", "")), reference=allowed_range(field), note=field.description or "")
         )
     for preset, values in kind.presets.items():
-        shown = " ".join(f"{key}={_text(value)}" for key, value in values.items())
+        shown = " ".join(f"{key}={shown_value(value)}" for key, value in values.items())
         rows.append(Row("preset", preset, note=shown or "the model's own defaults"))
     with open_device(address) as device:
         limits = device.limits
@@ -79,13 +79,14 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     return [*rows, Row("limits", None, note=text)]
 
 
-def _text(value: object) -> Value | None:
+def shown_value(value: object) -> Value | None:
+    """A value as it is shown in a table."""
     if isinstance(value, tuple):
         return ",".join(f"{x:g}" for x in value)
     return value if isinstance(value, int | float | None) else str(value)
 
 
-def _allowed(field: FieldInfo) -> str | None:
+def allowed_range(field: FieldInfo) -> str | None:
     """Range or choices of a parameter, as its model checks them."""
     if get_origin(field.annotation) is Literal:
         return " or ".join(str(choice) for choice in get_args(field.annotation))

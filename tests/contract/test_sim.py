@@ -83,6 +83,22 @@ class TestRramNonlinearHardBounds(SimulatedContract):
     uri = "sim:rram?preset=wang2016"
 
 
+class VteamContract(SimulatedContract):
+    drive_voltage = 1.0
+
+
+class TestVteam(VteamContract):
+    uri = "sim:vteam?k_off=50"
+
+
+class TestVteamTurnedRound(VteamContract):
+    uri = "sim:vteam?set=positive&resistance=exponential&alpha_on=2"
+
+
+class TestVteamWithWindow(VteamContract):
+    uri = "sim:vteam?window=biolek&p=1.5&v_off=0.4"
+
+
 class TestVariableFlca(FlcaContract):
     uri = "sim:flca?phi0=1e-3&d2d=0.1&d2d_r=0.1&c2c=0.1&stuck_on=0.1&stuck_off=0.1&seed=3"
     rows, cols = 6, 5
@@ -97,6 +113,10 @@ class TestVariableFlca(FlcaContract):
 
 class TestVariableRram(SimulatedContract):
     uri = "sim:rram?model=nlsb&alpha=0.05&d2d=0.1&c2c=0.3&seed=1"
+
+
+class TestVariableVteam(VteamContract):
+    uri = "sim:vteam?d2d=0.1&c2c=0.3&window=biolek&seed=1"
 
 
 class TestNoisyReads(SimulatedContract):
@@ -147,7 +167,7 @@ class TestThirdPartyOfFixedSize(DeviceContract):
         return ResistorArray(1, 1)
 
 
-@pytest.mark.parametrize("kind", ["flca", "flca-pair", "flca-step", "rram"])
+@pytest.mark.parametrize("kind", ["flca", "flca-pair", "flca-step", "rram", "vteam"])
 def test_every_simulated_kind_is_under_contract(kind):
     suites = [suite for suite in globals().values() if isinstance(suite, type) and issubclass(suite, SimulatedContract)]
     assert any(getattr(suite, "uri", "").partition("?")[0] == f"sim:{kind}" for suite in suites)

@@ -265,7 +265,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_devices_without_preset_files_say_so():
     with pytest.raises(InputError, match="preset files are not read by this device"):
-        open_device("sim:rram?preset=x.json")
+        open_device("sim:flca-pair?preset=x.json")
 
 
 def test_a_curve_and_its_values_go_together():

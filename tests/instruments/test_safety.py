@@ -44,7 +44,7 @@ def test_forming_raises_the_ceiling_and_nothing_else():
         formed.check(train(3.01))
     with pytest.raises(LimitError, match="v_max 1 V"):
         SafetyLimits(1.0, 1e-3, forming=False, v_forming=3.0).check(train(3.0))
-    with pytest.raises(InputError, match="v_forming = 0.5 V must be > v_max = 1 V"):
+    with pytest.raises(InputError, match=r"v_forming = 0\.5 V must be > v_max = 1 V"):
         SafetyLimits(1.0, 1e-3, forming=True, v_forming=0.5)
 
 

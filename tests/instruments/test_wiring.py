@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hil.limits import LimitError
 from hil.waveform import Waveform
 from instruments.plan import Plan
-from instruments.wiring import Wiring, passages
+from instruments.wiring import ALL, Wiring, passages
 
 
 def cut(waveform, **changes):
@@ -60,13 +60,16 @@ def test_a_train_that_is_too_long_is_cut_at_a_rest():
         cut(Waveform.samples(np.linspace(0.1, 0.5, 101), dwell=1e-3))
 
 
-def test_two_columns_need_two_turns():
+def test_two_columns_are_told_apart_by_reads_if_the_caller_says_so():
     waveform = Waveform.pulse([0.5, 0.0], [0.0, 0.0], width=1e-3, measure=True)
     with pytest.raises(LimitError, match="segment 0: one source measures one current, 2 columns are wanted"):
         cut(waveform)
-    first, second = cut(waveform, serial=True)
-    assert (first.wiring, second.wiring) == (Wiring((0,), (2,)), Wiring((0,), (3,)))
-    assert [p.readings[0].col for p in (first, second)] == [0, 1]
+    first, second = cut(waveform * 2, serial=True)
+    for passage in (first, second):
+        assert passage.wiring == Wiring((0,), (1, 2, 3))
+        assert [r.col for r in passage.readings] == [ALL]
+    with pytest.raises(LimitError, match="segment 0: a line is left floating"):
+        cut(Waveform.pulse([0.5, np.nan], [0.0, 0.0], width=1e-3, measure=True), serial=True)
 
 
 @given(

@@ -1,0 +1,150 @@
+"""`hil characterize`: measure what a device physicist asks of a memristor, on any device."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hil.cli import options
+
+
+def characterize(
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[EXPERIMENT]",
+            help="iv, ltp, stdp, ppf, desensitisation, retention, endurance, ispp or forming.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&...; may be repeated (default: sim:rram)."
+        ),
+    ] = None,
+    v_max: Annotated[float | None, typer.Option("--v-max", metavar="V", help="Never drive more than this, V.")] = None,
+    i_max: Annotated[float | None, typer.Option("--i-max", metavar="A", help="Compliance current, A.")] = None,
+    allow_forming: Annotated[
+        bool, typer.Option("--allow-forming", help="Let the experiment `forming` form the device, for good.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML file with sections [device], [ltp], ...")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the experiment; may be repeated."),
+    ] = None,
+    show_settings: Annotated[
+        bool, typer.Option("--show-settings", help="List the experiment's settings with units and ranges, and end.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be played on each device, and drive nothing.")
+    ] = False,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    json: options.Json = None,
+) -> None:
+    """Characterize one cell of one or several devices: a figure, a table of numbers, all data with units.
+
+    \b
+    iv               pinched hysteresis loop, lobe areas
+    ltp              potentiation and depression: on/off, nonlinearity, asymmetry
+    stdp             timing window from pre and post pulses, fitted
+    ppf              paired-pulse ratio against the interval
+    desensitisation  response to repeated pulses, and its recovery
+    retention        conductance against time after programming
+    endurance        high and low state over set/reset cycles
+    ispp             write-verify to target conductances
+    forming          ramp of pulses until the current jumps (--allow-forming)
+
+    \b
+    hil characterize ltp                                         # bundled model, seconds
+    hil characterize ltp --device sim:rram --device sim:flca     # curves laid over each other
+    hil characterize iv --device sim:flca --set amplitudes=[0.1,0.5] --set frequencies=[1,10]
+    hil characterize stdp --device "sim:flca-pair?preset=figure3" --v-max 1.5 --i-max 1e-2 --set amplitude=1
+    hil characterize ispp --set row=3 --set col=1 --device "sim:rram?rows=8&cols=8&c2c=0.1"
+    hil characterize ltp --show-settings
+    hil characterize --resume runs/ltp-sim-rram-001              # after Ctrl-C, or anything worse
+
+    Data are in RUN/records.sqlite while it runs and in RUN/data.nc (netCDF) at the end.
+    """
+    from hil.errors import HilError, InputError
+    from hil.experiments import catalogue
+    from hil.experiments.characterization import KIND, Characterization, Plan
+    from hil.experiments.characterization import dry_run as lines_of
+    from hil.experiments.records import CharacterizationRun
+    from hil.results import report
+    from hil.runs import new_path
+
+    if resume is not None:
+        given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
+        given |= {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
+        options.refuse_with_resume(given)
+        folder = CharacterizationRun.resume(resume, KIND)
+        with folder:
+            plan = Plan(folder.config, f"{resume}/config.toml")
+            if experiment not in (None, plan.experiment.name):
+                raise InputError(
+                    f"{resume} is a run of 'hil characterize {plan.experiment.name}', not of '{experiment}'"
+                )
+            _complete(Characterization(plan, folder), folder, json)
+        return
+    if experiment is None:
+        raise InputError(f"name an experiment: {', '.join(catalogue.SUMMARIES)}")
+    chosen = catalogue.experiment(experiment)
+    if show_settings:
+        report(_settings_rows(chosen.settings_model), f"hil characterize {experiment}", json, _HEADS)
+        return
+    flags: dict[str, Any] = {"device.v_max": v_max, "device.i_max": i_max}
+    if allow_forming:
+        flags[f"{experiment}.allowed"] = True
+    full = [s if "." in s.partition("=")[0] else f"{experiment}.{s}" for s in settings or []]
+    values = options.resolve(config, full, flags)
+    if device:
+        values.setdefault("device", {})["uri"] = tuple(device)
+    plan = Plan({**values, "experiment": experiment})
+    if dry_run:
+        print("\n".join(lines_of(plan)))
+        return
+    stem = f"{experiment}-{plan.device.uri[0].partition('?')[0].replace(':', '-').replace('/', '_')}"
+    with CharacterizationRun.create(run or new_path(stem), KIND, plan.dump()) as folder:
+        try:
+            print(f"{folder.path}: {experiment} on {', '.join(plan.device.uri)}", file=sys.stderr)
+            _complete(Characterization(plan, folder), folder, json)
+        except HilError:
+            if not folder.records_file.exists():
+                folder.discard()
+            raise
+
+
+_HEADS = {"quantity": "setting", "value": "default", "reference": "allowed"}
+
+
+def _complete(job, folder, json: str | None) -> None:
+    from hil.results import report
+
+    rows, pictures = job.complete()
+    report(rows, f"{folder.path}", json)
+    for picture in pictures:
+        print(f"picture: {picture}", file=sys.stderr)
+    if (folder.path / "data.nc").exists():
+        print(f"data: {folder.path / 'data.nc'}", file=sys.stderr)
+
+
+def _settings_rows(model) -> list:
+    """Every setting with its default, unit and range."""
+    from hil.cli.devices import allowed_range, shown_value
+    from hil.results import Row
+
+    rows = []
+    for name, field in model.model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        default = "" if field.default is None else shown_value(field.default)
+        rows.append(
+            Row(name, default, str(extra.get("unit", "")), reference=allowed_range(field), note=field.description or "")
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Characterizations of a single cell: each an experiment that needs nothing but the Device contract."""

@@ -1,0 +1,298 @@
+"""Playing an experiment on devices, one after another: checks, records, progress, stopping, going on.
+
+Everything is checked before anything is driven. Every block is recorded as a whole, with the state of the device, so a
+run that was stopped or killed goes on after its last finished block; on a simulated device it ends with the same data,
+bit for bit. A device that cannot tell its state keeps it itself: the experiment goes on with the sample as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from hil.backends import open_device
+from hil.config import validated
+from hil.device import Device, Unsupported
+from hil.errors import InputError, nearest
+from hil.experiments import catalogue
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import Block, Experiment, Records, Settings, check_limits
+from hil.experiments.export import save_netcdf
+from hil.experiments.records import CharacterizationRun, History, Recorder
+from hil.interrupt import Interrupted, StopRequest
+from hil.progress import Progress
+from hil.results import Row
+
+KIND = "characterize"
+"""Kind of a run, and the verb that resumes it."""
+
+
+class DeviceSettings(BaseModel):
+    """Section [device]: what is characterized, and how far it may be driven."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    uri: tuple[str, ...] = Field(("sim:rram",), min_length=1, description="BACKEND:KIND?NAME=VALUE&..., one or several")
+    v_max: float | None = Field(None, gt=0, description="largest magnitude of any voltage, V")
+    i_max: float | None = Field(None, gt=0, description="compliance current, A")
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Parameters for `open_device`."""
+        return {name: value for name in ("v_max", "i_max") if (value := getattr(self, name)) is not None}
+
+
+class Plan:
+    """An experiment, its settings, its devices: all that a run is told; checked, nothing opened.
+
+    Parameters
+    ----------
+    config : mapping
+        ``experiment`` (name), section ``device``, a section with the experiment's name; sections of other experiments
+        are left alone.
+
+    Raises
+    ------
+    InputError
+        For an unknown experiment or section, a setting out of range, or one beyond the user's limits.
+    """
+
+    def __init__(self, config: Mapping[str, Any], where: str = "configuration") -> None:
+        """Check the configuration."""
+        name = str(config.get("experiment", ""))
+        self.experiment: type[Experiment] = catalogue.experiment(name)
+        known = {"experiment", "device", *catalogue.SUMMARIES}
+        for section in config:
+            if section not in known:
+                raise InputError(f"{where}: unknown section '{section}' {nearest(section, known)}")
+        device = dict(config.get("device", {}))
+        if isinstance(device.get("uri"), str):
+            device["uri"] = (device["uri"],)
+        self.device: DeviceSettings = validated(DeviceSettings, device, f"{where}: device")
+        own = config.get(name, {})
+        if not isinstance(own, Mapping):
+            raise InputError(f"{where}: {name} = {own!r} is a value, a section of settings was expected")
+        self.settings: Settings = validated(self.experiment.settings_model, own, f"{where}: {name}")
+        self.experiment.require(self.settings)
+        check_limits(name, self.settings, self.device.v_max, self.device.i_max)
+        if len(set(self.device.uri)) < len(self.device.uri):
+            raise InputError(f"--device {self.device.uri[0]} is given twice: a curve a device")
+
+    def dump(self) -> dict[str, Any]:
+        """Configuration as TOML can hold it."""
+        name = self.experiment.name
+        return {
+            "experiment": name,
+            "device": {**self.device.model_dump(mode="json", exclude_none=True), "uri": list(self.device.uri)},
+            name: self.settings.model_dump(mode="json", exclude_none=True),
+        }
+
+    def open(self, uri: str) -> Device:
+        """Open a device with the user's limits."""
+        return open_device(uri, defaults=self.device.defaults)
+
+    def ready(self, device: Device, settings: Settings | None = None) -> tuple[Experiment, Bench, Sequence[Block]]:
+        """Fill in settings from the device and check every block; nothing is driven.
+
+        `settings` are those of a run that goes on, already filled in.
+        """
+        settings = settings or self.settings.resolved(device)
+        check_limits(self.experiment.name, settings, self.device.v_max, self.device.i_max)
+        experiment = self.experiment(settings)
+        experiment.prepare(device)
+        bench = Bench(device, settings.row, settings.col, v_max=self.device.v_max, quantise=settings.quantise)
+        blocks = experiment.blocks()
+        for block in blocks:
+            for waveform in block.waveforms:
+                bench.place(waveform)
+        return experiment, bench, blocks
+
+
+class Characterization:
+    """One run: the plan played on every device, into a run folder."""
+
+    def __init__(self, plan: Plan, run: CharacterizationRun) -> None:
+        """Take a plan and the folder."""
+        self.plan, self.run = plan, run
+
+    def complete(self) -> tuple[list[Row], list[Path]]:
+        """Play what is left to play, then leave rows, figure and netCDF in the run folder.
+
+        Raises
+        ------
+        Interrupted
+            On Ctrl-C or SIGTERM, after the block at hand; everything done so far is saved.
+        """
+        fresh = not self.run.records_file.exists()
+        if fresh:
+            for uri in self.plan.device.uri[1:]:
+                with self.plan.open(uri) as device:
+                    self.plan.ready(device)
+        with StopRequest() as stop:
+            for index, uri in enumerate(self.plan.device.uri):
+                self._play(index, uri, stop)
+        rows, curves = self._analyse()
+        self.run.save_results(rows)
+        picture = self.run.figure(f"{self.plan.experiment.name}.png")
+        self.plan.experiment.draw(curves, picture)
+        self._export()
+        self.run.set_state("finished")
+        return rows, [picture]
+
+    def _play(self, index: int, uri: str, stop: StopRequest) -> None:
+        noted = self._noted(index)
+        if noted is not None and noted.get("finished"):
+            return
+        with self.plan.open(uri) as device:
+            own = None if noted is None else validated(type(self.plan.settings), noted["settings"], f"{self.run.path}")
+            experiment, bench, blocks = self.plan.ready(device, own)
+            info = noted or describe(device, experiment.settings)
+            self._note(index, uri, info)
+            with self._recorder() as recorder:
+                recorder.add_device(index, uri, info)
+                self._go_on(index, uri, experiment, bench, blocks, recorder, stop)
+                recorder.add_device(index, uri, {**info, "finished": True})
+
+    def _go_on(
+        self,
+        index: int,
+        uri: str,
+        experiment: Experiment,
+        bench: Bench,
+        blocks: Sequence[Block],
+        recorder: Recorder,
+        stop: StopRequest,
+    ) -> None:
+        done = self._restore(index, experiment, bench.device, recorder)
+        history = History(recorder.columns, recorder.records(index))
+        with Progress(len(blocks), "blocks", start=done) as progress:
+            for number in range(done, len(blocks)):
+                ended = experiment.finished(history.records) if number else None
+                if ended is not None:
+                    print(f"{uri}: {ended}", file=sys.stderr)
+                    return
+                block = blocks[number]
+                progress.describe(f"{uri}: {block.name}")
+                records = list(experiment.measure(block, bench, history.records))
+                recorder.add_block(index, number, block.name, records, _state(bench.device))
+                history.extend(records)
+                progress.describe(f"{uri}: {block.name}: {experiment.live(records[-1])}")
+                progress.advance(1)
+                if stop.requested and number + 1 < len(blocks):
+                    self.run.set_state("stopped")
+                    raise Interrupted(
+                        f"stopped after {number + 1} of {len(blocks)} blocks of {uri}; "
+                        f"go on with: hil characterize --resume {self.run.path}"
+                    )
+
+    def _restore(self, index: int, experiment: Experiment, device: Device, recorder: Recorder) -> int:
+        """Bring the device to where the last finished block left it; return how many blocks are finished."""
+        done = recorder.finished_blocks(index)
+        if not done:
+            return 0
+        state = recorder.state(index)
+        if state is not None:
+            with suppress(Unsupported):
+                device.restore(state)
+                return done
+        if experiment.continuous:
+            recorder.supersede(index)
+            return 0
+        return done
+
+    def _note(self, index: int, uri: str, info: Mapping[str, Any]) -> None:
+        devices = [*self.run.meta().get("devices", [])[:index], {"uri": uri, **info}]
+        self.run.note(
+            state="running",
+            experiment=self.plan.experiment.name,
+            units={name: column.unit for name, column in self.plan.experiment.columns.items()},
+            devices=devices,
+        )
+
+    def _analyse(self) -> tuple[list[Row], dict[str, Records]]:
+        uris = self.plan.device.uri
+        rows, curves = [], {}
+        with self._recorder() as recorder:
+            for index, uri in enumerate(uris):
+                info = recorder.device_info(index)
+                settings = validated(type(self.plan.settings), info["settings"], f"{self.run.path}")
+                curves[uri] = recorder.records(index)
+                found = self.plan.experiment(settings).analyse(curves[uri])
+                rows += [replace(row, name=f"{uri}  {row.name}") for row in found] if len(uris) > 1 else found
+        return rows, curves
+
+    def _export(self) -> None:
+        meta = self.run.meta()
+        attributes = {
+            "source": f"memhil {meta.get('versions', {}).get('memhil', '')}",
+            "history": f"{meta.get('started', '')} {' '.join(meta.get('command', []))}",
+        }
+        try:
+            save_netcdf(self.run.path, self.plan.experiment.name, self.plan.experiment.columns, attributes)
+        except InputError as error:
+            print(f"{self.run.records_file}: {error}", file=sys.stderr)
+
+    def _noted(self, index: int) -> dict[str, Any] | None:
+        if not self.run.records_file.exists():
+            return None
+        with self._recorder() as recorder:
+            return recorder.device_info(index)
+
+    def _recorder(self) -> Recorder:
+        return Recorder(self.run.records_file, self.plan.experiment.columns)
+
+
+def describe(device: Device, settings: Settings) -> dict[str, Any]:
+    """What is worth knowing about a device afterwards: size, limits, parameters with their seed, resolved settings."""
+    parameters = getattr(device, "parameters", None)
+    return {
+        "name": device.name,
+        "rows": device.rows,
+        "cols": device.cols,
+        "limits": {k: _finite(v) for k, v in asdict(device.limits).items()},
+        "parameters": json.loads(parameters.model_dump_json()) if isinstance(parameters, BaseModel) else {},
+        "settings": settings.model_dump(mode="json"),
+    }
+
+
+def dry_run(plan: Plan) -> list[str]:
+    """Lines that say what would be played on every device; devices are opened, nothing is driven.
+
+    A device with a method ``explain(waveform)`` says itself what it would do: the commands it would send.
+    """
+    lines = []
+    for uri in plan.device.uri:
+        with plan.open(uri) as device:
+            _, bench, blocks = plan.ready(device)
+            lines.append(f"{uri}: {len(blocks)} blocks, {device!r}")
+            for number, block in enumerate(blocks, 1):
+                note = f" ({block.note})" if block.note else ""
+                lines.append(f"{number:4d}  {block.name}{note}")
+                for waveform in block.waveforms:
+                    placed = bench.place(waveform)
+                    explain = getattr(device, "explain", None)
+                    told = repr(placed) if explain is None else explain(placed)
+                    told = told.splitlines() if isinstance(told, str) else [str(line) for line in told]
+                    lines += [f"      {line}" for line in told]
+    return lines
+
+
+def _state(device: Device) -> dict[str, NDArray] | None:
+    try:
+        return {name: np.asarray(array) for name, array in device.snapshot().items()}
+    except Unsupported:
+        return None
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,176 @@
+"""Desensitisation: the response to repeated equal pulses, and how it comes back while the cell is left alone.
+
+A train of pulses, a pause, one test pulse; then the same with the next longer pause. The response is the current at the
+end of a pulse over that of the train's first pulse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hil.experiments import figures
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    Record,
+    Records,
+    Several,
+    points,
+    quantity,
+    tripped_rows,
+    unit,
+    where,
+)
+from hil.experiments.fits import exponential
+from hil.experiments.iv import require_positive
+from hil.experiments.preparation import PreparedSettings
+from hil.results import Row
+from hil.waveform import Waveform
+
+
+class DesensitisationSettings(PreparedSettings):
+    """Settings of `hil characterize desensitisation`."""
+
+    pulses: int = Field(20, ge=2, description="pulses in a train")
+    period: float = Field(
+        10e-3, gt=0, description="from one pulse to the next; longer than width", json_schema_extra=unit("s")
+    )
+    pauses: Several = Field(
+        (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0),
+        min_length=1,
+        description="from the end of the train to the test pulse",
+        json_schema_extra=unit("s"),
+    )
+    recovery: float = Field(10.0, gt=0, description="time at 0 V after a test pulse", json_schema_extra=unit("s"))
+    polarity: Literal["positive", "negative"] = Field("positive", description="sign of the pulses")
+
+
+class Desensitisation(Experiment):
+    """`hil characterize desensitisation`."""
+
+    name = "desensitisation"
+    settings_model = DesensitisationSettings
+    columns: ClassVar = {
+        "pause": Column("s", "end of the train to the test pulse"),
+        "pulse": Column("1", "number of the pulse, from 1; the last is the test pulse"),
+        "current": Column("A", "current at the end of the pulse"),
+        "response": Column("1", "current over that of the first pulse of the train"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+
+    @classmethod
+    def require(cls, settings: DesensitisationSettings) -> None:
+        """Refuse pauses that are not positive."""
+        require_positive("desensitisation.pauses", settings.pauses)
+
+    def blocks(self) -> Sequence[Block]:
+        """One block a pause: train, pause, test pulse, recovery."""
+        s = self.settings
+        height = s.signed(1 if s.polarity == "positive" else -1)
+        pulse = Waveform.pulse(height, width=s.width, measure=True)
+        train = pulse
+        if s.pulses > 1:
+            train = Waveform.train(height, width=s.width, period=s.period, count=s.pulses - 1, measure=True) + pulse
+        trains = (s.preparing_trains() + Waveform.rest(s.recovery),) if s.prepare == "train" else ()
+        note = "after a reset, where the device can" if s.prepare in ("auto", "reset") else ""
+        return [
+            Block(
+                f"pause {quantity(pause, 's')}",
+                (*trains, train + Waveform.rest(pause) + pulse + Waveform.rest(s.recovery)),
+                {"pause": pause},
+                note,
+            )
+            for pause in s.pauses
+        ]
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """One point a pulse."""
+        self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
+        samples = bench.play(block.waveforms[-1])
+        i = samples.current
+        response = i / (i[0] if i[0] else np.nan)
+        yield from points(block, samples, pulse=np.arange(1, len(i) + 1), current=i, response=response)
+
+    def analyse(self, records: Records) -> list[Row]:
+        """Response at the end of the train, its time constant in pulses, and that of the recovery."""
+        trains, tests = trains_and_tests(records)
+        last = float(np.nanmean([train["response"][-1] for train in trains]))
+        count = len(trains[0]["pulse"])
+        rows = [
+            Row(f"response to pulse {count}", last, note="over the first; below 1 desensitised, above 1 sensitised")
+        ]
+        fit = exponential(trains[0]["pulse"], trains[0]["response"])
+        if fit is None:
+            rows.append(Row("pulses to 1/e", None, note="the response does not change"))
+        else:
+            rows.append(Row("pulses to 1/e", fit.tau, "pulses", note=f"first train, residual {fit.rms:.2g}"))
+        pause, recovered = tests
+        longest = int(np.argmax(pause))
+        note = "(test - last) / (first - last): 1 is full recovery"
+        rows.append(
+            Row(
+                f"recovered after {quantity(float(pause[longest]), 's')}",
+                100 * float(recovered[longest]),
+                "%",
+                note=note,
+            )
+        )
+        fit = exponential(pause, recovered)
+        if fit is None:
+            rows.append(Row("recovery tau", None, "s", note="the recovery does not change with the pause"))
+        else:
+            rows.append(Row("recovery tau", fit.tau, "s", note=f"residual {100 * fit.rms:.2g} % of full recovery"))
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Response against pulse number, and recovery against pause."""
+        figure, (left, right) = figures.panels(2)
+        for k, (name, records) in enumerate(curves.items()):
+            trains, (pause, recovered) = trains_and_tests(records)
+            marker, colour = figures.MARKERS[k % 6], f"C{k}"
+            for n, train in enumerate(trains):
+                left.plot(
+                    train["pulse"], train["response"], f"{marker}-", color=colour, ms=3.5, lw=0.8,
+                    alpha=1 if n == 0 else 0.25, label=name if n == 0 else None,
+                )  # fmt: skip
+            right.plot(pause, 100 * recovered, marker, color=colour, ms=5, label=name)
+            fit = exponential(pause, recovered)
+            if fit is not None:
+                dense = np.geomspace(pause.min(), pause.max(), 300)
+                right.plot(dense, 100 * fit(dense), color=colour, lw=1, label=f"τ = {quantity(fit.tau, 's')}")
+        right.set_xscale("log")
+        right.axhline(100, color="0.6", lw=0.8, ls="--")
+        figures.label(left, ("pulse", ""), ("response $I_n/I_1$", ""))
+        figures.label(right, ("pause before the test pulse", "s"), ("recovery (%)", ""))
+        figures.whole_numbers(left)
+        figures.legend(left)
+        figures.legend(right)
+        figures.save(figure, path)
+
+
+def trains_and_tests(
+    records: Records,
+) -> tuple[list[dict[str, NDArray[np.float64]]], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """All trains; and the pauses with the recovered fraction ``(test - last) / (first - last)`` after each."""
+    trains, pauses, recovered = [], [], []
+    for pause in dict.fromkeys(records["pause"].tolist()):
+        block = where(records, pause=pause)
+        train = {name: column[:-1] for name, column in block.items()}
+        i = block["current"]
+        fallen = i[0] - i[-2]
+        trains.append(train)
+        pauses.append(pause)
+        recovered.append((i[-1] - i[-2]) / fallen if abs(fallen) > 1e-9 * abs(i[0]) else np.nan)
+    return trains, (np.array(pauses), np.array(recovered))

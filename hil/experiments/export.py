@@ -1,0 +1,72 @@
+"""Measured data as netCDF: one file that xarray, MATLAB, Origin and every HDF5 reader open, with units and settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hil.errors import InputError
+from hil.experiments.experiment import Column
+from hil.experiments.records import BLOCK, DEVICE, load, load_devices
+
+FILE = "data.nc"
+
+_CF_UNITS = {"S": "siemens", "1": "1"}
+
+
+def save_netcdf(run: Path, experiment: str, columns: Mapping[str, Column], attributes: Mapping[str, Any]) -> Path:
+    """Write ``data.nc`` of a run folder from its records, replacing one that is there; return its path.
+
+    One dimension ``record``; a variable a column with ``units`` and ``long_name``, as the CF conventions 1.11 ask;
+    the coordinate ``device`` names devices by ``flag_values`` and ``flag_meanings``, and the attribute ``devices``
+    holds their addresses, limits, parameters and settings as JSON.
+
+    Raises
+    ------
+    InputError
+        If xarray or h5netcdf is not installed.
+    """
+    try:
+        import h5netcdf  # noqa: F401
+        import numpy as np
+        import xarray
+    except ImportError as error:
+        raise InputError(f"no {FILE} without {error.name}: pip install 'memhil[lab]', then resume the run") from None
+    records, devices = load(run), load_devices(run)
+    variables = {
+        name: (
+            "record",
+            records[name],
+            {"units": _CF_UNITS.get(column.unit, column.unit), "long_name": column.description},
+        )
+        for name, column in columns.items()
+    }
+    flags = {
+        "units": "1",
+        "long_name": "device",
+        "flag_values": np.arange(len(devices), dtype=np.int32),
+        "flag_meanings": " ".join(uri.replace(" ", "_") for uri, _ in devices),
+    }
+    data = xarray.Dataset(
+        variables,
+        coords={
+            DEVICE: ("record", records[DEVICE].astype(np.int32), flags),
+            BLOCK: ("record", records[BLOCK].astype(np.int32), {"units": "1", "long_name": "number of the block"}),
+        },
+        attrs={
+            "Conventions": "CF-1.11",
+            "title": f"memhil characterization: {experiment}",
+            "experiment": experiment,
+            "devices": json.dumps([{"uri": uri, **info} for uri, info in devices]),
+            **attributes,
+        },
+    )
+    path, fresh = Path(run) / FILE, Path(run) / f"{FILE}.part"
+    data.to_netcdf(fresh, engine="h5netcdf")
+    with fresh.open("rb") as file:
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    return path

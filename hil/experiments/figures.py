@@ -1,0 +1,81 @@
+"""What the figures of all experiments share: paper size, units on the axes, a colour a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKERS = "os^Dvx"
+"""One a device, so that curves that coincide can still be told apart."""
+
+
+def panels(across: int = 1, down: int = 1, size: tuple[float, float] = (5.2, 3.6)) -> tuple[Figure, list[Axes]]:
+    """Make a figure of `across` x `down` axes, each of `size` inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(size[0] * across, size[1] * down), layout="constrained")
+    return figure, list(figure.subplots(down, across, squeeze=False).ravel())
+
+
+def label(axis: Axes, x: tuple[str, str], y: tuple[str, str]) -> None:
+    """Name both axes and write their ticks with engineering prefixes: (quantity, unit), unit empty for none."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    for (name, unit), ruler, title in ((x, axis.xaxis, axis.set_xlabel), (y, axis.yaxis, axis.set_ylabel)):
+        title(name)
+        if unit:
+            ruler.set_major_formatter(EngFormatter(unit))
+    if axis.get_xscale() == "linear":
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.grid(alpha=0.25, linewidth=0.6)
+
+
+def log_where_wide(axis: Axes, values: Iterable[float]) -> None:
+    """Use a logarithmic y axis where positive values span more than a decade."""
+    from matplotlib.ticker import NullFormatter
+
+    found = np.array([v for v in values if np.isfinite(v)])
+    if len(found) and found.min() > 0 and found.max() > 10 * found.min():
+        axis.set_yscale("log")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+
+
+def whole_numbers(axis: Axes) -> None:
+    """Ticks at whole numbers of pulses or levels only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def legend(axis: Axes) -> None:
+    """Show the legend."""
+    axis.legend(fontsize=7.5, frameon=True, framealpha=0.85, edgecolor="none")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the PNG."""
+    figure.savefig(path, dpi=130)
+
+
+def shade(device: int, devices: int, member: int, members: int) -> tuple[float, float, float, float] | str:
+    """Colour of a member of a family: one colour map a device, one plain colour where there is no family."""
+    import matplotlib
+
+    if members == 1:
+        return f"C{device % 10}"
+    maps = ("viridis",) if devices == 1 else ("Blues", "Oranges", "Greens", "Reds", "Purples")
+    low, high = (0.0, 0.85) if devices == 1 else (0.45, 0.95)
+    return matplotlib.colormaps[maps[device % len(maps)]](low + (high - low) * member / (members - 1))
+
+
+def arrow(axis: Axes, x: np.ndarray, y: np.ndarray, colour: object) -> None:
+    """Show the direction of a curve halfway up its first rise."""
+    k = max(int(np.argmax(x)) // 2, 1)
+    axis.annotate("", (x[k + 1], y[k + 1]), (x[k - 1], y[k - 1]), arrowprops={"arrowstyle": "-|>", "color": colour})

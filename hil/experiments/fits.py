@@ -1,0 +1,123 @@
+"""Least squares of the few curves that experiments report, on numpy alone.
+
+Each curve is linear in all of its parameters but one. That one is searched for on a grid and refined by golden-section
+search, the others follow by linear least squares (variable projection), so no starting values are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """``y = offset + amplitude exp(-t / tau)``; `rms` is the residual, in the unit of y."""
+
+    amplitude: float
+    tau: float
+    offset: float
+    rms: float
+
+    def __call__(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Value of the curve at the times `t`."""
+        return self.offset + self.amplitude * np.exp(-t / self.tau)
+
+
+@dataclass(frozen=True)
+class Power:
+    """``y = factor t^exponent``; `rms` is the residual, in the unit of y."""
+
+    factor: float
+    exponent: float
+    rms: float
+
+    def __call__(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Value of the curve at the times `t`."""
+        return self.factor * t**self.exponent
+
+
+def exponential(t: NDArray[np.float64], y: NDArray[np.float64], *, offset: bool = True) -> Exponential | None:
+    """Fit a decay to points (t, y); None where y does not change, or where there are too few points.
+
+    `t` is (N,) in s; without `offset` the curve goes to 0. A time constant is searched for between a tenth of the
+    shortest and ten times the longest time between points.
+    """
+    good = np.isfinite(t) & np.isfinite(y)
+    t, y = t[good], y[good]
+    times = np.unique(t)
+    if len(times) < (4 if offset else 3) or np.ptp(y) <= 1e-9 * np.abs(y).max():
+        return None
+
+    def solve(log_tau: float) -> tuple[NDArray[np.float64], float]:
+        basis = np.exp(-(t - times[0]) / np.exp(log_tau))
+        design = np.column_stack([basis, np.ones_like(t)]) if offset else basis[:, None]
+        weights = np.linalg.lstsq(design, y, rcond=None)[0]
+        return weights, float(np.sqrt(np.mean((design @ weights - y) ** 2)))
+
+    low, high = np.log(np.diff(times).min() / 10), np.log((times[-1] - times[0]) * 10)
+    best = _least(lambda x: solve(x)[1], np.linspace(low, high, 120))
+    weights, rms = solve(best)
+    tau = float(np.exp(best))
+    with np.errstate(over="ignore"):
+        amplitude = float(weights[0] * np.exp(times[0] / tau))
+    return Exponential(amplitude, tau, float(weights[1]) if offset else 0.0, rms)
+
+
+def power(t: NDArray[np.float64], y: NDArray[np.float64]) -> Power | None:
+    """Fit a power law to points with t > 0 and y > 0, as a line in log-log; None where there are fewer than three."""
+    good = (t > 0) & (y > 0)
+    t, y = t[good], y[good]
+    if len(np.unique(t)) < 3:
+        return None
+    exponent, log_factor = np.polyfit(np.log(t), np.log(y), 1)
+    rms = np.sqrt(np.mean((np.exp(log_factor) * t**exponent - y) ** 2))
+    return Power(float(np.exp(log_factor)), float(exponent), float(rms))
+
+
+class Train(NamedTuple):
+    """Shape of a train: exponent `alpha`, and the residual `rms` as a fraction of the train's span."""
+
+    alpha: float
+    rms: float
+
+
+def nonlinear_train(g: NDArray[np.float64]) -> Train | None:
+    """Exponent alpha of a train's conductances `g` (N + 1,), S, from its first to its last.
+
+    ``g = (g_first^alpha (1 - w) + g_last^alpha w)^(1/alpha)`` with ``w = n / N``, and ``g_first^(1 - w) g_last^w`` for
+    alpha = 0 (Jang et al., IEEE Electron Device Letters 36, 457 (2015)): 1 is a conductance linear in the number of
+    pulses, 0 an exponential, -1 a resistance linear in it. Searched for in -10 .. 10; None where g does not change.
+    """
+    if len(g) < 3 or not (g > 0).all() or abs(g[-1] - g[0]) <= 1e-6 * g.max():
+        return None
+    w = np.linspace(0.0, 1.0, len(g))
+    with np.errstate(divide="ignore"):
+        log_last, log_first = np.log(w), np.log1p(-w)
+    first, last = np.log(g[0]), np.log(g[-1])
+
+    def rms(alpha: float) -> float:
+        if abs(alpha) < 1e-9:
+            curve = np.exp(first + w * (last - first))
+        else:
+            curve = np.exp(np.logaddexp(alpha * first + log_first, alpha * last + log_last) / alpha)
+        return float(np.sqrt(np.mean((curve - g) ** 2)))
+
+    alpha = _least(rms, np.linspace(-10.0, 10.0, 81))
+    return Train(alpha, rms(alpha) / abs(float(g[-1] - g[0])))
+
+
+def _least(f: Callable[[float], float], grid: NDArray[np.float64]) -> float:
+    """Where `f` is least: the best point of a grid, refined between its neighbours."""
+    k = int(np.argmin([f(x) for x in grid]))
+    a, b = grid[max(k - 1, 0)], grid[min(k + 1, len(grid) - 1)]
+    for _ in range(60):
+        left, right = b - _GOLDEN * (b - a), a + _GOLDEN * (b - a)
+        a, b = (a, right) if f(left) < f(right) else (left, b)
+    return float((a + b) / 2)

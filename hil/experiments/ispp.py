@@ -1,0 +1,363 @@
+"""Write-verify (ISPP): pulses and reads in turn until the cell is at a target conductance, one target after another.
+
+The controller learns, for each sign, how far a pulse moves the cell, and chooses the next burst to cover most of what
+is left: many pulses far from the target, one near it, then narrower, then lower ones. A cell that does not answer gets
+longer bursts, then higher pulses, up to `amplitude_max`. It assumes nothing about the device but that one sign raises
+the conductance and the other lowers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hil.device import Device
+from hil.errors import InputError
+from hil.experiments import figures
+from hil.experiments.bench import Bench, Samples
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    PulseSettings,
+    Record,
+    Records,
+    Several,
+    quantity,
+    tripped_rows,
+    unit,
+    where,
+)
+from hil.experiments.iv import require_positive
+from hil.results import Row, repeated
+from hil.waveform import Waveform
+
+COVER = 0.8
+"""Part of the remaining distance that the next burst aims at."""
+
+GROWTH = 8.0
+"""Largest factor between the doses of two bursts."""
+
+LOWEST = 0.05
+"""Height of the lowest pulse over the full height."""
+
+HIGHEST = 1.5
+"""Height of the highest pulse over the full height, where the user names none."""
+
+PATIENCE = 2
+"""Bursts in a row without an answer from which on pulses become a tenth higher each time."""
+
+SEARCH = 4.0
+"""Largest dose while the cell has not answered at all."""
+
+RANGE_LEVEL = -1
+"""`level` of the records of the range measurement."""
+
+
+class WriteVerifySettings(PulseSettings):
+    """Settings of `hil characterize ispp`."""
+
+    targets: Several | None = Field(
+        None, min_length=1, description="conductances; evenly spaced levels if not given", json_schema_extra=unit("S")
+    )
+    levels: int = Field(16, ge=1, description="number of levels where no targets are given")
+    low: float = Field(0.2, ge=0, lt=1, description="lowest level, fraction of the device's conductance range")
+    high: float = Field(0.8, gt=0, le=1, description="highest level, fraction of the device's conductance range")
+    spacing: Literal["linear", "log"] = Field("linear", description="levels evenly spaced in G or in log G")
+    tolerance: float = Field(
+        0.02, gt=0, lt=1, description="largest error that counts as reached, fraction of the target"
+    )
+    max_pulses: int = Field(200, ge=1, description="pulses after which a level is given up")
+    burst: int = Field(50, ge=1, description="most pulses between two verifications")
+    reads: int = Field(4, ge=1, description="reads that a verification averages")
+    settle: float = Field(
+        0.0, ge=0, description="time at 0 V before a verification, for volatile cells", json_schema_extra=unit("s")
+    )
+    width_min: float | None = Field(
+        None,
+        gt=0,
+        description="narrowest pulse; a hundredth of width, or what the device can, if not given",
+        json_schema_extra=unit("s"),
+    )
+    amplitude_max: float | None = Field(
+        None,
+        gt=0,
+        description="highest pulse of either sign; 1.5 times the amplitude, within the limits, if not given",
+        json_schema_extra=unit("V"),
+    )
+    range_pulses: int = Field(
+        200, ge=1, description="pulses of each sign that find the range of a device that does not state it"
+    )
+
+    def resolved(self, device: Device) -> WriteVerifySettings:
+        """Fill in the narrowest pulse."""
+        full = super().resolved(device)
+        finest = max(full.width / 100, device.limits.width_min)
+        return full._filled(width_min=finest)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Conductances between which a device can be put, S, and the sign of the pulses that raise it."""
+
+    low: float
+    high: float
+    raises: int
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Equal pulses between two verifications; `dose` counts full pulses, in width times height."""
+
+    sign: int
+    count: int
+    voltage: float
+    width: float
+    dose: float
+
+
+class Controller:
+    """Chooses bursts towards one target from what the earlier bursts did.
+
+    Parameters
+    ----------
+    settings : WriteVerifySettings
+        Resolved settings.
+    raises : int
+        Sign of the pulses that raise the conductance.
+    v_max : float
+        Largest magnitude of a voltage, V.
+    """
+
+    def __init__(self, settings: WriteVerifySettings, raises: int, v_max: float) -> None:
+        """Know nothing yet about how far a pulse moves the cell."""
+        self._settings, self._raises = settings, raises
+        highest = settings.amplitude_max or HIGHEST * max(settings.amplitude, settings.amplitude_negative)
+        self._highest = min(highest, v_max)
+        self._rate: dict[int, float] = {}
+        self._dose, self._silent, self._boost = 1.0, 0, 1.0
+
+    def next(self, distance: float, left: int) -> Burst:
+        """Burst of at most `left` pulses towards a target that is `distance` siemens above (below if negative)."""
+        s, sign = self._settings, 1 if distance > 0 else -1
+        dose = self._wanted(abs(distance), sign)
+        narrowest = min(s.width_min / s.width, 1.0)
+        number, width, height = min(max(round(dose), 1), s.burst, left), 1.0, self._boost
+        if dose < 1.0:
+            width = max(dose, narrowest)
+            height *= max(min(dose / narrowest, 1.0), LOWEST)
+        full = s.signed(sign * self._raises)
+        voltage = float(np.clip(height * full, -self._highest, self._highest))
+        return Burst(sign, number, voltage, width * s.width, number * width * abs(voltage / full))
+
+    def learn(self, burst: Burst, change: float, noise: float) -> None:
+        """Take in that a burst changed the conductance by `change`, known to `noise`, both in S."""
+        self._dose, moved = burst.dose, change * burst.sign
+        if moved > noise:
+            self._rate[burst.sign], self._silent = moved / burst.dose, 0
+            return
+        self._silent += 1
+        if burst.sign in self._rate:
+            self._rate[burst.sign] /= 2
+        else:
+            self._rate.clear()
+            self._dose = min(2 * burst.dose, SEARCH)
+        if self._silent >= PATIENCE:
+            self._boost *= 1.1
+
+    def _wanted(self, distance: float, sign: int) -> float:
+        rate = self._rate.get(sign, self._rate.get(-sign))
+        if rate is None:
+            return self._dose
+        return float(np.clip(COVER * distance / rate, self._dose / GROWTH, self._dose * GROWTH))
+
+
+class WriteVerify(Experiment):
+    """`hil characterize ispp`."""
+
+    name = "ispp"
+    settings_model = WriteVerifySettings
+    columns: ClassVar = {
+        "level": Column("1", f"number of the target, from 0; {RANGE_LEVEL} while the range is measured"),
+        "target": Column("S", "target conductance"),
+        "verification": Column("1", "number of the verification of this level, from 0"),
+        "voltage": Column("V", "pulses before this verification; NaN before the first"),
+        "width": Column("s", "width of these pulses"),
+        "burst": Column("1", "number of these pulses"),
+        "pulses": Column("1", "pulses of this level so far"),
+        "conductance": Column("S", "mean of the reads of this verification"),
+        "spread": Column("S", "standard deviation of one read"),
+        "error": Column("1", "conductance over target, minus 1"),
+        "reached": Column("1", "1 where the target is reached, -1 where the level is given up, 0 in between"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+
+    _range: Range | None = None
+
+    @classmethod
+    def require(cls, settings: WriteVerifySettings) -> None:
+        """Refuse targets that are not positive, and levels that do not rise."""
+        require_positive("ispp.targets", settings.targets or ())
+        if settings.high < settings.low:
+            raise InputError(f"ispp.high = {settings.high:g} must be >= ispp.low = {settings.low:g}")
+
+    def prepare(self, device: Device) -> None:
+        """Take the range that the device states, and refuse targets outside it."""
+        own = device.programming
+        if own is not None:
+            self._range = Range(own.g_min, own.g_max, 1)
+            self._targets(self._range)
+
+    def blocks(self) -> Sequence[Block]:
+        """The range, where the device does not state it, then one block a level."""
+        s = self.settings
+        first = s.read_and_gap() * s.reads
+        if s.settle > 0:
+            first = Waveform.rest(s.settle) + first
+        levels = len(s.targets) if s.targets else s.levels
+        note = f"then bursts of up to {s.burst} pulses, each verified by {s.reads} reads"
+        found = [
+            Block(f"level {k + 1}", (first, s.pulse_and_read(s.amplitude)), {"level": k}, note) for k in range(levels)
+        ]
+        if self._range is None:
+            trains = tuple(s.pulse(s.signed(p)) * s.range_pulses + first for p in (1, -1))
+            found.insert(0, Block("range", trains, {"level": RANGE_LEVEL}))
+        return found
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """One point a verification."""
+        if block.values["level"] == RANGE_LEVEL:
+            for polarity, train in zip((1, -1), block.waveforms, strict=True):
+                samples = bench.play(train)
+                yield self._record(
+                    block, samples[-self.settings.reads :], voltage=self.settings.signed(polarity),
+                    width=self.settings.width, burst=self.settings.range_pulses,
+                )  # fmt: skip
+            return
+        reach = self._range or measured_range(past)
+        yield from self._approach(block, bench, self._targets(reach)[int(block.values["level"])], reach.raises)
+
+    def _approach(self, block: Block, bench: Bench, target: float, raises: int) -> Iterator[Record]:
+        s, control = self.settings, Controller(self.settings, raises, bench.v_max)
+        burst, before, pulses = None, 0.0, 0
+        for verification in count():
+            samples = bench.play(block.waveforms[0])
+            record = self._record(block, samples, target=target, verification=verification, pulses=pulses)
+            g = record["conductance"]
+            if burst is not None:
+                control.learn(burst, g - before, 2.0 * record["spread"] / np.sqrt(s.reads))
+                record |= {"voltage": burst.voltage, "width": burst.width, "burst": float(burst.count)}
+            record["reached"] = 1.0 if abs(g / target - 1.0) <= s.tolerance else -1.0 if pulses >= s.max_pulses else 0.0
+            yield record
+            if record["reached"]:
+                return
+            burst, before = control.next(target - g, s.max_pulses - pulses), g
+            bench.play(s.pulse(burst.voltage, burst.width) * burst.count)
+            pulses += burst.count
+
+    def _record(self, block: Block, samples: Samples, **values: float) -> Record:
+        g = samples.conductance
+        mean = float(g.mean())
+        record = dict.fromkeys(self.columns, np.nan) | dict(block.values) | values
+        return record | {
+            "conductance": mean,
+            "spread": float(g.std(ddof=1)) if len(g) > 1 else 0.0,
+            "error": mean / record["target"] - 1.0,
+            "reached": 0.0,
+            "time": float(samples.time[-1]),
+            "tripped": float(samples.tripped.max()),
+        }
+
+    def _targets(self, reach: Range) -> NDArray[np.float64]:
+        """All targets, S; `InputError` for one that the device cannot reach."""
+        s = self.settings
+        if s.targets:
+            for target in s.targets:
+                if not reach.low <= target <= reach.high:
+                    raise InputError(
+                        f"ispp.targets = {target:g} S cannot be reached: this device goes from {reach.low:g} S "
+                        f"to {reach.high:g} S"
+                    )
+            return np.array(s.targets)
+        if s.spacing == "log":
+            return np.geomspace(
+                reach.low * (reach.high / reach.low) ** s.low, reach.low * (reach.high / reach.low) ** s.high, s.levels
+            )
+        return reach.low + (reach.high - reach.low) * np.linspace(s.low, s.high, s.levels)
+
+    def analyse(self, records: Records) -> list[Row]:
+        """Levels reached, pulses and verifications a level, final errors; and which levels were given up."""
+        ends = [where(records, level=k) for k in np.unique(records["level"][records["level"] >= 0])]
+        last = {name: np.array([end[name][-1] for end in ends]) for name in self.columns}
+        reached = last["reached"] > 0
+        error = 100 * np.abs(last["error"])
+        rows = [
+            Row("levels reached", int(reached.sum()), n=len(ends), note=f"within {100 * self.settings.tolerance:g} %"),
+            repeated("pulses a level", last["pulses"].tolist()),
+            repeated("verifications a level", (last["verification"] + 1).tolist()),
+            repeated("final error", error.tolist(), "%", note="|G / target - 1| at the last verification"),
+            Row("largest final error", float(error.max()), "%"),
+        ]
+        for k in np.flatnonzero(~reached):
+            note = f"{last['pulses'][k]:.0f} pulses, error {100 * last['error'][k]:+.3g} %"
+            rows.append(Row(f"level {k + 1} given up", float(last["target"][k]), "S", note=note))
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Conductance against pulses through all levels, and the final error of every level (open: given up)."""
+        figure, (left, right) = figures.panels(2)
+        values = []
+        for k, (name, records) in enumerate(curves.items()):
+            done, label = 0.0, name
+            for level in np.unique(records["level"][records["level"] >= 0]):
+                track = where(records, level=level)
+                left.plot(done + track["pulses"], track["conductance"], ".-", ms=4, lw=0.8, color=f"C{k}", label=label)
+                left.plot(done + track["pulses"][[0, -1]], track["target"][[0, -1]], color="0.3", lw=0.8)
+                done, label = done + track["pulses"][-1], None
+                values += track["conductance"].tolist()
+                good = track["reached"][-1] > 0
+                right.plot(
+                    level + 1, 100 * track["error"][-1], figures.MARKERS[k % 6], ms=5, color=f"C{k}",
+                    mfc=f"C{k}" if good else "none",
+                )  # fmt: skip
+        figures.log_where_wide(left, values)
+        figures.label(left, ("pulses, all levels", ""), ("conductance", "S"))
+        figures.label(right, ("level", ""), ("final error (%)", ""))
+        right.axhline(0, color="0.6", lw=0.8)
+        figures.whole_numbers(right)
+        figures.legend(left)
+        figures.save(figure, path)
+
+    def live(self, record: Record) -> str:
+        """Where the level ended."""
+        return f"{quantity(record['conductance'], 'S')} after {record['pulses']:.0f} pulses"
+
+
+def measured_range(past: Records) -> Range:
+    """Range from the conductances after the trains of the range measurement.
+
+    Raises
+    ------
+    InputError
+        If neither sign moved the cell.
+    """
+    found = where(past, level=RANGE_LEVEL)
+    positive, negative = found["conductance"].tolist()
+    if abs(positive - negative) <= 2.0 * float(found["spread"].max()) or min(positive, negative) <= 0:
+        raise InputError(
+            f"the cell does not answer: {positive:g} S after positive, {negative:g} S after negative pulses; "
+            "give higher or wider pulses (ispp.amplitude, ispp.width), "
+            "or volatile parts more time (ispp.settle)"
+        )
+    return Range(min(positive, negative), max(positive, negative), 1 if positive > negative else -1)

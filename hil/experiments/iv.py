@@ -1,0 +1,191 @@
+"""Pinched hysteresis: current against a triangular voltage, the fingerprint of a memristor.
+
+Chua (2014), Semicond. Sci. Technol. 29, 104001: a loop that is pinched at the origin and whose lobes shrink as the
+frequency grows. A lobe's area is the integral of i dv around it, in V A; for a resistor it is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hil.device import Device
+from hil.experiments import figures
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    Record,
+    Records,
+    Settings,
+    Several,
+    points,
+    quantity,
+    tripped_rows,
+    unit,
+    where,
+)
+from hil.results import Row, repeated
+from hil.waveform import Waveform
+
+BEYOND_THRESHOLD = 1.2
+"""Default amplitude over the device's own programming voltage."""
+
+
+class CurrentVoltageSettings(Settings):
+    """Settings of `hil characterize iv`."""
+
+    amplitudes: Several | None = Field(
+        None,
+        min_length=1,
+        description="peaks of the triangle; 1.2 times the device's programming voltage, else 0.1 and 0.2, if not given",
+        json_schema_extra=unit("V"),
+    )
+    frequencies: Several = Field(
+        (5.0, 10.0), min_length=1, description="loops per second", json_schema_extra=unit("Hz")
+    )
+    cycles: int = Field(2, ge=1, description="loops at each amplitude and frequency")
+    stairs: int = Field(100, ge=8, description="voltage stairs in a loop")
+
+    def resolved(self, device: Device) -> CurrentVoltageSettings:
+        """Fill in peaks that reach beyond the device's programming voltages."""
+        own = device.programming
+        peaks = (BEYOND_THRESHOLD * max(own.v_set, own.v_reset),) if own else (0.1, 0.2)
+        return super().resolved(device)._filled(amplitudes=peaks)
+
+
+class CurrentVoltage(Experiment):
+    """`hil characterize iv`."""
+
+    name = "iv"
+    settings_model = CurrentVoltageSettings
+    columns: ClassVar = {
+        "amplitude": Column("V", "peak of the triangle"),
+        "frequency": Column("Hz", "loops per second"),
+        "cycle": Column("1", "number of the loop, from 0"),
+        "voltage": Column("V", "voltage across the cell"),
+        "current": Column("A", "current through the cell at the end of the stair"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+
+    @classmethod
+    def require(cls, settings: CurrentVoltageSettings) -> None:
+        """Refuse amplitudes and frequencies that are not positive."""
+        for name in ("amplitudes", "frequencies"):
+            require_positive(f"iv.{name}", getattr(settings, name) or ())
+
+    def blocks(self) -> Sequence[Block]:
+        """One block an amplitude and frequency: all its loops without a pause."""
+        s = self.settings
+        return [
+            Block(
+                f"{quantity(peak, 'V')}, {quantity(frequency, 'Hz')}",
+                (self._loop(peak, frequency),),
+                {"amplitude": peak, "frequency": frequency},
+            )
+            for peak in s.amplitudes
+            for frequency in s.frequencies
+        ]
+
+    def _loop(self, peak: float, frequency: float) -> Waveform:
+        quarter = max(round(self.settings.stairs / 4), 1)
+        loop = Waveform.triangle(peak, step=peak / quarter, dwell=1.0 / (frequency * (4 * quarter + 1)))
+        return loop * self.settings.cycles
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """Every stair is a point."""
+        samples = bench.play(block.waveforms[0])
+        count = len(samples.time)
+        cycle = np.arange(count) // (count // self.settings.cycles)
+        yield from points(block, samples, cycle=cycle, voltage=samples.voltage, current=samples.current)
+
+    def analyse(self, records: Records) -> list[Row]:
+        """Areas of both lobes, current at 0 V, spread of the conductance at half the peak."""
+        rows = []
+        for peak, frequency in pairs(records, "amplitude", "frequency"):
+            curve = where(records, amplitude=peak, frequency=frequency)
+            loops = [where(curve, cycle=k) for k in np.unique(curve["cycle"])]
+            head = f"{quantity(peak, 'V')} {quantity(frequency, 'Hz')}"
+            positive, negative = zip(*(lobe_areas(c["voltage"], c["current"]) for c in loops), strict=True)
+            offset = float(np.abs(curve["current"][curve["voltage"] == 0]).max())
+            rows += [
+                repeated(f"{head}: positive lobe", positive, "V A", note="area of the loop at v > 0"),
+                repeated(f"{head}: negative lobe", negative, "V A"),
+                Row(f"{head}: peak current", float(np.abs(curve["current"]).max()), "A"),
+                Row(f"{head}: current at 0 V", offset, "A", note="largest magnitude; 0 for a pinched loop"),
+                repeated(
+                    f"{head}: branch ratio",
+                    [branch_ratio(c["voltage"], c["current"]) for c in loops],
+                    note="current of the upper over the lower branch at half the positive peak",
+                ),
+            ]
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Loops, linear and as the logarithm of the current's magnitude."""
+        figure, (linear, logarithmic) = figures.panels(2)
+        peak = max(np.abs(records["current"]).max() for records in curves.values())
+        for k, (name, records) in enumerate(curves.items()):
+            for n, (amplitude, frequency) in enumerate(pairs(records, "amplitude", "frequency")):
+                curve = where(records, amplitude=amplitude, frequency=frequency)
+                colour = figures.shade(k, len(curves), n, len(pairs(records, "amplitude", "frequency")))
+                label = f"{name}, {quantity(amplitude, 'V')}, {quantity(frequency, 'Hz')}"
+                linear.plot(curve["voltage"], curve["current"], color=colour, lw=1.2, label=label)
+                figures.arrow(linear, curve["voltage"], curve["current"], colour)
+                shown = np.abs(curve["current"])
+                shown[shown < 1e-6 * peak] = np.nan
+                logarithmic.semilogy(curve["voltage"], shown, color=colour, lw=1.2)
+        figures.label(linear, ("voltage", "V"), ("current", "A"))
+        figures.label(logarithmic, ("voltage", "V"), ("|current|", "A"))
+        linear.axhline(0, color="0.6", lw=0.6)
+        linear.axvline(0, color="0.6", lw=0.6)
+        figures.legend(linear)
+        figures.save(figure, path)
+
+
+def pairs(records: Records, first: str, second: str) -> list[tuple[float, float]]:
+    """All pairs of values of two columns, in the order in which they were measured."""
+    return list(dict.fromkeys(zip(records[first].tolist(), records[second].tolist(), strict=True)))
+
+
+def lobe_areas(voltage: NDArray[np.float64], current: NDArray[np.float64]) -> tuple[float, float]:
+    """Areas of the lobes at v > 0 and at v < 0 of one loop that starts and ends at 0 V, V A.
+
+    The loop is closed through its zeros, so each area is ``|integral i dv|`` by the trapezoidal rule over its half.
+    """
+    areas = []
+    for side in (voltage >= 0, voltage <= 0):
+        v, i = voltage[side], current[side]
+        v, i = np.append(v, v[:1]), np.append(i, i[:1])
+        areas.append(abs(float(np.sum(np.diff(v) * (i[1:] + i[:-1]) / 2))))
+    return areas[0], areas[1]
+
+
+def branch_ratio(voltage: NDArray[np.float64], current: NDArray[np.float64]) -> float:
+    """Current of the upper over that of the lower branch at half the positive peak of one loop."""
+    top = int(np.argmax(voltage))
+    half = voltage[top] / 2
+    rising = float(np.interp(half, voltage[: top + 1], current[: top + 1]))
+    end = top + int(np.argmax(np.append(voltage[top:], -1.0) <= 0)) + 1
+    falling = float(np.interp(half, voltage[top:end][::-1], current[top:end][::-1]))
+    low, high = sorted((rising, falling))
+    return high / low if low > 0 else float("nan")
+
+
+def require_positive(name: str, values: Sequence[float]) -> None:
+    """Raise `InputError` naming the first value that is not positive."""
+    from hil.errors import InputError
+
+    for value in values:
+        if not value > 0:
+            raise InputError(f"{name} = {value:g} must be > 0")

@@ -1,0 +1,199 @@
+"""Potentiation and depression: conductance against the number of identical pulses.
+
+A cycle is a train of positive pulses, then one of negative pulses, a read after each pulse. Which of the two
+potentiates is for the data to say. One train of negative pulses, not counted, brings the cell to its starting point.
+
+The nonlinearity of a train is the exponent alpha of ``G = (G_0^alpha (1 - w) + G_1^alpha w)^(1/alpha)``, ``w = n / N``
+(Jang et al., IEEE Electron Device Letters 36, 457 (2015)); a train that saturates early fits it badly, as its residual
+says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hil.device import Device
+from hil.experiments import figures
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    PulseSettings,
+    Record,
+    Records,
+    Several,
+    points,
+    quantity,
+    tripped_rows,
+    unit,
+    where,
+)
+from hil.experiments.fits import nonlinear_train
+from hil.experiments.iv import pairs, require_positive
+from hil.results import Row, repeated
+
+
+class PotentiationSettings(PulseSettings):
+    """Settings of `hil characterize ltp`."""
+
+    pulses: int = Field(500, ge=2, description="pulses in a train")
+    cycles: int = Field(2, ge=1, description="trains of each sign")
+    amplitudes: Several | None = Field(
+        None,
+        min_length=1,
+        description="family of heights of positive pulses; negative ones in proportion; amplitude alone if not given",
+        json_schema_extra=unit("V"),
+    )
+    widths: Several | None = Field(
+        None, min_length=1, description="family of widths; width alone if not given", json_schema_extra=unit("s")
+    )
+
+    def resolved(self, device: Device) -> PotentiationSettings:
+        """Fill in the device's own pulse; a family of one where no family is given."""
+        full = super().resolved(device)
+        return full._filled(amplitudes=(full.amplitude,), widths=(full.width,))
+
+
+class Potentiation(Experiment):
+    """`hil characterize ltp`."""
+
+    name = "ltp"
+    settings_model = PotentiationSettings
+    columns: ClassVar = {
+        "amplitude": Column("V", "height of the positive pulses of the family's member"),
+        "width": Column("s", "width of the pulses"),
+        "cycle": Column("1", "number of the cycle, from 0; -1 for the train before the first"),
+        "polarity": Column("1", "sign of the train's pulses"),
+        "pulse": Column("1", "pulses of this train so far; 0 for the read before it"),
+        "pulse_current": Column("A", "current at the end of the pulse"),
+        "conductance": Column("S", "read after the pulse"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+
+    @classmethod
+    def require(cls, settings: PotentiationSettings) -> None:
+        """Refuse amplitudes and widths that are not positive."""
+        for name in ("amplitudes", "widths"):
+            require_positive(f"ltp.{name}", getattr(settings, name) or ())
+
+    def blocks(self) -> Sequence[Block]:
+        """One block a train."""
+        s, found = self.settings, []
+        for amplitude in s.amplitudes:
+            for width in s.widths:
+                for cycle, polarity in [(-1, -1), *((c, p) for c in range(s.cycles) for p in (1, -1))]:
+                    scale = s.signed(polarity) / s.amplitude
+                    train = s.read_and_gap() + s.pulse_and_read(amplitude * scale, width) * s.pulses
+                    name = f"{quantity(amplitude * scale, 'V')}, {quantity(width, 's')}, cycle {cycle}"
+                    values = {"amplitude": amplitude, "width": width, "cycle": cycle, "polarity": polarity}
+                    found.append(Block(name, (train,), values))
+        return found
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """One point a pulse; the first is the read before the train."""
+        samples = bench.play(block.waveforms[0])
+        reads, pulses = samples[::2], samples[1::2]
+        reads.tripped[1:] = np.maximum(reads.tripped[1:], pulses.tripped)
+        current = np.concatenate([[np.nan], pulses.current])
+        numbers = np.arange(len(reads.time))
+        yield from points(block, reads, pulse=numbers, pulse_current=current, conductance=reads.conductance)
+
+    def analyse(self, records: Records) -> list[Row]:
+        """On/off ratio, nonlinearity of both branches, asymmetry, spread from cycle to cycle."""
+        rows = []
+        for amplitude, width in pairs(records, "amplitude", "width"):
+            member = where(records, amplitude=amplitude, width=width)
+            up, down = branches(member)
+            head = f"{quantity(amplitude, 'V')} {quantity(width, 's')}"
+            if up is None:
+                rows.append(Row(f"{head}: on/off ratio", None, note="no train changed the conductance"))
+                continue
+            both = np.concatenate([up, down])
+            high, low = both.max(axis=1), both.min(axis=1)
+            span = float((high - low).mean())
+            rows += [
+                Row(f"{head}: potentiating sign", potentiating_sign(member), note="of the cell voltage"),
+                repeated(f"{head}: highest conductance", high, "S"),
+                repeated(f"{head}: lowest conductance", low, "S"),
+                repeated(f"{head}: on/off ratio", high / low),
+                _nonlinearity(f"{head}: nonlinearity alpha_p", up),
+                _nonlinearity(f"{head}: nonlinearity alpha_d", down),
+                Row(
+                    f"{head}: asymmetry",
+                    float(np.abs(up.mean(axis=0) - down.mean(axis=0)[::-1]).mean() / span),
+                    reference=0,
+                    note="mean |G_p(n) - G_d(N - n)| over the window; 0 for mirror images",
+                ),
+            ]
+            if len(up) > 1:
+                spread = float(np.concatenate([up.std(axis=0, ddof=1), down.std(axis=0, ddof=1)]).mean())
+                note = "standard deviation of G at the same pulse over cycles, of the window"
+                rows.append(Row(f"{head}: cycle to cycle", 100 * spread / span, "%", n=len(up), note=note))
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Conductance against pulses, the trains of a cycle one after the other, cycles laid over each other."""
+        figure, (axis,) = figures.panels(1, size=(7.5, 4))
+        values = []
+        for k, (name, records) in enumerate(curves.items()):
+            members = pairs(records, "amplitude", "width")
+            for n, (amplitude, width) in enumerate(members):
+                member = where(records, amplitude=amplitude, width=width)
+                colour = figures.shade(k, len(curves), n, len(members))
+                label = f"{name}, {quantity(amplitude, 'V')}, {quantity(width, 's')}"
+                for cycle in np.unique(member["cycle"][member["cycle"] >= 0]):
+                    loop = where(member, cycle=cycle)
+                    second = loop["polarity"] < 0
+                    number = loop["pulse"] + np.where(second, loop["pulse"].max(), 0)
+                    axis.plot(number, loop["conductance"], color=colour, lw=1.1, alpha=0.8, label=label)
+                    values += loop["conductance"].tolist()
+                    label = None
+        length = max(float(records["pulse"].max()) for records in curves.values())
+        axis.axvline(length, color="0.6", lw=0.8, ls="--")
+        figures.log_where_wide(axis, values)
+        figures.label(axis, ("pulses (positive, then negative)", ""), ("conductance", "S"))
+        figures.legend(axis)
+        figures.save(figure, path)
+
+
+def branches(member: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
+    """Conductances of the potentiating and of the depressing trains, (cycles, pulses + 1) each; None if none moves."""
+    sign = potentiating_sign(member)
+    if sign == 0:
+        return None, None
+    found = []
+    for polarity in (sign, -sign):
+        half = where(member, polarity=polarity)
+        found.append(np.array([where(half, cycle=c)["conductance"] for c in np.unique(half["cycle"]) if c >= 0]))
+    complete = min(len(half) for half in found)
+    return (found[0][:complete], found[1][:complete]) if complete else (None, None)
+
+
+def potentiating_sign(member: Records) -> int:
+    """Sign of the pulses that raise the conductance over their trains; 0 if neither does."""
+    moved = 0.0
+    for cycle in np.unique(member["cycle"][member["cycle"] >= 0]):
+        for polarity in (1, -1):
+            g = where(member, cycle=cycle, polarity=polarity)["conductance"]
+            moved += polarity * (g[-1] - g[0]) if len(g) else 0.0
+    return int(np.sign(moved))
+
+
+def _nonlinearity(name: str, trains: NDArray[np.float64]) -> Row:
+    found = [fit for fit in map(nonlinear_train, trains) if fit is not None]
+    if not found:
+        return Row(name, None, note="the trains change nothing")
+    residual = 100 * float(np.mean([fit.rms for fit in found]))
+    note = f"1: linear in G, 0: exponential, -1: linear in R; residual {residual:.2g} % of the train's span"
+    return repeated(name, [fit.alpha for fit in found], note=note)

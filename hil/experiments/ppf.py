@@ -1,0 +1,138 @@
+"""Paired pulses: the response to the second of two equal pulses over that to the first, against their interval.
+
+A ratio above 1 is paired-pulse facilitation, below 1 paired-pulse depression. On a volatile device it returns to 1 as
+the state relaxes: ``ratio = c + C exp(-interval / tau)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from hil.experiments import figures
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    Record,
+    Records,
+    Several,
+    quantity,
+    tripped_rows,
+    unit,
+)
+from hil.experiments.fits import exponential
+from hil.experiments.iv import require_positive
+from hil.experiments.preparation import PreparedSettings
+from hil.results import Row
+from hil.waveform import Waveform
+
+
+class PairedPulseSettings(PreparedSettings):
+    """Settings of `hil characterize ppf`."""
+
+    intervals: Several = Field(
+        (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0),
+        min_length=1,
+        description="from the end of the first to the start of the second pulse",
+        json_schema_extra=unit("s"),
+    )
+    recovery: float = Field(5.0, gt=0, description="time at 0 V after every pair", json_schema_extra=unit("s"))
+    polarity: Literal["positive", "negative"] = Field("positive", description="sign of the pulses")
+
+
+class PairedPulses(Experiment):
+    """`hil characterize ppf`."""
+
+    name = "ppf"
+    settings_model = PairedPulseSettings
+    columns: ClassVar = {
+        "interval": Column("s", "end of the first to start of the second pulse"),
+        "first": Column("A", "current at the end of the first pulse"),
+        "current": Column("A", "current at the end of the second pulse"),
+        "ratio": Column("1", "second over first current"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+
+    @classmethod
+    def require(cls, settings: PairedPulseSettings) -> None:
+        """Refuse intervals that are not positive."""
+        require_positive("ppf.intervals", settings.intervals)
+
+    def blocks(self) -> Sequence[Block]:
+        """One block an interval: the pair and the recovery."""
+        s = self.settings
+        height = s.signed(1 if s.polarity == "positive" else -1)
+        pulse = Waveform.pulse(height, width=s.width, measure=True)
+        trains = (s.preparing_trains() + Waveform.rest(s.recovery),) if s.prepare == "train" else ()
+        note = "after a reset, where the device can" if s.prepare in ("auto", "reset") else ""
+        return [
+            Block(
+                f"interval {quantity(interval, 's')}",
+                (*trains, pulse + Waveform.rest(interval) + pulse + Waveform.rest(s.recovery)),
+                {"interval": interval},
+                note,
+            )
+            for interval in s.intervals
+        ]
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """One point an interval."""
+        self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
+        samples = bench.play(block.waveforms[-1])
+        first, second = (float(i) for i in samples.current)
+        yield {
+            **block.values,
+            "first": first,
+            "current": second,
+            "ratio": second / first if first else np.nan,
+            "time": float(samples.time[-1]),
+            "tripped": float(samples.tripped.max()),
+        }
+
+    def analyse(self, records: Records) -> list[Row]:
+        """Ratio at the shortest and longest interval, time constant of the exponential between them."""
+        t, ratio = records["interval"], records["ratio"]
+        rows = [
+            Row(
+                f"ratio at {quantity(float(t[k]), 's')}",
+                float(ratio[k]),
+                note="above 1 facilitation, below 1 depression",
+            )
+            for k in (int(np.argmin(t)), int(np.argmax(t)))
+        ]
+        fit = exponential(t, ratio)
+        if fit is None:
+            rows.append(Row("tau", None, "s", note="the ratio does not change with the interval, or too few intervals"))
+        else:
+            rows += [
+                Row("C", fit.amplitude, note=f"ratio = c + C exp(-interval/tau), residual {fit.rms:.2g}"),
+                Row("tau", fit.tau, "s"),
+                Row("c", fit.offset, reference=1, note="ratio after full relaxation"),
+            ]
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Ratio against interval, with the fit."""
+        figure, (axis,) = figures.panels(1, size=(6.5, 4))
+        for k, (name, records) in enumerate(curves.items()):
+            t = records["interval"]
+            axis.plot(t, records["ratio"], figures.MARKERS[k % 6], ms=5, color=f"C{k}", label=name)
+            fit = exponential(t, records["ratio"])
+            if fit is not None:
+                dense = np.geomspace(t.min(), t.max(), 300)
+                axis.plot(dense, fit(dense), color=f"C{k}", lw=1, label=f"τ = {quantity(fit.tau, 's')}")
+        axis.axhline(1, color="0.6", lw=0.8, ls="--")
+        axis.set_xscale("log")
+        figures.label(axis, ("interval", "s"), ("paired-pulse ratio $I_2/I_1$", ""))
+        figures.legend(axis)
+        figures.save(figure, path)

@@ -1,0 +1,160 @@
+"""Retention: conductance against time after programming, read at logarithmically spaced times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hil.device import Device
+from hil.errors import InputError
+from hil.experiments import figures
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    PulseSettings,
+    Record,
+    Records,
+    points,
+    quantity,
+    tripped_rows,
+    unit,
+)
+from hil.experiments.fits import exponential, power
+from hil.results import Row
+from hil.waveform import Waveform
+
+
+class RetentionSettings(PulseSettings):
+    """Settings of `hil characterize retention`."""
+
+    pulses: int = Field(20, ge=1, description="programming pulses")
+    polarity: Literal["positive", "negative"] = Field("positive", description="sign of the programming pulses")
+    first: float = Field(0.01, gt=0, description="end of the first read after programming", json_schema_extra=unit("s"))
+    last: float = Field(100.0, gt=0, description="end of the last read after programming", json_schema_extra=unit("s"))
+    reads: int = Field(25, ge=3, description="reads, evenly spaced in log time")
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(reads,) ends of the reads after programming, s."""
+        return np.geomspace(self.first, self.last, self.reads)
+
+
+class Retention(Experiment):
+    """`hil characterize retention`."""
+
+    name = "retention"
+    settings_model = RetentionSettings
+    columns: ClassVar = {
+        "elapsed": Column("s", "end of the read after the end of programming; NaN before it, 0 for the last pulse"),
+        "conductance": Column("S", "conductance"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+    continuous = True
+
+    @classmethod
+    def require(cls, settings: RetentionSettings) -> None:
+        """Refuse an end before the beginning."""
+        if settings.last <= settings.first:
+            raise InputError(f"retention.last = {settings.last:g} s must be > retention.first = {settings.first:g} s")
+
+    def prepare(self, device: Device) -> None:
+        """Refuse reads that would overlap."""
+        shortest = float(np.diff(self.settings.times, prepend=0.0).min())
+        if shortest <= self.settings.read_width:
+            raise InputError(
+                f"retention.first, last and reads leave {shortest:g} s between reads: "
+                f"more than read_width = {self.settings.read_width:g} s is needed"
+            )
+
+    def blocks(self) -> Sequence[Block]:
+        """Programming is a block, and so is every read with the wait before it."""
+        s = self.settings
+        height = s.signed(1 if s.polarity == "positive" else -1)
+        last = Waveform.pulse(height, width=s.width, measure=True)
+        before = s.pulse(height, measure=False) * (s.pulses - 1) if s.pulses > 1 else None
+        program = s.read_and_gap() + (before + last if before is not None else last)
+        waits = np.diff(s.times, prepend=0.0) - s.read_width
+        return [
+            Block("programming", (program,)),
+            *(
+                Block(f"after {quantity(float(t), 's')}", (Waveform.rest(float(wait)) + s.read(),))
+                for t, wait in zip(s.times, waits, strict=True)
+            ),
+        ]
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """Two points for programming, then one a read."""
+        samples = bench.play(block.waveforms[0])
+        if not len(past["time"]):
+            elapsed = np.array([np.nan, 0.0])
+        else:
+            elapsed = samples.time - past["time"][past["elapsed"] == 0]
+        yield from points(block, samples, elapsed=elapsed, conductance=samples.conductance)
+
+    def analyse(self, records: Records) -> list[Row]:
+        """Conductance before, just after and at the end; exponential and power law, each with its residual."""
+        t, g, before = decay(records)
+        rows = [
+            Row("before programming", before, "S"),
+            Row(f"{quantity(float(t[0]), 's')} after programming", float(g[0]), "S"),
+            Row(
+                f"{quantity(float(t[-1]), 's')} after programming",
+                float(g[-1]),
+                "S",
+                note=f"{100 * (g[-1] / g[0] - 1):+.3g} % of the first",
+            ),
+        ]
+        resistance = exponential(t, 1.0 / g)
+        conductance, drift = exponential(t, g), power(t, g)
+        if conductance is None or resistance is None:
+            return [*rows, Row("tau", None, "s", note="no relaxation seen"), *tripped_rows(records)]
+        scale = {"G": g.mean(), "R": (1.0 / g).mean()}
+        for name, fit in (("G", conductance), ("R", resistance)):
+            note = (
+                f"{name} = {name}_end + d{name} exp(-t/tau), residual {100 * fit.rms / scale[name]:.2g} % of the mean"
+            )
+            rows.append(Row(f"tau of {name}", fit.tau, "s", note=note))
+        if drift is not None:
+            note = f"G = G1 (t / 1 s)^-nu, residual {100 * drift.rms / scale['G']:.2g} % of the mean"
+            rows.append(Row("drift exponent nu", -drift.exponent, note=note))
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Conductance against log time, with the better of the two exponentials."""
+        figure, (axis,) = figures.panels(1, size=(6.5, 4))
+        values = []
+        for k, (name, records) in enumerate(curves.items()):
+            t, g, before = decay(records)
+            axis.plot(t, g, figures.MARKERS[k % 6], ms=4.5, color=f"C{k}", label=name)
+            axis.axhline(before, color=f"C{k}", lw=0.8, ls=":", label="before programming")
+            values += [*g, before]
+            fits = [fit for fit in (exponential(t, g), exponential(t, 1.0 / g)) if fit is not None]
+            if len(fits) == 2:
+                dense = np.geomspace(t.min(), t.max(), 300)
+                in_g, in_r = fits
+                use_g = in_g.rms / g.mean() <= in_r.rms / (1 / g).mean()
+                tau = quantity((in_g if use_g else in_r).tau, "s")
+                label = f"exponential in {'G' if use_g else 'R'}, τ = {tau}"
+                axis.plot(dense, in_g(dense) if use_g else 1 / in_r(dense), color=f"C{k}", lw=1, label=label)
+        axis.set_xscale("log")
+        figures.log_where_wide(axis, values)
+        figures.label(axis, ("time after programming", "s"), ("conductance", "S"))
+        figures.legend(axis)
+        figures.save(figure, path)
+
+
+def decay(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Times (s) and conductances (S) of the reads after programming, and the conductance before it."""
+    after = records["elapsed"] > 0
+    return records["elapsed"][after], records["conductance"][after], float(records["conductance"][0])

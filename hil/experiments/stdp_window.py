@@ -1,0 +1,165 @@
+"""Spike-timing window: relative change of conductance against the delay from the pre to the post pulse.
+
+The pre pulse drives the row, the post pulse the column, both positive; the cell sees their difference. The delay is
+from onset to onset, positive where the row comes first; pulses that overlap subtract. The cell is prepared anew before
+every delay, and read before the pair and, when volatile elements have relaxed, after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from hil.experiments import figures
+from hil.experiments.bench import Bench
+from hil.experiments.experiment import (
+    TIME,
+    TRIPPED,
+    Block,
+    Column,
+    Experiment,
+    Record,
+    Records,
+    Several,
+    quantity,
+    tripped_rows,
+    unit,
+)
+from hil.experiments.fits import Exponential, exponential
+from hil.experiments.preparation import PreparedSettings
+from hil.results import Row
+from hil.waveform import Waveform
+
+_DELAYS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2)
+
+
+class StdpSettings(PreparedSettings):
+    """Settings of `hil characterize stdp`; `amplitude` is the pre pulse, `amplitude_negative` the post pulse."""
+
+    delays: Several = Field(
+        (*(-d for d in reversed(_DELAYS)), *_DELAYS),
+        min_length=1,
+        description="from the onset of the pre pulse to that of the post pulse; negative where post comes first",
+        json_schema_extra=unit("s"),
+    )
+    pairs: int = Field(1, ge=1, description="pairs of pulses at every delay")
+    settle: float = Field(1.0, gt=0, description="time at 0 V after every pair", json_schema_extra=unit("s"))
+
+
+class StdpWindow(Experiment):
+    """`hil characterize stdp`."""
+
+    name = "stdp"
+    settings_model = StdpSettings
+    columns: ClassVar = {
+        "delay": Column("s", "onset of the post pulse minus onset of the pre pulse"),
+        "before": Column("S", "conductance before the pairs"),
+        "conductance": Column("S", "conductance after the pairs and the settling time"),
+        "change": Column("1", "relative change of the conductance"),
+        "time": TIME,
+        "tripped": TRIPPED,
+    }
+
+    def blocks(self) -> Sequence[Block]:
+        """One block a delay: read, pairs, settle, read, in one waveform after the preparation."""
+        s, found = self.settings, []
+        note = {"auto": "after a reset; the first waveform where the device cannot", "reset": "after a reset"}
+        for delay in s.delays:
+            pair = spike_pair(s.amplitude, s.amplitude_negative, s.width, delay) + Waveform.rest(s.settle)
+            waveforms = (s.read_and_gap() + pair * s.pairs + s.read_and_gap(),)
+            if s.prepare in ("auto", "train"):
+                waveforms = (s.preparing_trains() + Waveform.rest(s.settle), *waveforms)
+            found.append(Block(f"delay {quantity(delay, 's')}", waveforms, {"delay": delay}, note.get(s.prepare, "")))
+        return found
+
+    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+        """One point a delay."""
+        self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
+        samples = bench.play(block.waveforms[-1])
+        before, after = float(samples.conductance[0]), float(samples.conductance[-1])
+        yield {
+            **block.values,
+            "before": before,
+            "conductance": after,
+            "change": (after - before) / before if before else np.nan,
+            "time": float(samples.time[-1]),
+            "tripped": float(samples.tripped.max()),
+        }
+
+    def analyse(self, records: Records) -> list[Row]:
+        """Largest changes, and exponential windows A exp(-|delay| / tau) on both sides."""
+        rows = []
+        for sign, word in ((1, "+"), (-1, "-")):
+            fit, peak = window(records, sign)
+            side = sign * records["delay"] > 0
+            if not side.any():
+                continue
+            at = int(np.argmax(np.abs(np.where(side, records["change"], 0.0))))
+            note = f"at {quantity(float(records['delay'][at]), 's')}" if records["change"][at] else "at every delay"
+            rows.append(Row(f"largest change, side {word}", 100 * float(records["change"][at]), "%", note=note))
+            if fit is None:
+                note = "too few delays beyond the peak, or no change with the delay"
+                rows += [Row(f"A{word}", None, "%", note=note), Row(f"tau{word}", None, "s", note=note)]
+                continue
+            note = f"A exp(-|delay|/tau) + c from {quantity(peak, 's')} on, residual {100 * fit.rms:.2g} %"
+            rows += [
+                Row(f"A{word}", 100 * fit.amplitude, "%", note=note),
+                Row(f"tau{word}", fit.tau, "s"),
+                Row(f"c{word}", 100 * fit.offset, "%", note="change that does not depend on the delay"),
+            ]
+        return rows + tripped_rows(records)
+
+    @classmethod
+    def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
+        """Relative change against delay, with the fits."""
+        figure, (axis,) = figures.panels(1, size=(6.5, 4))
+        for k, (name, records) in enumerate(curves.items()):
+            axis.plot(
+                records["delay"], 100 * records["change"], figures.MARKERS[k % 6], ms=5, color=f"C{k}", label=name
+            )
+            for sign in (1, -1):
+                fit, peak = window(records, sign)
+                if fit is not None:
+                    t = np.linspace(peak, float(np.abs(records["delay"]).max()), 200)
+                    axis.plot(sign * t, 100 * fit(t), color=f"C{k}", lw=1)
+        axis.axhline(0, color="0.6", lw=0.6)
+        axis.axvline(0, color="0.6", lw=0.6)
+        figures.label(axis, ("delay t_post − t_pre", "s"), ("ΔG/G (%)", ""))
+        figures.legend(axis)
+        figures.save(figure, path)
+
+    def live(self, record: Record) -> str:
+        """Relative change at the last delay."""
+        return f"dG/G = {100 * record['change']:.3g} %"
+
+
+def spike_pair(pre: float, post: float, width: float, delay: float) -> Waveform:
+    """A pulse of `pre` volts on the row and one of `post` volts on the column, `delay` seconds from onset to onset.
+
+    Both last `width` seconds. Overlapping pulses are driven at once, so the cell sees their difference.
+    """
+    starts = np.array([max(-delay, 0.0), max(delay, 0.0)])
+    edges = np.unique(np.concatenate([starts, starts + width]))
+    edges = edges[np.append(True, np.diff(edges) > 1e-9 * width)]
+    middle = (edges[1:] + edges[:-1]) / 2
+    rows, cols = (
+        np.where((middle > start) & (middle < start + width), height, 0.0)
+        for start, height in zip(starts, (pre, post), strict=True)
+    )
+    return Waveform.samples(rows, cols, dwell=np.diff(edges), measure=(rows != 0) | (cols != 0))
+
+
+def window(records: Records, sign: int) -> tuple[Exponential | None, float]:
+    """Exponential of |delay| through the changes on one side, from the largest on; with the delay of the largest."""
+    side = sign * records["delay"] > 0
+    t, y = np.abs(records["delay"][side]), records["change"][side]
+    if not len(t):
+        return None, 0.0
+    order = np.argsort(t)
+    t, y = t[order], y[order]
+    peak = int(np.argmax(np.abs(y - y[-1])))
+    return exponential(t[peak:], y[peak:]), float(t[peak])

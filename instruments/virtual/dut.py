@@ -1,0 +1,307 @@
+"""The device under test behind a virtual instrument: cells, the resistances in front of them, and who is wired to them.
+
+Every source channel is a `Port` with two terminals, HI and LO, each connected to any number of lines of the crossbar.
+Lines are numbered rows first: row ``r`` is line ``r``, column ``c`` is line ``rows + c``. All LO terminals are one
+node at 0 V; lines that nothing is connected to float.
+
+At a given state the cells are ohmic, so the crossbar between the ports is a linear network, and so is a port: a
+voltage behind its series resistance or, where that would drive more than the compliance, a current source,
+
+    u_p + R_p i_p = V_p    or    i_p = +-I_p,       i = Y u,
+
+with Y the cells' Laplacian after elimination of the floating lines. While the voltage at the cells depends on their
+state (series resistance, compliance, floating lines), a step is integrated by the midpoint rule in as many sub-steps
+as the voltages move by `SUBSTEP` of themselves, at most `MOST_SUBSTEPS`: the error falls with the square of a
+sub-step. Where it does not depend on the state, the cells' own closed form takes the whole step and is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hil.device import Device
+from hil.errors import InputError
+from hil.waveform import Waveform
+from instruments.virtual.network import Drive, Network, Port, Solution
+from sim.array import SimulatedArray
+
+SUBSTEP = 0.02
+"""Relative change of the line voltages that one sub-step may make."""
+
+MOST_SUBSTEPS = 64
+"""Sub-steps in a step, at most."""
+
+RIGID = 1e-9
+"""Relative change of the line voltages over a step below which they count as constant."""
+
+
+class Seen(NamedTuple):
+    """What a port saw in one step.
+
+    Attributes
+    ----------
+    current : float
+        At the end of the step, A, positive out of HI; noise not included.
+    voltage : float
+        Between HI and LO at the end of the step, V.
+    tripped : bool
+        Whether the compliance limited the current at any time in the step.
+    """
+
+    current: float
+    voltage: float
+    tripped: bool
+
+
+class Played(NamedTuple):
+    """What one port saw in a list of steps; arrays of one value for every step, as in `Seen`, noise included."""
+
+    current: NDArray[np.float64]
+    voltage: NDArray[np.float64]
+    tripped: NDArray[np.bool_]
+
+
+class Dut:
+    """A simulated crossbar as source-measure units see it.
+
+    Parameters
+    ----------
+    device : Device
+        What is simulated, 1 x 1 or R x C. It should offer its true `conductance`; else `read()` is used.
+    series : float
+        Resistance in series with every HI terminal, ohm: the device's own leads and access resistance.
+    contact : float
+        Resistance of the probe's contact at HI, ohm; remote sensing removes it.
+    noise : float
+        RMS noise of a measured current, A.
+    relative_noise : float
+        RMS noise of a measured current as a fraction of it.
+    seed : int
+        Of the noise.
+
+    Attributes
+    ----------
+    clock : float
+        Virtual time since the start, s: the sum of what was played and of what was waited.
+    overstress : int
+        Steps in which a line was beyond what the device's model covers (`Limits.v_min` .. `v_max`): its state moved as
+        at that limit, the currents are those of the full voltage.
+    standing : dict
+        What every port whose output is on holds while nothing else is played on it: port name to `Drive`.
+
+    Raises
+    ------
+    InputError
+        If a resistance or a noise is negative or not finite.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        *,
+        series: float = 0.0,
+        contact: float = 0.0,
+        noise: float = 0.0,
+        relative_noise: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        """Put the device behind one port, HI on row 0 and LO on column 0."""
+        for name, value, unit in (
+            ("series", series, "ohm"),
+            ("contact", contact, "ohm"),
+            ("noise", noise, "A"),
+            ("relative_noise", relative_noise, ""),
+        ):
+            if not 0 <= value < np.inf:
+                raise InputError(f"{name} {value} {unit}".strip() + " must be finite and not negative")
+        self._device, self.series, self.contact = device, series, contact
+        self._hold_device = device.hold if isinstance(device, SimulatedArray) else self._apply
+        self.noise, self.relative_noise = noise, relative_noise
+        self._random = np.random.default_rng(seed)
+        self._ports: dict[str, Port] = {}
+        self.clock, self.overstress = 0.0, 0
+        self.standing: dict[str, Drive] = {}
+        self.port("1").connect({0}, {device.rows})
+
+    @property
+    def truth(self) -> Device:
+        """The simulated device itself, for tests and figures that compare with what was measured."""
+        return self._device
+
+    @property
+    def lines(self) -> int:
+        """Number of lines, rows and columns."""
+        return self._device.rows + self._device.cols
+
+    def port(self, name: str) -> Port:
+        """Terminals of a channel by name; a name not heard before is a port connected to nothing."""
+        return self._ports.setdefault(name, Port(name))
+
+    def connect(self, hi: Iterable[int], lo: Iterable[int], port: str = "1") -> None:
+        """Wire a port's terminals to lines, as a matrix does.
+
+        Raises
+        ------
+        InputError
+            If there is no such line.
+        """
+        hi, lo = set(hi), set(lo)
+        for line in hi | lo:
+            if not 0 <= line < self.lines:
+                raise InputError(f"line {line}: the device has lines 0 .. {self.lines - 1}, rows first")
+        self.port(port).connect(hi, lo)
+
+    def play(
+        self,
+        level: Sequence[float] | NDArray[np.float64],
+        duration: Sequence[float] | NDArray[np.float64],
+        *,
+        compliance: float = np.inf,
+        port: str = "1",
+        four_wire: bool = False,
+    ) -> Played:
+        """Hold one source voltage after another between HI and LO of a port.
+
+        Parameters
+        ----------
+        level, duration : (T,) arrays
+            Source voltage (V) and length (s) of every step.
+        compliance : float
+            Largest current, A.
+        port : str
+            Which port; the lines of all others float.
+        four_wire : bool
+            Whether the voltage is regulated behind the contact.
+
+        Returns
+        -------
+        Played
+            (T,) current, terminal voltage and tripped flag of every step.
+        """
+        return self.play_together({port: (level, duration)}, {port: Drive(0.0, compliance, four_wire)})[port]
+
+    def play_together(
+        self, tracks: Mapping[str, tuple[ArrayLike, ArrayLike]], limits: Mapping[str, Drive] | None = None
+    ) -> dict[str, Played]:
+        """Play a list on each of several ports at once, all from the same instant.
+
+        Parameters
+        ----------
+        tracks : mapping
+            Port name to (level, duration), each (T,), T differing from port to port. After its last step a port
+            holds its last level until the longest list is over.
+        limits : mapping, optional
+            Port name to the `Drive` that its compliance and sensing are taken from.
+
+        Returns
+        -------
+        dict
+            Port name to what it saw at the end of each of its own steps.
+
+        Raises
+        ------
+        InputError
+            If two ports are wired to one line, or a duration is not positive and finite.
+        """
+        limits = limits or {}
+        drives = {**self.standing, **{name: limits.get(name, Drive(0.0)) for name in tracks}}
+        network = self._network(drives)
+        levels = {name: np.asarray(level, dtype=float) for name, (level, _) in tracks.items()}
+        ends = {name: np.cumsum(np.asarray(duration, dtype=float)) for name, (_, duration) in tracks.items()}
+        edges, owned = _merge(list(ends.values()))
+        index = {name: list(drives).index(name) for name in tracks}
+        seen: dict[str, list[Seen]] = {name: [] for name in tracks}
+        position, tripped = dict.fromkeys(tracks, 0), dict.fromkeys(tracks, False)
+        for k, length in enumerate(edges):
+            for name in tracks:
+                network.wanted[index[name]] = levels[name][min(position[name], len(levels[name]) - 1)]
+            now = self._step(network, float(length))
+            for j, name in enumerate(tracks):
+                tripped[name] |= now[index[name]].tripped
+                if owned[j][k]:
+                    seen[name].append(now[index[name]]._replace(tripped=tripped[name]))
+                    position[name] += 1
+                    tripped[name] = False
+        return {name: self._played(steps) for name, steps in seen.items()}
+
+    def _played(self, steps: Sequence[Seen]) -> Played:
+        current = np.array([self.measured(s.current) for s in steps])
+        return Played(current, np.array([s.voltage for s in steps]), np.array([s.tripped for s in steps], dtype=bool))
+
+    def measured(self, current: float) -> float:
+        """Add the noise of one measurement to a true current, A."""
+        if not self.noise and not self.relative_noise:
+            return current
+        normal = self._random.standard_normal(2)
+        return float(current * (1.0 + self.relative_noise * normal[0]) + self.noise * normal[1])
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: at rest where all outputs are off, else at the levels that they hold."""
+        if not seconds >= 0:
+            raise InputError(f"time {seconds} s cannot pass backwards")
+        if seconds > 0:
+            self._step(self._network(self.standing), seconds)
+
+    def _network(self, drives: Mapping[str, Drive]) -> Network:
+        return Network(self._device.rows, self.lines, self._ports, drives, self.series, self.contact)
+
+    def _step(self, network: Network, duration: float) -> list[Seen]:
+        if not 0 < duration < np.inf:
+            raise InputError(f"duration {duration} s of a step must be positive and finite")
+        state = network.solve(self._conductance())
+        before = state
+        tripped = state.tripped
+        snapshot = None if not state.voltages.any() else self._device.snapshot()
+        self._hold(state.voltages, duration)
+        if snapshot is not None:
+            state = network.solve(self._conductance())
+            change = np.abs(state.voltages - before.voltages).max() / np.abs(before.voltages).max()
+            if change > RIGID:
+                self._device.restore(snapshot)
+                state, tripped = self._midpoint(network, duration, change)
+            tripped = tripped | state.tripped
+        self.clock += duration
+        return [
+            Seen(*row) for row in zip(state.current.tolist(), state.terminal.tolist(), tripped.tolist(), strict=True)
+        ]
+
+    def _midpoint(self, network: Network, duration: float, change: float) -> tuple[Solution, NDArray[np.bool_]]:
+        number = int(np.clip(np.ceil(change / SUBSTEP), 2, MOST_SUBSTEPS))
+        width = duration / number
+        state = network.solve(self._conductance())
+        tripped = state.tripped
+        for _ in range(number):
+            start = self._device.snapshot()
+            self._hold(state.voltages, width / 2)
+            middle = network.solve(self._conductance())
+            self._device.restore(start)
+            self._hold(middle.voltages, width)
+            state = network.solve(self._conductance())
+            tripped = tripped | middle.tripped | state.tripped
+        return state, tripped
+
+    def _hold(self, voltages: NDArray[np.float64], duration: float) -> None:
+        rows, limits = self._device.rows, self._device.limits
+        if voltages.max() > limits.v_max or voltages.min() < limits.v_min:
+            self.overstress += 1
+            voltages = np.clip(voltages, limits.v_min, limits.v_max)
+        self._hold_device(voltages[:rows], voltages[rows:], duration)
+
+    def _apply(self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float) -> None:
+        self._device.apply(Waveform(np.array([duration]), rows[None], cols[None], np.zeros(1, bool)))
+
+    def _conductance(self) -> NDArray[np.float64]:
+        true = getattr(self._device, "conductance", None)
+        return self._device.read() if true is None else true
+
+
+def _merge(ends: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], list[NDArray[np.bool_]]]:
+    """Lengths between all edges of several lists, and which edges belong to which; closer than 1 ps is the same."""
+    if len(ends) == 1:
+        return np.diff(ends[0], prepend=0.0), [np.ones(len(ends[0]), dtype=bool)]
+    edges = np.unique(np.round(np.concatenate(ends), 12))
+    return np.diff(edges, prepend=0.0), [np.isin(edges, np.round(e, 12)) for e in ends]

@@ -1,0 +1,394 @@
+"""Virtual Keithley 2400: messages, errors and timing of the User's Manual 2400S-900-01 Rev. K.
+
+What is modelled: voltage source with current limit, voltage and current readings, fixed and list source mode, the
+arm-trigger loop, the reading buffer, auto output-off, output-off states, interlock queries. Sourcing current, ohms,
+filters, limits tests and source memory are not; their headers are undefined here (-113) and their parameter values
+illegal (-224), so that nothing is accepted that would not be done.
+
+Time of one source-delay-measure cycle (manual p. 11-2 ff.): source delay, then the aperture, three times where
+auto-zero is on, then `OVERHEAD`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from instruments.virtual.dut import Dut
+from instruments.virtual.scpi import (
+    Command,
+    ScpiError,
+    ScpiInstrument,
+    arguments,
+    boolean,
+    choice,
+    flag,
+    integer,
+    number,
+    setting,
+    short,
+    show,
+    string,
+)
+from instruments.virtual.source import Capability, Channel, Reading
+
+OVERHEAD = 5e-4
+"""Time of a source-delay-measure cycle beyond delay and aperture, s: nominal, about 1500 cycles/s at 0.01 PLC."""
+
+AUTO_DELAY = 1e-3
+"""Source delay where it is automatic, s (table 3-4: 1 ms on the ranges up to 10 mA)."""
+
+NAN = 9.91e37
+"""Answer for a quantity that was not measured (manual p. 18-51)."""
+
+ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
+"""Elements of a reading in the order in which they are always sent (manual p. 18-50)."""
+
+PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
+"""Steps of the over-voltage protection, V; above them there is none (manual p. 18-81)."""
+
+LIST_MESSAGE, LIST_TOTAL = 100, 2500
+"""Values in one message, and in a list (manual p. 18-91)."""
+
+
+class K2400(ScpiInstrument):
+    """The 2400: 210 V, 1.05 A.
+
+    Parameters
+    ----------
+    dut : Dut
+        What is at its terminals.
+    line_frequency : float
+        Of the mains, Hz.
+    """
+
+    QUEUE: ClassVar[int] = 10
+    capability = Capability((0.2, 2.0, 20.0, 200.0), (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), 1.05, 1e-9)
+    identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2400,1234567,C33   Mar 31 2015 09:32:39/A02  /K/J"
+
+    def __init__(self, dut: Dut, *, line_frequency: float = 50.0) -> None:
+        """Switch on with defaults."""
+        super().__init__()
+        self.line_frequency = line_frequency
+        self.channel = Channel(dut, "1", self.capability)
+        self.interlock_enabled, self.terminals, self.display = False, "FRON", True
+        self.reset()
+
+    @property
+    def output(self) -> bool:
+        """Whether the output is on."""
+        return self.channel.output
+
+    @property
+    def clock(self) -> float:
+        """Virtual time, s."""
+        return self.channel.clock
+
+    def reset(self) -> None:
+        """Defaults of the manual's tables 18-1 ff: 105 uA, 1 PLC, one trigger."""
+        self.channel.restore_defaults(105e-6)
+        self.mode, self.list, self.functions = "FIX", [0.0], ["VOLT", "CURR"]
+        self.delay, self.auto_delay, self.auto_zero = 0.0, True, True
+        self.auto_clear, self.clear_mode, self.abort_on, self.off_mode = False, "ALW", "NEV", "NORM"
+        self.arm_count, self.trigger_count, self.trigger_delay = 1, 1, 0.0
+        self.elements = [e.upper() for e in ELEMENTS]
+        self.buffer: list[Reading] = []
+        self.latest: list[Reading] = []
+        self.feed, self.points, self.filling = "SENS", 100, False
+        self.time_resets, self.concurrent, self._zero = False, True, self.clock
+
+    def clear(self) -> None:
+        """Device clear: nothing plays between messages, and the output stays as it is."""
+
+    def format_error(self, error: tuple[int, str] | None) -> str:
+        """Number and quoted text."""
+        code, text = error or (0, "No error")
+        return f'{code},"{text}"' if code <= 0 else f'+{code},"{text}"'
+
+    def commands(self) -> Sequence[Command]:
+        """All that is modelled, by subsystem."""
+        v = self.capability.v_max
+        source, volts, sense = "[SOURce[1]:]", "[SOURce[1]:]VOLTage", "[SENSe[1]:]"
+        level = partial(number, low=-v, high=v, default=0.0)
+        return [
+            Command("OUTPut[1][:STATe]", _output, lambda s, p, n: flag(s.channel.output)),
+            setting("OUTPut[1]:SMODe", "off_mode", lambda t: choice(t, ("HIMPedance", "NORMal", "ZERO", "GUARd")), str),
+            setting("OUTPut[1]:INTerlock:STATe", "interlock_enabled", boolean, flag),
+            Command("OUTPut[1]:INTerlock:TRIPped", None, lambda s, p, n: "0"),
+            setting(f"{source}FUNCtion[:MODE]", "source_function", lambda t: choice(t, ("VOLTage",)), str),
+            Command(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(_level, level), _level_answer),
+            setting(f"{volts}:MODE", "mode", lambda t: choice(t, ("FIXed", "LIST")), str),
+            Command(f"{volts}:RANGe", partial(_source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))),
+            Command(f"{volts}:RANGe:AUTO", _source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
+            setting(f"{volts}:PROTection[:LEVel]", "channel.v_clamp", self._protection, lambda v: show(min(v, 210.0))),
+            Command(
+                f"{volts}:PROTection:TRIPped", None, lambda s, p, n: flag(abs(s.channel.level) > s.channel.v_clamp)
+            ),
+            Command(f"{source}LIST:VOLTage", partial(_list, False), lambda s, p, n: ",".join(map(show, s.list))),
+            Command(f"{source}LIST:VOLTage:APPend", partial(_list, True)),
+            Command(f"{source}LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.list))),
+            setting(f"{source}SWEep:CABort", "abort_on", lambda t: choice(t, ("NEVer", "EARLy", "LATE")), str),
+            Command(f"{source}DELay", _delay, lambda s, p, n: show(s.delay)),
+            setting(f"{source}DELay:AUTO", "auto_delay", boolean, flag),
+            Command(f"{source}CLEar[:IMMediate]", lambda s, p, n: s.channel.switch(False)),
+            setting(f"{source}CLEar:AUTO", "auto_clear", boolean, flag),
+            setting(f"{source}CLEar:AUTO:MODE", "clear_mode", lambda t: choice(t, ("ALWays", "TCOunt")), str),
+            Command(f"{sense}FUNCtion[:ON]", _functions, _functions_answer),
+            Command(f"{sense}FUNCtion:OFF", _functions_off),
+            setting(f"{sense}FUNCtion:CONCurrent", "concurrent", boolean, flag),
+            Command(f"{sense}CURRent[:DC]:PROTection[:LEVel]", _protect, lambda s, p, n: show(s.channel.compliance)),
+            Command(f"{sense}CURRent[:DC]:PROTection:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
+            Command(
+                f"{sense}CURRent[:DC]:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.channel.shows_range("i"))
+            ),
+            Command(f"{sense}CURRent[:DC]:RANGe:AUTO", _sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
+            setting(f"{sense}CURRent[:DC]:NPLCycles", "channel.nplc", partial(number, low=0.01, high=10, default=1)),
+            setting(f"{sense}VOLTage[:DC]:NPLCycles", "channel.nplc", partial(number, low=0.01, high=10, default=1)),
+            setting("SYSTem:RSENse", "channel.four_wire", boolean, flag, "refresh"),
+            Command("SYSTem:AZERo[:STATe]", _auto_zero, lambda s, p, n: flag(s.auto_zero)),
+            setting("SYSTem:RCMode", "recall_mode", lambda t: choice(t, ("SINGle", "MULTiple")), str),
+            Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
+            Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
+            Command("SYSTem:CLEar", lambda s, p, n: s.errors.clear()),
+            Command("SYSTem:VERSion", None, lambda s, p, n: "1996.0"),
+            setting("SYSTem:LFRequency", "line_frequency", self._mains, lambda f: f"{f:.0f}"),
+            Command("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
+            setting("SYSTem:BEEPer:STATe", "beeper", boolean, flag),
+            setting("SYSTem:TIME:RESet:AUTO", "time_resets", boolean, flag),
+            Command("SYSTem:TIME:RESet", lambda s, p, n: setattr(s, "_zero", s.clock)),
+            setting("ROUTe:TERMinals", "terminals", lambda t: choice(t, ("FRONt", "REAR")), str),
+            setting("DISPlay:ENABle", "display", boolean, flag),
+            Command(
+                "ARM[:SEQuence[1]][:LAYer[1]]:COUNt", partial(_count, "arm_count"), lambda s, p, n: str(s.arm_count)
+            ),
+            Command(
+                "TRIGger[:SEQuence[1]]:COUNt", partial(_count, "trigger_count"), lambda s, p, n: str(s.trigger_count)
+            ),
+            setting("TRIGger[:SEQuence[1]]:DELay", "trigger_delay", partial(number, low=0, high=999.9999)),
+            setting("TRIGger[:SEQuence[1]]:SOURce", "trigger_source", lambda t: choice(t, ("IMMediate",)), str),
+            setting("ARM[:SEQuence[1]][:LAYer[1]]:SOURce", "arm_source", lambda t: choice(t, ("IMMediate",)), str),
+            Command("TRIGger:CLEar", lambda s, p, n: None),
+            Command("INITiate[:IMMediate]", lambda s, p, n: s.run()),
+            Command("ABORt", lambda s, p, n: None),
+            Command("READ", None, _read),
+            Command("FETCh", None, lambda s, p, n: s.answer(s.latest)),
+            Command("MEASure[:CURRent[:DC]]", None, _measure),
+            Command("FORMat:ELEMents[:SENSe[1]]", _elements, lambda s, p, n: ",".join(e[:4] for e in s.elements)),
+            setting("FORMat[:DATA]", "data_format", lambda t: choice(t, ("ASCii",)), str),
+            setting("TRACe:FEED", "feed", lambda t: choice(t, ("SENSe[1]", "SENSe")).split("[")[0], str),
+            setting("TRACe:POINts", "points", partial(integer, low=1, high=LIST_TOTAL), str),
+            Command("TRACe:POINts:ACTual", None, lambda s, p, n: str(len(s.buffer))),
+            Command("TRACe:FEED:CONTrol", _feed, lambda s, p, n: "NEXT" if s.filling else "NEV"),
+            Command("TRACe:CLEar", lambda s, p, n: s.buffer.clear()),
+            Command("TRACe:DATA", None, lambda s, p, n: s.answer(s.buffer)),
+            Command("STATus:PRESet", lambda s, p, n: None),
+            Command("STATus:QUEue[:NEXT]", None, lambda s, p, n: s.next_error()),
+        ]
+
+    source_function, recall_mode, beeper = "VOLT", "SING", True
+    trigger_source = arm_source = "IMM"
+    data_format = "ASC"
+
+    def refresh(self) -> None:
+        """Let a changed setting act."""
+        self.channel.refresh()
+
+    def cycle_time(self) -> float:
+        """Length of one source-delay-measure cycle, s."""
+        delay = AUTO_DELAY if self.auto_delay else self.delay
+        aperture = self.channel.nplc / self.line_frequency
+        return self.trigger_delay + delay + aperture * (3 if self.auto_zero else 1) + OVERHEAD
+
+    def run(self) -> None:
+        """Arm and trigger loop: every cycle sources, waits and measures.
+
+        Raises
+        ------
+        ScpiError
+            803 if the output is off and does not switch itself.
+        """
+        if not self.channel.output and not self.auto_clear:
+            raise ScpiError(803, "Not permitted with OUTPUT off")
+        if self.time_resets:
+            self._zero = self.clock
+        count = self.arm_count * self.trigger_count
+        resting = self.channel.level
+        levels = [self.list[k % self.trigger_count % len(self.list)] for k in range(count)]
+        levels = levels if self.mode == "LIST" else [resting] * count
+        self.latest = []
+        pulsed = self.auto_clear and self.clear_mode == "ALW"
+        for level in levels:
+            if not self.channel.output:
+                self.channel.switch(True, settle=False)
+            self.latest += self.channel.play([level], [self.cycle_time()], [True])
+            if pulsed:
+                self.channel.switch(False)
+            if self.abort_on != "NEV" and self.latest[-1].tripped:
+                break
+        if self.auto_clear:
+            self.channel.switch(False)
+        if self.mode == "FIX":
+            self.channel.level = resting
+        if self.filling:
+            self.buffer = (self.buffer + self.latest)[: self.points]
+            self.filling = len(self.buffer) < self.points
+
+    def answer(self, readings: Sequence[Reading]) -> str:
+        """Elements of readings in the manual's fixed order, all in one line; -230 if there is nothing to tell."""
+        if not readings:
+            raise ScpiError(-230)
+        return ",".join(value for r in readings for value in self._values(r))
+
+    def _values(self, r: Reading) -> list[str]:
+        amperes = "CURR" in self.functions
+        volts = r.voltage if "VOLT" in self.functions else r.source
+        status = r.overflow | (8 if r.tripped else 0) | (2048 if "VOLT" in self.functions else 0)
+        status |= (4096 if amperes else 0) | 16384
+        fields = {
+            "VOLTAGE": f"{volts:+.6E}",
+            "CURRENT": f"{r.current:+.6E}" if amperes else f"{NAN:+.6E}",
+            "RESISTANCE": f"{NAN:+.6E}",
+            "TIME": f"{round(r.time - self._zero, 3):+.6E}",
+            "STATUS": f"{status:+.6E}",
+        }
+        return [fields[e] for e in self.elements]
+
+    @staticmethod
+    def _mains(text: str) -> float:
+        value = number(text)
+        if value not in (50.0, 60.0):
+            raise ScpiError(-222)
+        return value
+
+    @staticmethod
+    def _protection(text: str) -> float:
+        value = number(text, 0.0, 210.0, 210.0)
+        return next((step for step in PROTECTION if value <= step), np.inf)
+
+
+def _output(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    smu.channel.switch(boolean(arguments(parameters, 1)[0]))
+
+
+def _level(read: Any, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    value = read(arguments(parameters, 1)[0])
+    _check_voltage(smu, value)
+    smu.channel.set_level(value)
+
+
+def _check_voltage(smu: K2400, value: float) -> None:
+    fixed = smu.channel.v_range
+    if abs(value) > smu.capability.v_max or (fixed is not None and abs(value) > fixed * smu.capability.over * 1.000001):
+        raise ScpiError(-222)
+
+
+def _level_answer(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
+    return show(smu.channel.level)
+
+
+def _source_range(v: float, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    chosen = smu.capability.v_range(number(arguments(parameters, 1)[0], -v, v))
+    if abs(smu.channel.level) > chosen * smu.capability.over:
+        smu.channel.level = chosen * smu.capability.over * (1 if smu.channel.level > 0 else -1)
+    smu.channel.v_range = chosen
+    smu.channel.refresh()
+
+
+def _source_auto(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    smu.channel.v_range = None if boolean(arguments(parameters, 1)[0]) else smu.channel.shows_range("v")
+
+
+def _list(append: bool, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    if not parameters or not parameters[0]:
+        raise ScpiError(-109)
+    if len(parameters) > LIST_MESSAGE:
+        raise ScpiError(-223)
+    v = smu.capability.v_max
+    values = [number(p, -v, v) for p in parameters]
+    values = smu.list + values if append else values
+    if len(values) > LIST_TOTAL:
+        raise ScpiError(-223)
+    smu.list = values
+
+
+def _delay(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    smu.delay, smu.auto_delay = number(arguments(parameters, 1)[0], 0, 999.9999, 0), False
+
+
+def _functions(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    if not parameters:
+        raise ScpiError(-109)
+    chosen = []
+    for parameter in parameters:
+        name = string(parameter).split(":")[0]
+        chosen.append(choice(name, ("VOLTage", "CURRent")))
+    smu.functions = chosen if not smu.concurrent else sorted({*smu.functions, *chosen}, reverse=True)
+
+
+def _functions_off(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    for parameter in arguments(parameters, 1, 2):
+        name = choice(string(parameter).split(":")[0], ("VOLTage", "CURRent"))
+        smu.functions = [f for f in smu.functions if f != name]
+
+
+def _functions_answer(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
+    return ",".join(f'"{f}:DC"' for f in smu.functions)
+
+
+def _protect(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    value = number(arguments(parameters, 1)[0], -smu.capability.i_max, smu.capability.i_max, 105e-6)
+    fixed = smu.channel.i_range
+    if abs(value) < (smu.capability.i_ranges[0] if fixed is None else fixed) * 1e-3:
+        raise ScpiError(-222)
+    smu.channel.compliance = abs(value)
+    smu.channel.refresh()
+
+
+def _sense_range(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    value = number(arguments(parameters, 1)[0], -smu.capability.i_max, smu.capability.i_max)
+    chosen = smu.capability.i_range(value)
+    if chosen > smu.capability.i_range(smu.channel.compliance):
+        raise ScpiError(824, "Cannot exceed compliance range")
+    smu.channel.i_range = chosen
+
+
+def _sense_auto(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    smu.channel.i_range = None if boolean(arguments(parameters, 1)[0]) else smu.channel.shows_range("i")
+
+
+def _auto_zero(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    word = arguments(parameters, 1)[0]
+    smu.auto_zero = False if word.upper() == "ONCE" else boolean(word)
+
+
+def _count(name: str, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    value = integer(arguments(parameters, 1)[0], 1, LIST_TOTAL)
+    other = smu.trigger_count if name == "arm_count" else smu.arm_count
+    if value * other > LIST_TOTAL:
+        raise ScpiError(-222)
+    setattr(smu, name, value)
+
+
+def _read(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
+    smu.run()
+    return smu.answer(smu.latest)
+
+
+def _measure(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
+    smu.functions = ["VOLT", "CURR"] if smu.concurrent else ["CURR"]
+    smu.arm_count = smu.trigger_count = 1
+    return _read(smu, parameters, {})
+
+
+def _elements(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    chosen = {choice(p, ELEMENTS) for p in arguments(parameters, 1, 5)}
+    smu.elements = [e.upper() for e in ELEMENTS if short(e) in chosen]
+
+
+def _feed(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
+    smu.filling = choice(arguments(parameters, 1)[0], ("NEXT", "NEVer")) == "NEXT"
+    if smu.filling:
+        smu.buffer = []

@@ -1,0 +1,99 @@
+"""What a fit cannot tell, in words, and which measurement would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from sim.fitting.fitting import Estimate, Fit
+
+TIED = 0.95
+"""Magnitude of a correlation from which two parameters are said to be confused."""
+
+_REMEDIES = {
+    ("rate", "window"): "add a train that saturates",
+    ("non-linearity", "window"): "add a train that saturates",
+    ("number of pulses", "window"): "add a train that saturates",
+    ("initial state", "window"): "begin with a train that saturates",
+    ("initial state", "rate"): "begin with a train that saturates",
+    ("non-linearity", "rate"): "add more pulses per train",
+    ("rate", "window exponent"): "add a train that saturates",
+    ("initial flux", "offset resistance"): "begin at rest, or with a train that saturates",
+}
+_FLCA_REST = "add a longer rest"
+_FLCA_TRAIN = "add a longer train, until it saturates"
+
+
+def advice(fit: Fit) -> list[str]:
+    """Sentences for the user: what the data cannot tell, and what makes the intervals doubtful."""
+    return [*_blind(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes]
+
+
+def _blind(fit: Fit) -> Iterator[str]:
+    roles = {p.name: p.role for p in fit.model.parameters}
+    for group in fit.blind:
+        if len(group) == 1:
+            yield f"these data say nothing about {group[0]} ({roles[group[0]]}): hold it with --fix {group[0]}=VALUE"
+            continue
+        pair = sorted({roles[name] for name in group})[:2]
+        remedy = _remedy(fit, pair[0], pair[-1])
+        yield f"these data cannot tell {_list(group)} apart, only a combination of them: {remedy}"
+
+
+def _tied(fit: Fit) -> Iterator[str]:
+    roles = {p.name: p.role for p in fit.model.parameters}
+    told: set[tuple[str, str]] = set()
+    pairs = sorted(combinations(range(len(fit.names)), 2), key=lambda pair: -abs(np.nan_to_num(fit.correlation[pair])))
+    for i, j in pairs:
+        correlation = fit.correlation[i, j]
+        if not abs(correlation) >= TIED:
+            continue
+        first, second = sorted((roles[fit.names[i]], roles[fit.names[j]]))
+        if (first, second) in told:
+            continue
+        told.add((first, second))
+        what = "train" if fit.model.measurement.kind == "train" else fit.model.measurement.kind
+        parts = f"{second} from {first}" if first != second else f"{fit.names[i]} from {fit.names[j]}"
+        yield (
+            f"this {what} cannot separate {parts} (correlation of {fit.names[i]} and {fit.names[j]} "
+            f"{correlation:+.2f}): {_remedy(fit, first, second)}"
+        )
+
+
+def _remedy(fit: Fit, first: str, second: str) -> str:
+    if fit.model.name == "flca-volatile":
+        return _FLCA_REST
+    if fit.model.kind == "vteam" and {first, second} & {"threshold", "exponent"}:
+        most = max(len(fit.model.measurement.amplitudes(sign)) for sign in (1, -1))
+        return "add a second amplitude" if most < 2 else "add amplitudes near the threshold and far above it"
+    if fit.model.name == "flca":
+        return _REMEDIES.get((first, second), _FLCA_TRAIN)
+    return _REMEDIES.get((first, second), "add a train that saturates in both directions")
+
+
+def _doubts(fit: Fit) -> Iterator[str]:
+    if fit.reduced > 2.0:
+        yield (
+            f"residuals are {np.sqrt(fit.reduced):.1f} times the uncertainty of a reading: the model lacks something, "
+            "or the noise is larger than said (--noise)"
+        )
+    if fit.memory > max(0.3, 3.0 / np.sqrt(len(fit.residuals))):
+        yield (
+            f"neighbouring residuals are alike (correlation {fit.memory:+.2f}): the model misses a trend or the cell "
+            "varies from cycle to cycle, and the intervals are too narrow"
+        )
+    edges = [e.parameter for e in fit.estimates if e.parameter.held is None and _on_edge(e)]
+    if edges:
+        yield f"at the edge of what is allowed: {_list([p.name for p in edges])}"
+
+
+def _on_edge(estimate: Estimate) -> bool:
+    p = estimate.parameter
+    near = 1e-6 * min(abs(p.high - p.low), 1e6)
+    return min(estimate.value - p.low, p.high - estimate.value) <= min(near, 1e-3 * max(abs(estimate.value), 1e-12))
+
+
+def _list(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,268 @@
+"""What was done to one cell, and what was seen: trains, decays and sweeps, from a CSV file of anybody's.
+
+====================================================  ==========================================================
+columns                                               a line is
+====================================================  ==========================================================
+pulse, voltage_V, width_s, conductance_S              a pulse, and the conductance read after it; a voltage of 0
+                                                      is a reading without a pulse. Optional: polarity (1 or -1,
+                                                      + or -) signs an amplitude, rest_s is the time at 0 V
+                                                      between the pulse and the reading (0 if not given)
+time_s, conductance_S                                 a reading of a cell that is left alone
+time_s, voltage_V, current_A                          a sample: the voltage since the line before, the current now
+====================================================  ==========================================================
+
+Columns come in any order, others are ignored, lines that begin with # are comments.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError, nearest
+
+Kind = Literal["train", "decay", "sweep"]
+
+COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+    "train": ("pulse", "voltage_V", "width_s", "conductance_S"),
+    "sweep": ("time_s", "voltage_V", "current_A"),
+    "decay": ("time_s", "conductance_S"),
+}
+"""Columns that make a file what it is, in the order in which they are looked for."""
+
+_OPTIONAL: Mapping[Kind, tuple[str, ...]] = {"train": ("polarity", "rest_s"), "sweep": (), "decay": ()}
+
+_SIGNS = {"1": 1.0, "+1": 1.0, "1.0": 1.0, "+": 1.0, "-1": -1.0, "-1.0": -1.0, "-": -1.0}
+
+FLAT = 0.02
+"""Share of the largest voltage of a sweep below which a current says too little about the conductance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """The history of one cell: segments of constant voltage, and conductances seen at the end of some of them.
+
+    Attributes
+    ----------
+    kind : str
+        ``train``, ``decay`` or ``sweep``.
+    source : str
+        Where it comes from, for messages.
+    voltage, duration : (T,) arrays
+        Cell voltage (V) and length (s, 0 or more) of every segment, without a break.
+    seen : (K,) array of int
+        Segments at whose end the conductance is known, in order.
+    conductance : (K,) array
+        What was seen, S, > 0.
+    axis : (K,) array
+        What the conductance is drawn against: number of the pulse, or time in s.
+    read_voltage : (K,) array
+        Voltage of the reading, V, where a current was measured; NaN where a conductance was.
+    reads : (T,) array of bool, optional
+        Segments that only read: they drive the cell, but are no pulses to a model that counts pulses.
+
+    Raises
+    ------
+    InputError
+        If the arrays do not fit together, or a value is impossible.
+    """
+
+    kind: Kind
+    source: str
+    voltage: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    seen: NDArray[np.int64]
+    conductance: NDArray[np.float64]
+    axis: NDArray[np.float64]
+    read_voltage: NDArray[np.float64]
+    reads: NDArray[np.bool_] | None = None
+
+    def __post_init__(self) -> None:
+        """Check what everything after this relies on."""
+        if len(self.voltage) != len(self.duration) or len(self.seen) != len(self.conductance):
+            raise InputError(f"{self.source}: voltages and durations, and readings and conductances, must be as many")
+        if len(self.seen) < 2:
+            raise InputError(f"{self.source}: {len(self.seen)} reading cannot be fitted; give at least 2")
+        for name, values, good in (
+            ("voltage", self.voltage, np.isfinite(self.voltage)),
+            ("duration", self.duration, np.isfinite(self.duration) & (self.duration >= 0)),
+            ("conductance", self.conductance, np.isfinite(self.conductance) & (self.conductance > 0)),
+        ):
+            if not good.all():
+                k = int(np.flatnonzero(~good)[0])
+                allowed = {"voltage": "finite", "duration": "finite and >= 0", "conductance": "finite and > 0"}[name]
+                raise InputError(f"{self.source}: {name} number {k + 1} is {values[k]:g}, it must be {allowed}")
+
+    def __len__(self) -> int:
+        """Count the readings."""
+        return len(self.seen)
+
+    @property
+    def time(self) -> NDArray[np.float64]:
+        """(K,) time of every reading since the start, s."""
+        return np.cumsum(self.duration)[self.seen]
+
+    @property
+    def pulses(self) -> NDArray[np.float64]:
+        """(T,) voltage of every segment that is a pulse, 0 in the others, V."""
+        return self.voltage if self.reads is None else np.where(self.reads, 0.0, self.voltage)
+
+    def amplitudes(self, sign: int) -> NDArray[np.float64]:
+        """Different magnitudes of pulses of one sign, V, ascending; equal to 1 in 10^6 counts as the same."""
+        found = np.sort(np.abs(self.pulses[np.sign(self.pulses) == sign]))
+        return found[np.concatenate([[True], np.diff(found) > 1e-6 * found[1:]])] if len(found) else found
+
+
+def train(
+    voltage: Sequence[float],
+    width: Sequence[float],
+    conductance: Sequence[float],
+    *,
+    rest: Sequence[float] | float = 0.0,
+    number: Sequence[float] | None = None,
+    source: str = "train",
+) -> Measurement:
+    """Pulses, each followed by `rest` seconds at 0 V and a reading.
+
+    Parameters
+    ----------
+    voltage, width, conductance : (N,) sequences of float
+        V (0 for a reading without a pulse), s, S.
+    rest : float or (N,) sequence of float
+        Time between the end of the pulse and the reading, s.
+    number : (N,) sequence of float, optional
+        What the readings are drawn against; 1, 2, ... if not given.
+    source : str
+        Name for messages.
+    """
+    v, w, g = (np.asarray(values, dtype=np.float64) for values in (voltage, width, conductance))
+    rests = np.broadcast_to(np.asarray(rest, dtype=np.float64), v.shape)
+    volts = np.stack([v, np.zeros_like(v)], axis=1).ravel()
+    seconds = np.stack([w, rests], axis=1).ravel()
+    axis = np.arange(1, len(v) + 1, dtype=np.float64) if number is None else np.asarray(number, dtype=np.float64)
+    return Measurement("train", source, volts, seconds, 2 * np.arange(len(v)) + 1, g, axis, np.full(len(v), np.nan))
+
+
+def decay(time: Sequence[float], conductance: Sequence[float], source: str = "decay") -> Measurement:
+    """Readings of a cell that nothing drives: `time` in s, rising; `conductance` in S."""
+    t, g = np.asarray(time, dtype=np.float64), np.asarray(conductance, dtype=np.float64)
+    seconds = _steps(t, source, first=0.0)
+    return Measurement("decay", source, np.zeros(len(t)), seconds, np.arange(len(t)), g, t, np.full(len(t), np.nan))
+
+
+def sweep(time: Sequence[float], voltage: Sequence[float], current: Sequence[float], source: str = "sweep") -> (
+    Measurement
+):  # fmt: skip
+    """Samples of a cell under any voltage: the voltage since the sample before (V), the current at the end of it (A).
+
+    Samples below `FLAT` of the largest voltage drive the cell and are not fitted: a quotient of two noises. A current
+    against its voltage is refused, unless it is there.
+    """
+    t, v, i = (np.asarray(values, dtype=np.float64) for values in (time, voltage, current))
+    for name, values in (("voltage_V", v), ("current_A", i)):
+        if not np.isfinite(values).all():
+            k = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise InputError(f"{source}: {name} number {k + 1} is {values[k]:g}, it must be finite")
+    seconds = _steps(t, source, first=float(np.median(np.diff(t))) if len(t) > 1 else 0.0)
+    seen = np.flatnonzero(np.abs(v) > FLAT * np.abs(v).max(initial=0.0))
+    against = seen[i[seen] * v[seen] <= 0]
+    if len(against):
+        k = int(against[0])
+        raise InputError(
+            f"{source}: sample {k + 1} is {i[k]:g} A at {v[k]:g} V, no positive conductance; "
+            "leave out samples below the offset of the instrument"
+        )
+    return Measurement("sweep", source, v, seconds, seen, i[seen] / v[seen], t[seen], v[seen])
+
+
+def load_csv(path: Path) -> Measurement:
+    """Read a CSV file in one of the forms of this module.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, lacks a column, or holds something that is no number or an impossible one.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = [(n, line) for n, line in enumerate(file, 1) if line.strip() and not line.lstrip().startswith("#")]
+    except FileNotFoundError:
+        raise InputError(f"no data file {path}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is no text file; give a CSV file or the folder of a run") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}") from None
+    if len(lines) < 2:
+        raise InputError(f"{path} is empty: give a line of column names, then the data")
+    names, *rows = csv.reader(line for _, line in lines)
+    names = [name.strip() for name in names]
+    kind = _kind(path, names)
+    wanted = [*COLUMNS[kind], *(name for name in _OPTIONAL[kind] if name in names)]
+    table = {
+        name: np.array(
+            [_number(path, number, row, names, name) for (number, _), row in zip(lines[1:], rows, strict=False)]
+        )
+        for name in wanted
+    }
+    if kind == "decay":
+        return decay(table["time_s"], table["conductance_S"], str(path))
+    if kind == "sweep":
+        return sweep(table["time_s"], table["voltage_V"], table["current_A"], str(path))
+    return train(
+        _signed(path, table["voltage_V"], table.get("polarity")), table["width_s"], table["conductance_S"],
+        rest=table.get("rest_s", 0.0), number=table["pulse"], source=str(path),
+    )  # fmt: skip
+
+
+def _kind(path: Path, names: Sequence[str]) -> Kind:
+    for kind, columns in COLUMNS.items():
+        if set(columns) <= set(names):
+            return kind
+    likely = max(COLUMNS, key=lambda kind: len(set(COLUMNS[kind]) & set(names)) / len(COLUMNS[kind]))
+    missing = next(name for name in COLUMNS[likely] if name not in names)
+    raise InputError(
+        f"{path}: no column '{missing}' {nearest(missing, names)}; a {likely} has {', '.join(COLUMNS[likely])}"
+    )
+
+
+def _number(path: Path, line: int, row: Sequence[str], names: Sequence[str], name: str) -> float:
+    column = names.index(name)
+    text = row[column].strip() if column < len(row) else ""
+    if name == "polarity" and text in _SIGNS:
+        return _SIGNS[text]
+    try:
+        value = float(text)
+    except ValueError:
+        raise InputError(f"{path}, line {line}: {name} is '{text}', not a number") from None
+    allowed = {"conductance_S": "> 0", "width_s": ">= 0", "rest_s": ">= 0", "polarity": "1 or -1"}.get(name, "finite")
+    low = {"> 0": value > 0, ">= 0": value >= 0, "1 or -1": abs(value) == 1, "finite": True}[allowed]
+    if not (np.isfinite(value) and low):
+        raise InputError(f"{path}, line {line}: {name} is {text}, it must be {allowed}")
+    return value
+
+
+def _signed(path: Path, voltage: NDArray[np.float64], polarity: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    if polarity is None:
+        return voltage
+    clash = np.flatnonzero((voltage < 0) & (polarity > 0))
+    if len(clash):
+        k = int(clash[0])
+        raise InputError(f"{path}: voltage_V number {k + 1} is {voltage[k]:g}, its polarity is +1; they must agree")
+    return np.abs(voltage) * polarity
+
+
+def _steps(time: NDArray[np.float64], source: str, first: float) -> NDArray[np.float64]:
+    """Time since the reading before, s; `first` before the first one."""
+    if not np.isfinite(time).all():
+        raise InputError(f"{source}: time_s number {int(np.flatnonzero(~np.isfinite(time))[0]) + 1} must be finite")
+    back = np.flatnonzero(np.diff(time) <= 0)
+    if len(back):
+        k = int(back[0]) + 1
+        raise InputError(f"{source}: time_s number {k + 1}, {time[k]:g} s, must be above the one before it")
+    return np.concatenate([[first], np.diff(time)])[: len(time)]

@@ -1,0 +1,173 @@
+"""What a fit needs to know of a device model: its parameters, where to start, its curve, its preset."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError, nearest
+from sim.fitting.data import Measurement
+from sim.fitting.trace import segments
+
+Values = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a model, for one measurement.
+
+    Attributes
+    ----------
+    name, unit : str
+        As the device calls it.
+    low, high : float
+        Bounds of the fit.
+    role : str
+        What it stands for, in words: two parameters are confused by these names.
+    held : float or None
+        Value that it keeps; None if it is fitted.
+    why : str
+        Why it is held.
+    """
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    role: str
+    held: float | None = None
+    why: str = ""
+
+
+class Model(ABC):
+    """A device model on one measurement.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it.
+    title : str
+        What it is, for a figure.
+    kind : str
+        Simulated kind that it is a preset of.
+    parameters : tuple of Parameter
+        All of them, held or fitted.
+    notes : list of str
+        What the user must know about this model on this measurement.
+    """
+
+    name: str
+    title: str
+    kind: str
+    parameters: tuple[Parameter, ...]
+
+    def __init__(self, measurement: Measurement) -> None:
+        """Look at the measurement."""
+        self.measurement = measurement
+        self.notes: list[str] = []
+
+    @abstractmethod
+    def starts(self) -> Iterable[dict[str, float]]:
+        """Values to start from, coarse and many; held ones are put right by the fit."""
+
+    @abstractmethod
+    def curve(self, values: Values) -> NDArray[np.float64]:
+        """(K,) conductances at the readings, S."""
+
+    @abstractmethod
+    def preset(self, values: Values) -> dict[str, Any]:
+        """Parameters of the simulated kind with these values."""
+
+    def doubts(self, values: Values) -> list[str]:
+        """Say what the data cannot tell about these values, beyond what correlations show."""
+        return []
+
+    @property
+    def free(self) -> tuple[Parameter, ...]:
+        """Parameters that are fitted."""
+        return tuple(p for p in self.parameters if p.held is None)
+
+    def hold(self, fixed: Mapping[str, float], freed: Iterable[str] = ()) -> Self:
+        """Hold parameters at values that the user knows, fit ones that are held by default.
+
+        Raises
+        ------
+        InputError
+            For an unknown name, or a value out of range.
+        """
+        known = {p.name: p for p in self.parameters}
+        for name in (*fixed, *freed):
+            if name not in known:
+                raise InputError(f"{self.name} has no parameter '{name}' {nearest(name, known)}")
+        for name, value in fixed.items():
+            p = known[name]
+            if not p.low <= value <= p.high:
+                raise InputError(
+                    f"{self.name}: {name} = {value:g} must be in {p.low:g} .. {p.high:g} {p.unit}".rstrip()
+                )
+            known[name] = replace(p, held=value, why="given")
+        for name in freed:
+            known[name] = replace(known[name], held=None, why="")
+        self.parameters = tuple(known.values())
+        return self
+
+
+class Drive:
+    """What the pulses of a measurement are to a model in which a positive voltage raises (+1) or lowers (-1) G.
+
+    Attributes
+    ----------
+    sign : float
+        Factor on the measured voltages: -1 if the measured cell is the other way round.
+    play : Segments
+        The history after that.
+    voltage : (T,) array
+        Its voltages, V.
+    """
+
+    def __init__(self, measurement: Measurement, raises: float) -> None:
+        """Find out which way round the cell is: what sign of pulses its conductance follows."""
+        self.measurement = measurement
+        self.sign = 1.0 if raises * _response(measurement) >= 0 else -1.0
+        self.voltage = self.sign * measurement.voltage
+        self.play = segments(self.voltage, measurement.duration)
+
+    def amplitudes(self, sign: int) -> NDArray[np.float64]:
+        """Different magnitudes in one direction, V, ascending."""
+        return self.measurement.amplitudes(int(sign * self.sign))
+
+    def longest_run(self, sign: int) -> int:
+        """Most pulses in one direction without one in the other."""
+        signs = np.sign(self.sign * self.measurement.pulses)
+        longest = count = 0
+        for s in signs[signs != 0]:
+            count = count + 1 if s == sign else 0
+            longest = max(longest, count)
+        return longest
+
+
+def unsaturated(state: NDArray[np.float64]) -> list[str]:
+    """Warn about bounds, 0 and 1, at which a state (K,) never rests for two readings.
+
+    Without them, a wider window with smaller steps is the same curve. The curvature at the fit may not show it, for a
+    state that only just meets its bound is the edge of many fits that are as good.
+    """
+    found = []
+    for name, at in (("lowest", state <= 1e-9), ("highest", state >= 1.0 - 1e-9)):
+        if not np.any(at[1:] & at[:-1]):
+            found.append(
+                f"the cell never rests at its {name} state: window and rate are known only together, "
+                "and their intervals are too narrow: add a train that saturates"
+            )
+    return found
+
+
+def _response(measurement: Measurement) -> float:
+    """Change of conductance summed over readings, each with the sign of the flux since the one before."""
+    flux = np.concatenate([[0.0], np.cumsum(measurement.pulses * measurement.duration)])[measurement.seen + 1]
+    return float(np.sum(np.sign(np.diff(flux)) * np.diff(measurement.conductance)))

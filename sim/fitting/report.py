@@ -1,0 +1,93 @@
+"""A fit as result rows, and as one JSON file with everything in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hil.results import Row
+from sim.fitting.advice import advice
+from sim.fitting.fitting import Estimate, Fit
+
+
+def rows(fit: Fit, head: str = "") -> list[Row]:
+    """Parameters with errors and intervals, then how good the fit is."""
+    n = len(fit.residuals)
+    return [
+        *(_parameter(estimate, head) for estimate in fit.estimates),
+        Row(f"{head}R^2", fit.r_squared, n=n, note="of the weighted variance about the best constant"),
+        Row(f"{head}reduced chi^2", fit.reduced, n=n, reference=1.0),
+        Row(f"{head}correlation of neighbouring residuals", fit.memory, n=n, reference=0.0),
+    ]
+
+
+def _parameter(estimate: Estimate, head: str) -> Row:
+    p = estimate.parameter
+    if p.held is not None:
+        return Row(f"{head}{p.name}", float(estimate.value), p.unit, note=f"held: {p.why}")
+    spans = [
+        f"{100 * q:.0f} %: {_end(low, p.low, high - low)} .. {_end(high, p.high, high - low)}"
+        for q, (low, high) in estimate.intervals.items()
+    ]
+    known = np.isfinite(estimate.error)
+    lost = "" if known else "not told by the data; "
+    return Row(
+        f"{head}{p.name}",
+        float(estimate.value),
+        p.unit,
+        float(estimate.error) if known else None,
+        note=lost + "; ".join(spans),
+    )
+
+
+def _end(value: float, bound: float, width: float) -> str:
+    """End of an interval, with as many digits as its width asks for."""
+    digits = int(np.clip(np.ceil(np.log10(abs(value) / width)) + 2, 2, 12)) if value and width > 0 else 4
+    return f"{value:.{digits}g}{' (bound)' if value == bound else ''}"
+
+
+def details(fit: Fit) -> dict[str, Any]:
+    """Everything about a fit, for JSON: parameters, intervals, correlations, residuals, preset, warnings."""
+    m = fit.model.measurement
+    return {
+        "model": fit.model.name,
+        "source": m.source,
+        "parameters": {
+            e.parameter.name: {
+                "value": e.value,
+                "unit": e.parameter.unit,
+                "error": e.error if np.isfinite(e.error) else None,
+                "held": e.parameter.why if e.parameter.held is not None else None,
+                "intervals": {f"{q:g}": list(ends) for q, ends in e.intervals.items()},
+            }
+            for e in fit.estimates
+        },
+        "correlation": {"names": fit.names, "matrix": [[_number(x) for x in line] for line in fit.correlation]},
+        "not_told_apart": fit.blind,
+        "chi_square": fit.chi_square,
+        "aic": fit.aic,
+        "bic": fit.bic,
+        "r_squared": fit.r_squared,
+        "readings": {
+            "axis": m.axis.tolist(),
+            "conductance": m.conductance.tolist(),
+            "uncertainty": fit.uncertainty.tolist(),
+            "fit": fit.curve.tolist(),
+            "residual": fit.residuals.tolist(),
+        },
+        "preset": fit.preset(),
+        "warnings": advice(fit),
+    }
+
+
+def save_details(fits: Iterable[Fit], path: Path) -> None:
+    """Write `details` of all fits as a JSON list."""
+    path.write_text(json.dumps([details(fit) for fit in fits], indent=1) + "\n", encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

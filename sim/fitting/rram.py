@@ -1,0 +1,132 @@
+"""Fit the pulse-step dynamics of Brivio et al. (2021), `sim:rram`: L-HB, NL-SB, NL-HB.
+
+The weight moves with the number of pulses, so amplitude and width are not parameters: the thresholds of the preset are
+the smallest amplitudes of the train. G = g_min + w (g_max - g_min) is a straight line in w, so that g_min and g_max of
+a start follow from linear least squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.errors import InputError
+from sim.fitting.data import Measurement
+from sim.fitting.model import Drive, Model, Parameter, Values, unsaturated
+from sim.fitting.trace import rram_weights
+from sim.rram import RramParameters
+
+TITLES = {"lhb": "L-HB", "nlsb": "NL-SB", "nlhb": "NL-HB"}
+"""Names of the paper."""
+
+_RATE, _SHAPE, _SPAN, _WINDOW, _START = "rate", "non-linearity", "number of pulses", "window", "initial state"
+
+
+class RramModel(Model):
+    """One of the three dynamics, on a train or a sweep."""
+
+    kind = "rram"
+
+    def __init__(self, name: str, measurement: Measurement) -> None:
+        """Find the direction of potentiation, and which parameters the measurement can tell at all."""
+        super().__init__(measurement)
+        self.name, self.title = name, TITLES[name]
+        self._drive = Drive(measurement, raises=1.0)
+        up, down = self._drive.amplitudes(1), self._drive.amplitudes(-1)
+        if not len(up) and not len(down):
+            raise InputError(f"{measurement.source}: {self.title} counts pulses, and there are none")
+        if self._drive.sign < 0:
+            self.notes.append(
+                "positive pulses lower the conductance here and raise it in sim:rram: "
+                "the preset is the cell with its terminals swapped"
+            )
+        self._thresholds = self._smallest(up, down), self._smallest(down, up)
+        self.parameters = tuple(self._parameters(bool(len(up)), bool(len(down))))
+
+    def _smallest(self, own: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+        """Threshold of one direction, V; of a sweep, half its peak."""
+        found = own if len(own) else other
+        return float(found[-1] / 2 if self.measurement.kind == "sweep" else found[0])
+
+    def _parameters(self, up: bool, down: bool) -> Iterable[Parameter]:
+        g = self.measurement.conductance
+        middle = float(np.percentile(g, (10, 90)).mean())  # outliers must not shut out the truth
+        for suffix, driven, absent in (("", up, "potentiation"), ("_dep", down, "depression")):
+            if not driven:
+                self.notes.append(f"no {absent} in the data: the preset gives it the values of the other direction")
+                continue
+            yield Parameter(f"alpha{suffix}", "", 1e-7, 1.0, _RATE)
+            if self.name != "lhb":
+                yield Parameter(f"gamma{suffix}", "", 1.0, 15.0, _SHAPE)
+            if self.name == "nlhb":
+                run = max(self._drive.longest_run(-1 if suffix else 1), 2)
+                yield Parameter(f"nstop{suffix}", "", 1.0, 100.0 * run, _SPAN)
+        yield Parameter("g_min", "S", 1e-3 * g.min(), middle, _WINDOW)
+        yield Parameter("g_max", "S", middle, 30.0 * g.max(), _WINDOW)
+        alone = "only {} in the data, taken to begin at its bound"
+        if not down:
+            yield Parameter("w0", "", 0.0, 1.0, _START, 0.0, alone.format("potentiation"))
+        elif not up:
+            yield Parameter("w0", "", 0.0, 1.0, _START, 1.0, alone.format("depression"))
+        else:
+            yield Parameter("w0", "", 0.0, 1.0, _START)
+
+    def starts(self) -> Iterable[dict[str, float]]:
+        """A grid over shape, rate and span; the window by linear least squares."""
+        g = self.measurement.conductance
+        runs = [max(self._drive.longest_run(sign), 1) for sign in (1, -1)]
+        gammas = (1.0,) if self.name == "lhb" else (1.05, 2.0, 4.0)
+        spans = (0.5, 1.0, 2.0) if self.name == "nlhb" else (1.0,)
+        low, high = g.min(), g.max()
+        first = float(np.clip((g[0] - low) / (high - low), 0.0, 1.0)) if high > low else 0.5
+        for reach, gamma, gamma_dep, span, span_dep in product(
+            (0.5, 1.0, 2.0, 5.0, 15.0), gammas, gammas, spans, spans
+        ):
+            values = {
+                "alpha": min(reach / runs[0], 1.0),
+                "alpha_dep": min(reach / runs[1], 1.0),
+                "gamma": gamma,
+                "gamma_dep": gamma_dep,
+                "nstop": max(span * runs[0], 2.0),
+                "nstop_dep": max(span_dep * runs[1], 2.0),
+                "w0": first,
+            }
+            wanted = {p.name: values.get(p.name, 0.0) if p.held is None else p.held for p in self.parameters}
+            window = np.linalg.lstsq(*self._line(wanted, g), rcond=None)[0]
+            wanted["g_min"], wanted["g_max"] = float(window[0]), float(window[0] + window[1])
+            yield wanted
+
+    def curve(self, values: Values) -> NDArray[np.float64]:
+        """Conductances at the readings, S."""
+        return values["g_min"] + self._weights(values) * (values["g_max"] - values["g_min"])
+
+    def preset(self, values: Values) -> dict[str, Any]:
+        """Parameters of `sim:rram` and of the emulator's step cells."""
+        v_set, v_reset = self._thresholds
+        highest = float(np.abs(self.measurement.voltage).max())
+        room = {"v_max": highest} if highest > 5.0 else {}
+        return {"model": self.name, **self._mirrored(values), "v_set": v_set, "v_reset": v_reset, **room}
+
+    def doubts(self, values: Values) -> list[str]:
+        """Say so if a weight with hard bounds never meets them."""
+        return unsaturated(self._weights(values)) if self.name != "nlsb" else []
+
+    def _mirrored(self, values: Values) -> dict[str, float]:
+        """Give potentiation the values of depression where there was none; `RramParameters` does the opposite."""
+        if "alpha" in values:
+            return dict(values)
+        return {name.removesuffix("_dep"): value for name, value in values.items()}
+
+    def _weights(self, values: Values) -> NDArray[np.float64]:
+        v_set, v_reset = self._thresholds
+        p = RramParameters.model_construct(model=self.name, v_set=v_set, v_reset=v_reset, **self._mirrored(values))
+        return rram_weights(p, self._drive.play)[self.measurement.seen]
+
+    def _line(self, values: Values, g: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Relative deviations of a straight line in w, as a linear problem."""
+        w = self._weights(values)
+        return np.stack([np.ones_like(w), w], axis=1) / g[:, None], np.ones_like(g)

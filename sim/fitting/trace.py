@@ -1,0 +1,82 @@
+"""States of one cell after every segment of its history, from the kernels that simulated devices run on.
+
+A kernel moves a state through many segments; here it is called with one segment after another, inside compiled code,
+and the state is noted in between. Whatever the device computes, the fit sees, at a fraction of a microsecond a segment.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sim.array import Segments
+from sim.flca import FlcaParameters, _drive_flca
+from sim.rram import RramParameters, _drive_rram
+from sim.vteam import VteamParameters, drive_vteam
+
+_GAIN = np.ones((1, 1))
+
+
+def segments(voltage: NDArray[np.float64], duration: NDArray[np.float64]) -> Segments:
+    """History of one cell: voltages (T,) in V and lengths (T,) in s, of which 0 is allowed."""
+    count = len(voltage)
+    arrays = (duration, voltage[:, None], np.zeros((count, 1)), voltage, np.arange(count))
+    return Segments(*(np.ascontiguousarray(array) for array in arrays))
+
+
+def rram_weights(p: RramParameters, play: Segments) -> NDArray[np.float64]:
+    """Weight after every segment, (T,), from ``p.w0``."""
+    up, down = p.branches()
+    weight, beyond = np.full((1, 1), p.w0), np.zeros((1, 1), np.int8)
+    return _trace_rram(play, weight, beyond, _GAIN, p.v_set, p.v_reset, up, down)
+
+
+def flca_fluxes(p: FlcaParameters, play: Segments) -> NDArray[np.float64]:
+    """Flux linkage after every segment, (T,), V s, from ``p.phi0``."""
+    volatile = p.kind == "volatile"
+    return _trace_flca(play, np.full((1, 1), p.phi0), np.zeros(1), _GAIN, p.A, p.D, p.lowest, p.phi_max, volatile)
+
+
+def vteam_states(p: VteamParameters, play: Segments) -> NDArray[np.float64]:
+    """State x after every segment, (T,), from ``p.w0``."""
+    off, on = p.thresholds()
+    return _trace_vteam(
+        play, np.full((1, 1), p.w0), _GAIN, p.sign, off, on, p.p if p.window == "biolek" else 0.0
+    )  # fmt: skip
+
+
+@njit(cache=True, inline="always")
+def _one(play, t):
+    return Segments(
+        play.duration[t : t + 1], play.rows[t : t + 1], play.cols[t : t + 1], play.level[t : t + 1],
+        play.events[t : t + 1],
+    )  # fmt: skip
+
+
+@njit(cache=True, error_model="numpy")
+def _trace_rram(play, weight, beyond, gain, v_set, v_reset, up, down):
+    seen = np.empty(play.duration.size)
+    for t in range(seen.size):
+        _drive_rram(_one(play, t), weight, beyond, gain, v_set, v_reset, up, down, 0.0, 0, 0)
+        seen[t] = weight[0, 0]
+    return seen
+
+
+@njit(cache=True, error_model="numpy")
+def _trace_flca(play, phi, idle, gain, a, d, low, high, volatile):
+    seen = np.empty(play.duration.size)
+    for t in range(seen.size):
+        _drive_flca(_one(play, t), phi, idle, gain, a, d, low, high, volatile, 0.0, 0, 0)
+        relaxes = volatile or phi[0, 0] < 0.0
+        seen[t] = phi[0, 0] * (np.exp(-d * idle[0]) if relaxes else 1.0)
+    return seen
+
+
+@njit(cache=True, error_model="numpy")
+def _trace_vteam(play, x, gain, sign, off, on, p):
+    seen = np.empty(play.duration.size)
+    for t in range(seen.size):
+        drive_vteam(_one(play, t), x, gain, sign, off, on, p, 0.0, 0, 0)
+        seen[t] = x[0, 0]
+    return seen

@@ -1,0 +1,160 @@
+"""VTEAM: a memristor with voltage thresholds, Kvatinsky et al., IEEE Trans. Circuits Syst. II 62, 786 (2015).
+
+With v the cell voltage and x = (w - w_on) / (w_off - w_on) the state, 0 (on) to 1 (off):
+
+    dx/dt = k_off (v / v_off - 1)^alpha_off f_off(x)     0 < v_off < v                           (1a)
+            0                                            v_on < v < v_off                        (1b)
+            k_on (v / v_on - 1)^alpha_on f_on(x)         v < v_on < 0                            (1c)
+
+    i = v / (R_on + (R_off - R_on) x)          linear          or
+    i = v / (R_on (R_off / R_on)^x)            exponential
+
+with k_off > 0 and k_on < 0, both in 1/s: the paper's, in m/s, divided by w_off - w_on. A positive voltage switches off,
+as printed; ``set=positive`` turns the cell round.
+
+The paper leaves the windows f open. Without one, x moves at a constant rate until it meets its bound. The window of
+Biolek et al., Radioengineering 18, 210 (2009),
+
+    f_off = 1 - x^(2p),   f_on = 1 - (1 - x)^(2p)
+
+slows the state down on its way into a bound and lets it leave at full rate; p = 1/2 gives an exponential approach.
+While v is constant the drive s = integral of |dx/dt| / f is known, and dx/ds = f(x) is integrated over it: in closed
+form without a window, else by the classical fourth-order Runge-Kutta method in steps of at most 0.1 of the window's
+steepest slope (error below 1e-6 of the range).
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from sim.array import ArrayParameters, Segments, SimulatedArray, unit
+from sim.variability import cycle_factor
+
+STEP = 0.1
+"""Longest step of the drive through a window, times the steepest slope 2p of the window."""
+
+ARRIVED = 1e-13
+"""Distance to a bound at which the window has stopped the state."""
+
+
+class VteamParameters(ArrayParameters):
+    """Parameters of `sim:vteam`; the defaults are a generic bipolar cell, not one of the paper's fits."""
+
+    v_on: float = Field(-0.7, lt=0, description="threshold below which it switches on", json_schema_extra=unit("V"))
+    v_off: float = Field(0.7, gt=0, description="threshold above which it switches off", json_schema_extra=unit("V"))
+    k_on: float = Field(-100.0, lt=0, description="rate of switching on at 2 v_on", json_schema_extra=unit("1/s"))
+    k_off: float = Field(100.0, gt=0, description="rate of switching off at 2 v_off", json_schema_extra=unit("1/s"))
+    alpha_on: float = Field(3.0, gt=0, description="exponent of the overdrive, switching on")
+    alpha_off: float = Field(3.0, gt=0, description="exponent of the overdrive, switching off")
+    r_on: float = Field(1e4, gt=0, description="resistance at x = 0", json_schema_extra=unit("ohm"))
+    r_off: float = Field(1e6, gt=0, description="resistance at x = 1", json_schema_extra=unit("ohm"))
+    resistance: Literal["linear", "exponential"] = Field("linear", description="how resistance follows the state")
+    window: Literal["none", "biolek"] = Field("none", description="how the state meets its bounds")
+    p: float = Field(1.0, ge=0.5, le=50, description="exponent of the window (biolek)")
+    set: Literal["negative", "positive"] = Field("negative", description="sign of the voltage that switches on")
+    w0: float = Field(0.5, ge=0, le=1, description="pristine state x")
+
+    @model_validator(mode="after")
+    def _switches(self) -> Self:
+        if self.r_on >= self.r_off:
+            raise ValueError(f"r_on {self.r_on:g} ohm must be below r_off {self.r_off:g} ohm")
+        return self
+
+    def thresholds(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """(v, k, alpha) of eq 1a and of eq 1c, as the compiled kernel takes them."""
+        return (self.v_off, self.k_off, self.alpha_off), (self.v_on, self.k_on, self.alpha_on)
+
+    @property
+    def sign(self) -> float:
+        """Factor on the cell voltage: -1 for a cell turned round."""
+        return -1.0 if self.set == "positive" else 1.0
+
+    def resistance_at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Resistance in ohm at states `x` in 0..1."""
+        if self.resistance == "exponential":
+            return self.r_on * (self.r_off / self.r_on) ** x
+        return self.r_on + (self.r_off - self.r_on) * x
+
+
+class VteamArray(SimulatedArray):
+    """Crossbar of VTEAM memristors (`sim:vteam`).
+
+    Spread in sensitivity multiplies k_on and k_off; spread in memristance multiplies the resistance.
+    """
+
+    parameters: VteamParameters
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"x": np.full(shape, self.parameters.w0)}
+
+    def _drive(self, columns: slice, play: Segments) -> None:
+        p = self.parameters
+        off, on = p.thresholds()
+        drive_vteam(
+            play, self._state["x"][columns], self._gain[columns], p.sign, off, on,
+            p.p if p.window == "biolek" else 0.0, p.c2c, p.seed, columns.start,
+        )  # fmt: skip
+
+    @property
+    def states(self) -> NDArray[np.float64]:
+        """(rows, cols) state x of every cell, 0 (on) to 1 (off)."""
+        return self._state["x"].T.copy()
+
+    def _memristance(self) -> NDArray[np.float64]:
+        return self.parameters.resistance_at(self._state["x"])
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _rate(v, off, on):
+    """Eq 1 without its windows, 1/s."""
+    if v > off[0]:
+        return off[1] * (v / off[0] - 1.0) ** off[2]
+    if v < on[0]:
+        return on[1] * (v / on[0] - 1.0) ** on[2]
+    return 0.0
+
+
+@njit(cache=True, error_model="numpy")
+def _through_window(y, s, p):
+    """Follow dy/ds = 1 - y^(2p) from `y` over a drive `s`; y is the way already gone towards the bound, 0..1."""
+    longest = STEP / (2.0 * p)
+    while s > 0.0 and 1.0 - y > ARRIVED:
+        h = min(s, longest)
+        k1 = 1.0 - y ** (2.0 * p)
+        k2 = 1.0 - min(y + 0.5 * h * k1, 1.0) ** (2.0 * p)
+        k3 = 1.0 - min(y + 0.5 * h * k2, 1.0) ** (2.0 * p)
+        k4 = 1.0 - min(y + h * k3, 1.0) ** (2.0 * p)
+        y += h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
+        s -= h
+    return min(y, 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def drive_vteam(
+    play, x, gain, sign, off, on, p, sigma, seed, first_col
+):  # fmt: skip
+    """Move the states `x` (cols, rows) through the segments of `play`; p = 0 is no window."""
+    for c in range(play.cols.shape[1]):
+        state, sensitivity = x[c], gain[c]
+        for t in range(play.duration.size):
+            if play.cols[t, c] == play.level[t]:
+                continue
+            for r in range(state.size):
+                rate = _rate(sign * (play.rows[t, r] - play.cols[t, c]), off, on)
+                if rate == 0.0:
+                    continue
+                drive = rate * sensitivity[r] * play.duration[t]
+                if p == 0.0:
+                    change = drive
+                elif drive > 0.0:
+                    change = _through_window(state[r], drive, p) - state[r]
+                else:
+                    change = 1.0 - state[r] - _through_window(1.0 - state[r], -drive, p)
+                if sigma > 0.0:
+                    change *= cycle_factor(sigma, seed, play.events[t], first_col + c, r)
+                state[r] = min(max(state[r] + change, 0.0), 1.0)
