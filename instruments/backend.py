@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hil.backends import Backend, DeviceKind
 from hil.device import Device
 from hil.errors import InputError, nearest
+from hil.spiking import Programming
 
 if TYPE_CHECKING:
     from instruments.clock import Clock
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from instruments.wiring import Router
 
 INSTALL = 'pip install "memhil[lab]"'
+
+PROGRAMMING = ("v_set", "v_reset", "g_min", "g_max")
+"""Parameters that say together how a cell is programmed."""
 
 
 def _unit(symbol: str) -> dict[str, str]:
@@ -44,6 +49,13 @@ class SampleParameters(BaseModel):
     forming: bool = Field(False, description="allow voltages up to v_forming")
     v_forming: float = Field(0.0, ge=0, description="largest voltage of forming", json_schema_extra=_unit("V"))
     v_read: float = Field(0.1, gt=0, description="voltage of a read", json_schema_extra=_unit("V"))
+    v_set: float | None = Field(None, gt=0, description="programming voltage upwards", json_schema_extra=_unit("V"))
+    v_reset: float | None = Field(
+        None, gt=0, description="programming voltage downwards, magnitude", json_schema_extra=_unit("V")
+    )
+    pulse_width: float = Field(1e-3, gt=0, description="width of a programming pulse", json_schema_extra=_unit("s"))
+    g_min: float | None = Field(None, gt=0, description="conductance of weight 0", json_schema_extra=_unit("S"))
+    g_max: float | None = Field(None, gt=0, description="conductance of weight 1", json_schema_extra=_unit("S"))
     read_width: float | None = Field(
         None, gt=0, description="duration of a read; the model's shortest if not given", json_schema_extra=_unit("s")
     )
@@ -72,7 +84,10 @@ class VirtualParameters(SampleParameters):
     i_max: float = Field(1e-2, gt=0, description="compliance current", json_schema_extra=_unit("A"))
     gaps: bool = Field(True, description="as for a real instrument; here a gap takes no time")
     model: str = Field("2450", description="source-measure unit: 2400, 2450, 2461, 2602B, B2901A, ...")
-    dut: str = Field("sim:flca-pair", description="device under test, sim:rram;alpha=0.01;c2c=0.1")
+    v_read: float | None = Field(  # type: ignore[assignment]
+        None, gt=0, description="voltage of a read; the device's own if not given", json_schema_extra=_unit("V")
+    )
+    dut: str = Field("sim:rram", description="device under test, sim:rram;alpha=0.01;c2c=0.1")
     transport: Literal["socket", "hislip", "serial"] = Field("socket", description="what the instruments listen on")
     matrix: str | None = Field(None, description="switch matrix: 707B or B2201A; 707B for more than one cell")
     series: float = Field(0.0, ge=0, description="resistance of the wires", json_schema_extra=_unit("ohm"))
@@ -117,7 +132,12 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
                 contact=p.contact, noise=p.noise, relative_noise=p.relative_noise, seed=p.seed,
             )
         )  # fmt: skip
-        matrix = None if bench.matrix is None else bench.matrix.resource
+        matrix, truth = None if bench.matrix is None else bench.matrix.resource, bench.dut.truth
+        known = {"v_read": p.v_read or truth.read_voltage}
+        if truth.programming is not None:
+            own = asdict(truth.programming) | {"pulse_width": p.pulse_width}
+            known |= {name: own[name] for name in PROGRAMMING if getattr(p, name) is None}
+        p = p.model_copy(update=known)
         device = _open(name, bench.smu.resource, matrix, None, p, clock=bench.clock, forget=bench.forget)
         device.bench = bench
         device.also_close(stack.pop_all().close)
@@ -170,8 +190,21 @@ def _open(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
             serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width, forget=forget,
         )  # fmt: skip
+        device.programming = _programming(name, p)
         device.also_close(stack.pop_all().close)
         return device
+
+
+def _programming(name: str, p: SampleParameters) -> Programming | None:
+    """How a cell is moved by a step, where the user knows."""
+    given = [field for field in PROGRAMMING if getattr(p, field) is not None]
+    if not given:
+        return None
+    if len(given) < len(PROGRAMMING):
+        missing = next(field for field in PROGRAMMING if field not in given)
+        raise InputError(f"{name}: {given[0]} is given, {missing} is not: a programming pulse needs all of "
+                         f"{', '.join(PROGRAMMING)}")  # fmt: skip
+    return Programming(p.v_set, p.v_reset, p.pulse_width, p.g_min, p.g_max)
 
 
 def _router(

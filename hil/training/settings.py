@@ -27,17 +27,22 @@ class DataSettings(BaseModel):
     )
 
 
+DEFAULT_DEVICE = "sim:flca-pair"
+"""What is trained unless the user names something else."""
+
+
 class DeviceSettings(BaseModel):
     """Section [device]."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    uri: str = Field("sim:flca-pair", description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
+    uri: str = Field(DEFAULT_DEVICE, description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
 
 
 def open_for(uri: str, dataset: Dataset, layers: int, seed: int) -> Device:
     """Open a device with one row a pixel, one column a layer; the URI may set sizes and seed itself."""
-    device = open_device(uri, defaults={"rows": dataset.inputs, "cols": layers, "seed": seed})
+    # A virtual bench holds what the drivers train by default.
+    device = open_device(uri, defaults={"rows": dataset.inputs, "cols": layers, "seed": seed, "dut": DEFAULT_DEVICE})
     if device.rows != dataset.inputs:
         rows = device.rows
         device.close()

@@ -61,7 +61,7 @@ DONE = "played"
 
 _UNVERIFIED = (
     "2600BS-901-01 Rev C; the shortest step stands in the data sheet alone and is UNVERIFIED: 0.2 ms, measured 0.31 "
-    "ms, were chosen with care; 2500 points are this driver's cap, the manual sets none; v_step of the 20 V or 40 V"
+    "ms, were chosen with care; 2500 points are this driver's cap, the manual sets none; v_step is that of 20 or 40 V"
 )
 
 K2601B = Spec(

@@ -54,7 +54,7 @@ class Bench:
     def __init__(
         self,
         model: str = "2450",
-        dut: str = "sim:flca-pair",
+        dut: str = "sim:rram",
         *,
         rows: int = 1,
         cols: int = 1,
