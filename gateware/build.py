@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from gateware import cache, toolchain
 from gateware.boards import Board
 from gateware.geometry import Geometry
-from gateware.placement import PlaceAndRoute, read_nextpnr
+from gateware.placement import PlaceAndRoute, overfull, read_nextpnr
 from hil.errors import InputError
 from hil.version import __version__
 
@@ -155,7 +155,10 @@ def build(
         try:
             seconds = _execute(plan, folder)
         except toolchain.ToolError as error:
-            raise toolchain.ToolError(f"{error} (logs: {_keep_logs(folder, digest)})") from None
+            log = folder / "top.tim"
+            needs = overfull(log.read_text(encoding="utf-8"), board.family) if log.exists() else ""
+            why = f"{needs} needed: fewer lanes, rows, columns or state bits may fit" if needs else str(error)
+            raise toolchain.ToolError(f"{board.name}: {why} (logs: {_keep_logs(folder, digest)})") from None
         report, log = ((folder / name).read_text(encoding="utf-8") for name in ("nextpnr.json", "top.tim"))
         placed = read_nextpnr(report, board.family, log)
         result = BuildResult(

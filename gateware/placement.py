@@ -99,6 +99,14 @@ def read_nextpnr(text: str, family: str, log: str = "") -> PlaceAndRoute:
     return PlaceAndRoute(used, available, clocks, _critical_path(data["critical_paths"], slowest))
 
 
+def overfull(log: str, family: str) -> str:
+    """What a design needs more of than the FPGA has, in words, by nextpnr's log; empty if it fits."""
+    names = {theirs: ours for ours, theirs in RESOURCES[family].items()}
+    found = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", log, re.MULTILINE)
+    needs = [f"{used} {names[name]} of {has}" for name, used, has in found if name in names and int(used) > int(has)]
+    return ", ".join(needs)
+
+
 def _critical_path(paths: list[dict[str, Any]], clock: ClockTiming | None) -> tuple[Step, ...]:
     """Steps of the path from register to register of a clock."""
     edges = {f"posedge {clock.name}"} if clock else set()

@@ -51,10 +51,10 @@ def serve(
         model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
         noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port,
     ) as bench:  # fmt: skip
-        typer.echo(f"{model} with {dut} at {bench.smu.resource}")
+        print(f"{model} with {dut} at {bench.smu.resource}", flush=True)
         if bench.matrix is not None:
-            typer.echo(f"{matrix or 'matrix'} at {bench.matrix.resource}")
-        typer.echo(f"hil characterize iv --device 'visa:{bench.smu.resource}' --v-max 1 --i-max 1e-3", err=True)
+            print(f"{matrix or 'matrix'} at {bench.matrix.resource}", flush=True)
+        print(f"hil characterize iv --device 'visa:{bench.smu.resource}' --v-max 1 --i-max 1e-3", flush=True)
         _until_interrupted()
 
 

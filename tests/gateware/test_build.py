@@ -172,6 +172,17 @@ def test_a_failed_build_leaves_its_logs_and_nothing_else(tools, monkeypatch, tmp
     assert not (tmp_path / "build").exists()
 
 
+def test_a_design_that_does_not_fit_says_what_it_needs(tools, monkeypatch):
+    def execute(plan, folder):
+        (folder / "top.tim").write_text("Info: \t         ICESTORM_LC:    5128/   5280    97%\n"
+                                        "Info: \t        ICESTORM_RAM:      32/     30   106%\n")  # fmt: skip
+        raise ToolError("nextpnr-ice40 failed: Unable to place cell 'x', no BELs remaining")
+
+    monkeypatch.setattr(builder, "_execute", execute)
+    with pytest.raises(ToolError, match=r"icebreaker: 32 BRAM of 30 needed: fewer lanes"):
+        build(ICEBREAKER, ICEBREAKER.geometry, design=Echo)
+
+
 def test_a_record_of_another_version_is_refused(tools):
     folder = build(ICEBREAKER, ICEBREAKER.geometry, design=Echo).folder
     with pytest.raises(InputError, match="holds no build"):
