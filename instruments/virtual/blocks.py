@@ -11,12 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instruments.virtual.scpi import Command, ScpiError, arguments, boolean, choice, integer, number, string
 
 if TYPE_CHECKING:
-    from instruments.virtual.k2450 import K2450
     from instruments.virtual.source import Reading
 
 MOST_BLOCKS = 63
@@ -93,13 +92,13 @@ class TriggerModel:
 
     Attributes
     ----------
-    smu : K2450
+    smu : Any
         Whose source and buffers the blocks act on.
     waiting : bool
         Whether a run waits for an event that will not come by itself.
     """
 
-    smu: K2450
+    smu: Any
     blocks: list[Block] = field(default_factory=list)
     timers: list[Timer] = field(default_factory=lambda: [Timer() for _ in range(TIMERS)])
     waiting: bool = False
@@ -243,7 +242,7 @@ class TriggerModel:
 
 
 def _block(kind: str, least: int, most: int, build: Callable[..., Callable[[], int | None]]) -> Command:
-    def write(smu: K2450, parameters: list[str], suffixes: dict[str, int]) -> None:
+    def write(smu: Any, parameters: list[str], suffixes: dict[str, int]) -> None:
         place, *rest = arguments(parameters, least, most)
         number_of = integer(place, 1, MOST_BLOCKS)
         smu.trigger.put(number_of, Block(kind, build(smu.trigger, number_of, *rest)))
@@ -339,23 +338,23 @@ def _on_limit(model: TriggerModel, place: int, kind: str, low: str, high: str, b
 
 
 def _timer(name: str, read: Callable[[str], object], tell: Callable[[object], str]) -> tuple[Callable, Callable]:
-    def timer(smu: K2450, suffixes: dict[str, int]) -> Timer:
+    def timer(smu: Any, suffixes: dict[str, int]) -> Timer:
         if not 1 <= suffixes["n"] <= TIMERS:
             raise ScpiError(-114)
         return smu.trigger.timers[suffixes["n"] - 1]
 
-    def write(smu: K2450, parameters: list[str], suffixes: dict[str, int]) -> None:
+    def write(smu: Any, parameters: list[str], suffixes: dict[str, int]) -> None:
         setattr(timer(smu, suffixes), name, read(arguments(parameters, 1)[0]))
 
     return write, lambda smu, parameters, suffixes: tell(getattr(timer(smu, suffixes), name))
 
 
-def _load(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def _load(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     choice(string(arguments(parameters, 1)[0]), ("Empty",))
     smu.trigger.load([])
 
 
-def _list(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
+def _list(smu: Any, parameters: list[str], _: dict[str, int]) -> str:
     return "; ".join(f"{n}) {block.name}" for n, block in enumerate(smu.trigger.blocks, start=1)) or "Empty"
 
 

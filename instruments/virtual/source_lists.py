@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from instruments.virtual.blocks import MOST_STEPS
 from instruments.virtual.scpi import ScpiError, arguments, boolean, choice, integer, number, show, string
-
-if TYPE_CHECKING:
-    from instruments.virtual.k2450 import K2450
 
 SWEEP_LIST = "VoltCustomSweepList"
 """Configuration list that holds what ``SOUR:LIST:VOLT`` sets (2461 6-101)."""
@@ -28,7 +25,7 @@ def pause(text: str) -> float:
     return value
 
 
-def set_list(append: bool, smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def set_list(append: bool, smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:LIST:VOLTage`` and its ``APPend``: -223 beyond 100 values in a message or 2500 in all."""
     if not parameters or not parameters[0]:
         raise ScpiError(-109)
@@ -41,12 +38,12 @@ def set_list(append: bool, smu: K2450, parameters: list[str], _: dict[str, int])
     smu.lists[SWEEP_LIST] = values
 
 
-def tell_list(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
+def tell_list(smu: Any, parameters: list[str], _: dict[str, int]) -> str:
     """``SOURce:LIST:VOLTage?``."""
     return ",".join(map(show, smu.lists.get(SWEEP_LIST, [])))
 
 
-def sweep_list(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def sweep_list(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:SWEep:VOLTage:LIST`` start index, delay, count, abort, buffer (2461 6-128)."""
     start, *rest = arguments(parameters, 1, 5)
     levels = smu.lists.get(SWEEP_LIST)
@@ -62,7 +59,7 @@ def sweep_list(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
     smu.trigger.load_sweep(levels[first - 1 :] * count, delay, abort, name)
 
 
-def sweep_linear(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def sweep_linear(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:SWEep:VOLTage:LINear`` start, stop, points, delay, count, range, abort, dual, buffer."""
     given = arguments(parameters, 3, 9)
     v = smu.capability.v_max
@@ -78,7 +75,7 @@ def sweep_linear(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
     smu.trigger.load_sweep(levels * count, delay, abort, smu.buffer_name(given, 8))
 
 
-def config_list(smu: K2450, parameters: Sequence[str]) -> list[float]:
+def config_list(smu: Any, parameters: Sequence[str]) -> list[float]:
     """Configuration list named by the first parameter; -224 if it does not exist."""
     if not parameters:
         raise ScpiError(-109)
@@ -88,7 +85,7 @@ def config_list(smu: K2450, parameters: Sequence[str]) -> list[float]:
     return smu.lists[name]
 
 
-def config_create(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def config_create(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:CONFiguration:LIST:CREate``."""
     name = string(arguments(parameters, 1)[0])
     if name in smu.lists:
@@ -96,7 +93,7 @@ def config_create(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
     smu.lists[name] = []
 
 
-def config_store(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def config_store(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:CONFiguration:LIST:STORe``: the present level, at the end or at an index."""
     stored = config_list(smu, arguments(parameters, 1, 2))
     if len(parameters) == 1:
@@ -105,7 +102,7 @@ def config_store(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
         stored[integer(parameters[1], 1, len(stored)) - 1] = smu.channel.level
 
 
-def config_recall(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def config_recall(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:CONFiguration:LIST:RECall``: source what is stored at an index."""
     stored = config_list(smu, arguments(parameters, 1, 2))
     level = stored[integer(parameters[1], 1, len(stored)) - 1 if len(parameters) > 1 else 0]
@@ -113,7 +110,7 @@ def config_recall(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
     smu.channel.set_level(level)
 
 
-def config_delete(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+def config_delete(smu: Any, parameters: list[str], _: dict[str, int]) -> None:
     """``SOURce:CONFiguration:LIST:DELete``."""
     config_list(smu, arguments(parameters, 1, 2))
     del smu.lists[string(parameters[0])]

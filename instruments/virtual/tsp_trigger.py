@@ -9,13 +9,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from instruments.virtual.dut import Drive
 from instruments.virtual.tsp import Part, TspError, anything, as_table, between, one_of
-
-if TYPE_CHECKING:
-    from instruments.virtual.k2600 import K2600, Smu
 
 TIMERS = 8
 EVENTS_OF_A_CHANNEL = ("ARMED", "SOURCE_COMPLETE", "MEASURE_COMPLETE", "PULSE_COMPLETE", "SWEEP_COMPLETE", "IDLE")
@@ -26,7 +23,7 @@ MOST_EVENTS = 500_000
 class Timer(Part):
     """``trigger.timer[n]``: after its stimulus, `count` events `delay` s apart; with pass-through one at once."""
 
-    def __init__(self, instrument: K2600, n: int, event: float) -> None:
+    def __init__(self, instrument: Any, n: int, event: float) -> None:
         """Start with the defaults."""
         super().__init__(instrument, {"EVENT_ID": event, "reset": self.reset, "clear": lambda: None})
         self.event = event
@@ -45,7 +42,7 @@ class Timer(Part):
 class Sweep(Part):
     """``smuX.trigger``: what a channel does at each trigger."""
 
-    def __init__(self, instrument: K2600, name: str, events: dict[str, float]) -> None:
+    def __init__(self, instrument: Any, name: str, events: dict[str, float]) -> None:
         """Start with the defaults; the events are numbered by the instrument."""
         super().__init__(
             instrument,
@@ -103,7 +100,7 @@ class Sweep(Part):
 class _Track:
     """Steps that one channel plays, growing as its sweep runs."""
 
-    def __init__(self, smu: Smu) -> None:
+    def __init__(self, smu: Any) -> None:
         self.smu, self.level, self.since = smu, smu.channel.level, 0.0
         self.levels: list[float] = []
         self.lengths: list[float] = []
@@ -175,7 +172,7 @@ class _Schedule:
             self.fire(self.timers[n].event, at)
 
 
-def play_sweeps(smus: Sequence[Smu], timers: Sequence[Timer]) -> bool:
+def play_sweeps(smus: Sequence[Any], timers: Sequence[Timer]) -> bool:
     """Run the sweeps of several channels at once; False if one waits for an event that will not come.
 
     What was worked out up to then has been played.
