@@ -1,5 +1,5 @@
 """Lab instruments: links, source-measure units, switch matrices, safety limits and a virtual bench.
 
-Instruments are back ends of the contract in `hil.device`, opened as ``visa:...`` (`instruments.backend`). They may import
-`sim`, whose devices sit on the virtual bench.
+Instruments are back ends of the contract in `hil.device`, opened as ``visa:...`` (`instruments.backend`). They may
+import `sim`, whose devices sit on the virtual bench.
 """

@@ -188,6 +188,10 @@ class KeysightB2900(Driver):
             query(f":FETC:ARR? (@{c})", patience=READOUT * len(levels)),
         )
 
+    def is_off(self, settings: Settings) -> Message:
+        """Ask for the state of the output."""
+        return confirm(f":OUTP{settings.channel}?", 0.0)
+
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped are bits 1 and 2 of the status word."""
         if not plan.measure.any():

@@ -214,6 +214,10 @@ class Driver(ABC):
         """
 
     @abstractmethod
+    def is_off(self, settings: Settings) -> Message:
+        """Ask for the state of the output, which must be off."""
+
+    @abstractmethod
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps from the answers to the messages of `play`.
 

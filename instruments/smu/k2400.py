@@ -156,6 +156,10 @@ class Keithley2400(Driver):
             write(":SOUR:VOLT:MODE FIX"),
         )
 
+    def is_off(self, settings: Settings) -> Message:
+        """Ask for the state of the output."""
+        return confirm(":OUTP?", 0.0)
+
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Voltage, current, time and status of every tick; tripped is bit 3 or bit 16 of the status word."""
         ticks = tick_list(self.spec, plan)

@@ -212,6 +212,10 @@ class Keithley2450(Driver):
             *(f"TRIG:BLOC:{block.format(n)}" for n, block in enumerate(blocks, start=1)),
         ]
 
+    def is_off(self, settings: Settings) -> Message:
+        """Ask for the state of the output."""
+        return confirm("OUTP?", 0.0)
+
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 5 of SOURSTAT."""
         if not plan.measure.any():

@@ -224,6 +224,10 @@ class Keithley2600(Driver):
             messages.append(query(f"printbuffer(1,{count},{columns})", patience=READOUT * count))
         return tuple(messages)
 
+    def is_off(self, settings: Settings) -> Message:
+        """Ask for the state of the output."""
+        return confirm(f"print({self.name(settings.channel)}.source.output)", 0.0)
+
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 6 of the buffer's status."""
         if not plan.measure.any():

@@ -73,7 +73,9 @@ class Smu:
         self._dialogue.say(*self.driver.prepare(self.settings))
 
     def compile(self, plans: Sequence[Plan]) -> list[tuple[Message, ...]]:
-        """Messages for every plan, all of them held against the sample's limits and the model's; nothing is sent.
+        """Messages for every plan, each ending with the question whether the output is off; nothing is sent.
+
+        Every plan is held against the sample's limits and the model's.
 
         Raises
         ------
@@ -83,7 +85,7 @@ class Smu:
         played, scripts = self.pulses, []
         for plan in plans:
             played = self.safety.check(plan, played)
-            scripts.append(self.driver.play(plan, self.settings))
+            scripts.append((*self.driver.play(plan, self.settings), self.driver.is_off(self.settings)))
         return scripts
 
     def play(self, plan: Plan) -> Readings:
@@ -113,13 +115,20 @@ class Smu:
         if self._guard is not None:
             self._guard.rest()
         self.pulses = self.safety.check(plan, self.pulses)
-        return self.driver.parse(plan, self.settings, replies)
+        return self.driver.parse(plan, self.settings, replies[:-1])
 
     def off(self) -> None:
-        """Stop and switch the output off, whatever state it is in; the watchdog stays armed where this fails."""
+        """Stop and switch the output off, whatever state it is in; the watchdog stays armed where this fails.
+
+        Raises
+        ------
+        ProtocolError
+            If the output stays on.
+        """
         for text in self.driver.off:
             self._line.write(text)
         self._dialogue.forget_errors()
+        self._dialogue.exchange(self.driver.is_off(self.settings))
         if self._guard is not None:
             self._guard.rest()
 

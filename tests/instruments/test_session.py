@@ -1,5 +1,7 @@
 """A session with a virtual 2450 on a real socket: what goes wrong is told by its cause, and the output is off."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -152,3 +154,20 @@ def test_pulses_are_counted_over_the_session(bench):
         with pytest.raises(LimitError, match="4 pulses in this session are more than pulses_max = 3"):
             device.apply(PULSE + Waveform.rest(2e-3) + PULSE)
         device.apply(PULSE)
+
+
+def test_an_output_that_stays_on_is_told_and_left_to_the_watchdog(bench):
+    with open_device(f"visa:{bench.resource}?v_max=1.5&i_max=1e-3") as device:
+        device.read()
+        bench.instrument.channel.stuck = True
+        with pytest.raises(ProtocolError, match=r"'OUTP\?' reads back '1', '0.0' was expected"):
+            device.apply(PULSE)
+        assert device.smu._guard._armed
+        bench.instrument.channel.stuck = False
+        end = time.monotonic() + 5.0
+        while bench.instrument.output and time.monotonic() < end:
+            time.sleep(0.05)
+        assert not bench.instrument.output
+        time.sleep(1.0)  # until the watchdog says that it is done
+        with pytest.raises(GuardError, match="the watchdog switched the output off"):
+            device.apply(PULSE)
