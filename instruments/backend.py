@@ -191,6 +191,7 @@ def _open(
             serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width, forget=forget,
         )  # fmt: skip
         device.programming = _programming(name, p)
+        device.parameters = p
         device.also_close(stack.pop_all().close)
         return device
 

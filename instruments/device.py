@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel
 
 from hil.device import Device, Response, Unsupported
 from hil.errors import InputError
@@ -21,6 +22,43 @@ from instruments.wiring import ALL, Passage, Router, Wiring, passages
 
 HOST_REST = 1.0
 """Rests at least this long are waited for with the output off, s: the instrument's list is too short for them."""
+
+
+class Rehearsal:
+    """A session from here on of which every message is told and none is sent."""
+
+    def __init__(self, device: SmuDevice) -> None:
+        """Begin with the device as it is."""
+        self._device, self._prepared, self._wiring = device, device._prepared, device._wiring
+        self._moved = False
+
+    def explain(self, waveform: Waveform) -> list[str]:
+        """Every message for a waveform that follows those explained before; comments begin with ``#``.
+
+        Raises
+        ------
+        LimitError
+            Just as `SmuDevice.apply` would.
+        """
+        smu, router = self._device.smu, self._device._router
+        self._device.limits.check(waveform)
+        found = self._device._compile(waveform)
+        lines = [m.text for m in smu.driver.prepare(smu.settings)] if found and not self._prepared else []
+        self._prepared = self._prepared or bool(found)
+        for passage, script in found:
+            lines += [f"# {passage.rest:g} s at 0 V"] if passage.rest else []
+            if router is not None and passage.wiring not in (None, self._wiring):
+                lines += router.explain(passage.wiring, moved=self._moved)
+                self._moved, self._wiring = True, passage.wiring
+            lines += [message.text for message in script]
+        return lines
+
+    def close(self) -> list[str]:
+        """Every message at the end of the session."""
+        device = self._device
+        driver, watched = device.smu.driver, self._prepared and device._start_guard is not None
+        lines = [*driver.off, driver.is_off(device.smu.settings).text] if watched else []
+        return lines + (device._router.farewell(moved=self._moved) if device._router is not None else [])
 
 
 class SmuDevice(Device):
@@ -37,6 +75,8 @@ class SmuDevice(Device):
         The virtual bench that it is on, if any.
     lateness : float
         Longest time by which a rest that the host waited for was exceeded, s.
+    parameters : BaseModel or None
+        What it was opened with, for the records.
     """
 
     def __init__(
@@ -85,6 +125,7 @@ class SmuDevice(Device):
         self._time, self._prepared, self._wiring = 0.0, False, None
         self.lateness, self.bench = 0.0, None
         self._closers: list[Callable[[], None]] = []
+        self.parameters: BaseModel | None = None
         if rows * cols > 1 and router is None:
             raise InputError(f"{name}: {rows} x {cols} cells need a switch matrix: matrix=RESOURCE and map=FILE.toml")
         self.limits = Limits(
@@ -104,6 +145,11 @@ class SmuDevice(Device):
         self.read_width = spec.width_measured if read_width is None else read_width
 
     @property
+    def identity(self) -> str:
+        """What the instrument answered to ``*IDN?``."""
+        return self.smu.identity
+
+    @property
     def time(self) -> float:
         """Device time in s, as waveforms and reads say; what an instrument adds between trains is not in it."""
         return self._time
@@ -116,7 +162,8 @@ class SmuDevice(Device):
         With more, the one current of a source is the sum over all cells between HI and LO. With the lines of a set on
         HI and all others on LO it is ``v cut(set)``, and no line is open. Of three such currents,
         ``cut(row) + cut(column) - cut(row and column) = 2 G(row, column)``: every cell is read without sneak paths, at
-        the price of R + C + R C reads instead of R.
+        the price of R + C + R C reads instead of R. Each is one read at v and one at -v: a cell sees as much of the
+        one as of the other, and offsets of the instrument cancel.
         """
         self._require_open()
         v = self.read_voltage if v is None else float(v)
@@ -126,7 +173,8 @@ class SmuDevice(Device):
         drive[0, 0] = v
         self.limits.check(Waveform.samples(drive, np.zeros((1, self.cols)), dwell=self.read_width, measure=True))
         reads = self.rows * self.cols
-        reads += self.rows + self.cols if min(self.cells) > 1 else 0
+        if min(self.cells) > 1:
+            reads = 2 * (reads + self.rows + self.cols)
         self._time += reads * self.read_width
         if self.cols == 1 or self.rows == 1:
             # A single row is read from its columns, at -v: its cells see the same polarity.
@@ -174,14 +222,11 @@ class SmuDevice(Device):
         LimitError
             Just as `apply` would.
         """
-        self.limits.check(waveform)
-        lines = [] if self._prepared else [m.text for m in self.smu.driver.prepare(self.smu.settings)]
-        for passage, script in self._compile(waveform):
-            lines += [f"# {passage.rest:g} s at 0 V"] if passage.rest else []
-            if self._router is not None and passage.wiring is not None:
-                lines += self._router.explain(passage.wiring)
-            lines += [message.text for message in script]
-        return lines
+        return self.rehearse().explain(waveform)
+
+    def rehearse(self) -> Rehearsal:
+        """Say for one waveform after another, and for the end, what would be sent."""
+        return Rehearsal(self)
 
     def _play(self, waveform: Waveform) -> Response:
         found = self._compile(waveform)
@@ -263,13 +308,14 @@ class SmuDevice(Device):
         return found
 
     def _cut(self, high: set[int], v: float) -> float:
-        """Current out of HI with some lines at `v` volts and all others at 0 V, one read long, A."""
+        """Current out of HI with some lines at `v` volts and all others at 0 V, A; in a crossbar, the mean of +-v."""
         lines = range(self.rows + self.cols)
         wiring = Wiring(tuple(sorted(high)), tuple(k for k in lines if k not in high))
-        plan = Plan([v], [self.read_width], [True])
+        levels = [v, -v] if min(self.cells) > 1 else [v]
+        plan = Plan(levels, [self.read_width] * len(levels), [True] * len(levels))
         self.smu.compile([plan])
         readings = self._pass(Passage(None if self._router is None else wiring, 0.0, plan, (), 0))
-        return float(readings.current[0])
+        return float((readings.current * np.sign(levels)).mean() * np.sign(v))
 
     def _release(self) -> None:
         with ExitStack() as stack:

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from hil.errors import HilError
 
-LEASE = 1.5
+LEASE = 1.0
 """Seconds without a sign of life after which the watchdog switches an output off."""
 
 PERSISTENCE = 10.0

@@ -41,8 +41,11 @@ class Router(Protocol):
     def route(self, wiring: Wiring) -> None:
         """Open what is closed, then close what is wanted, and read it back; the output must be off."""
 
-    def explain(self, wiring: Wiring) -> list[str]:
-        """Messages that `route` sends."""
+    def explain(self, wiring: Wiring, *, moved: bool = False) -> list[str]:
+        """Messages that `route` sends; `moved` if relays were moved before."""
+
+    def farewell(self, *, moved: bool = False) -> list[str]:
+        """Messages that `close` sends; `moved` if relays were moved before."""
 
     def close(self) -> None:
         """Open all relays and let go."""

@@ -107,10 +107,14 @@ class MatrixRouter:
         replies = self._dialogue.say(*self.driver.connect(points))
         self.driver.verify(points, replies[-1])
 
-    def explain(self, wiring: Wiring) -> list[str]:
-        """Messages that `route` sends."""
-        before = () if self._prepared else self.driver.prepare()
+    def explain(self, wiring: Wiring, *, moved: bool = False) -> list[str]:
+        """Messages that `route` sends; `moved` if relays were moved before."""
+        before = () if self._prepared or moved else self.driver.prepare()
         return [message.text for message in (*before, *self.driver.connect(self._points(wiring)))]
+
+    def farewell(self, *, moved: bool = False) -> list[str]:
+        """Messages that `close` sends; `moved` if relays were moved before."""
+        return list(self.driver.off) if self._prepared or moved else []
 
     def close(self) -> None:
         """Open all relays that were closed here and let go."""

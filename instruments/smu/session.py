@@ -125,10 +125,14 @@ class Smu:
         ProtocolError
             If the output stays on.
         """
-        for text in self.driver.off:
-            self._line.write(text)
-        self._dialogue.forget_errors()
-        self._dialogue.exchange(self.driver.is_off(self.settings))
+        beat, self._line.heartbeat = self._line.heartbeat, None  # a watchdog that has acted must not get in the way
+        try:
+            for text in self.driver.off:
+                self._line.write(text)
+            self._dialogue.forget_errors()
+            self._dialogue.exchange(self.driver.is_off(self.settings))
+        finally:
+            self._line.heartbeat = beat
         if self._guard is not None:
             self._guard.rest()
 
