@@ -50,6 +50,8 @@ test-slow: $(VENV)/.fpga
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/stdp_throughput.py
 	$(BIN)/python benchmarks/wta_throughput.py
+	$(BIN)/python benchmarks/lab_trains.py
+	$(BIN)/python benchmarks/pill_throughput.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import HilError, InputError
 from hil.limits import Limits
+from hil.pairs import PairedCore, PairedInputs, PillProtocol
 from hil.spiking import Lif, Programming, Rule, SpikingCore
 from hil.waveform import Waveform
 
@@ -156,6 +157,10 @@ class Device(ABC):
         from hil.host_core import HostCore
 
         return HostCore(self, lif, stdp)
+
+    def paired(self, inputs: int, protocol: PillProtocol) -> PairedCore:
+        """A paired-input layer on this device's cells, one row a pair of `inputs`; by default the pairs on the host."""
+        return PairedInputs(self, inputs, protocol)
 
     @abstractmethod
     def reset(self) -> None:

@@ -71,6 +71,17 @@ class TestFlcaStep(FlcaContract):
     tolerance = 1e-5
 
 
+class TestPill(FlcaContract):
+    uri = "sim:pill?phi0=1e-3"
+    tolerance = PULSE_MOVES
+
+
+class TestVariablePill(FlcaContract):
+    uri = "sim:pill?phi0=1e-3&d2d=0.1&d2d_r=0.1&c2c=0.1&seed=3"
+    rows = 6
+    tolerance = PULSE_MOVES
+
+
 class TestRramLinearHardBounds(SimulatedContract):
     uri = "sim:rram?model=lhb&alpha=0.02&alpha_dep=0.01"
 
@@ -167,7 +178,7 @@ class TestThirdPartyOfFixedSize(DeviceContract):
         return ResistorArray(1, 1)
 
 
-@pytest.mark.parametrize("kind", ["flca", "flca-pair", "flca-step", "rram", "vteam"])
+@pytest.mark.parametrize("kind", ["flca", "flca-pair", "flca-step", "pill", "rram", "vteam"])
 def test_every_simulated_kind_is_under_contract(kind):
     suites = [suite for suite in globals().values() if isinstance(suite, type) and issubclass(suite, SimulatedContract)]
     assert any(getattr(suite, "uri", "").partition("?")[0] == f"sim:{kind}" for suite in suites)

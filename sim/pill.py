@@ -1,0 +1,249 @@
+"""A paired-input learning layer as a device of its own (`sim:pill`): all C(k, 2) weights of every column in float32.
+
+The weights are the non-volatile memristors of `sim.flca`, eq 4 of Zivasatienraj & Doolittle (2023). As a `Device` they
+are driven and read like any crossbar; `paired` gives compiled pairs that end where `hil.pairs.PairedInputs` on
+`sim:flca` does, to the rounding of float32, hundreds of times sooner.
+
+A flux in float32 has 24 bits. Over 60,000 digits of 8x8 pixels the largest error of any flux was 5e-6 of the largest
+flux (D = 0.03 and 1 /s), and 6e-5 for D = 0, where nothing forgets a rounding. A pulse that moves a flux by less than
+3e-8 of itself is lost: where D tau or the flux of a pulse comes near that fraction of phi, use `sim:flca`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from math import isqrt
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, model_validator
+
+from hil.limits import LimitError
+from hil.pairs import PairedCore, PairedInputs, PillProtocol, pair_count
+from hil.waveform import Waveform
+from sim.array import ArrayParameters, unit
+from sim.flca import FlcaArray, time_constant
+from sim.memristance import Coefficients, memristance_table
+from sim.pill_kernel import Pulses, learn, pulses, read
+from sim.variability import DeviceToDevice, StuckCells, Variability
+
+AT_ONCE = 512
+"""Images whose pulses are laid out in memory at once."""
+
+
+class PillParameters(ArrayParameters):
+    """Parameters of `sim:pill`; the weight is that of `sim.circuits.pill_cell`, tenfold where 100 mV hold it."""
+
+    rows: int | None = Field(None, ge=1, description="weights a column, C(inputs, 2); follows from inputs")  # type: ignore[assignment]
+    inputs: int | None = Field(None, ge=2, description="inputs k; follows from rows, 2 if neither is given")
+    A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
+    D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
+    R: Coefficients = Field((5e3, 4.5e5), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
+    phi0: float = Field(0.0, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+    phi_max: float = Field(
+        np.inf, gt=0, allow_inf_nan=True, description="upper bound of the flux", json_schema_extra=unit("V s")
+    )
+    torch: str | None = Field(
+        None, description="torch device on which pairs learn, such as cuda; compiled for the processor if not given"
+    )
+
+    kind: ClassVar[str] = "nonvolatile"
+    lowest: ClassVar[float] = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        inputs, rows = self.inputs, self.rows
+        if inputs is None:
+            inputs = 2 if rows is None else (1 + isqrt(1 + 8 * rows)) // 2
+        if rows is None:
+            rows = pair_count(inputs)
+        if rows != pair_count(inputs):
+            whose = f"{inputs} inputs make {pair_count(inputs)}" if self.inputs else "no number of inputs makes so many"
+            raise ValueError(f"rows = {rows} are not the pairs of a layer: {whose}")
+        if self.phi0 > self.phi_max:
+            raise ValueError(f"phi0 = {self.phi0:g} V s is above phi_max = {self.phi_max:g} V s")
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "rows", rows)
+        return self
+
+    def variability(self) -> Variability:
+        """As every simulated array's, without arrays of the same number where cells are alike."""
+        drawn = super().variability()
+        spread, stuck = drawn.device_to_device, drawn.stuck
+        return Variability(
+            _Spread(spread.sensitivity, spread.resistance),
+            drawn.cycle_to_cycle,
+            drawn.read_noise,
+            _Stuck(stuck.on, stuck.off, stuck.g_on, stuck.g_off),
+            drawn.seed,
+        )
+
+
+class _Spread(DeviceToDevice):
+    def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.sensitivity or self.resistance:
+            return super().draw(shape, seed)
+        return np.broadcast_to(1.0, shape), np.broadcast_to(1.0, shape)
+
+
+class _Stuck(StuckCells):
+    def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
+        return super().draw(shape, seed) if self.on or self.off else np.broadcast_to(np.nan, shape)
+
+
+class PillArray(FlcaArray):
+    """Weights of paired inputs, one row a pair (`sim:pill`); the state is float32, 4 bytes a weight."""
+
+    parameters: PillParameters  # type: ignore[assignment]
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs k."""
+        return self.parameters.inputs
+
+    def paired(self, inputs: int, protocol: PillProtocol) -> PairedCore:
+        """Compiled pairs; those on the host where weights are noisy or unlike, or the protocol asks for more."""
+        p = self.parameters
+        on_host = PairedInputs(self, inputs, protocol)
+        if protocol.timing == "serial" or protocol.front not in ("minimum", "resistors"):
+            return on_host
+        if p.d2d or p.c2c or p.read_noise:
+            return on_host
+        if p.torch is None:
+            return CompiledPairs(self, protocol)
+        from sim.pill_torch import TorchPairs
+
+        return TorchPairs(self, protocol, p.torch)
+
+    @property
+    def conductance(self) -> NDArray[np.float64]:
+        """(rows, cols) true conductance of every weight now, S, free of read noise."""
+        g = np.empty((self.rows, self.cols))
+        for col in range(self.cols):
+            g[:, col] = self.column_conductance(col)
+        return g
+
+    def column_conductance(self, col: int) -> NDArray[np.float64]:
+        """(rows,) true conductance of a column's weights, S."""
+        g = 1.0 / (self._scale[col] * memristance_table(self.parameters.R, self._state["phi"][col]))
+        return np.where(np.isnan(self._stuck[col]), g, self._stuck[col]) if self._any_stuck else g
+
+    def fluxes(self) -> NDArray[np.float32]:
+        """(cols, rows) flux linkage of every weight, V s; the state itself, and valid until it is restored or reset."""
+        self._require_open()
+        return self._state["phi"]
+
+    def over_columns(self, job: Callable[[int], None]) -> None:
+        """Do `job` for every column, on all threads."""
+        if self._pool is None or self.cols == 1:
+            for col in range(self.cols):
+                job(col)
+            return
+        for done in [self._pool.submit(job, col) for col in range(self.cols)]:
+            done.result()
+
+    def pass_time(self, seconds: float, segments: int) -> None:
+        """Count time and segments that compiled pairs have played."""
+        self._time += seconds
+        self._events += segments
+
+    def read(self, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of every weight, (rows, cols), S; see `SimulatedArray.read`."""
+        if v is not None or self.parameters.read_noise:
+            return super().read(v)
+        self._require_open()
+        self._measurements += 1
+        return self.conductance
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"phi": np.full(shape, self.parameters.phi0, np.float32), "idle": np.zeros(shape[0])}
+
+    def _memristance(self) -> NDArray[np.float64]:
+        return memristance_table(self.parameters.R, self._state["phi"])
+
+
+class ClosedFormPairs(PairedCore):
+    """Pairs that learn by the closed form on a `PillArray`'s state; says what to play, and leaves how to others."""
+
+    device: PillArray
+
+    def __init__(self, device: PillArray, protocol: PillProtocol) -> None:
+        """Take the array's state; nothing is copied."""
+        self.device, self.protocol = device, protocol
+        self.inputs, self.pairs, self.cols = device.inputs, device.rows, device.cols
+        p = device.parameters
+        tau = time_constant(p.D, protocol.width)
+        self._flux_per_volt, self._decay, self._high = p.A * tau, np.float32(p.D * tau), np.float32(p.phi_max)
+        one = protocol.waveform(np.zeros((1, 2)), np.zeros((1, self.cols), bool))
+        self._image_time, self._image_segments = one.total, len(one.duration)
+
+    def check(self) -> None:
+        """Hold a lit pair with and without a response against the limits."""
+        for responds in (False, True):
+            self._check_pair(np.ones((1, 2)), responds)
+
+    def present(self, pixels: ArrayLike, response: ArrayLike) -> None:
+        """Let the weights learn; see `PairedCore.present`."""
+        pixels, response = self.checked(pixels, response)
+        self.device.fluxes()
+        try:
+            self.check()
+        except LimitError:
+            for responds in (False, True):
+                self._check_pair(_two_brightest(pixels[response.any(axis=1) == responds]), responds)
+        for start in range(0, len(pixels), AT_ONCE):
+            here = slice(start, start + AT_ONCE)
+            self._play(pulses(pixels[here], response[here], self.protocol, self._flux_per_volt))
+        self.device.pass_time(len(pixels) * self._image_time, len(pixels) * self._image_segments)
+
+    def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """Read all pairs; see `PairedCore.currents`."""
+        pixels = self.checked_pixels(pixels)
+        self.device.fluxes()
+        v, width = self.read_voltage, self.device.read_width
+        if v > self.device.limits.v_max:
+            passed = v * self.protocol.passed(_two_brightest(pixels))
+            self.device.limits.check(Waveform.samples(passed, np.zeros((len(passed), self.cols)), dwell=width))
+        return v * self._read(pixels.astype(np.float32))
+
+    def conductances(self) -> NDArray[np.float64]:
+        """(pairs, cols) conductances of the weights, S."""
+        return self.device.read()
+
+    def _check_pair(self, pixels: NDArray[np.float64], responds: bool) -> None:
+        """Check images (B, 2) in the place of images of all inputs; no pair sees more than the brightest."""
+        if len(pixels):
+            self.device.limits.check(self.protocol.waveform(pixels, np.full((len(pixels), self.cols), responds)))
+
+    @abstractmethod
+    def _play(self, batch: Pulses) -> None:
+        """Move the fluxes of all columns."""
+
+    @abstractmethod
+    def _read(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Column currents (B, cols) for 1 V a fully lit pixel, A."""
+
+
+class CompiledPairs(ClosedFormPairs):
+    """Pairs on the processor, columns shared out to threads; the result does not depend on how."""
+
+    def _play(self, batch: Pulses) -> None:
+        phi, mean = self.device.fluxes(), self.protocol.front == "resistors"
+        self.device.over_columns(
+            lambda col: learn(phi[col], *batch[:-1], batch.order[col], self._decay, self._high, mean)
+        )
+
+    def _read(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        currents = np.zeros((self.cols, len(pixels)))
+        mean = self.protocol.front == "resistors"
+        self.device.over_columns(
+            lambda col: read(currents[col], pixels, self.device.column_conductance(col).astype(np.float32), mean)
+        )
+        return np.ascontiguousarray(currents.T)
+
+
+def _two_brightest(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B, 2) intensities of the two brightest pixels of every image."""
+    return np.partition(pixels, -2, axis=1)[:, -2:]
