@@ -42,6 +42,7 @@ def test_agrees_with_the_golden_model(geometry):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_agrees_with_the_golden_model_whatever_the_geometry(data):
