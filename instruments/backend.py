@@ -59,6 +59,12 @@ class SampleParameters(BaseModel):
     read_width: float | None = Field(
         None, gt=0, description="duration of a read; the model's shortest if not given", json_schema_extra=_unit("s")
     )
+    contact_floor: float | None = Field(
+        None,
+        gt=0,
+        description="read the sample first, and refuse it below this current (open) or at i_max (short)",
+        json_schema_extra=_unit("A"),
+    )
     nplc: float = Field(0.01, ge=0.001, le=25, description="integration time in power line cycles")
     four_wire: bool = Field(False, description="remote sensing")
     channel: int = Field(1, ge=1, le=2, description="source channel")
@@ -188,7 +194,8 @@ def _open(
 
         device = SmuDevice(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
-            serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width, forget=forget,
+            serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width,
+            contact_floor=p.contact_floor, forget=forget,
         )  # fmt: skip
         device.programming = _programming(name, p)
         device.parameters = p

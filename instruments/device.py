@@ -15,6 +15,7 @@ from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 from instruments.clock import Clock
+from instruments.errors import ContactError
 from instruments.plan import Plan
 from instruments.smu.driver import Message, Readings
 from instruments.smu.session import Guard, Smu
@@ -93,6 +94,7 @@ class SmuDevice(Device):
         gaps: bool = False,
         read_voltage: float = 0.1,
         read_width: float | None = None,
+        contact_floor: float | None = None,
         forget: Callable[[], None] | None = None,
     ) -> None:
         """Take over a session that has asked who is there.
@@ -115,6 +117,8 @@ class SmuDevice(Device):
             See `instruments.wiring.passages`.
         read_voltage, read_width : float
             Of a read, V and s; the shortest measured step of the model unless a width is given.
+        contact_floor : float, optional
+            Current below which a contact counts as open, A: `check_contact` is done before the first waveform.
         forget : callable, optional
             Brings the cells back to the pristine state, where there is a way.
         """
@@ -122,6 +126,7 @@ class SmuDevice(Device):
         self.name, self.rows, self.cols, self.smu = name, rows, cols, smu
         self._clock, self._start_guard, self._router = clock, guard, router
         self._serial, self._gaps, self._forget = serial, gaps, forget
+        self._contact_floor = contact_floor
         self._time, self._prepared, self._wiring = 0.0, False, None
         self.lateness, self.bench = 0.0, None
         self._closers: list[Callable[[], None]] = []
@@ -210,6 +215,33 @@ class SmuDevice(Device):
         self._forget()
         self._time = 0.0
 
+    def check_contact(self, floor: float) -> None:
+        """Read every cell at the read voltage, a single one in both polarities, and look at the currents.
+
+        An instrument's own contact check drives 1 mA, which would form a sample; this one is no more than a read.
+
+        Parameters
+        ----------
+        floor : float
+            Smallest current of a contact, A, > 0.
+
+        Raises
+        ------
+        ContactError
+            If a current is below the floor (open) or at the compliance (short).
+        """
+        v = self.read_voltage
+        reads = [self.read(v)] + ([self.read(-v)] if self.cells == (1, 1) else [])
+        for conductance, sign in zip(reads, (1, -1), strict=False):
+            current = conductance * v
+            for (r, c), value in np.ndenumerate(current):
+                if not floor <= value < self.limits.i_max:
+                    what = "open" if value < floor else "short"
+                    raise ContactError(
+                        f"row {r}, column {c}: {value:g} A at {sign * v:g} V is {what}; a contact has "
+                        f"{floor:g} A .. {self.limits.i_max:g} A"
+                    )
+
     def also_close(self, closer: Callable[[], None]) -> None:
         """Call `closer` when the device has been closed; the last one first."""
         self._closers.append(closer)
@@ -290,6 +322,8 @@ class SmuDevice(Device):
         if not self._prepared:
             self.smu.prepare(None if self._start_guard is None else self._start_guard())
             self._prepared = True
+            if self._contact_floor is not None:
+                self.check_contact(self._contact_floor)
 
     def _column_conductances(self, wiring: Wiring) -> NDArray[np.float64]:
         """Current out of the array into every column per volt on HI, (cols,), S, from reads; see `read`."""

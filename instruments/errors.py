@@ -21,6 +21,10 @@ class ProtocolError(LinkError):
     """An answer that is not what the manual says: garbage, a word for a number, a setting that reads back otherwise."""
 
 
+class ContactError(HilError):
+    """A sample that is not connected, or shorted; the message names the cell and its current."""
+
+
 class InstrumentError(HilError):
     """The instrument itself reported an error.
 

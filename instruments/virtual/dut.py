@@ -125,6 +125,7 @@ class Dut:
         self._ports: dict[str, Port] = {}
         self.clock, self.overstress = 0.0, 0
         self.standing: dict[str, Drive] = {}
+        self._wired: tuple[tuple[list[tuple], float, float], Network] | None = None
         self.port("1").connect({0}, {device.rows})
 
     @property
@@ -210,6 +211,8 @@ class Dut:
         limits = limits or {}
         drives = {**self.standing, **{name: limits.get(name, Drive(0.0)) for name in tracks}}
         network = self._network(drives)
+        if len(tracks) == 1:
+            return self._play_alone(network, list(drives), *tracks.items())
         levels = {name: np.asarray(level, dtype=float) for name, (level, _) in tracks.items()}
         ends = {name: np.cumsum(np.asarray(duration, dtype=float)) for name, (_, duration) in tracks.items()}
         edges, owned = _merge(list(ends.values()))
@@ -227,6 +230,18 @@ class Dut:
                     position[name] += 1
                     tripped[name] = False
         return {name: self._played(steps) for name, steps in seen.items()}
+
+    def _play_alone(
+        self, network: Network, drives: Sequence[str], track: tuple[str, tuple[ArrayLike, ArrayLike]]
+    ) -> dict[str, Played]:
+        """One list has no edges but its own; almost everything is played this way."""
+        name, (level, duration) = track
+        at = drives.index(name)
+        steps = []
+        for v, length in zip(np.asarray(level, float).tolist(), np.asarray(duration, float).tolist(), strict=True):
+            network.wanted[at] = v
+            steps.append(self._step(network, length)[at])
+        return {name: self._played(steps)}
 
     def _played(self, steps: Sequence[Seen]) -> Played:
         current = np.array([self.measured(s.current) for s in steps])
@@ -247,7 +262,19 @@ class Dut:
             self._step(self._network(self.standing), seconds)
 
     def _network(self, drives: Mapping[str, Drive]) -> Network:
-        return Network(self._device.rows, self.lines, self._ports, drives, self.series, self.contact)
+        ports = {name: self._ports[name] for name in drives}
+        wiring = [
+            (name, drive.compliance, drive.four_wire, p.hi, p.lo, p.contact_open, p.contact_short)
+            for (name, drive), p in zip(drives.items(), ports.values(), strict=True)
+        ]
+        if self._wired is None or self._wired[0] != (wiring, self.series, self.contact):
+            network = Network(self._device.rows, self.lines, ports, drives, self.series, self.contact)
+            # Sets of lines are copied: `Port.connect` may change them.
+            fixed = [(*entry[:3], set(entry[3]), set(entry[4]), *entry[5:]) for entry in wiring]
+            self._wired = ((fixed, self.series, self.contact), network)
+        network = self._wired[1]
+        network.wanted[:] = [drive.voltage for drive in drives.values()]
+        return network
 
     def _step(self, network: Network, duration: float) -> list[Seen]:
         if not 0 < duration < np.inf:
@@ -259,7 +286,8 @@ class Dut:
         self._hold(state.voltages, duration)
         if snapshot is not None:
             state = network.solve(self._conductance())
-            change = np.abs(state.voltages - before.voltages).max() / np.abs(before.voltages).max()
+            moved = state.voltages - before.voltages
+            change = np.abs(moved).max() / np.abs(before.voltages).max() if moved.any() else 0.0
             if change > RIGID:
                 self._device.restore(snapshot)
                 state, tripped = self._midpoint(network, duration, change)
@@ -301,7 +329,5 @@ class Dut:
 
 def _merge(ends: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], list[NDArray[np.bool_]]]:
     """Lengths between all edges of several lists, and which edges belong to which; closer than 1 ps is the same."""
-    if len(ends) == 1:
-        return np.diff(ends[0], prepend=0.0), [np.ones(len(ends[0]), dtype=bool)]
     edges = np.unique(np.round(np.concatenate(ends), 12))
     return np.diff(edges, prepend=0.0), [np.isin(edges, np.round(e, 12)) for e in ends]

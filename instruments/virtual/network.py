@@ -106,7 +106,8 @@ class Network:
                     raise InputError(f"line {line} is wired to HI of port {p.name} and to another port as well")
                 owner[line] = k
         self.incidence = (owner[:, None] == np.arange(len(driven))).astype(float)
-        self.driven = (owner >= 0) | np.isin(np.arange(lines), list(ground))
+        self.driven = owner >= 0
+        self.driven[list(ground)] = True
         self.floating = ~self.driven
         self.simple = len(driven) == 1 and not self.floating.any() and not (self.open | self.short).any()
 

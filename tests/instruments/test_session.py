@@ -11,7 +11,7 @@ from hil.limits import LimitError
 from hil.waveform import Waveform
 from instruments.clock import RealClock
 from instruments.device import SmuDevice
-from instruments.errors import InstrumentError, LinkTimeout, ProtocolError
+from instruments.errors import ContactError, InstrumentError, LinkTimeout, ProtocolError
 from instruments.guard import GuardError
 from instruments.link import Link
 from instruments.safety import SafetyLimits
@@ -171,3 +171,15 @@ def test_an_output_that_stays_on_is_told_and_left_to_the_watchdog(bench):
         time.sleep(1.0)  # until the watchdog says that it is done
         with pytest.raises(GuardError, match="the watchdog switched the output off"):
             device.apply(PULSE)
+
+
+@pytest.mark.parametrize(("fault", "word"), [("contact_open", "open"), ("contact_short", "short")])
+def test_a_sample_without_contact_is_refused_after_a_read(bench, fault, word):
+    with open_device(f"visa:{bench.resource}?v_max=1.5&i_max=1e-3&contact_floor=1e-7") as device:
+        port = bench.instrument.channel.dut.port("1")
+        setattr(port, fault, True)
+        with pytest.raises(ContactError, match=f"row 0, column 0: .* is {word}; a contact has 1e-07 A .. 0.001 A"):
+            device.apply(PULSE)
+        setattr(port, fault, False)
+    with open_device(f"visa:{bench.resource}?v_max=1.5&i_max=1e-3&contact_floor=1e-7") as device:
+        device.apply(PULSE)
