@@ -158,6 +158,40 @@ def save_learning_grid(curves: Mapping[str, Sequence[Sequence[Mapping]]], path: 
     _save(figure, path)
 
 
+def save_separation(
+    series: Mapping[str, NDArray[np.float64]], associated: NDArray[np.bool_], path: Path, title: str
+) -> None:
+    """Resistances over epochs, as Figure 9 of Zivasatienraj & Doolittle (2023): the training large, its controls small.
+
+    `series` holds (epochs + 1, weights) arrays in ohm, the training first; `associated` (weights,) tells which weights
+    are drawn in red.
+    """
+    down = max(1, -(-(len(series) - 1) // 2))
+    figure, grid = _grid(down, 1 if len(series) == 1 else 4, (7 if len(series) == 1 else 12, max(4.5, 2.1 * down)))
+    axes = list(grid[:, 2:].ravel())
+    for axis in grid[:, :2].ravel():
+        axis.remove()
+    axes.insert(0, figure.add_subplot(grid[0, 0].get_gridspec()[:, :2]))
+    for axis in axes[len(series) :]:
+        axis.axis("off")
+    for axis, (name, resistance) in zip(axes, series.items(), strict=False):
+        for mine, colour, label in ((~associated, "C0", "not associated"), (associated, "C3", "associated")):
+            lines = axis.plot(resistance[:, mine] * 1e-3, color=colour, lw=0.8, alpha=0.7, marker=".", ms=3)
+            lines[0].set_label(f"{label} ({mine.sum()})")
+        small = axis is not axes[0]
+        axis.set_title(name, fontsize=9 if small else 11)
+        axis.set(xlabel="epoch", ylabel="" if small else "resistance (kohm)")
+        axis.tick_params(labelsize=7 if small else 9)
+    axes[0].legend(frameon=False)
+    last = next(iter(series.values()))[-1] * 1e-3
+    inset = axes[0].inset_axes([0.62, 0.1, 0.34, 0.32])
+    inset.hist([last[~associated], last[associated]], bins=30, color=["C0", "C3"], stacked=True)
+    inset.set_title("after the last epoch, kohm", fontsize=7)
+    inset.tick_params(labelsize=6)
+    figure.suptitle(title, fontsize=10)
+    _save(figure, path)
+
+
 def _spread(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 

@@ -134,6 +134,57 @@ def lifelong(
     _run(LifelongTraining, flags, config, settings, run, resume, json)
 
 
+@app.command()
+def pill(
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", metavar="NAME", help="lines3x3 (Figure 9), digits, mnist, ...")
+    ] = None,
+    data_dir: options.DataDir = None,
+    device: options.DeviceUri = None,
+    line: Annotated[int | None, typer.Option(help="lines3x3: length of a line, 2 or 3 pixels.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A+B,C,...", help="Classes that share a column; one each if not given.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(help="Passes through the training images.")] = None,
+    flipped: Annotated[float | None, typer.Option(help="Fraction of pixels inverted in training images.")] = None,
+    flipped_test: Annotated[float | None, typer.Option(help="The same in images to be recognised.")] = None,
+    seed: options.Seed = None,
+    seeds: options.Seeds = None,
+    config: options.Config = None,
+    settings: options.Settings = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    json: options.Json = None,
+) -> None:
+    """Train paired inputs: a weight learns that two pixels are lit together when a response comes.
+
+    Every two pixels meet in a VALVeD pair in front of a weight of their own; a response is one pulse on a column as a
+    whole. With lines3x3, one column responds to vertical lines, and the resistances are compared with those of the
+    controls; with other data sets, every column responds to its class.
+
+    \b
+    hil train pill                                     # bundled digits
+    hil train pill --dataset lines3x3 --epochs 8
+    hil train pill --dataset mnist --data-dir DIR --device sim:pill
+    hil train pill --dataset lines3x3 --device "fpga:golden?cell=flca&R=5e3,4.5e5&phi_max=0.2&v_step=1e-3"
+    """
+    from hil.training.pill import PillTraining
+
+    flags = {
+        "data.dataset": dataset,
+        "data.dir": data_dir,
+        "device.uri": device,
+        "train.line": line,
+        "train.columns": columns,
+        "train.epochs": epochs,
+        "train.flipped": flipped,
+        "train.flipped_test": flipped_test,
+        "train.seed": seed,
+        "train.seeds": seeds,
+    }
+    _run(PillTraining, flags, config, settings, run, resume, json)
+
+
 def _run(
     driver: type[Driver],
     flags: dict[str, Any],

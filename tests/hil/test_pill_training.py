@@ -7,17 +7,20 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from hil.backends import open_device
 from hil.cli.main import build
 from hil.config import validated
 from hil.datasets import load
 from hil.errors import InputError
 from hil.interrupt import Interrupted, StopRequest
 from hil.limits import LimitError
+from hil.pairs import PillProtocol
 from hil.runs import Run
 from hil.training.pair_template import pair_template
 from hil.training.pill import PillTraining
 from hil.training.pill_classes import seen_from_pixels
 from hil.training.pill_lines import associated, line_given_pair, line_labels, separation
+from hil.training.pill_readout import READOUTS, PairReadout
 from hil.training.pill_settings import PillConfig, columns_of, flipped
 
 DIGITS, LINES = load("digits"), load("lines3x3")
@@ -146,9 +149,6 @@ def test_a_column_holds_the_mean_pairs_of_its_class(digits):
 
 def test_energy_is_that_of_what_was_driven(digits):
     """Played again image by image on the trained weights, with every pulse measured by the device."""
-    from hil.backends import open_device
-    from hil.pairs import PillProtocol
-
     training, rows, _ = digits
     assert 0 < rows["energy to read an image"].value < rows["energy to show an image"].value
     device = open_device("sim:flca?R=5e3,4.5e5&phi0=0.1&rows=2016&cols=10")
@@ -167,6 +167,61 @@ def test_several_classes_share_a_column_and_inputs_are_corrupted(tmp_path):
     assert 70 < rows["test accuracy, corrupted images"].value < rows["test accuracy"].value
     assert "10% of the pixels inverted" in rows["test accuracy"].note
     assert [p.name for p in pictures] == ["maps.png"]
+
+
+@pytest.mark.parametrize("dataset", [LINES, DIGITS], ids=["lines", "digits"])
+def test_batches_do_not_matter(tmp_path, dataset):
+    """Neither for the weights nor for which pixels are inverted."""
+    train = {"seeds": 1, "epochs": 1 if dataset is LINES else 0.2, "controls": False, "flipped": 0.1, "curve": 0}
+    one, two = (
+        trained(tmp_path / str(b), {"train": {**train, "batch": b}}, dataset)[0].task._loop.arrays for b in (32, 256)
+    )
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_test_images_are_not_corrupted_like_training_images(tmp_path, monkeypatch):
+    drawn = {}
+    for module in ("pill_settings", "pill_classes"):
+        monkeypatch.setattr(
+            f"hil.training.{module}.flipped",
+            lambda pixels, fraction, seed, numbers, m=module: drawn.setdefault(m, set()).update(numbers) or pixels,
+        )
+    train = {"seeds": 1, "epochs": 0.2, "controls": False, "flipped": 0.1, "flipped_test": 0.1, "curve": 0}
+    trained(tmp_path / "run", {"train": train}, DIGITS)
+    assert len(drawn["pill_classes"]) == len(DIGITS.test_images)
+    assert not drawn["pill_settings"] & drawn["pill_classes"]
+
+
+def test_recognition_is_counted_on_images_that_chose_nothing(lines):
+    """A score that is right on one half and wrong on the other is worth nothing."""
+    task, labels = lines[0].task, line_labels(LINES.train_images, 3)
+    order = np.random.default_rng([0, 2]).permutation(512)
+    score = np.where(np.isin(np.arange(512), order[:256]), labels, ~labels).astype(float)
+    assert task._accuracy(score[None], 0) == 0
+    assert task._accuracy(labels[None].astype(float), 0) == 100
+
+
+def test_readouts_beside_their_formulas():
+    rng = np.random.default_rng(6)
+    core = open_device("sim:flca?preset=pill&rows=10&cols=3").paired(5, PillProtocol())
+    pristine = core.conductances().mean(axis=0)
+    core.present(rng.random((200, 5)), rng.random((200, 3)) < [0.2, 0.5, 0.7])
+    g, x, reference = core.conductances(), rng.random((7, 5)), rng.random((20, 5))
+    first, second = np.array(list(combinations(range(5), 2))).T
+    pairs, known = (np.minimum(images[:, first], images[:, second]) for images in (x, reference))
+    changed, centred = g - pristine, g - g.mean(axis=0)
+    distinct, typical = ((p @ g) - (p @ g).mean(axis=1, keepdims=True) for p in (pairs, known))
+    expected = {
+        "raw": pairs @ g,
+        "total": pairs @ g / g.sum(axis=0),
+        "unit": pairs @ changed / np.linalg.norm(changed, axis=0),
+        "centred": pairs @ centred / np.linalg.norm(centred, axis=0),
+        "contrast": (distinct - typical.mean(axis=0)) / typical.std(axis=0),
+    }
+    scores = PairReadout(core, pristine, reference).scores(x)
+    assert list(scores) == list(READOUTS) == list(expected)
+    for name, score in scores.items():
+        assert np.allclose(score, expected[name], rtol=1e-9, atol=1e-12), name
 
 
 def test_flipped_pixels_depend_on_seed_and_number_alone():

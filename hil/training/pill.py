@@ -1,0 +1,41 @@
+"""Paired-input learning layer (PILL): weights learn which two pixels are lit together when a response comes.
+
+Section 5 of Zivasatienraj & Doolittle (2023). The data set decides the task: vertical lines in 3x3 images, one column
+(Figure 9, `hil.training.pill_lines`), or classes of images, one column each (`hil.training.pill_classes`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hil.datasets import Dataset
+from hil.results import Row
+from hil.runs import Run
+from hil.training.driver import Driver
+from hil.training.pill_classes import ClassesTask
+from hil.training.pill_lines import LinesTask
+from hil.training.pill_settings import LINES, PillConfig
+
+
+class PillTraining(Driver):
+    """One run of the driver."""
+
+    kind = "train pill"
+    config_model = PillConfig
+
+    def __init__(self, config: PillConfig, dataset: Dataset, run: Run) -> None:
+        """Choose the task and check that the configuration makes sense for it."""
+        self.config, self.dataset, self.run = config, dataset, run
+        self.task = (LinesTask if dataset.name == LINES else ClassesTask)(config, dataset, run)
+
+    def play(self) -> None:
+        """Train every stage that is still to be trained."""
+        self.task.play(f"continue with: hil {self.kind} --resume {self.run.path}")
+
+    def rows(self) -> list[Row]:
+        """Report every number beside its control."""
+        return self.task.rows()
+
+    def draw(self) -> list[Path]:
+        """Draw the pictures of the task."""
+        return self.task.draw()
