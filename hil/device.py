@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import HilError, InputError
 from hil.limits import Limits
-from hil.pairs import PairedCore, PairedInputs, PillProtocol
+from hil.pairs import PairedCore, PairedInputs
+from hil.pill_protocol import PillProtocol
 from hil.spiking import Lif, Programming, Rule, SpikingCore
 from hil.waveform import Waveform
 

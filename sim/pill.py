@@ -11,26 +11,21 @@ flux (D = 0.03 and 1 /s), and 6e-5 for D = 0, where nothing forgets a rounding. 
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
 from math import isqrt
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil.limits import LimitError
-from hil.pairs import PairedCore, PairedInputs, PillProtocol, pair_count
-from hil.waveform import Waveform
+from hil.pairs import PairedCore, PairedInputs
+from hil.pill_protocol import PillProtocol, pair_count
 from sim.array import ArrayParameters, unit
-from sim.flca import FlcaArray, time_constant
+from sim.flca import FlcaArray
 from sim.memristance import Coefficients, memristance_table
-from sim.pill_kernel import Pulses, learn, pulses, read
+from sim.pill_pairs import CompiledPairs
 from sim.variability import DeviceToDevice, StuckCells, Variability
-
-AT_ONCE = 512
-"""Images whose pulses are laid out in memory at once."""
 
 
 class PillParameters(ArrayParameters):
@@ -162,88 +157,3 @@ class PillArray(FlcaArray):
 
     def _memristance(self) -> NDArray[np.float64]:
         return memristance_table(self.parameters.R, self._state["phi"])
-
-
-class ClosedFormPairs(PairedCore):
-    """Pairs that learn by the closed form on a `PillArray`'s state; says what to play, and leaves how to others."""
-
-    device: PillArray
-
-    def __init__(self, device: PillArray, protocol: PillProtocol) -> None:
-        """Take the array's state; nothing is copied."""
-        self.device, self.protocol = device, protocol
-        self.inputs, self.pairs, self.cols = device.inputs, device.rows, device.cols
-        p = device.parameters
-        tau = time_constant(p.D, protocol.width)
-        self._flux_per_volt, self._decay, self._high = p.A * tau, np.float32(p.D * tau), np.float32(p.phi_max)
-        one = protocol.waveform(np.zeros((1, 2)), np.zeros((1, self.cols), bool))
-        self._image_time, self._image_segments = one.total, len(one.duration)
-
-    def check(self) -> None:
-        """Hold a lit pair with and without a response against the limits."""
-        for responds in (False, True):
-            self._check_pair(np.ones((1, 2)), responds)
-
-    def present(self, pixels: ArrayLike, response: ArrayLike) -> None:
-        """Let the weights learn; see `PairedCore.present`."""
-        pixels, response = self.checked(pixels, response)
-        self.device.fluxes()
-        try:
-            self.check()
-        except LimitError:
-            for responds in (False, True):
-                self._check_pair(_two_brightest(pixels[response.any(axis=1) == responds]), responds)
-        for start in range(0, len(pixels), AT_ONCE):
-            here = slice(start, start + AT_ONCE)
-            self._play(pulses(pixels[here], response[here], self.protocol, self._flux_per_volt))
-        self.device.pass_time(len(pixels) * self._image_time, len(pixels) * self._image_segments)
-
-    def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        """Read all pairs; see `PairedCore.currents`."""
-        pixels = self.checked_pixels(pixels)
-        self.device.fluxes()
-        v, width = self.read_voltage, self.device.read_width
-        if v > self.device.limits.v_max:
-            passed = v * self.protocol.passed(_two_brightest(pixels))
-            self.device.limits.check(Waveform.samples(passed, np.zeros((len(passed), self.cols)), dwell=width))
-        return v * self._read(pixels.astype(np.float32))
-
-    def conductances(self) -> NDArray[np.float64]:
-        """(pairs, cols) conductances of the weights, S."""
-        return self.device.read()
-
-    def _check_pair(self, pixels: NDArray[np.float64], responds: bool) -> None:
-        """Check images (B, 2) in the place of images of all inputs; no pair sees more than the brightest."""
-        if len(pixels):
-            self.device.limits.check(self.protocol.waveform(pixels, np.full((len(pixels), self.cols), responds)))
-
-    @abstractmethod
-    def _play(self, batch: Pulses) -> None:
-        """Move the fluxes of all columns."""
-
-    @abstractmethod
-    def _read(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Column currents (B, cols) for 1 V a fully lit pixel, A."""
-
-
-class CompiledPairs(ClosedFormPairs):
-    """Pairs on the processor, columns shared out to threads; the result does not depend on how."""
-
-    def _play(self, batch: Pulses) -> None:
-        phi, mean = self.device.fluxes(), self.protocol.front == "resistors"
-        self.device.over_columns(
-            lambda col: learn(phi[col], *batch[:-1], batch.order[col], self._decay, self._high, mean)
-        )
-
-    def _read(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
-        currents = np.zeros((self.cols, len(pixels)))
-        mean = self.protocol.front == "resistors"
-        self.device.over_columns(
-            lambda col: read(currents[col], pixels, self.device.column_conductance(col).astype(np.float32), mean)
-        )
-        return np.ascontiguousarray(currents.T)
-
-
-def _two_brightest(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(B, 2) intensities of the two brightest pixels of every image."""
-    return np.partition(pixels, -2, axis=1)[:, -2:]

@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hil.pairs import PillProtocol
+from hil.pill_protocol import PillProtocol
 
 SAME = 1e-9
 """Voltages that differ by less than this fraction of the amplitude differ by rounding, and a pair sees 0 V."""

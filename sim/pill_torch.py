@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
-from hil.pairs import PillProtocol, pair_indices
-from sim.pill import ClosedFormPairs, PillArray
+from hil.pill_protocol import PillProtocol, pair_indices
 from sim.pill_kernel import Pulses
+from sim.pill_pairs import ClosedFormPairs, PairWeights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ class TorchPairs(ClosedFormPairs):
 
     Parameters
     ----------
-    device : PillArray
+    device : PairWeights
         Holds the state.
     protocol : PillProtocol
         How an image is shown.
@@ -46,7 +46,7 @@ class TorchPairs(ClosedFormPairs):
         If torch is not installed, or has no such device.
     """
 
-    def __init__(self, device: PillArray, protocol: PillProtocol, on: str) -> None:
+    def __init__(self, device: PairWeights, protocol: PillProtocol, on: str) -> None:
         """Put the indices of the pairs on the torch device."""
         super().__init__(device, protocol)
         try:

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hil.pairs import pair_count
+from hil.pill_protocol import pair_count
 
 
 def pair_template(

@@ -17,7 +17,8 @@ from hil.backends import open_device
 from hil.datasets import Dataset
 from hil.encoding import intensities
 from hil.errors import InputError
-from hil.pairs import PairedCore, PillProtocol, pair_count, pair_indices
+from hil.pairs import PairedCore
+from hil.pill_protocol import PillProtocol, pair_count, pair_indices
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.loop import Stage, TrainingLoop, presentation_order

@@ -12,7 +12,8 @@ from hil.datasets import Dataset
 from hil.device import Device
 from hil.encoding import intensities
 from hil.errors import InputError, nearest
-from hil.pairs import PairedCore, PillProtocol, pair_count
+from hil.pairs import PairedCore
+from hil.pill_protocol import PillProtocol, pair_count
 from hil.training.loop import Stage, Trainee
 from hil.training.settings import DataSettings, DeviceSettings
 

@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
-from hil.pairs import AT_ONCE, PairedInputs, PillProtocol, front, pair_count, pair_indices
+from hil.pairs import PairedInputs
+from hil.pill_protocol import AT_ONCE, PillProtocol, front, pair_count, pair_indices
 from hil.waveform import Waveform
 from sim.circuits.pill_cell import pill_cell
 from sim.circuits.valved import valved

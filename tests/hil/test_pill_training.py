@@ -14,7 +14,7 @@ from hil.datasets import load
 from hil.errors import InputError
 from hil.interrupt import Interrupted, StopRequest
 from hil.limits import LimitError
-from hil.pairs import PillProtocol
+from hil.pill_protocol import PillProtocol
 from hil.runs import Run
 from hil.training.pair_template import pair_template
 from hil.training.pill import PillTraining

@@ -13,9 +13,10 @@ from hil.datasets import load
 from hil.device import DeviceClosed
 from hil.errors import InputError
 from hil.limits import LimitError
-from hil.pairs import PairedInputs, PillProtocol, pair_count, pair_indices
-from sim.pill import CompiledPairs
+from hil.pairs import PairedInputs
+from hil.pill_protocol import PillProtocol, pair_count, pair_indices
 from sim.pill_kernel import pulses
+from sim.pill_pairs import CompiledPairs
 
 R = (5e3, 4.5e5)
 ROUNDING = 1e-5
@@ -338,7 +339,7 @@ MEMORY = """
 from pathlib import Path
 import numpy as np
 from hil.backends import open_device
-from hil.pairs import PillProtocol
+from hil.pill_protocol import PillProtocol
 
 def kilobytes(name):
     return int(Path("/proc/self/status").read_text().partition(name + ":")[2].split()[0])
