@@ -128,7 +128,10 @@ def test_defaults_that_a_device_does_not_have_are_ignored():
         ("sim:flca?phi0=-1", "sim:flca: phi0 = -1 V s is outside phi_min 0 .. phi_max inf"),
         ("sim:rram?g_min=1e-3", "sim:rram: g_min 0.001 S must be below g_max 0.0001 S"),
         ("sim:flca?stuck_on=0.7&stuck_off=0.5", "sim:flca: stuck_on + stuck_off = 1.2 must be <= 1"),
-        ("sim:flca?preset=best", "no preset 'best' (known: default, pill, pill-biased, pill-slow)"),
+        (
+            "sim:flca?preset=best",
+            "sim:flca?preset=best: no preset 'best' (known: default, pill, pill-biased, pill-slow)",
+        ),
     ],
 )
 def test_errors_are_read_by_people(uri, text):
