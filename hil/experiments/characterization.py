@@ -97,9 +97,9 @@ class Plan:
             name: self.settings.model_dump(mode="json", exclude_none=True),
         }
 
-    def open(self, uri: str) -> Device:
-        """Open a device with the user's limits."""
-        return open_device(uri, defaults=self.device.defaults)
+    def open(self, uri: str, log: Path | None = None) -> Device:
+        """Open a device with the user's limits; an instrument appends every exchange to `log`."""
+        return open_device(uri, defaults=self.device.defaults | ({} if log is None else {"log": str(log)}))
 
     def ready(self, device: Device, settings: Settings | None = None) -> tuple[Experiment, Bench, Sequence[Block]]:
         """Fill in settings from the device and check every block; nothing is driven.
@@ -136,7 +136,7 @@ class Characterization:
         fresh = not self.run.records_file.exists()
         if fresh:
             for uri in self.plan.device.uri[1:]:
-                with self.plan.open(uri) as device:
+                with self.plan.open(uri, self.run.command_log) as device:
                     self.plan.ready(device)
         with StopRequest() as stop:
             for index, uri in enumerate(self.plan.device.uri):
@@ -153,7 +153,7 @@ class Characterization:
         noted = self._noted(index)
         if noted is not None and noted.get("finished"):
             return
-        with self.plan.open(uri) as device:
+        with self.plan.open(uri, self.run.command_log) as device:
             own = None if noted is None else validated(type(self.plan.settings), noted["settings"], f"{self.run.path}")
             experiment, bench, blocks = self.plan.ready(device, own)
             info = noted or describe(device, experiment.settings)
@@ -253,10 +253,11 @@ class Characterization:
 
 
 def describe(device: Device, settings: Settings) -> dict[str, Any]:
-    """What is worth knowing about a device afterwards: size, limits, parameters with their seed, resolved settings."""
+    """What is worth knowing about a device afterwards: identity, limits, parameters with their seed, settings."""
     parameters = getattr(device, "parameters", None)
     return {
         "name": device.name,
+        "identity": getattr(device, "identity", None),
         "rows": device.rows,
         "cols": device.cols,
         "limits": {k: _finite(v) for k, v in asdict(device.limits).items()},
@@ -268,22 +269,27 @@ def describe(device: Device, settings: Settings) -> dict[str, Any]:
 def dry_run(plan: Plan) -> list[str]:
     """Lines that say what would be played on every device; devices are opened, nothing is driven.
 
-    A device with a method ``explain(waveform)`` says itself what it would do: the commands it would send.
+    A device with a method ``explain(waveform)`` says itself what it would do: the commands it would send. One with a
+    method ``rehearse()`` has that of what it returns asked, which knows what was explained before, and its ``close()``.
     """
     lines = []
     for uri in plan.device.uri:
         with plan.open(uri) as device:
             _, bench, blocks = plan.ready(device)
             lines.append(f"{uri}: {len(blocks)} blocks, {device!r}")
+            rehearse = getattr(device, "rehearse", None)
+            rehearsal = device if rehearse is None else rehearse()
+            explain = getattr(rehearsal, "explain", None)
             for number, block in enumerate(blocks, 1):
                 note = f" ({block.note})" if block.note else ""
                 lines.append(f"{number:4d}  {block.name}{note}")
                 for waveform in block.waveforms:
                     placed = bench.place(waveform)
-                    explain = getattr(device, "explain", None)
                     told = repr(placed) if explain is None else explain(placed)
                     told = told.splitlines() if isinstance(told, str) else [str(line) for line in told]
                     lines += [f"      {line}" for line in told]
+            if rehearse is not None:
+                lines += ["      # at the end", *(f"      {line}" for line in rehearsal.close())]
     return lines
 
 

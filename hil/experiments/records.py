@@ -27,6 +27,7 @@ from hil.experiments.experiment import Column, Record
 from hil.runs import Run
 
 FILE = "records.sqlite"
+COMMAND_LOG = "commands.log"
 DEVICE, BLOCK = "device", "block"
 """Columns that every run has beside those of its experiment: index of the device, number of the block."""
 
@@ -42,6 +43,16 @@ class CharacterizationRun(Run):
     def records_file(self) -> Path:
         """Where the records are."""
         return self.path / FILE
+
+    @property
+    def command_log(self) -> Path:
+        """Where instruments log every exchange."""
+        return self.path / COMMAND_LOG
+
+    def discard(self) -> None:
+        """Take back a run that never began: instruments were asked who they are, nothing more."""
+        self.command_log.unlink(missing_ok=True)
+        super().discard()
 
 
 class Recorder:

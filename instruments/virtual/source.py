@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -153,8 +154,7 @@ class Channel:
     @property
     def drive(self) -> Drive:
         """What the channel does to its port while the output is on."""
-        level = float(np.clip(self.level, -self.v_clamp, self.v_clamp))
-        return Drive(level, self.compliance, self.four_wire)
+        return Drive(max(-self.v_clamp, min(self.level, self.v_clamp)), self.compliance, self.four_wire)
 
     def switch(self, on: bool, *, settle: bool = True) -> None:
         """Output on or off; off has no effect where it is stuck. A trigger model does not `settle`: it goes on."""
@@ -195,7 +195,7 @@ class Channel:
     def play(self, level: Sequence[float], duration: Sequence[float], measure: Sequence[bool]) -> list[Reading]:
         """Play steps with the output on; readings at the end of the measured ones. The last level stays."""
         start = self.clock
-        limited = np.clip(level, -self.v_clamp, self.v_clamp)
+        limited = level if np.isinf(self.v_clamp) else np.clip(level, -self.v_clamp, self.v_clamp)
         played = self.dut.play(
             limited, duration, compliance=self.compliance, port=self.port, four_wire=self.four_wire
         )  # fmt: skip
@@ -209,18 +209,19 @@ class Channel:
 
         `played` is None where the output was off: no voltage, no current.
         """
-        ends = start + np.cumsum(duration)
         self.level = last
         self._stand()
-        self.tripped = played is not None and bool(len(ends)) and bool(played.tripped[-1])
-        taken = []
-        for k in np.flatnonzero(measure):
+        self.tripped = played is not None and len(duration) > 0 and bool(played.tripped[-1])
+        taken, ends = [], list(accumulate(duration))
+        for k, wanted in enumerate(measure):
+            if not wanted:
+                continue
             voltage, current, tripped = (
                 (0.0, self.dut.measured(0.0), False)
                 if played is None
                 else (float(played.voltage[k]), float(played.current[k]), bool(played.tripped[k]))
             )
-            taken.append(Reading(float(ends[k]), float(level[k]), voltage, self.ranged(current), tripped))
+            taken.append(Reading(float(start + ends[k]), float(level[k]), voltage, self.ranged(current), tripped))
         return taken
 
     def ranged(self, current: float) -> float:

@@ -58,7 +58,7 @@ STARTS = [
 HARMLESS = [
     r"\*(IDN\?|RST|OPC\?|LANG\?|CLS)", r"SYST:.*", r"FORM:.*", r"ABOR( \(@1\))?", r"[A-Z0-9:]+\?( .*)?",
     r"OUTP1?( OFF|:SMOD NORM|:VOLT:SMOD NORM|:O(N|FF):AUTO [01]|:OFF:MODE NORM|:PROT 0)",
-    r"SOUR1?:(CLE:AUTO.*|FUNC( VOLT|:MODE VOLT|:TRIG:CONT 0|:SHAP (PULS|DC))|VOLT:(MODE (FIX|LIST)|PROT 20))",
+    r"SOUR1?:(CLE:AUTO.*|FUNC( VOLT|:MODE VOLT|:TRIG:CONT 0|:SHAP (PULS|DC))|VOLT:(MODE (FIX|LIST)|PROT [2-9]\d+))",
     rf"SOUR1?:VOLT:(RANG(:AUTO 0)? ?({NUMBER})?|DEL 0|READ:BACK OFF)", r"SOUR1?:(DEL.*|WAIT 0|SWE:CAB NEV)",
     r"SOUR1?:PULS:(DEL|WIDT) .*", rf'SOUR:SWE:VOLT:LIST 1,{NUMBER},1,OFF,"defbuffer1"',
     rf"SENS1?:(FUNC.*|AZER:ONCE|REM [01]|WAIT 0|CURR:(RSEN \w+|AZER OFF|NPLC {NUMBER}|RANG(:AUTO 0)? ?({NUMBER})?))",
@@ -142,7 +142,7 @@ def watched(dut):
 
 SIZES = st.sampled_from([0.0, 0.02, 0.5, 0.999, 1.0]) | st.floats(0, 1)
 BEYOND = st.sampled_from([1.0000001, 1.001, 1.1, 2.0, 10.0, 1000.0])
-LEVEL = st.tuples(st.one_of(SIZES, SIZES, SIZES, BEYOND), st.sampled_from([1, -1])).map(lambda p: p[0] * p[1])
+LEVEL = st.tuples(st.one_of(*[SIZES] * 12, BEYOND), st.sampled_from([1, -1])).map(lambda p: p[0] * p[1])
 WIDTHS = st.sampled_from([1e-3, 1e-3, 1e-3, 2e-3, 5e-3, 1e-5, 1.0005e-3, 0.03])
 
 
@@ -152,7 +152,8 @@ def asked(draw):
     forming = draw(st.booleans())
     limits = SafetyLimits(
         v_max=v_max,
-        i_max=10 ** draw(st.floats(-7.0, -1.0)),
+        # A 2602B reads a limit back with six digits.
+        i_max=float(f"{10 ** draw(st.floats(-7.0, -1.0)):.6g}"),
         width_max=draw(st.sampled_from([np.inf, np.inf, 2e-3, 0.05])),
         energy_max=draw(st.sampled_from([np.inf, np.inf, 1e-5, 1e-8])),
         pulses_max=draw(st.sampled_from([None, None, 1, 10])),
@@ -227,7 +228,8 @@ def test_no_plan_puts_a_value_beyond_the_limits_on_the_wire():
 
     whatever_the_user_asks()
     print(dict(count))
-    assert min(count["played"], count["refused"], count["levels"], count["at compliance"]) > 20
+    assert min(count["played"], count["refused"], count["levels"], count["steps"]) > 20
+    assert count["at compliance"] > 0
 
 
 @pytest.mark.parametrize(

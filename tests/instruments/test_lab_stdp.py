@@ -75,7 +75,7 @@ def test_a_crossbar_behind_a_matrix_ends_with_the_map_of_the_bare_device(relays,
         assert want.max() < 0.9 * untrained(), "and it is not the one it began with"
         assert device.lateness == 0.0
         (matrix,) = relays
-        assert matrix.moves > 3 * 12
+        assert matrix.moves > 2 * 12
         assert matrix.hot_switches == 0
 
 
@@ -107,7 +107,8 @@ def test_relays_that_are_too_slow_for_the_delay_say_so():
 
 WORDS = [
     "train", "stdp", "--dataset", "lines3x3", "--seeds", 1, "--epochs", 0.03, "--set", "train.controls=false",
-    "--set", "train.curve=0", "--set", "protocol.other_delay=0.06", "--set", "train.batch=4", "--readout", "raw", "--set", "data.holdout=0",
+    "--set", "train.curve=0", "--set", "protocol.other_delay=0.06", "--set", "train.batch=4",
+    "--set", "data.holdout=0", "--readout", "raw",
 ]  # fmt: skip
 
 
@@ -157,6 +158,7 @@ def test_a_training_that_is_stopped_goes_on_with_a_pristine_crossbar(hil, tmp_pa
 def test_the_whole_command_with_the_device_it_takes_by_itself(hil, relays, tmp_path):
     """Two classes, 435 images; a real delay of 10 ms cannot be had behind relays, 15 ms is what comes out."""
     words = ["train", "stdp", "--dataset", "lines3x3", "--seeds", 1, "--set", "train.curve=0"]
+    words += ["--set", "train.controls=false"]
     for uri, run in (("sim:flca-pair", "bare"), ("visa:virtual", "lab")):
         code, _, err = hil(*words, "--device", uri, "--run", run)
         assert code == 0, err
