@@ -54,9 +54,16 @@ def whole_numbers(axis: Axes) -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
+MOST_LETTERS = 44
+"""Letters of a legend's line: a device's whole address may be longer than the picture is wide."""
+
+
 def legend(axis: Axes) -> None:
     """Show the legend."""
-    axis.legend(fontsize=7.5, frameon=True, framealpha=0.85, edgecolor="none")
+    handles, labels = axis.get_legend_handles_labels()
+    half = MOST_LETTERS // 2
+    short = [text if len(text) <= MOST_LETTERS else f"{text[:half]} ... {text[-half:]}" for text in labels]
+    axis.legend(handles, short, fontsize=7.5, frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -50,6 +50,9 @@ OVERHEAD = 1e-4
 OFF_LIMIT = 1e-3
 """Current limit of a switched-off output that the instrument starts with, A; it is lowered to the compliance."""
 
+SHOWN = 1e-5
+"""Relative rounding of a printed number: six digits (2600BS-901-01, format.asciiprecision)."""
+
 LIMITED = 0x40
 """Bit of a buffer's status: the source was at its limit (7-34)."""
 
@@ -180,7 +183,7 @@ class Keithley2600(Driver):
         }
         return (
             *(write(f"{smu}.{line.format(smu)}") for line in setup),
-            *(confirm(f"print({attribute})", expected) for attribute, expected in checks.items()),
+            *(confirm(f"print({attribute})", expected, SHOWN) for attribute, expected in checks.items()),
         )
 
     def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
