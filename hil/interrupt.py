@@ -33,9 +33,12 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put the previous handlers back."""
+        """Put the previous handlers back; a request that nobody acted on is handed to the one around this."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+            around = getattr(handler, "__self__", None)
+            if self.requested and kind is None and isinstance(around, StopRequest):
+                around.requested = True
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Annotated
 
 import typer
@@ -47,6 +49,7 @@ def serve(
         from instruments.virtual.bench import Bench
     except ImportError as error:
         raise InputError(f'the virtual bench needs the extra lab, pip install "memhil[lab]": {error}') from None
+    stop = _signalled()
     with Bench(
         model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
         noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port,
@@ -55,7 +58,7 @@ def serve(
         if bench.matrix is not None:
             print(f"{matrix or 'matrix'} at {bench.matrix.resource}", flush=True)
         print(f"hil characterize iv --device 'visa:{bench.smu.resource}' --v-max 1 --i-max 1e-3", flush=True)
-        _until_interrupted()
+        stop.wait()
 
 
 @app.command()
@@ -112,10 +115,9 @@ def _listed(library: str) -> tuple[str, ...]:
         raise InputError(f"library = {library}: {error}") from None
 
 
-def _until_interrupted() -> None:
-    """Wait for SIGINT or SIGTERM."""
-    import signal
-
+def _signalled() -> threading.Event:
+    """An event that the first SIGINT or SIGTERM sets, from now on."""
+    event = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    signal.pause()
+        signal.signal(number, lambda *_: event.set())
+    return event

@@ -52,6 +52,9 @@ OVP_STEPS = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
 OVERRANGE = 0.06
 """A range answers with its end, 1.05 times its name (:SENS:CURR:RANG is 1.05e-4 after *RST, 18-9 ff.)."""
 
+RANGE_REACH = 1.05
+"""How far a range reaches beyond its name (18-68: 105 uA on the 100 uA range)."""
+
 IN_COMPLIANCE = 1 << 3
 """Bit of the status word: the source is at its limit (18-47)."""
 
@@ -98,7 +101,8 @@ class Keithley2400(Driver):
         """Set up with the output off; compliance before the measure range, which its range bounds (6-3)."""
         check_settings(self.spec, settings)
         source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
-        measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
+        # The compliance has a range of its own, the smallest that holds it; every range reaches 5 % beyond its name.
+        measure = smallest_range(self.spec.i_ranges, settings.compliance / RANGE_REACH, "compliance", "A")
         overvoltage = [step for step in OVP_STEPS if step >= settings.v_peak][:1]
         setup = [
             ":OUTP OFF",

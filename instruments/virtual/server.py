@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -120,8 +121,11 @@ class Server:
             self._thread.join()
             self._thread = self._transport = None
 
-    def serve_forever(self) -> None:
-        """Serve until SIGINT or SIGTERM; for the main thread of a process that does nothing else."""
+    def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGINT or SIGTERM; for the main thread of a process that does nothing else.
+
+        `ready` is called when clients may come and signals are heard.
+        """
         wake, signalled = os.pipe()
 
         def end(*_: object) -> None:
@@ -130,6 +134,7 @@ class Server:
         previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             with self:
+                ready()
                 os.read(wake, 1)
         finally:
             for number, handler in previous.items():

@@ -52,6 +52,5 @@ class EchoInstrument(VirtualInstrument):
 
 
 if __name__ == "__main__":
-    server = Server(EchoInstrument(), sys.argv[1]).start()
-    print(server.resource, flush=True)
-    server.serve_forever()
+    server = Server(EchoInstrument(), sys.argv[1])
+    server.serve_forever(lambda: print(server.resource, flush=True))

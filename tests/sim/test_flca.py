@@ -74,7 +74,8 @@ def test_closed_form_agrees_with_lsoda_for_any_parameters(data):
     low = data.draw(st.sampled_from([0.0, -0.02 * a, UNBOUNDED]), "phi_min")
     high = data.draw(st.sampled_from([0.05 * a, np.inf]), "phi_max")
     phi0 = a * data.draw(st.floats(0.0, 0.05), "phi0 / A")
-    volts = st.one_of(st.just(0.0), st.floats(-1, 1), st.sampled_from([-1e-3, 1e-3]))
+    # LSODA itself does not keep its tolerance where a flux is nearer to 0 than its absolute one.
+    volts = st.one_of(st.just(0.0), st.floats(-1, 1).filter(lambda v: abs(v) > 1e-9), st.sampled_from([-1e-3, 1e-3]))
     lengths = st.floats(-6, 0).map(lambda x: 10**x)
     segments = data.draw(st.lists(st.tuples(volts, lengths), min_size=1, max_size=8), "segments")
     device = cell(kind="volatile" if volatile else "nonvolatile", A=a, D=d, phi_min=low, phi_max=high, phi0=phi0)
