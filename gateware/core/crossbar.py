@@ -71,7 +71,7 @@ class Crossbar(wiring.Component):
         g, host = self._geometry, self.host
         m.submodules.states = states = StateMemory(g)
         m.submodules.memductance = memductance = MemductanceTable(g.lanes)
-        m.submodules.drive = drive = Ram(g.drive_bits, g.rows)
+        m.submodules.drive = drive = Ram(g.drive_bits, g.rows, single_port=True)
         written = {space: host.write & (host.space == space) for space in (Space.STATE, Space.MEMDUCTANCE, Space.DRIVE)}
         m.d.comb += [
             states.address.eq(Mux(host.select, host.word, self.address)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -12,6 +12,9 @@ from amaranth.vendor import LatticeICE40Platform
 
 LOGIC_DEPTH = 16
 """Memories up to this deep are registers on an iCE40, which would spend whole block RAMs on them."""
+
+SINGLE_PORT_DEVICE, SINGLE_PORT_BITS, SINGLE_PORT_ADDRESS = "iCE40UP5K", 16, 14
+"""FPGA with single-port RAMs, their width and the width of their addresses."""
 
 BANK_BITS = 16
 """Width of a bank: that of a block RAM, halves of which can be written alone. Wider words slow simulations down."""
@@ -33,6 +36,9 @@ class Ram(wiring.Component):
         limits the clock.
     registers : bool
         Whether a shallow one is made of registers on an iCE40.
+    single_port : bool
+        Whether it is never read and written in the same cycle. It becomes a single-port RAM then, where the FPGA has
+        some to spare (UP5K); what it holds before the first write is not 0 there, but unknown.
 
     Attributes
     ----------
@@ -43,10 +49,16 @@ class Ram(wiring.Component):
     """
 
     def __init__(
-        self, width: int, depth: int, lanes: int = 1, latency: Literal[1, 2] = 2, registers: bool = True
+        self,
+        width: int,
+        depth: int,
+        lanes: int = 1,
+        latency: Literal[1, 2] = 2,
+        registers: bool = True,
+        single_port: bool = False,
     ) -> None:
         """Fix the size."""
-        self._width, self._depth, self._lanes = width, depth, lanes
+        self._width, self._depth, self._lanes, self._single_port = width, depth, lanes, single_port
         self.latency, self._registers = latency, registers and depth <= LOGIC_DEPTH
         word, address = data.ArrayLayout(width, lanes), ceil_log2(max(2, depth))
         super().__init__(
@@ -66,7 +78,12 @@ class Ram(wiring.Component):
         per_bank = max(1, BANK_BITS // self._width)
         for first in range(0, self._lanes, per_bank):
             lanes = range(first, min(first + per_bank, self._lanes))
-            read = self._register(m, lanes) if self._depth == 1 else self._bank(m, lanes, platform)
+            if self._depth == 1:
+                read = self._register(m, lanes)
+            elif self._single_port and getattr(platform, "device", None) == SINGLE_PORT_DEVICE:
+                read = self._single_port_ram(m, lanes)
+            else:
+                read = self._bank(m, lanes, platform)
             for k, n in enumerate(lanes):
                 if self.latency == 1:
                     m.d.comb += self.value[n].eq(read[k])
@@ -85,6 +102,24 @@ class Ram(wiring.Component):
         with m.If(self.enable):
             m.d.sync += read.eq(word)
         return read
+
+    def _single_port_ram(self, m: Module, lanes: range) -> Value:
+        """Some lanes of all words in a RAM of 16 k x 16 bits (Lattice TN1279); all lanes are written together."""
+        written, read = Signal(SINGLE_PORT_BITS), Signal(SINGLE_PORT_BITS)
+        address, write = Signal(SINGLE_PORT_ADDRESS), Signal()
+        m.d.comb += [
+            write.eq(self.write[lanes[0] : lanes[-1] + 1].any()),
+            address.eq(Mux(write, self.write_address, self.address)),
+            written.eq(Cat(self.write_value[n] for n in lanes)),
+        ]
+        m.submodules[f"spram_{lanes[0]}"] = Instance(
+            "SB_SPRAM256KA",
+            i_CLOCK=ClockSignal(), i_ADDRESS=address, i_DATAIN=written, i_MASKWREN=Const(0b1111, 4), i_WREN=write,
+            i_CHIPSELECT=self.enable | write, i_STANDBY=Const(0, 1), i_SLEEP=Const(0, 1), i_POWEROFF=Const(1, 1),
+            o_DATAOUT=read,
+        )  # fmt: skip
+        layout = data.ArrayLayout(self._width, len(lanes))
+        return data.View(layout, read[: layout.size])
 
     def _bank(self, m: Module, lanes: range, platform: object) -> Value:
         """Some lanes of all words in a memory."""
