@@ -56,6 +56,7 @@ def devices(
 def _rows(address: str, kind: DeviceKind) -> list[Row]:
     """Parameters, presets and the limits of the device that the defaults give."""
     from hil.backends import open_device
+    from hil.errors import InputError
     from hil.results import Row
 
     rows = []
@@ -69,8 +70,11 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     for preset, values in kind.presets.items():
         shown = " ".join(f"{key}={shown_value(value)}" for key, value in values.items())
         rows.append(Row("preset", preset, note=shown or "the model's own defaults"))
-    with open_device(address) as device:
-        limits = device.limits
+    try:
+        with open_device(address) as device:
+            limits = device.limits
+    except InputError as error:  # what it needs is not installed
+        return [*rows, Row("limits", None, note=str(error))]
     text = (
         f"{limits.v_min:g} .. {limits.v_max:g} V a line, {limits.v_cell:g} V a cell, "
         f"{limits.width_min:g} .. {limits.width_max:g} s, steps {limits.v_step:g} V and {limits.time_step:g} s, "
