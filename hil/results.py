@@ -102,6 +102,7 @@ def report(
 def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool = True) -> Table:
     """Lay rows out as a rich table, with or without their notes; columns that no row fills are left out."""
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(title=title, title_justify="left", title_style="bold")
     columns = [
@@ -117,7 +118,7 @@ def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool
     for head, justify, _ in filled:
         shown.add_column(heads.get(head, head), justify=justify, overflow="fold")
     for cells in zip(*(column[2] for column in filled), strict=True):
-        shown.add_row(*cells)
+        shown.add_row(*(Text(cell) for cell in cells))  # a plain text may hold [brackets]
     return shown
 
 

@@ -56,3 +56,9 @@ def test_a_narrow_terminal_lists_notes_below_the_table(monkeypatch, capsys):
     shown, listed = capsys.readouterr().out.split("└", 1)
     assert "remark" not in shown
     assert "accuracy: a long remark on how it was measured [seed 0]" in listed
+
+
+def test_brackets_are_shown_as_they_are(capsys):
+    report([Row("a [b]", "c [d]", note="pip install memhil[lab]")], "title")
+    out = capsys.readouterr().out
+    assert "a [b]" in out and "c [d]" in out and "memhil[lab]" in out
