@@ -24,7 +24,7 @@ def pair_template(
     labels : (B,) array
         Classes of the training images.
     classes : list of int
-        Those to tell apart.
+        Those to tell apart; one without any training image is never the answer.
     """
     weights = np.zeros((pair_count(train.shape[1]), len(classes)), dtype=np.float32)
     for column, c in enumerate(classes):
@@ -32,7 +32,8 @@ def pair_template(
     weights -= weights.mean(axis=0)
     norm = np.sqrt((weights.astype(np.float64) ** 2).sum(axis=0))
     weights /= np.where(norm > 0, norm, 1.0).astype(np.float32)
-    return _match(test.astype(np.float32), weights).argmax(axis=1)
+    known = np.isin(classes, labels)
+    return np.where(known, _match(test.astype(np.float32), weights), -np.inf).argmax(axis=1)
 
 
 @njit(cache=True, nogil=True)

@@ -25,7 +25,7 @@ from hil.training.loop import Stage, TrainingLoop, presentation_order
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
 from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped
-from hil.training.readout import nearest_class_mean, winners
+from hil.training.readout import class_means, nearest_class_mean, winners
 from hil.training.settings import split
 
 HELD = 1.0
@@ -125,7 +125,7 @@ class ClassesTask:
 
         data, drawn = self.dataset, [self.run.figure("maps.png")]
         pixels = self._pixels(data.train_images)
-        means = np.array([pixels[self._train_columns == c].mean(axis=0) for c in range(len(self.columns))])
+        means = class_means(pixels, self._train_columns, range(len(self.columns)))
         names = ["+".join(data.class_names[c] for c in members) for members in self.columns]
         title = f"{self.config.device.uri}, '{data.name}', seed {self.seeds[0]}: mean conductance of a pixel's pairs"
         maps = self._loop.arrays[f"g/trained #{self.seeds[0]}"]

@@ -12,7 +12,7 @@ contrast  I_c - mean over the layers, then z-scored over unlabelled training ima
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,15 +77,29 @@ def _ratio(values: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[n
 
 
 def winners(scores: NDArray[np.float64], luck: np.random.Generator) -> NDArray[np.int64]:
-    """Layer with the highest score for every image; ties, up to rounding, are decided by `luck`."""
-    best = scores.max(axis=1, keepdims=True)
-    tied = scores >= best - _TIE * np.abs(best)
-    return np.where(tied, luck.random(scores.shape), -1.0).argmax(axis=1)
+    """Layer with the highest score for every image; ties, up to rounding, are decided by `luck`.
+
+    A layer whose score is NaN does not win; an image for which no layer has a score is decided by `luck`.
+    """
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    best = known.max(axis=1, keepdims=True)
+    near = np.where(np.isfinite(best), best - _TIE * np.abs(best), best)
+    return np.where(known >= near, luck.random(scores.shape), -1.0).argmax(axis=1)
+
+
+def class_means(values: NDArray[np.float64], labels: NDArray[np.int64], classes: Sequence[int]) -> NDArray[np.float64]:
+    """Mean of the rows of `values` (B, N) that have each label, (classes, N); NaN for a class that no row has."""
+    empty = np.full(values.shape[1], np.nan)
+    return np.array([values[labels == c].mean(axis=0) if (labels == c).any() else empty for c in classes])
 
 
 def nearest_class_mean(
-    train: NDArray[np.float64], labels: NDArray[np.int64], test: NDArray[np.float64], classes: list[int]
+    train: NDArray[np.float64], labels: NDArray[np.int64], test: NDArray[np.float64], classes: Sequence[int]
 ) -> NDArray[np.int64]:
-    """Baseline without any device: the class whose mean training image is nearest; index into `classes`."""
-    means = np.array([train[labels == c].mean(axis=0) for c in classes])
-    return ((means**2).sum(axis=1) - 2.0 * test @ means.T).argmin(axis=1)
+    """Baseline without any device: the class whose mean training image is nearest; index into `classes`.
+
+    A class without any training image is never the answer.
+    """
+    means = class_means(train, labels, classes)
+    distance = (means**2).sum(axis=1) - 2.0 * test @ means.T
+    return np.where(np.isnan(distance), np.inf, distance).argmin(axis=1)

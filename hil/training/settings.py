@@ -53,8 +53,13 @@ def open_for(uri: str, dataset: Dataset, layers: int, seed: int) -> Device:
 
 
 def split(dataset: Dataset, holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the training images to train on and of those held out, drawn from the seed."""
+    """Indices of the training images to train on and of those held out, drawn from the seed.
+
+    `InputError` if nothing would be left to train on.
+    """
     count = len(dataset.train_images)
-    order = np.random.default_rng([seed, 2]).permutation(count)
     cut = round(holdout * count)
+    if cut >= count:
+        raise InputError(f"data.holdout = {holdout:g} leaves none of {count} images to train on: hold fewer out")
+    order = np.random.default_rng([seed, 2]).permutation(count)
     return np.sort(order[cut:]), np.sort(order[:cut])

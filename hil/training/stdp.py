@@ -24,7 +24,7 @@ from hil.training.driver import Driver
 from hil.training.energy import paper_rows, pulse_energy
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
 from hil.training.protocol import Protocol, WaveformTrainee
-from hil.training.readout import READOUTS, Readout, nearest_class_mean, winners
+from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
 from hil.training.settings import DataSettings, DeviceSettings, open_for, split
 
 V_READ = 1e-3
@@ -140,7 +140,7 @@ class StdpTraining(Driver):
 
         data, config, figure = self.dataset, self.config, self.run.figure
         pixels = self._pixels(data.train_images)
-        means = np.array([pixels[data.train_labels == c].mean(axis=0) for c in range(data.classes)])
+        means = class_means(pixels, data.train_labels, range(data.classes))
         drawn = [figure("maps.png"), figure("protocol.png")]
         title = f"{config.device.uri}, '{data.name}', seed {self.seeds[0]}: conductance after training"
         plots.save_maps(self.maps(), means, data.shape, data.class_names, drawn[0], title)

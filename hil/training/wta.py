@@ -23,7 +23,7 @@ from hil.runs import Run
 from hil.spiking import Lif, Rule
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
-from hil.training.readout import nearest_class_mean, winners
+from hil.training.readout import class_means, nearest_class_mean, winners
 from hil.training.settings import split
 from hil.training.wta_settings import WtaConfig
 
@@ -180,11 +180,13 @@ class WtaTraining(Driver):
         labels = self.dataset.train_labels[kept]
         counts = trainee.responses(self.dataset.train_images[kept], _LABELLING)
         permuted = np.random.default_rng([seed, 3]).permutation(labels)
-        return self._preferred(counts, labels), self._preferred(counts, permuted)
+        return preferred_class(counts, labels, self._classes), preferred_class(counts, permuted, self._classes)
 
-    def _preferred(self, counts: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        means = [counts[labels == c].mean(axis=0) if (labels == c).any() else 0.0 * counts[0] for c in self._classes]
-        return np.array(means).argmax(axis=0)
+    def _guess(self, classes: NDArray[np.int64], counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+        """Class of the most active neuron that has one; chance decides ties, and everything where none has."""
+        luck = np.random.default_rng([seed, 4])
+        chosen = classes[winners(np.where(classes >= 0, counts, np.nan), luck)]
+        return np.where(chosen >= 0, chosen, luck.integers(len(self._classes), size=len(chosen)))
 
     @property
     def _classes(self) -> range:
@@ -197,7 +199,7 @@ class WtaTraining(Driver):
             return
         images, labels = (part[:2000] for part in self._evaluation(stage.seed))
         classes, _ = self._labelled(trainee, stage.seed, min(4000, self.config.train.labelling))
-        guess = classes[self._most_active(trainee.responses(images, _TESTING), stage.seed)]
+        guess = self._guess(classes, trainee.responses(images, _TESTING), stage.seed)
         contrast = weight_contrast(trainee.core.weights())
         self.run.metric(seed=stage.seed, images=done, accuracy=float((guess == labels).mean() * 100), contrast=contrast)
 
@@ -205,12 +207,11 @@ class WtaTraining(Driver):
         images, labels = self._evaluation(stage.seed)
         classes, permuted = self._labelled(trainee, stage.seed, self.config.train.labelling)
         counts = trainee.responses(images, _TESTING)
-        active = self._most_active(counts, stage.seed)
         weights = trainee.core.weights()
         trainee.core.flush()
         self._loop.outcomes[stage.name] = {
-            "accuracy": float((classes[active] == labels).mean() * 100),
-            "shuffled": float((permuted[active] == labels).mean() * 100),
+            "accuracy": float((self._guess(classes, counts, stage.seed) == labels).mean() * 100),
+            "shuffled": float((self._guess(permuted, counts, stage.seed) == labels).mean() * 100),
             "contrast": weight_contrast(weights),
             "spikes": float(counts.sum(axis=1).mean()),
             "silent": float((counts.sum(axis=1) == 0).mean() * 100),
@@ -219,10 +220,6 @@ class WtaTraining(Driver):
             self._loop.outcomes[stage.name]["reference"] = asdict(trainee.core.reference)
         if stage.name == f"trained #{self.seeds[0]}":
             self._loop.arrays[f"w/{stage.name}"] = weights.astype(np.float32)
-
-    @staticmethod
-    def _most_active(counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-        return winners(counts.astype(np.float64), np.random.default_rng([seed, 4]))
 
     def _baseline(self) -> list[float]:
         data, values = self.dataset, []
@@ -264,12 +261,25 @@ class WtaTraining(Driver):
         ]
 
 
+def preferred_class(counts: NDArray[np.int64], labels: NDArray[np.int64], classes: range) -> NDArray[np.int64]:
+    """Class whose digits a neuron answers most on average, (neurons,); -1 for a neuron that answers none.
+
+    `counts` (B, neurons) are the output spikes of digits with `labels` (B,). A class that no digit has is never chosen.
+    """
+    means = class_means(counts, labels, classes)
+    best = np.where(np.isnan(means), -np.inf, means).argmax(axis=0)
+    return np.where(counts.any(axis=0), best, -1)
+
+
 def weight_contrast(weights: NDArray[np.float64]) -> float:
     """Distance between the centres of the two clusters that k-means finds in the weights.
 
-    In one dimension the best of all splits is found exactly, from running sums over the sorted weights.
+    In one dimension the best of all splits is found exactly, from running sums over the sorted weights. A single weight
+    has no contrast.
     """
     w = np.sort(weights, axis=None)
+    if len(w) < 2:
+        return 0.0
     count = np.arange(1, len(w))
     total = np.cumsum(w)
     low, high = total[:-1] / count, (total[-1] - total[:-1]) / (len(w) - count)

@@ -9,7 +9,7 @@ from hil.errors import InputError
 from hil.host_core import HostCore
 from hil.interrupt import Interrupted, StopRequest
 from hil.runs import Run
-from hil.training.wta import WtaConfig, WtaTraining, efficiency, weight_contrast
+from hil.training.wta import WtaConfig, WtaTraining, efficiency, preferred_class, weight_contrast
 from sim.rram import RramArray
 
 DIGITS = load("digits")
@@ -85,11 +85,20 @@ def test_the_initial_weight_is_the_paper_s_unless_the_device_says_otherwise(tmp_
                 assert device.weights == pytest.approx(expected)
 
 
+def test_a_neuron_gets_the_class_it_answers_most_and_never_one_that_was_not_shown():
+    labels = np.array([1, 1, 1, 2])
+    counts = np.array([[2, 0, 0, 0], [2, 0, 0, 1], [2, 0, 3, 0], [3, 1, 2, 0]])
+    #                   3 > 2, 1 > 0, 2 > 1, 1/3 > 0; class 0 has no digit
+    assert preferred_class(counts, labels, range(3)).tolist() == [2, 2, 2, 1]
+    assert preferred_class(counts[:, :1] * 0, labels, range(3)).tolist() == [-1]
+
+
 def test_weight_contrast_is_what_k_means_finds():
     rng = np.random.default_rng(0)
     weights = np.concatenate([rng.normal(0.2, 0.1, 900), rng.normal(0.7, 0.15, 400)]).reshape(13, 100)
     centres = KMeans(2, n_init=10, random_state=0).fit(weights.reshape(-1, 1)).cluster_centers_
     assert weight_contrast(weights) == pytest.approx(abs(centres[0, 0] - centres[1, 0]), rel=1e-3)
+    assert weight_contrast(np.array([[0.3]])) == 0.0
     assert weight_contrast(np.full((3, 4), 0.8)) == pytest.approx(0.0, abs=1e-12)
 
 
