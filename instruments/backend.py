@@ -101,6 +101,7 @@ class VirtualParameters(SampleParameters):
     noise: float = Field(0.0, ge=0, description="of a measured current", json_schema_extra=_unit("A"))
     relative_noise: float = Field(0.0, ge=0, description="of a measured current, as a fraction of it")
     seed: int = Field(0, ge=0, description="of noise and variability")
+    dut_terminals: Literal["front", "rear"] = Field("front", description="where the device is; *RST selects the front")
 
 
 class VisaBackend(Backend):
@@ -136,6 +137,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
             Bench(
                 p.model, p.dut, rows=p.rows, cols=p.cols, transport=p.transport, matrix=p.matrix, series=p.series,
                 contact=p.contact, noise=p.noise, relative_noise=p.relative_noise, seed=p.seed,
+                dut_terminals=p.dut_terminals,
             )
         )  # fmt: skip
         matrix, truth = None if bench.matrix is None else bench.matrix.resource, bench.dut.truth

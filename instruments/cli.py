@@ -28,6 +28,9 @@ def serve(
     contact: Annotated[float, typer.Option(min=0, help="Resistance of every contact, ohm.")] = 0.0,
     noise: Annotated[float, typer.Option(min=0, help="Of a measured current, A.")] = 0.0,
     relative_noise: Annotated[float, typer.Option(min=0, help="Of a measured current, as a fraction of it.")] = 0.0,
+    dut_terminals: Annotated[
+        str, typer.Option(help="Terminals that the device is on: front or rear; *RST selects the front.")
+    ] = "front",
     seed: options.Seed = 0,
 ) -> None:
     """Serve a source-measure unit with a memristor behind it, on this machine only, until Ctrl-C.
@@ -52,7 +55,7 @@ def serve(
     stop = _signalled()
     with Bench(
         model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
-        noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port,
+        noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port, dut_terminals=dut_terminals,  # type: ignore[arg-type]
     ) as bench:  # fmt: skip
         print(f"{model} with {dut} at {bench.smu.resource}", flush=True)
         if bench.matrix is not None:

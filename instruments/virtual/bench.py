@@ -11,7 +11,7 @@ from hil.backends import open_device
 from hil.device import Device
 from hil.errors import InputError
 from hil.waveform import Waveform
-from instruments.virtual.catalogue import make
+from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
 from instruments.virtual.server import Server
 
@@ -66,6 +66,7 @@ class Bench:
         relative_noise: float = 0.0,
         seed: int = 0,
         port: int = 0,
+        dut_terminals: Literal["front", "rear"] = "front",
     ) -> None:
         """Build and start it.
 
@@ -89,12 +90,19 @@ class Bench:
             Of noise and variability.
         port : int
             Of the source-measure unit's socket; 0 for any free one.
+        dut_terminals : {"front", "rear"}
+            Terminals that the device is on, of a model that has both (2400, 2450, 2460, 2461).
 
         Raises
         ------
         InputError
-            For an unknown model or device.
+            For an unknown model or device, and for rear terminals of a model that has no choice.
         """
+        options = {} if dut_terminals == "front" else {"dut_terminals": dut_terminals}
+        if options and model not in BOTH_TERMINALS:
+            raise InputError(
+                f"dut_terminals = {dut_terminals}: a {model} has no front and rear terminals to choose from"
+            )
         with ExitStack() as stack:
             uri = dut.replace(";", "?", 1).replace(";", "&") if "?" not in dut else dut
             device = stack.enter_context(open_device(uri, defaults={"rows": rows, "cols": cols, "seed": seed}))
@@ -106,7 +114,7 @@ class Bench:
             )
             lock = threading.Lock()
             self.clock = BenchClock(self.dut, lock)
-            self.smu = stack.enter_context(Server(make(model, self.dut), transport, port, lock=lock))
+            self.smu = stack.enter_context(Server(make(model, self.dut, **options), transport, port, lock=lock))
             self.matrix = None
             if matrix is not None or rows * cols > 1:
                 switch = make(matrix or DEFAULT_MATRIX, self.dut)

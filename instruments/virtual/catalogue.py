@@ -29,6 +29,9 @@ MODELS: dict[str, Callable[..., VirtualInstrument]] = {
 }
 """Model to what makes it, called with the device under test and options."""
 
+BOTH_TERMINALS = ("2400", "2450", "2460", "2461")
+"""Models with front and rear terminals, of which one pair is selected; they take ``dut_terminals``."""
+
 
 def make(model: str, dut: Dut | None = None, **options: Any) -> VirtualInstrument:
     """Set up a virtual instrument.

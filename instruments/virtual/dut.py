@@ -262,7 +262,7 @@ class Dut:
             self._step(self._network(self.standing), seconds)
 
     def _network(self, drives: Mapping[str, Drive]) -> Network:
-        ports = {name: self._ports[name] for name in drives}
+        ports = {name: self.port(name) for name in drives}
         wiring = [
             (name, drive.compliance, drive.four_wire, p.hi, p.lo, p.contact_open, p.contact_short)
             for (name, drive), p in zip(drives.items(), ports.values(), strict=True)

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from instruments.virtual import k2400_handlers as do
 from instruments.virtual.dut import Dut
+from instruments.virtual.k2400_handlers import ELEMENTS, LIMIT, LIST_TOTAL
 from instruments.virtual.scpi import (
     Command,
     ScpiError,
@@ -29,11 +31,10 @@ from instruments.virtual.scpi import (
     integer,
     number,
     setting,
-    short,
     show,
-    string,
 )
 from instruments.virtual.source import Capability, Channel, Reading
+from instruments.virtual.terminals import TERMINAL_COMMANDS, Terminals
 
 OVERHEAD = 5e-4
 """Time of a source-delay-measure cycle beyond delay and aperture, s: nominal, about 1500 cycles/s at 0.01 PLC."""
@@ -44,14 +45,8 @@ AUTO_DELAY = 1e-3
 NAN = 9.91e37
 """Answer for a quantity that was not measured (manual p. 18-51)."""
 
-ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
-"""Elements of a reading in the order in which they are always sent (manual p. 18-50)."""
-
 PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
 """Steps of the over-voltage protection, V; above them there is none (manual p. 18-81)."""
-
-LIST_MESSAGE, LIST_TOTAL = 100, 2500
-"""Values in one message, and in a list (manual p. 18-91)."""
 
 
 class K2400(ScpiInstrument):
@@ -63,18 +58,21 @@ class K2400(ScpiInstrument):
         What is at its terminals.
     line_frequency : float
         Of the mains, Hz.
+    dut_terminals : {"front", "rear"}
+        Where the device is; with the others selected there is an open circuit.
     """
 
     QUEUE: ClassVar[int] = 10
     capability = Capability((0.2, 2.0, 20.0, 200.0), (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), 1.05, 1e-9)
     identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2400,1234567,C33   Mar 31 2015 09:32:39/A02  /K/J"
 
-    def __init__(self, dut: Dut, *, line_frequency: float = 50.0) -> None:
+    def __init__(self, dut: Dut, *, line_frequency: float = 50.0, dut_terminals: str = "front") -> None:
         """Switch on with defaults."""
         super().__init__()
         self.line_frequency = line_frequency
         self.channel = Channel(dut, "1", self.capability)
-        self.interlock_enabled, self.terminals, self.display = False, "FRON", True
+        self.terminals = Terminals(self.channel, dut_terminals)
+        self.interlock_enabled, self.display = False, True
         self.reset()
 
     @property
@@ -89,10 +87,12 @@ class K2400(ScpiInstrument):
 
     def reset(self) -> None:
         """Defaults of the manual's tables 18-1 ff: 105 uA, 1 PLC, one trigger."""
-        self.channel.restore_defaults(105e-6)
+        self.channel.restore_defaults(LIMIT)
+        self.terminals.reset()
         self.mode, self.list, self.functions = "FIX", [0.0], ["VOLT", "CURR"]
         self.delay, self.auto_delay, self.auto_zero = 0.0, True, True
         self.auto_clear, self.clear_mode, self.abort_on, self.off_mode = False, "ALW", "NEV", "NORM"
+        self.ranging, self.v_limit = "BEST", 21.0
         self.arm_count, self.trigger_count, self.trigger_delay = 1, 1, 0.0
         self.elements = [e.upper() for e in ELEMENTS]
         self.buffer: list[Reading] = []
@@ -114,41 +114,46 @@ class K2400(ScpiInstrument):
         source, volts, sense = "[SOURce[1]:]", "[SOURce[1]:]VOLTage", "[SENSe[1]:]"
         level = partial(number, low=-v, high=v, default=0.0)
         return [
-            Command("OUTPut[1][:STATe]", _output, lambda s, p, n: flag(s.channel.output)),
+            Command("OUTPut[1][:STATe]", do.output, lambda s, p, n: flag(s.channel.output)),
             setting("OUTPut[1]:SMODe", "off_mode", lambda t: choice(t, ("HIMPedance", "NORMal", "ZERO", "GUARd")), str),
             setting("OUTPut[1]:INTerlock:STATe", "interlock_enabled", boolean, flag),
             Command("OUTPut[1]:INTerlock:TRIPped", None, lambda s, p, n: "0"),
             setting(f"{source}FUNCtion[:MODE]", "source_function", lambda t: choice(t, ("VOLTage",)), str),
-            Command(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(_level, level), _level_answer),
+            Command(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(do.set_level, level), do.level_answer),
             setting(f"{volts}:MODE", "mode", lambda t: choice(t, ("FIXed", "LIST")), str),
-            Command(f"{volts}:RANGe", partial(_source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))),
-            Command(f"{volts}:RANGe:AUTO", _source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
+            Command(f"{volts}:RANGe", partial(do.source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))),
+            Command(f"{volts}:RANGe:AUTO", do.source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
             setting(f"{volts}:PROTection[:LEVel]", "channel.v_clamp", self._protection, lambda v: show(min(v, 210.0))),
             Command(
                 f"{volts}:PROTection:TRIPped", None, lambda s, p, n: flag(abs(s.channel.level) > s.channel.v_clamp)
             ),
-            Command(f"{source}LIST:VOLTage", partial(_list, False), lambda s, p, n: ",".join(map(show, s.list))),
-            Command(f"{source}LIST:VOLTage:APPend", partial(_list, True)),
+            Command(f"{source}LIST:VOLTage", partial(do.set_list, False), lambda s, p, n: ",".join(map(show, s.list))),
+            Command(f"{source}LIST:VOLTage:APPend", partial(do.set_list, True)),
             Command(f"{source}LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.list))),
+            setting(f"{source}SWEep:RANGing", "ranging", lambda t: choice(t, ("BEST", "AUTO", "FIXed")), str),
             setting(f"{source}SWEep:CABort", "abort_on", lambda t: choice(t, ("NEVer", "EARLy", "LATE")), str),
-            Command(f"{source}DELay", _delay, lambda s, p, n: show(s.delay)),
+            Command(f"{source}DELay", do.delay, lambda s, p, n: show(s.delay)),
             setting(f"{source}DELay:AUTO", "auto_delay", boolean, flag),
             Command(f"{source}CLEar[:IMMediate]", lambda s, p, n: s.channel.switch(False)),
             setting(f"{source}CLEar:AUTO", "auto_clear", boolean, flag),
             setting(f"{source}CLEar:AUTO:MODE", "clear_mode", lambda t: choice(t, ("ALWays", "TCOunt")), str),
-            Command(f"{sense}FUNCtion[:ON]", _functions, _functions_answer),
-            Command(f"{sense}FUNCtion:OFF", _functions_off),
+            Command(f"{sense}FUNCtion[:ON]", do.functions, do.functions_answer),
+            Command(f"{sense}FUNCtion:OFF", do.functions_off),
             setting(f"{sense}FUNCtion:CONCurrent", "concurrent", boolean, flag),
-            Command(f"{sense}CURRent[:DC]:PROTection[:LEVel]", _protect, lambda s, p, n: show(s.channel.compliance)),
+            Command(f"{sense}CURRent[:DC]:PROTection[:LEVel]", do.protect, lambda s, p, n: show(s.channel.compliance)),
             Command(f"{sense}CURRent[:DC]:PROTection:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
             Command(
-                f"{sense}CURRent[:DC]:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.channel.shows_range("i"))
+                f"{sense}CURRent[:DC]:RANGe[:UPPer]", do.sense_range, lambda s, p, n: show(s.channel.shows_range("i"))
             ),
-            Command(f"{sense}CURRent[:DC]:RANGe:AUTO", _sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
+            Command(f"{sense}CURRent[:DC]:RANGe:AUTO", do.sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
             setting(f"{sense}CURRent[:DC]:NPLCycles", "channel.nplc", partial(number, low=0.01, high=10, default=1)),
+            Command(f"{sense}VOLTage[:DC]:RANGe[:UPPer]", None, lambda s, p, n: show(s.channel.shows_range("v"))),
+            setting(
+                f"{sense}VOLTage[:DC]:PROTection[:LEVel]", "v_limit", partial(number, low=-v, high=v, default=21.0)
+            ),
             setting(f"{sense}VOLTage[:DC]:NPLCycles", "channel.nplc", partial(number, low=0.01, high=10, default=1)),
             setting("SYSTem:RSENse", "channel.four_wire", boolean, flag, "refresh"),
-            Command("SYSTem:AZERo[:STATe]", _auto_zero, lambda s, p, n: flag(s.auto_zero)),
+            Command("SYSTem:AZERo[:STATe]", do.auto_zero, lambda s, p, n: flag(s.auto_zero)),
             setting("SYSTem:RCMode", "recall_mode", lambda t: choice(t, ("SINGle", "MULTiple")), str),
             Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
             Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
@@ -159,13 +164,13 @@ class K2400(ScpiInstrument):
             setting("SYSTem:BEEPer:STATe", "beeper", boolean, flag),
             setting("SYSTem:TIME:RESet:AUTO", "time_resets", boolean, flag),
             Command("SYSTem:TIME:RESet", lambda s, p, n: setattr(s, "_zero", s.clock)),
-            setting("ROUTe:TERMinals", "terminals", lambda t: choice(t, ("FRONt", "REAR")), str),
+            *TERMINAL_COMMANDS,
             setting("DISPlay:ENABle", "display", boolean, flag),
             Command(
-                "ARM[:SEQuence[1]][:LAYer[1]]:COUNt", partial(_count, "arm_count"), lambda s, p, n: str(s.arm_count)
+                "ARM[:SEQuence[1]][:LAYer[1]]:COUNt", partial(do.count, "arm_count"), lambda s, p, n: str(s.arm_count)
             ),
             Command(
-                "TRIGger[:SEQuence[1]]:COUNt", partial(_count, "trigger_count"), lambda s, p, n: str(s.trigger_count)
+                "TRIGger[:SEQuence[1]]:COUNt", partial(do.count, "trigger_count"), lambda s, p, n: str(s.trigger_count)
             ),
             setting("TRIGger[:SEQuence[1]]:DELay", "trigger_delay", partial(number, low=0, high=999.9999)),
             setting("TRIGger[:SEQuence[1]]:SOURce", "trigger_source", lambda t: choice(t, ("IMMediate",)), str),
@@ -173,15 +178,16 @@ class K2400(ScpiInstrument):
             Command("TRIGger:CLEar", lambda s, p, n: None),
             Command("INITiate[:IMMediate]", lambda s, p, n: s.run()),
             Command("ABORt", lambda s, p, n: None),
-            Command("READ", None, _read),
+            Command("READ", None, do.read),
             Command("FETCh", None, lambda s, p, n: s.answer(s.latest)),
-            Command("MEASure[:CURRent[:DC]]", None, _measure),
-            Command("FORMat:ELEMents[:SENSe[1]]", _elements, lambda s, p, n: ",".join(e[:4] for e in s.elements)),
+            Command("CONFigure:CURRent[:DC]", do.configure),
+            Command("MEASure[:CURRent[:DC]]", None, do.measure),
+            Command("FORMat:ELEMents[:SENSe[1]]", do.elements, lambda s, p, n: ",".join(e[:4] for e in s.elements)),
             setting("FORMat[:DATA]", "data_format", lambda t: choice(t, ("ASCii",)), str),
             setting("TRACe:FEED", "feed", lambda t: choice(t, ("SENSe[1]", "SENSe")).split("[")[0], str),
             setting("TRACe:POINts", "points", partial(integer, low=1, high=LIST_TOTAL), str),
             Command("TRACe:POINts:ACTual", None, lambda s, p, n: str(len(s.buffer))),
-            Command("TRACe:FEED:CONTrol", _feed, lambda s, p, n: "NEXT" if s.filling else "NEV"),
+            Command("TRACe:FEED:CONTrol", do.feed, lambda s, p, n: "NEXT" if s.filling else "NEV"),
             Command("TRACe:CLEar", lambda s, p, n: s.buffer.clear()),
             Command("TRACe:DATA", None, lambda s, p, n: s.answer(s.buffer)),
             Command("STATus:PRESet", lambda s, p, n: None),
@@ -267,128 +273,3 @@ class K2400(ScpiInstrument):
     def _protection(text: str) -> float:
         value = number(text, 0.0, 210.0, 210.0)
         return next((step for step in PROTECTION if value <= step), np.inf)
-
-
-def _output(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    smu.channel.switch(boolean(arguments(parameters, 1)[0]))
-
-
-def _level(read: Any, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    value = read(arguments(parameters, 1)[0])
-    _check_voltage(smu, value)
-    smu.channel.set_level(value)
-
-
-def _check_voltage(smu: K2400, value: float) -> None:
-    fixed = smu.channel.v_range
-    if abs(value) > smu.capability.v_max or (fixed is not None and abs(value) > fixed * smu.capability.over * 1.000001):
-        raise ScpiError(-222)
-
-
-def _level_answer(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
-    return show(smu.channel.level)
-
-
-def _source_range(v: float, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    chosen = smu.capability.v_range(number(arguments(parameters, 1)[0], -v, v))
-    if abs(smu.channel.level) > chosen * smu.capability.over:
-        smu.channel.level = chosen * smu.capability.over * (1 if smu.channel.level > 0 else -1)
-    smu.channel.v_range = chosen
-    smu.channel.refresh()
-
-
-def _source_auto(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    smu.channel.v_range = None if boolean(arguments(parameters, 1)[0]) else smu.channel.shows_range("v")
-
-
-def _list(append: bool, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    if not parameters or not parameters[0]:
-        raise ScpiError(-109)
-    if len(parameters) > LIST_MESSAGE:
-        raise ScpiError(-223)
-    v = smu.capability.v_max
-    values = [number(p, -v, v) for p in parameters]
-    values = smu.list + values if append else values
-    if len(values) > LIST_TOTAL:
-        raise ScpiError(-223)
-    smu.list = values
-
-
-def _delay(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    smu.delay, smu.auto_delay = number(arguments(parameters, 1)[0], 0, 999.9999, 0), False
-
-
-def _functions(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    if not parameters:
-        raise ScpiError(-109)
-    chosen = []
-    for parameter in parameters:
-        name = string(parameter).split(":")[0]
-        chosen.append(choice(name, ("VOLTage", "CURRent")))
-    smu.functions = chosen if not smu.concurrent else sorted({*smu.functions, *chosen}, reverse=True)
-
-
-def _functions_off(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    for parameter in arguments(parameters, 1, 2):
-        name = choice(string(parameter).split(":")[0], ("VOLTage", "CURRent"))
-        smu.functions = [f for f in smu.functions if f != name]
-
-
-def _functions_answer(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
-    return ",".join(f'"{f}:DC"' for f in smu.functions)
-
-
-def _protect(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    value = number(arguments(parameters, 1)[0], -smu.capability.i_max, smu.capability.i_max, 105e-6)
-    fixed = smu.channel.i_range
-    if abs(value) < (smu.capability.i_ranges[0] if fixed is None else fixed) * 1e-3:
-        raise ScpiError(-222)
-    smu.channel.compliance = abs(value)
-    smu.channel.refresh()
-
-
-def _sense_range(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    value = number(arguments(parameters, 1)[0], -smu.capability.i_max, smu.capability.i_max)
-    chosen = smu.capability.i_range(value)
-    if chosen > smu.capability.i_range(smu.channel.compliance):
-        raise ScpiError(824, "Cannot exceed compliance range")
-    smu.channel.i_range = chosen
-
-
-def _sense_auto(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    smu.channel.i_range = None if boolean(arguments(parameters, 1)[0]) else smu.channel.shows_range("i")
-
-
-def _auto_zero(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    word = arguments(parameters, 1)[0]
-    smu.auto_zero = False if word.upper() == "ONCE" else boolean(word)
-
-
-def _count(name: str, smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    value = integer(arguments(parameters, 1)[0], 1, LIST_TOTAL)
-    other = smu.trigger_count if name == "arm_count" else smu.arm_count
-    if value * other > LIST_TOTAL:
-        raise ScpiError(-222)
-    setattr(smu, name, value)
-
-
-def _read(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
-    smu.run()
-    return smu.answer(smu.latest)
-
-
-def _measure(smu: K2400, parameters: list[str], _: dict[str, int]) -> str:
-    smu.functions = ["VOLT", "CURR"] if smu.concurrent else ["CURR"]
-    smu.arm_count = smu.trigger_count = 1
-    return _read(smu, parameters, {})
-
-
-def _elements(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    chosen = {choice(p, ELEMENTS) for p in arguments(parameters, 1, 5)}
-    smu.elements = [e.upper() for e in ELEMENTS if short(e) in chosen]
-
-
-def _feed(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
-    smu.filling = choice(arguments(parameters, 1)[0], ("NEXT", "NEVer")) == "NEXT"
-    if smu.filling:
-        smu.buffer = []

@@ -48,6 +48,7 @@ from instruments.virtual.source_lists import (
     sweep_list,
     tell_list,
 )
+from instruments.virtual.terminals import TERMINAL_COMMANDS, Terminals
 
 OVERHEAD = 4.5e-4
 """Time that a measurement takes beyond its aperture, s (the maker's 2460 pulse example allows that much)."""
@@ -56,6 +57,9 @@ BUFFER = "defbuffer1"
 BUFFERS = (BUFFER, "defbuffer2")
 POWER_ON = datetime(2026, 1, 1, 12)
 """What the instrument's calendar shows at virtual time 0."""
+
+PROTECTION = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
+"""Steps of the over-voltage protection, V (2461 8-189, 2450 8-124 ff.)."""
 
 ELEMENTS = ("SOURce", "READing", "RELative", "SOURSTATus", "SOURFORMatted", "STATus", "UNIT")
 
@@ -73,6 +77,8 @@ class K2450(ScpiInstrument):
         Of the mains, Hz.
     language : str
         Command set in force: ``SCPI``; with ``TSP`` or ``SCPI2400`` it answers ``*LANG?`` and ``*IDN?`` alone.
+    dut_terminals : {"front", "rear"}
+        Where the device is; with the others selected there is an open circuit.
     """
 
     QUEUE: ClassVar[int] = 1000
@@ -85,14 +91,17 @@ class K2450(ScpiInstrument):
         ),
     }
 
-    def __init__(self, dut: Dut, *, model: str = "2450", line_frequency: float = 50.0, language: str = "SCPI") -> None:
+    def __init__(
+        self, dut: Dut, *, model: str = "2450", line_frequency: float = 50.0, language: str = "SCPI",
+        dut_terminals: str = "front",
+    ) -> None:  # fmt: skip
         """Switch on with defaults."""
         self.model, self.language, self.line_frequency = model, language, line_frequency
         self.capability = self.CAPABILITIES.get(model, self.CAPABILITIES["2460"])
         self.identity = f"KEITHLEY INSTRUMENTS,MODEL {model},04012345,1.7.12b"
         self.channel = Channel(dut, "1", self.capability)
         super().__init__()
-        self.terminals, self.beeper = "FRON", True
+        self.terminals = Terminals(self.channel, dut_terminals)
         self.reset()
 
     @property
@@ -108,6 +117,7 @@ class K2450(ScpiInstrument):
     def reset(self) -> None:
         """Defaults of the manual's reset tables (2450 2-137): limit 105 uA, 1 PLC, automatic ranges."""
         self.channel.restore_defaults(105e-6)
+        self.terminals.reset()
         self.delay, self.auto_delay, self.readback, self.auto_zero = 0.0, True, True, True
         self.off_mode, self.interlock = "NORM", False
         self.buffers: dict[str, list[Reading]] = {name: [] for name in BUFFERS}
@@ -160,6 +170,12 @@ class K2450(ScpiInstrument):
             Command(f"{volts}:RANGe:AUTO", _source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
             Command(f"{volts}:ILIMit[:LEVel]", _limit, lambda s, p, n: show(s.channel.compliance)),
             Command(f"{volts}:ILIMit[:LEVel]:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
+            Command(f"{volts}:PROTection[:LEVel]", _protect, _protection),
+            Command(
+                f"{volts}:PROTection[:LEVel]:TRIPped",
+                None,
+                lambda s, p, n: flag(abs(s.channel.level) > s.channel.v_clamp),
+            ),
             Command(f"{volts}:DELay", _delay, lambda s, p, n: show(s.delay)),
             setting(f"{volts}:DELay:AUTO", "auto_delay", boolean, flag),
             setting(f"{volts}:READ:BACK", "readback", boolean, flag),
@@ -186,7 +202,7 @@ class K2450(ScpiInstrument):
             Command("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
             Command("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
             Command("SYSTem:VERSion", None, lambda s, p, n: "1996.0"),
-            setting("ROUTe:TERMinals", "terminals", lambda t: choice(t, ("FRONt", "REAR")), str),
+            *TERMINAL_COMMANDS,
             Command("READ", None, _read),
             Command("MEASure[:CURRent[:DC]]", None, _read),
             Command("FETCh", None, lambda s, p, n: _rows(s, s.buffer(p, 0)[-1:], p[1:])),
@@ -274,6 +290,21 @@ def _keep_limit_above_range(smu: K2450) -> None:
     if fixed is not None and smu.channel.compliance < fixed * 1e-3:
         smu.channel.compliance = fixed * 1e-3
         smu.fail(5076, "Current limit raised: it must be greater than 0.1 % of the measure range", kind=2)
+
+
+def _protect(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
+    """Over-voltage protection in the manual's steps, PROT2 to the model's highest (2461 8-189), or NONE."""
+    steps = {f"PROT{step}": float(step) for step in PROTECTION if step <= smu.capability.v_max} | {"NONE": np.inf}
+    word = arguments(parameters, 1)[0].upper()
+    if word not in steps:
+        raise ScpiError(-224)
+    smu.channel.v_clamp = steps[word]
+    smu.channel.refresh()
+
+
+def _protection(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
+    clamp = smu.channel.v_clamp
+    return "NONE" if np.isinf(clamp) else f"PROT{clamp:.0f}"
 
 
 def _delay(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:

@@ -163,6 +163,12 @@ class Channel:
         if settle and self._on and not was:
             self.hold(self.settling)
 
+    def move_to(self, port: str) -> None:
+        """Output off, and other terminals: from now on the channel is on this port of the device under test."""
+        self._on = False
+        self._stand()
+        self.port = port
+
     def set_level(self, level: float, *, settle: bool = True) -> None:
         """Another source voltage, V; with the output on it acts at once, and time passes for a host's message."""
         self.level = level

@@ -60,7 +60,10 @@ def test_2400(bench, keithley):
     assert client.source_enabled and smu.output
     assert client.current == pytest.approx(ohms_law(dut, 0.5), rel=1e-5)
     client.compliance_current = 1e-5
-    assert client.current == pytest.approx(1e-5, rel=1e-5)
+    assert float(client.ask(":READ?").split(",")[1]) == pytest.approx(1e-5, rel=1e-5)
+    # PyMeasure 0.16 measures with MEASure?, which brings the limit of a 2400 back to 105 uA (2400S-900-01 17-2).
+    assert client.current == pytest.approx(ohms_law(dut, 0.5), rel=1e-5)
+    assert client.compliance_current == pytest.approx(105e-6)
     assert client.check_errors() == []
     client.write(":SOUR:FUNC:SHAP PULS")
     client.write(":SOUR:VOLT 500")

@@ -5,6 +5,7 @@ import pytest
 
 from hil.backends import open_device
 from hil.errors import InputError
+from instruments.virtual.bench import Bench
 from instruments.virtual.catalogue import MODELS, make
 from instruments.virtual.dut import Dut
 
@@ -281,3 +282,61 @@ def test_reset_and_device_clear():
     assert smu.output, "device clear leaves the output as it is"
     send(smu, "*RST")
     assert not smu.output and float(smu.handle("SOUR:VOLT?")) == 0
+
+
+@pytest.mark.parametrize("model", ["2400", "2450", "2460", "2461"])
+def test_reset_selects_the_front_terminals_and_the_others_are_open(model):
+    dut = Dut(open_device(FIXED), series=1e3)
+    smu = make(model, dut, dut_terminals="rear")
+    limit = ":SENS:CURR:PROT 1e-3" if model == "2400" else "SOUR:VOLT:ILIM 1e-3"
+    elements = [":FORM:ELEM CURR"] if model == "2400" else []
+    current = 0.5 / (1e3 + 1 / dut.truth.conductance[0, 0])
+
+    def measured():
+        return floats(send(smu, *elements, limit, "SOUR:VOLT 0.5", "OUTP ON", "READ?"))[0]
+
+    assert smu.handle("ROUT:TERM?") == "FRON" and measured() == 0.0, "nothing is connected to the front"
+    send(smu, ":ROUT:TERM REAR")
+    assert smu.handle("ROUT:TERM?") == "REAR" and not smu.output, "the output goes off when terminals change"
+    assert measured() == pytest.approx(current, rel=1e-6)
+    send(smu, "*RST")
+    assert smu.handle("ROUT:TERM?") == "FRON" and measured() == 0.0
+    smu.handle("ROUT:TERM SIDE")
+    assert smu.handle("SYST:ERR?").startswith("-224")
+    front = make(model, Dut(open_device(FIXED)))
+    send(front, "ROUT:TERM REAR", "SOUR:VOLT 0.5", "OUTP ON")
+    assert floats(send(front, *elements, "READ?"))[0] == 0.0
+
+
+def test_2400_measure_brings_the_limit_back_to_its_default():
+    """MEASure? is CONFigure and READ?; CONFigure defaults what belongs to the function, the output turns on (17-2)."""
+    dut, smu = set_up("2400", FIXED + "&w0=1")
+    send(smu, ":SENS:CURR:PROT 1e-6", ":SOUR:VOLT 0.5", ":OUTP ON", ":FORM:ELEM CURR")
+    assert floats(send(smu, ":READ?")) == [pytest.approx(1e-6)]
+    assert floats(send(smu, ":MEAS:CURR?")) == [pytest.approx(0.5 * dut.truth.conductance[0, 0], rel=1e-6)]
+    assert float(send(smu, ":SENS:CURR:PROT?")) == pytest.approx(105e-6)
+    send(smu, ":OUTP OFF", ":MEAS:CURR?")
+    assert smu.output
+
+
+@pytest.mark.parametrize("model, top", [("2450", "PROT180"), ("2461", "PROT100")])
+def test_2450_family_over_voltage_protection(model, top):
+    dut, smu = set_up(model, FIXED + "&v_max=50&v_set=40&v_reset=40")
+    assert smu.handle("SOUR:VOLT:PROT?") == "NONE"
+    send(smu, "SOUR:VOLT:ILIM 1e-2", "SOUR:VOLT:PROT PROT2", "SOUR:VOLT 5", "OUTP ON")
+    assert floats(send(smu, "READ?"))[0] == pytest.approx(2 * dut.truth.conductance[0, 0], rel=1e-6)
+    assert smu.handle("SOUR:VOLT:PROT?;:SOUR:VOLT:PROT:TRIP?") == "PROT2;1"
+    for word in ("PROT3", "2", "PROT400"):
+        smu.handle(f"SOUR:VOLT:PROT {word}")
+        assert smu.handle("SYST:ERR?").startswith("-224") and smu.handle("SOUR:VOLT:PROT?") == "PROT2"
+    assert send(smu, f"SOUR:VOLT:PROT {top}", "SOUR:VOLT:PROT?") == top
+    assert send(smu, "*RST", "SOUR:VOLT:PROT?") == "NONE"
+
+
+def test_bench_is_told_where_the_device_is():
+    with Bench("2450", FIXED, dut_terminals="rear") as bench:
+        bench.smu.instrument.handle("SOUR:VOLT 0.5;:OUTP ON")
+        assert floats(bench.smu.instrument.handle("READ?"))[0] == 0.0
+    for options, words in (({"model": "2602B"}, "2602B has no front and rear"), ({}, "side")):
+        with pytest.raises(InputError, match=words):
+            Bench(**options, dut=FIXED, dut_terminals="rear" if options else "side")
