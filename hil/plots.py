@@ -67,7 +67,7 @@ def save_maps(
     span = np.abs(distinct).max() or 1.0
     low, high = conductance.min() * 1e6, max(conductance.max() * 1e6, conductance.min() * 1e6 + 1e-12)
     for layer in range(layers):
-        axes[0, layer].set_title(names[layer])
+        axes[0, layer].set_title(literal(names[layer]))
         image = axes[0, layer].imshow(conductance[:, layer].reshape(shape) * 1e6, cmap="viridis", vmin=low, vmax=high)
         difference = axes[1, layer].imshow(
             distinct[:, layer].reshape(shape) * 1e9, cmap="RdBu_r", vmin=-span * 1e9, vmax=span * 1e9
@@ -79,7 +79,7 @@ def save_maps(
         axis.set(xticks=[], yticks=[])
     figure.colorbar(image, ax=axes[0], label="µS", pad=0.01)
     figure.colorbar(difference, ax=axes[1], label="nS", pad=0.01)
-    figure.suptitle(title)
+    figure.suptitle(literal(title))
     _save(figure, path)
 
 
@@ -93,7 +93,7 @@ def save_curves(
         axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=name)
     for k, (name, level) in enumerate(levels.items()):
         axis.axhline(level, color="0.4", linestyle=("--", ":", "-.")[k % 3], label=f"{name} {level:.1f} %")
-    axis.set(xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=title)
+    axis.set(xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=literal(title))
     axis.legend(frameon=False, fontsize="small")
     _save(figure, path)
 
@@ -188,7 +188,7 @@ def save_separation(
     inset.hist([last[~associated], last[associated]], bins=30, color=["C0", "C3"], stacked=True)
     inset.set_title("after the last epoch, kohm", fontsize=7)
     inset.tick_params(labelsize=6)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(literal(title), fontsize=10)
     _save(figure, path)
 
 
@@ -208,7 +208,7 @@ def save_fields(weights: NDArray[np.float64], shape: tuple[int, int], path: Path
     figure, axes = _grid(1, 1, (0.8 * across + 1, 0.8 * down + 0.6))
     image = axes[0, 0].imshow(mosaic, cmap="inferno", vmin=0.0, vmax=1.0)
     axes[0, 0].axis("off")
-    axes[0, 0].set_title(title, fontsize=9)
+    axes[0, 0].set_title(literal(title), fontsize=9)
     figure.colorbar(image, ax=axes[0, 0], label="weight", shrink=0.8)
     _save(figure, path)
 
@@ -226,8 +226,8 @@ def save_contact_sheet(
     for axis, frame, label in zip(cells, frames, labels, strict=False):
         span = np.abs(frame).max() or 1.0
         axis.imshow(frame.reshape(shape), cmap="RdBu_r", vmin=-span, vmax=span)
-        axis.set_title(label, fontsize=7)
-    figure.suptitle(title)
+        axis.set_title(literal(label), fontsize=7)
+    figure.suptitle(literal(title))
     _save(figure, path)
 
 
@@ -244,6 +244,11 @@ def save_animation(frames: NDArray[np.float64], shape: tuple[int, int], path: Pa
         pixels = (colours(0.5 + 0.5 * frame.reshape(shape) / span)[..., :3] * 255).astype(np.uint8)
         images.append(Image.fromarray(pixels).resize((shape[1] * scale, shape[0] * scale), Image.Resampling.NEAREST))
     images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0)
+
+
+def literal(text: str) -> str:
+    """Text as it is: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
 
 
 def _grid(down: int, across: int, size: tuple[float, float]):

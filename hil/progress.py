@@ -28,7 +28,7 @@ class Progress:
             from rich.console import Console
 
             self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
+                progress.TextColumn("{task.description}", markup=False),  # names of classes may hold [brackets]
                 progress.BarColumn(),
                 progress.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + self.unit),
                 progress.TextColumn("{task.fields[rate]}"),

@@ -21,15 +21,23 @@ from hil.errors import InputError, nearest
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee
-from hil.training.settings import DataSettings, DeviceSettings, open_for
+from hil.training.readout import class_means
+from hil.training.settings import DataSettings, DeviceSettings, open_for, plain_name, split_names
 
 LAYER, REFERENCE = 0, 1
 
+EQUAL = 1e-9
+"""Difference of intensities, 0..1, below which the pixels of a mean image are the same."""
+
 
 def _names(value: Any) -> Any:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    """Names from ``A,B`` or a list; a whole number is the name of a class as well."""
+    if isinstance(value, str):
+        return tuple(plain_name(part) for part in split_names(value) if part.strip())
+    parts = list(value) if isinstance(value, list | tuple) else [value]
+    return tuple(str(part) if type(part) is int else part for part in parts)
 
 
 class LifelongSettings(BaseModel):
@@ -38,7 +46,7 @@ class LifelongSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
-        ("4", "7", "2"), min_length=1, description="class names, learned in this order"
+        ("4", "7", "2"), min_length=1, description='class names, learned in this order; "a,b" in quotes'
     )
     images: int = Field(3000, ge=1, description="images presented per target")
     seed: int = Field(0, ge=0, description="first seed")
@@ -67,13 +75,20 @@ class LifelongTraining(Driver):
     def __init__(self, config: LifelongConfig, dataset: Dataset, run: Run) -> None:
         """Find the targets among the classes."""
         self.config, self.dataset, self.run = config, dataset, run
+        shown = np.unique(dataset.train_labels)
+        if len(shown) < 2:
+            raise InputError(f"'{dataset.name}' has training images of one class: a target needs others beside it")
         for name in config.train.targets:
             if name not in dataset.class_names:
                 raise InputError(f"train.targets: '{dataset.name}' has no class '{name}' "
                                  f"{nearest(name, dataset.class_names)}")  # fmt: skip
+            if dataset.class_names.index(name) not in shown:
+                raise InputError(f"train.targets: '{dataset.name}' has no training image of '{name}'")
         pixels = intensities(dataset.train_images, dataset.full_scale)
-        self._means = np.array([pixels[dataset.train_labels == c].mean(axis=0) for c in range(dataset.classes)])
+        self._means = class_means(pixels, dataset.train_labels, range(dataset.classes))
         self._loop = TrainingLoop(run, self._open, config.train.batch)
+        if not self._loop.planned:
+            raise InputError(f"{run.path} holds a checkpoint of an earlier version of this driver: begin a new run")
 
     @property
     def seeds(self) -> range:
@@ -90,7 +105,7 @@ class LifelongTraining(Driver):
                 shown = order[k * train.images : (k + 1) * train.images]
                 hit = labels[shown] == self.dataset.class_names.index(name)
                 is_target = np.stack([hit, np.zeros_like(hit)], axis=1)
-                stages.append(Stage(f"target {name} #{seed}.{k}", seed, k == 0, shown, is_target))
+                stages.append(Stage("target", seed, k == 0, shown, is_target, target=name, step=k))
         return stages
 
     def play(self) -> None:
@@ -102,7 +117,7 @@ class LifelongTraining(Driver):
         """How well the layer's map matches the mean image of each target, beside the best other class."""
         rows, outcomes = [], self._loop.outcomes
         for k, name in enumerate(self.config.train.targets):
-            found = [outcomes[f"target {name} #{seed}.{k}"] for seed in self.seeds]
+            found = [outcomes[stage_key("target", seed, k)] for seed in self.seeds]
             hits = sum(f["best"] == name for f in found)
             raw = ", ".join(f["raw_best"] for f in found)
             rows.append(
@@ -120,8 +135,9 @@ class LifelongTraining(Driver):
         """Draw the morphing map of the first seed as an animation and as a contact sheet."""
         from hil import plots
 
-        frames, shape = self._loop.arrays["frames"], self.dataset.shape
-        labels = self._loop.outcomes["frames"]
+        kept = [(stage, done) for stage in self.stages() for done in self._loop.outcomes["frames"].get(stage.key, [])]
+        frames, shape = np.array([self._loop.arrays[_frame_name(*frame)] for frame in kept]), self.dataset.shape
+        labels = [f"{stage.target} @ {done:,}" for stage, done in kept]
         drawn = [self.run.figure("lifelong.png"), self.run.figure("lifelong.gif")]
         title = f"{self.config.device.uri}, '{self.dataset.name}': conductance of the layer minus its reference"
         plots.save_contact_sheet(frames, labels, shape, drawn[0], title)
@@ -139,20 +155,20 @@ class LifelongTraining(Driver):
         before = done - min(self.config.train.batch, done)
         if stage.seed != self.seeds[0] or before * parts // total == done * parts // total:
             return
-        frame = self._difference(trainee.device.read())[None]
-        arrays, labels = self._loop.arrays, self._loop.outcomes.setdefault("frames", [])
-        arrays["frames"] = np.concatenate([arrays["frames"], frame]) if "frames" in arrays else frame
-        labels.append(f"{stage.name.split()[1]} @ {done:,}")
+        self._loop.arrays[_frame_name(stage, done)] = self._difference(trainee.device.read())
+        kept = self._loop.outcomes.setdefault("frames", {}).setdefault(stage.key, [])
+        if done not in kept:  # a stage that had to begin anew comes here again
+            kept.append(done)
 
     def _compare(self, stage: Stage, trainee: Trainee) -> None:
         g, names = trainee.device.read(), self.dataset.class_names
-        own = names.index(stage.name.split()[1])
+        own = names.index(stage.target)
         match, raw = self._correlations(self._difference(g)), self._correlations(g[:, LAYER])
-        self._loop.outcomes[stage.name] = {
+        self._loop.outcomes[stage.key] = {
             "own": float(match[own]),
-            "other": float(np.delete(match, own).max()),
-            "best": names[int(match.argmax())],
-            "raw_best": names[int(raw.argmax())],
+            "other": float(np.nanmax(np.delete(match, own))),
+            "best": names[int(np.nanargmax(match))],
+            "raw_best": names[int(np.nanargmax(raw))],
         }
 
     @staticmethod
@@ -160,8 +176,21 @@ class LifelongTraining(Driver):
         return g[:, LAYER] - g[:, REFERENCE]
 
     def _correlations(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Pearson correlation of a map with the mean image of every class; 0 for a map without contrast."""
-        means = self._means - self._means.mean(axis=1, keepdims=True)
-        centred = image - image.mean()
+        """Pearson correlation of a map with the mean image of every class, over the pixels that have a reading.
+
+        0 for a map or a mean image without contrast, NaN for a class without any training image.
+        """
+        known = np.isfinite(image)
+        means, centred = self._means[:, known], image[known]
+        means = means - means.sum(axis=1, keepdims=True) / max(1, known.sum())
+        centred = centred - centred.sum() / max(1, known.sum())
         norm = np.sqrt((centred**2).sum() * (means**2).sum(axis=1))
-        return np.divide(means @ centred, norm, out=np.zeros(len(means)), where=norm > 0)
+        # what is left of equal pixels after subtracting their mean is rounding
+        contrast = (np.ptp(self._means, axis=1) > EQUAL) & (norm > 0)
+        told = np.divide(means @ centred, norm, out=np.zeros(len(means)), where=contrast)
+        return np.where(np.isnan(self._means[:, 0]), np.nan, told)
+
+
+def _frame_name(stage: Stage, done: int) -> str:
+    """Name of the array with the frame of a stage after `done` images."""
+    return f"frame/{stage.key}/{done}"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.device import Device, Unsupported
+from hil.errors import InputError
 from hil.interrupt import Interrupted, StopRequest
 from hil.progress import Progress
 from hil.runs import Run
@@ -28,12 +29,12 @@ _DEVICE = "device/"
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A stretch of training.
+    """A stretch of training. What it is stands in its fields; its `key` and `name` are made from them, never read.
 
     Attributes
     ----------
-    name : str
-        Shown beside the progress bar.
+    role : str
+        What the driver does with it, such as "trained" or "shuffled".
     seed : int
         Which device (and repeat) it belongs to.
     fresh : bool
@@ -42,13 +43,34 @@ class Stage:
         Images in the order of presentation.
     is_target : (N, cols) array of bool or None
         Whether the n-th presented image counts as the target of each column, where training is supervised.
+    target : str or None
+        Name of the class that is learned, where there is one at a time; any text.
+    step : int or None
+        Place among the stages of one role and seed, where there are several.
     """
 
-    name: str
+    role: str
     seed: int
     fresh: bool
     order: NDArray[np.int64]
     is_target: NDArray[np.bool_] | None = None
+    target: str | None = None
+    step: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What the stage leaves behind is kept under it: another one for every stage of a run."""
+        return stage_key(self.role, self.seed, self.step)
+
+    @property
+    def name(self) -> str:
+        """Shown beside the progress bar."""
+        return f"{self.role} #{self.seed}" if self.target is None else f"{self.role} {self.target} #{self.seed}"
+
+
+def stage_key(role: str, seed: int, step: int | None = None) -> str:
+    """`Stage.key` of the stage with this role, seed and step."""
+    return f"{role} #{seed}" if step is None else f"{role} #{seed}.{step}"
 
 
 class Trainee(ABC):
@@ -100,10 +122,12 @@ class TrainingLoop:
         self.arrays: dict[str, NDArray] = {}
         self._stages: Sequence[Stage] = ()
         self._stage, self._done, self._device_state = 0, 0, {}
+        self._saved_plan: list | None = None
         saved = run.checkpoint()
         if saved is not None:
             arrays, info = saved
             self._stage, self._done, self.outcomes = info["stage"], info["done"], info["outcomes"]
+            self._saved_plan = info.get("plan")
             self._device_state = {k.removeprefix(_DEVICE): v for k, v in arrays.items() if k.startswith(_DEVICE)}
             self.arrays = {k: v for k, v in arrays.items() if not k.startswith(_DEVICE)}
 
@@ -122,8 +146,11 @@ class TrainingLoop:
         ------
         Interrupted
             On Ctrl-C or SIGTERM, after the batch at hand; everything done so far is saved.
+        InputError
+            If the checkpoint is one of other stages.
         """
         self._stages = stages
+        self._require_same_plan()
         total = sum(len(stage.order) for stage in stages)
         before = sum(len(stage.order) for stage in stages[: self._stage]) + self._done
         trainee: Trainee | None = None
@@ -145,6 +172,22 @@ class TrainingLoop:
         finally:
             if trainee is not None:
                 trainee.device.close()
+
+    @property
+    def planned(self) -> bool:
+        """False where the checkpoint does not tell its stages, as earlier versions of this program wrote it."""
+        return not (self._stage or self._done) or self._saved_plan is not None
+
+    @property
+    def _plan(self) -> list:
+        return [[stage.key, stage.target, len(stage.order)] for stage in self._stages]
+
+    def _require_same_plan(self) -> None:
+        if self._saved_plan not in (None, self._plan) or self._stage > len(self._stages):
+            raise InputError(
+                f"{self.run.path} holds a checkpoint of other stages than its configuration and data ask for: "
+                "give it back the data it began with, or begin a new run"
+            )
 
     def _begin(self, stage: Stage, trainee: Trainee) -> None:
         if self._device_state:
@@ -186,7 +229,8 @@ class TrainingLoop:
             fresh = [k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0]
             state, done, stage = {}, 0, stage if stage == len(self._stages) else fresh[-1]
         arrays = {**self.arrays, **{_DEVICE + name: array for name, array in state.items()}}
-        self.run.save_checkpoint(arrays, {"stage": stage, "done": done, "outcomes": self.outcomes})
+        info = {"stage": stage, "done": done, "outcomes": self.outcomes, "plan": self._plan}
+        self.run.save_checkpoint(arrays, info)
 
 
 def presentation_order(images: int, count: int, seed: int) -> NDArray[np.int64]:

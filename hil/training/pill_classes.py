@@ -21,7 +21,7 @@ from hil.pairs import PairedCore
 from hil.pill_protocol import pair_count, pair_indices
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.training.loop import Stage, TrainingLoop, presentation_order
+from hil.training.loop import Stage, TrainingLoop, presentation_order, stage_key
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
 from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped
@@ -79,16 +79,16 @@ class ClassesTask:
             plan = [("untrained", order[:0], labels), ("trained", order, labels)]
             plan += [("shuffled", order, shuffled)] if self.config.train.controls else []
             columns = np.arange(len(self.columns))
-            stages += [Stage(f"{n} #{seed}", seed, True, o, t[o][:, None] == columns) for n, o, t in plan]
+            stages += [Stage(n, seed, True, o, t[o][:, None] == columns) for n, o, t in plan]
         return stages
 
     def play(self, how_to_resume: str) -> None:
         """Train every stage that is still to be trained."""
         self._loop.play(self.stages(), self._curve_point, self._evaluate, how_to_resume)
 
-    def accuracies(self, stage: str, images: str, readout: str, sign: str) -> list[float]:
-        """Accuracy in % of every seed: stage `trained`, ...; images `test`, `corrupted` or `holdout`."""
-        return [self._loop.outcomes[f"{stage} #{seed}"][images][readout][sign] for seed in self.seeds]
+    def accuracies(self, role: str, images: str, readout: str, sign: str) -> list[float]:
+        """Accuracy in % of every seed: role `trained`, ...; images `test`, `corrupted` or `holdout`."""
+        return [self._loop.outcomes[stage_key(role, seed)][images][readout][sign] for seed in self.seeds]
 
     def selected(self) -> tuple[str, str]:
         """Readout and sign that are reported: the best on the held-out training images over all seeds."""
@@ -128,7 +128,7 @@ class ClassesTask:
         means = class_means(pixels, self._train_columns, range(len(self.columns)))
         names = ["+".join(data.class_names[c] for c in members) for members in self.columns]
         title = f"{self.config.device.uri}, '{data.name}', seed {self.seeds[0]}: mean conductance of a pixel's pairs"
-        maps = self._loop.arrays[f"g/trained #{self.seeds[0]}"]
+        maps = self._loop.arrays[f"g/{stage_key('trained', self.seeds[0])}"]
         plots.save_maps(maps, means, data.shape, names, drawn[0], title)
         metrics = self.run.metrics()
         if metrics:
@@ -161,7 +161,7 @@ class ClassesTask:
 
     def _curve_point(self, stage: Stage, trainee: PairedTrainee, done: int) -> None:
         points, total = self.config.train.curve, len(stage.order)
-        if points == 0 or stage.name.split()[0] != "trained":
+        if points == 0 or stage.role != "trained":
             return
         before = done - min(self.config.train.batch, done)
         if before * points // total == done * points // total:
@@ -174,7 +174,7 @@ class ClassesTask:
     def _evaluate(self, stage: Stage, trainee: PairedTrainee) -> None:
         kept, held = split(self.dataset, self.config.data.holdout, stage.seed)
         core, data, outcome = trainee.core(stage), self.dataset, {}
-        if stage.name.startswith("untrained"):
+        if stage.role == "untrained":
             self._loop.arrays[f"g0/{stage.seed}"] = core.conductances().mean(axis=0)
         readout = self._readout(stage, core, kept[: self.config.train.calibration])
         outcome["holdout"] = self._score(readout, self._held_out(held), stage.seed)
@@ -188,9 +188,9 @@ class ClassesTask:
             numbers = self._shown(len(kept)) + np.arange(len(judged[0]))
             noisy = flipped(judged[0], fraction, stage.seed, numbers)
             outcome["corrupted"] = self._score(readout, (noisy, judged[1]), stage.seed)
-        self._loop.outcomes[stage.name] = outcome
-        if stage.name == f"trained #{self.seeds[0]}":
-            self._loop.arrays[f"g/{stage.name}"] = seen_from_pixels(core.conductances(), core.inputs)
+        self._loop.outcomes[stage.key] = outcome
+        if stage.role == "trained" and stage.seed == self.seeds[0]:
+            self._loop.arrays[f"g/{stage.key}"] = seen_from_pixels(core.conductances(), core.inputs)
             self._loop.outcomes["energy"] = self._energies(core, stage)
 
     def _held_out(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from hil.pairs import PairedCore
 from hil.pill_protocol import PillProtocol, pair_count, pair_indices
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.training.loop import Stage, TrainingLoop, presentation_order
+from hil.training.loop import Stage, TrainingLoop, presentation_order, stage_key
 from hil.training.pill_settings import PairedTrainee, PillConfig, flipped
 
 MAIN = "trained"
@@ -49,6 +49,11 @@ class Variant:
     line: int
     protocol: PillProtocol
     shuffled: bool = False
+
+
+def _resistances(role: str, seed: int, epoch: int) -> str:
+    """Name of the array with all weights, ohm, of the stage with this role and seed after an epoch."""
+    return f"r/{stage_key(role, seed)}/{epoch}"
 
 
 def line_labels(images: NDArray[np.uint8], length: int) -> NDArray[np.bool_]:
@@ -131,12 +136,12 @@ class LinesTask:
         stages = []
         for seed in self.seeds:
             order = presentation_order(self._images, self._images * self.epochs, seed)
-            stages.append(Stage(f"untrained #{seed}", seed, True, order[:0], np.zeros((0, 1), bool)))
+            stages.append(Stage("untrained", seed, True, order[:0], np.zeros((0, 1), bool)))
             for name, variant in self.variants().items():
                 labels = line_labels(self.dataset.train_images, variant.line)
                 if variant.shuffled:
                     labels = np.random.default_rng([seed, 3]).permutation(labels)
-                stages.append(Stage(f"{name} #{seed}", seed, True, order, labels[order][:, None]))
+                stages.append(Stage(name, seed, True, order, labels[order][:, None]))
         return stages
 
     def play(self, how_to_resume: str) -> None:
@@ -145,8 +150,8 @@ class LinesTask:
 
     def resistances(self, name: str, seed: int) -> NDArray[np.float64]:
         """(epochs + 1, 36) of all weights in ohm, the pristine ones first."""
-        epochs = [self._loop.arrays[f"r/untrained #{seed}/0"]]
-        epochs += [self._loop.arrays[f"r/{name} #{seed}/{k + 1}"] for k in range(self.epochs)]
+        epochs = [self._loop.arrays[_resistances("untrained", seed, 0)]]
+        epochs += [self._loop.arrays[_resistances(name, seed, k + 1)] for k in range(self.epochs)]
         return np.array(epochs)
 
     def rows(self) -> list[Row]:
@@ -176,13 +181,13 @@ class LinesTask:
             self._keep(stage, trainee.core(stage), done // self._images)
 
     def _keep(self, stage: Stage, core: PairedCore, epoch: int) -> None:
-        self._loop.arrays[f"r/{stage.name}/{epoch}"] = 1.0 / core.conductances()[:, 0]
+        self._loop.arrays[_resistances(stage.role, stage.seed, epoch)] = 1.0 / core.conductances()[:, 0]
 
     def _evaluate(self, stage: Stage, trainee: PairedTrainee) -> None:
-        core, name = trainee.core(stage), stage.name.split()[0]
-        if name == "untrained":
+        core = trainee.core(stage)
+        if stage.role == "untrained":
             self._keep(stage, core, 0)
-        if name not in ("untrained", MAIN, "shuffled"):
+        if stage.role not in ("untrained", MAIN, "shuffled"):
             return
         fraction = self.config.train.flipped_test
         clean = intensities(self.dataset.train_images, self.dataset.full_scale)
@@ -190,7 +195,7 @@ class LinesTask:
         if fraction:
             noisy = flipped(clean, fraction, stage.seed, self._images * self.epochs + np.arange(self._images))
             outcome["corrupted"] = self._recognised(core, noisy, stage.seed)
-        self._loop.outcomes[stage.name] = outcome
+        self._loop.outcomes[stage.key] = outcome
 
     def _recognised(self, core: PairedCore, pixels: NDArray[np.float64], seed: int) -> float:
         """Accuracy in % on one half of the images; readout, sign and threshold are the best on the other half."""
@@ -252,8 +257,8 @@ class LinesTask:
         line, images = self.config.train.line, self.dataset.train_images
         rows, kinds = [], ["clean"] + ["corrupted"] * (self.config.train.flipped_test > 0)
 
-        def accuracies(stage: str, kind: str) -> list[float]:
-            return [self._loop.outcomes[f"{stage} #{seed}"][kind] for seed in self.seeds]
+        def accuracies(role: str, kind: str) -> list[float]:
+            return [self._loop.outcomes[stage_key(role, seed)][kind] for seed in self.seeds]
 
         for kind in kinds:
             control = float(np.mean(accuracies("untrained", kind)))

@@ -15,7 +15,7 @@ from hil.errors import InputError, nearest
 from hil.pairs import PairedCore
 from hil.pill_protocol import PillProtocol, pair_count
 from hil.training.loop import Stage, Trainee
-from hil.training.settings import DataSettings, DeviceSettings
+from hil.training.settings import DataSettings, DeviceSettings, plain_name, split_names
 
 LINES = "lines3x3"
 """The data set that is trained as in Figure 9 instead of by classes."""
@@ -40,7 +40,8 @@ class PillSettings(BaseModel):
     flipped_test: float = Field(0.0, ge=0, le=0.5, description="the same in the images of an additional evaluation")
     line: Literal[2, 3] = Field(3, description="lines3x3: length of the vertical lines that are responded to, pixels")
     columns: str | None = Field(
-        None, description="classes that share a column, such as 0+1,2+3; one class a column if not given"
+        None,
+        description='classes that share a column, such as 0+1,2+3; one class a column if not given; "a,b" in quotes',
     )
     readout: ReadoutName = Field("select", description="reported readout; 'select' takes the best on held-out images")
     calibration: int = Field(1000, ge=2, description="unlabelled training images that normalise a readout")
@@ -73,12 +74,12 @@ class PillConfig(BaseModel):
 
 
 def columns_of(names: str | None, dataset: Dataset) -> list[list[int]]:
-    """Classes of every column from ``0+1,2+3``; every class is in at most one."""
+    """Classes of every column from ``0+1,2+3``; every class is in at most one, a name with , or + in double quotes."""
     if names is None:
         return [[c] for c in range(dataset.classes)]
     columns = []
-    for group in names.split(","):
-        members = [name.strip() for name in group.split("+")]
+    for group in split_names(names):
+        members = [plain_name(name) for name in split_names(group, "+")]
         for name in members:
             if name not in dataset.class_names:
                 raise InputError(
@@ -116,7 +117,7 @@ def paired(device: Device, inputs: int, protocol: PillProtocol, columns: int) ->
 
 
 class PairedTrainee(Trainee):
-    """A paired-input layer that is shown images; `protocols` by the first word of a stage's name."""
+    """A paired-input layer that is shown images; `protocols` by the role of a stage."""
 
     def __init__(
         self,
@@ -129,11 +130,11 @@ class PairedTrainee(Trainee):
     ) -> None:
         """Put pairs in front of `device`, once for every protocol."""
         self.device, self._images, self._full_scale, self._flipped = device, images, full_scale, fraction_flipped
-        self._cores = {name: paired(device, images.shape[1], p, columns) for name, p in protocols.items()}
+        self._cores = {role: paired(device, images.shape[1], p, columns) for role, p in protocols.items()}
 
     def core(self, stage: Stage) -> PairedCore:
         """The layer as the stage drives it."""
-        return self._cores[stage.name.split()[0]]
+        return self._cores[stage.role]
 
     def check(self, stage: Stage) -> None:
         """Hold the pulses of every protocol against the device's limits."""

@@ -39,6 +39,27 @@ class DeviceSettings(BaseModel):
     uri: str = Field(DEFAULT_DEVICE, description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
 
 
+def split_names(text: str, separator: str = ",") -> list[str]:
+    """Parts of `text` between separators; a separator within double quotes does not count.
+
+    Quotes stay in place, so that parts can be split again; `plain_name` takes them off.
+    """
+    parts, quoted = [""], False
+    for letter in text:
+        quoted ^= letter == '"'
+        if letter == separator and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def plain_name(text: str) -> str:
+    """Take spaces and a pair of double quotes off a name."""
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
 def open_for(uri: str, dataset: Dataset, layers: int, seed: int) -> Device:
     """Open a device with one row a pixel, one column a layer; the URI may set sizes and seed itself."""
     # A virtual bench holds what the drivers train by default.

@@ -22,7 +22,7 @@ from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
 from hil.training.energy import paper_rows, pulse_energy
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
 from hil.training.settings import DataSettings, DeviceSettings, open_for, split
@@ -104,7 +104,7 @@ class StdpTraining(Driver):
             plan = [("untrained", empty, labels), ("trained", order, labels)]
             plan += [("shuffled", order, shuffled)] if self.config.train.controls else []
             layers = np.arange(self.dataset.classes)
-            stages += [Stage(f"{n} #{seed}", seed, True, o, t[o][:, None] == layers) for n, o, t in plan]
+            stages += [Stage(n, seed, True, o, t[o][:, None] == layers) for n, o, t in plan]
         return stages
 
     def play(self) -> None:
@@ -116,13 +116,13 @@ class StdpTraining(Driver):
             f"continue with: hil {self.kind} --resume {self.run.path}",
         )
 
-    def maps(self, name: str = "trained") -> NDArray[np.float64]:
-        """Conductance of the first seed after stage `name`, (rows, layers), S."""
-        return self._loop.arrays[f"g/{name} #{self.seeds[0]}"]
+    def maps(self, role: str = "trained") -> NDArray[np.float64]:
+        """Conductance of the first seed after the stage with `role`, (rows, layers), S."""
+        return self._loop.arrays[f"g/{stage_key(role, self.seeds[0])}"]
 
-    def accuracies(self, stage: str, images: str, readout: str) -> list[float]:
-        """Accuracy in % of every seed: stage `trained`, ...; images `test` or `holdout`."""
-        return [self._loop.outcomes[f"{stage} #{seed}"][images][readout] for seed in self.seeds]
+    def accuracies(self, role: str, images: str, readout: str) -> list[float]:
+        """Accuracy in % of every seed: role `trained`, ...; images `test` or `holdout`."""
+        return [self._loop.outcomes[stage_key(role, seed)][images][readout] for seed in self.seeds]
 
     def selected(self) -> str:
         """Readout that is reported: as configured, or best on the held-out training images over all seeds."""
@@ -170,7 +170,7 @@ class StdpTraining(Driver):
 
     def _curve_point(self, stage: Stage, trainee: Trainee, done: int) -> None:
         points, total = self.config.train.curve, len(stage.order)
-        if points == 0 or stage.name.split()[0] != "trained":
+        if points == 0 or stage.role != "trained":
             return
         before = done - min(self.config.train.batch, done)
         if before * points // total == done * points // total:
@@ -192,9 +192,9 @@ class StdpTraining(Driver):
         if self.config.data.evaluate == "test":
             outcome["test"] = self._score(readout, data.test_images, data.test_labels, stage.seed)
         g = trainee.device.read()
-        self._loop.arrays[f"g/{stage.name}"] = g
-        self._loop.outcomes[stage.name] = outcome
-        if stage.name == f"trained #{self.seeds[0]}":
+        self._loop.arrays[f"g/{stage.key}"] = g
+        self._loop.outcomes[stage.key] = outcome
+        if stage.role == "trained" and stage.seed == self.seeds[0]:
             self._loop.outcomes["energy"] = self._energies(g, stage, self._v_read(trainee.device))
 
     def _readout(self, device: Device, chosen: NDArray[np.int64]) -> Readout:

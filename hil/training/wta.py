@@ -22,7 +22,7 @@ from hil.results import Row, repeated
 from hil.runs import Run
 from hil.spiking import Lif, Rule
 from hil.training.driver import Driver
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
 from hil.training.readout import class_means, nearest_class_mean, winners
 from hil.training.settings import split
 from hil.training.wta_settings import WtaConfig
@@ -111,7 +111,7 @@ class WtaTraining(Driver):
             epochs = self.config.train.epochs or max(1, round(ENOUGH / len(kept)))
             count = max(1, round(epochs * len(kept)))
             order = kept[presentation_order(len(kept), count, seed)]
-            stages += [Stage(f"untrained #{seed}", seed, True, order[:0]), Stage(f"trained #{seed}", seed, True, order)]
+            stages += [Stage("untrained", seed, True, order[:0]), Stage("trained", seed, True, order)]
         return stages
 
     def play(self) -> None:
@@ -122,8 +122,8 @@ class WtaTraining(Driver):
     def rows(self) -> list[Row]:
         """Accuracy beside its controls, then what the paper measures of a training."""
         images, n = self.config.data.evaluate, self.config.train.neurons
-        outcomes = [self._loop.outcomes[f"trained #{seed}"] for seed in self.seeds]
-        pristine = [self._loop.outcomes[f"untrained #{seed}"]["accuracy"] for seed in self.seeds]
+        outcomes = [self._loop.outcomes[stage_key("trained", seed)] for seed in self.seeds]
+        pristine = [self._loop.outcomes[stage_key("untrained", seed)]["accuracy"] for seed in self.seeds]
         shuffled = [o["shuffled"] for o in outcomes]
         shown = len(self.stages()[1].order)
         rows = [
@@ -146,7 +146,7 @@ class WtaTraining(Driver):
         from hil import plots
 
         drawn = [self.run.figure("fields.png")]
-        weights = self._loop.arrays[f"w/trained #{self.seeds[0]}"]
+        weights = self._loop.arrays[f"w/{stage_key('trained', self.seeds[0])}"]
         title = f"{self.config.device.uri}, '{self.dataset.name}': weights of the first neurons"
         plots.save_fields(weights[:, :100], self.dataset.shape, drawn[0], title)
         metrics = self.run.metrics()
@@ -209,7 +209,7 @@ class WtaTraining(Driver):
         counts = trainee.responses(images, _TESTING)
         weights = trainee.core.weights()
         trainee.core.flush()
-        self._loop.outcomes[stage.name] = {
+        self._loop.outcomes[stage.key] = {
             "accuracy": float((self._guess(classes, counts, stage.seed) == labels).mean() * 100),
             "shuffled": float((self._guess(permuted, counts, stage.seed) == labels).mean() * 100),
             "contrast": weight_contrast(weights),
@@ -217,9 +217,9 @@ class WtaTraining(Driver):
             "silent": float((counts.sum(axis=1) == 0).mean() * 100),
         }
         if trainee.core.reference is not None:
-            self._loop.outcomes[stage.name]["reference"] = asdict(trainee.core.reference)
-        if stage.name == f"trained #{self.seeds[0]}":
-            self._loop.arrays[f"w/{stage.name}"] = weights.astype(np.float32)
+            self._loop.outcomes[stage.key]["reference"] = asdict(trainee.core.reference)
+        if stage.role == "trained" and stage.seed == self.seeds[0]:
+            self._loop.arrays[f"w/{stage.key}"] = weights.astype(np.float32)
 
     def _baseline(self) -> list[float]:
         data, values = self.dataset, []

@@ -1,5 +1,6 @@
 """`hil train pill`: the outcomes of Figure 9 and its controls, classes on paired inputs, resuming, bad input."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -334,5 +335,7 @@ def test_help_shows_the_verb():
 def test_columns_are_read_from_names():
     assert columns_of(None, DIGITS) == [[c] for c in range(10)]
     assert columns_of("3, 1+0", DIGITS) == [[3], [1, 0]]
+    odd = replace(DIGITS, class_names=("a,b", "c+d", "e f", *DIGITS.class_names[3:]))
+    assert columns_of('"a,b"+3, "c+d", e f', odd) == [[0, 3], [1], [2]]
     with pytest.raises(InputError, match="did you mean '0'"):
         columns_of("00,1", DIGITS)

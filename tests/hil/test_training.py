@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -150,6 +152,119 @@ def test_lifelong_relearning_follows_its_targets(tmp_path):
     sheet, animation = pictures
     assert Image.open(animation).n_frames == 12
     assert min(Image.open(sheet).size) > 200
+
+
+NAMES = ("no line", "a-b_c.d/e", "10", "10 #0.1", "Ж, β", "[red]$x$[/]", 'say "x"')
+
+
+def renamed(names, images=150):
+    """The digits under other names; those beyond the names are left out."""
+    chosen = {
+        part: np.flatnonzero(getattr(DIGITS, f"{part}_labels") < len(names))[:images] for part in ("train", "test")
+    }
+    arrays = {f"{part}_{k}": getattr(DIGITS, f"{part}_{k}")[rows] for part, rows in chosen.items() for k in PARTS}
+    return replace(DIGITS, name="renamed", class_names=tuple(names), **arrays)
+
+
+PARTS = ("images", "labels")
+
+
+def in_pieces(folder, config, dataset, driver, model, monkeypatch):
+    """The same run, stopped and resumed again and again."""
+    checked = validated(model, config, "test")
+    stops = iter([False, True, False, True] + [False] * 1000)
+    monkeypatch.setattr(StopRequest, "requested", Answers(stops), raising=False)
+    with Run.create(folder, driver.kind, config) as run, pytest.raises(Interrupted):
+        driver(checked, dataset, run).play()
+    while True:
+        with Run.resume(folder, driver.kind) as run:
+            training = driver(checked, dataset, run)
+            try:
+                training.play()
+            except Interrupted:
+                continue
+            return training, training.rows(), training.draw()
+
+
+def test_classes_may_have_any_name_whatever_ends_the_process(tmp_path, monkeypatch):
+    """Names that look like a stage's key, hold separators, or mark-up of a terminal or a picture."""
+    dataset = renamed(NAMES)
+    targets = ["a-b_c.d/e", "10 #0.1", "10", "Ж, β", "[red]$x$[/]", 'say "x"', "no line"]
+    config = {"train": {"seeds": 2, "images": 96, "batch": 64, "frames": 2, "targets": targets}}
+    plain = [str(NAMES.index(name)) for name in targets]
+    digits = {"train": config["train"] | {"targets": plain}}
+    _, expected, _ = trained(tmp_path / "plain", digits, renamed("0123456"), LifelongTraining, LifelongConfig)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    training, rows, pictures = in_pieces(
+        tmp_path / "cut", config, dataset, LifelongTraining, LifelongConfig, monkeypatch
+    )
+    assert [row.name for row in rows] == [
+        f"{k}. target {name}: correlation with its mean image" for k, name in enumerate(targets, start=1)
+    ]
+    for mine, theirs in zip(rows, expected.values(), strict=True):
+        assert (mine.value, mine.std, mine.control) == (theirs.value, theirs.std, theirs.control)
+    assert Image.open(pictures[1]).n_frames == 2 * len(targets)
+    assert {s.name for s in training.stages()} == {f"target {n} #{seed}" for n in targets for seed in (0, 1)}
+
+
+def test_the_other_drivers_take_any_name_too(tmp_path):
+    dataset = renamed(NAMES)
+    config = settings(epochs=0.5, curve=0, controls=False) | {"data": {"holdout": 0.3}}
+    _, rows, _ = trained(tmp_path / "odd", config, dataset)
+    _, plain, _ = trained(tmp_path / "plain", config, renamed("0123456"))
+    assert {n: r.value for n, r in rows.items()} == {n: r.value for n, r in plain.items()}
+
+
+def test_targets_in_quotes_may_hold_commas():
+    for given, expected in [
+        ("4, 7,2", ("4", "7", "2")),
+        ('"Ж, β",no line, "x"', ("Ж, β", "no line", "x")),
+        (["a,b", 7], ("a,b", "7")),
+        (4, ("4",)),
+    ]:
+        assert validated(LifelongConfig, {"train": {"targets": given}}, "test").train.targets == expected
+
+
+def test_no_line_is_a_target(tmp_path, monkeypatch, capsys):
+    from hil.cli.main import main
+
+    words = ["train", "lifelong", "--dataset", "lines3x3", "--targets", "no line,line", "--seeds", "1"]
+    monkeypatch.setattr("sys.argv", ["hil", *words, "--images", "200", "--run", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    assert "1. target no line: correlation" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_other_stages_is_refused(tmp_path):
+    config = {"train": {"seeds": 1, "images": 100, "targets": ["4", "7"]}}
+    trained(tmp_path / "run", config, driver=LifelongTraining, model=LifelongConfig)
+    other = validated(LifelongConfig, {"train": {"seeds": 1, "images": 100, "targets": ["4", "2"]}}, "test")
+    with Run.resume(tmp_path / "run", LifelongTraining.kind) as run:
+        with pytest.raises(InputError, match="a checkpoint of other stages than its configuration"):
+            LifelongTraining(other, DIGITS, run).play()
+        arrays, info = run.checkpoint()
+        run.save_checkpoint(arrays, {k: v for k, v in info.items() if k != "plan"})
+        with pytest.raises(InputError, match="a checkpoint of an earlier version"):
+            LifelongTraining(other, DIGITS, run)
+
+
+def test_a_run_begun_by_an_earlier_version_goes_on(tmp_path, monkeypatch):
+    """Its checkpoint has the same keys, and no plan."""
+    config = settings(epochs=0.5, controls=False, curve=0)
+    whole, _, _ = trained(tmp_path / "whole", config)
+    stops = iter([False, True] + [False] * 1000)
+    monkeypatch.setattr(StopRequest, "requested", Answers(stops), raising=False)
+    model = validated(StdpConfig, config, "test")
+    with Run.create(tmp_path / "cut", StdpTraining.kind, config) as run, pytest.raises(Interrupted):
+        StdpTraining(model, DIGITS, run).play()
+    with Run.resume(tmp_path / "cut", StdpTraining.kind) as run:
+        arrays, info = run.checkpoint()
+        assert "untrained #0" in info["outcomes"]
+        run.save_checkpoint(arrays, {k: info[k] for k in ("stage", "done", "outcomes")})
+        training = StdpTraining(model, DIGITS, run)
+        training.play()
+    assert np.array_equal(training.maps(), whole.maps())
 
 
 @pytest.mark.parametrize(
