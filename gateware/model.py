@@ -6,7 +6,6 @@ that the memductance table is the identity; or for the flux phi = s phi_max / (2
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from gateware.geometry import TABLE_SIZE
 from hil.errors import InputError, nearest
+from hil.files import read_json
 from sim.rram import RramParameters
 
 FORMAT = "memhil-model/1"
@@ -219,35 +219,24 @@ def load_preset(path: Path) -> dict[str, Any]:
 
     The file is JSON: ``{"format": "memhil-model/1", "model": "rram", "parameters": {...}}`` with the parameters of
     `sim:rram`, the same with "flca", or ``{"format": "memhil-model/1", "model": "curve", "potentiation": [...],
-    "depression": [...]}`` with conductances in S.
+    "depression": [...]}`` with conductances in S. What a fit notes beside it (`measured`, `warnings`) is left alone.
 
     Raises
     ------
     InputError
         If the file cannot be read or is not of this form.
     """
-    content = _read_json(path)
+    content = read_json(path, "preset file")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path} is no device model: its 'format' must be '{FORMAT}'")
-    model = content.get("model")
+    model = str(content.get("model"))
     readers = {"rram": _step_preset, "flca": _flca_preset, "curve": _curve_preset}
     if model not in readers:
-        raise InputError(f"{path}: unknown model '{model}' {nearest(str(model), readers)}")
+        raise InputError(f"{path}: unknown model '{model}' {nearest(model, readers)}")
     wanted = {"potentiation", "depression"} if model == "curve" else {"parameters"}
-    if content.keys() != wanted | {"format", "model"}:
+    if content.keys() - {"measured", "warnings"} != wanted | {"format", "model"}:
         raise InputError(f"{path}: model '{model}' needs {', '.join(sorted(wanted))} beside format and model, no more")
     return readers[model](path, content)
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no preset file {path}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a valid JSON file: {error}") from None
 
 
 def _parameters(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
+from hil.files import write_figure
 from hil.waveform import Waveform
 
 
@@ -262,5 +263,5 @@ def _grid(down: int, across: int, size: tuple[float, float]):
 def _save(figure, path: Path) -> None:
     from matplotlib import pyplot
 
-    figure.savefig(path, dpi=130)
+    write_figure(path, figure, dpi=130)
     pyplot.close(figure)

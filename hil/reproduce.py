@@ -8,8 +8,8 @@ runs/NAME/training/         runs of the training drivers
 
 from __future__ import annotations
 
-import json
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hil.errors import HilError, InputError
+from hil.files import read_json, write_json, write_text
 from hil.interrupt import Interrupted, StopRequest
 from hil.papers import Finding, Paper, PaperFigure, Scope, Verdict, digits
 from hil.results import Row
@@ -109,10 +110,8 @@ class Reproduction:
 
     def _keep(self) -> None:
         values = {key: [row.as_json() for row in rows] for key, rows in self.findings.items()}
-        fresh = self.run.path / (FINDINGS + ".part")
-        fresh.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-        fresh.replace(self.run.path / FINDINGS)
-        (self.run.path / "table.md").write_text(markdown(self.rows(), self.config), encoding="utf-8")
+        write_json(self.run.path / FINDINGS, values)
+        write_text(self.run.path / "table.md", markdown(self.rows(), self.config))
 
     def _stopped(self) -> None:
         self.run.set_state("stopped")
@@ -125,11 +124,13 @@ class Reproduction:
 def finished(path: Path) -> dict[str, list[Finding]]:
     """Findings of a run folder by figure; empty if none is finished."""
     file = path / FINDINGS
-    if not file.is_file():
+    if not file.exists():
         return {}
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_json(file)
         return {key: [Finding.from_json(row) for row in rows] for key, rows in values.items()}
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} holds no findings of this program: {error}") from None
 
@@ -154,8 +155,12 @@ def listing(known: Mapping[str, Paper], root: Path) -> list[Row]:
         meta, _ = summary(path)
         if meta.get("kind") != KIND:
             continue
-        config = _config(path)
-        for key, rows in finished(path).items():
+        try:
+            config, made = _config(path), finished(path)
+        except InputError as error:
+            print(f"{path} is left out: {error}", file=sys.stderr)
+            continue
+        for key, rows in made.items():
             newest[config.paper, key] = rows, f"{path}{', quick' * config.quick}"
     rows = []
     for paper in known.values():

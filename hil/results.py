@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from hil.errors import InputError
+from hil.files import read_json, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,19 +65,35 @@ def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Value
 
 def save_json(rows: Iterable[Row], target: str | Path) -> None:
     """Write rows as a JSON list to a file, or to standard output for ``-``."""
-    text = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
+    found = [asdict(row) for row in rows]
     if str(target) == "-":
-        sys.stdout.write(text)
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
         return
     try:
-        Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--json {target}: cannot be written: {error.strerror}") from None
+        write_json(target, found)
+    except InputError as error:
+        raise InputError(f"--json {error}") from None
 
 
 def load_json(path: Path) -> list[Row]:
-    """Read rows that `save_json` wrote."""
-    return [Row(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
+    """Read rows that `save_json` wrote; `InputError` if the file holds anything else."""
+    content = read_json(path)
+    if isinstance(content, list) and all(_is_row(item) for item in content):
+        return [Row(**item) for item in content]
+    raise InputError(f"{path} is damaged: it holds no list of result rows")
+
+
+_KINDS = {"name": str, "unit": str, "note": str, "std": float | int | None, "n": int | None}
+"""Types of the fields of a row that are not just any `Value`."""
+
+
+def _is_row(item: object) -> bool:
+    known = Row.__dataclass_fields__
+    return (
+        isinstance(item, dict)
+        and {"name", "value"} <= item.keys() <= known.keys()
+        and all(isinstance(value, _KINDS.get(name, Value | None)) for name, value in item.items())
+    )
 
 
 def report(

@@ -11,17 +11,16 @@ runs/NAME/lock             held while a process works on the folder; the system 
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import platform
 import sys
 import time
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 import numpy as np
 import tomli_w
@@ -30,6 +29,7 @@ from numpy.typing import NDArray
 
 from hil.config import load_toml
 from hil.errors import InputError
+from hil.files import read_json, read_text, reason, replacing, write_json, write_text
 from hil.results import Row, load_json, save_json
 
 ROOT = Path("runs")
@@ -52,6 +52,8 @@ class Run:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise InputError(f"{path} is in use by another process: wait for it or choose another --run") from None
+        except OSError as error:
+            raise InputError(f"{path}/lock cannot be made: {reason(error)}") from None
         self._metrics_written = 0
 
     @classmethod
@@ -62,9 +64,9 @@ class Run:
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
-            run = cls(path)
         except OSError as error:
-            raise InputError(f"run folder {path} cannot be made: {error.strerror}") from None
+            raise InputError(f"run folder {path} cannot be made: {reason(error)}") from None
+        run = cls(path)
         if (path / "config.toml").exists():
             run.close()
             raise InputError(
@@ -81,7 +83,7 @@ class Run:
             platform=platform.platform(),
             versions=_versions(),
         )
-        _replace(path / "config.toml", lambda file: file.write(tomli_w.dumps(_without_none(config)).encode()))
+        write_text(path / "config.toml", tomli_w.dumps(_without_none(config)))
         return run
 
     @classmethod
@@ -90,13 +92,19 @@ class Run:
         if not (path / "config.toml").is_file():
             raise InputError(f"{path} holds no run to resume")
         run = cls(path)
-        meta = run.meta()
-        if meta.get("kind", kind) != kind:
+        try:
+            meta = run.meta()
+            if meta.get("kind", kind) != kind:
+                raise InputError(f"{path} is a run of 'hil {meta['kind']}', not of 'hil {kind}'")
+            run.figure("").mkdir(exist_ok=True)
+            checkpoint = run.checkpoint()
+            run._truncate_metrics(checkpoint[1]["_metrics"] if checkpoint else 0)
+        except OSError as error:
             run.close()
-            raise InputError(f"{path} is a run of 'hil {meta['kind']}', not of 'hil {kind}'")
-        (path / "figures").mkdir(exist_ok=True)
-        checkpoint = run.checkpoint()
-        run._truncate_metrics(checkpoint[1]["_metrics"] if checkpoint else 0)
+            raise InputError(f"{path} cannot be resumed: {error.filename}: {reason(error)}") from None
+        except BaseException:
+            run.close()
+            raise
         return run
 
     @property
@@ -106,12 +114,16 @@ class Run:
 
     def meta(self) -> dict[str, Any]:
         """Command, versions, state and times; empty where a crash came first."""
-        return _read_json(self.path / "meta.json") or {}
+        return _meta(self.path)
 
     def metric(self, **values: Any) -> None:
         """Append one line to the metrics."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
+        file = self.path / "metrics.jsonl"
+        try:
+            with file.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(values) + "\n")
+        except OSError as error:
+            raise InputError(f"{file} cannot be written: {reason(error)}") from error
         self._metrics_written += 1
 
     def metrics(self) -> list[dict[str, Any]]:
@@ -120,14 +132,18 @@ class Run:
 
     def save_checkpoint(self, arrays: Mapping[str, NDArray], info: Mapping[str, Any]) -> None:
         """Replace the checkpoint by these arrays and this JSON-serialisable information, atomically and fsynced."""
-        text = json.dumps({**info, "_metrics": self._metrics_written})
-        _replace(
-            self.path / "checkpoint.npz",
-            lambda file: np.savez(file, __info__=np.array(text), **{k: np.asarray(v) for k, v in arrays.items()}),
-        )
+        text = json.dumps({**info, "_metrics": self._metrics_written, "_config": self._fingerprint()})
+        with replacing(self.path / "checkpoint.npz") as file:
+            np.savez(file, __info__=np.array(text), **{k: np.asarray(v) for k, v in arrays.items()})
 
     def checkpoint(self) -> tuple[dict[str, NDArray], dict[str, Any]] | None:
-        """Load the arrays and the information of the last checkpoint; None if there is none yet."""
+        """Load the arrays and the information of the last checkpoint; None if there is none yet.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or belongs to a run of another configuration.
+        """
         path = self.path / "checkpoint.npz"
         if not path.exists():
             return None
@@ -135,9 +151,24 @@ class Run:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             info = json.loads(str(arrays.pop("__info__")))
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} is not a checkpoint of this program: {error}") from None
+            if not isinstance(info["_metrics"], int):
+                raise ValueError("its number of metrics is no whole number")
+        except Exception as error:  # a damaged archive raises a dozen kinds, from zipfile's to struct's
+            detail = reason(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+            raise InputError(
+                f"{path} is not a checkpoint of this program: {detail.splitlines()[0]}; "
+                "without it the run would begin anew: remove it to do that"
+            ) from None
+        if info.pop("_config", self._fingerprint()) != self._fingerprint():
+            raise InputError(
+                f"{path} belongs to a run of another configuration: {self.path}/config.toml was changed, "
+                "or the checkpoint is another run's; begin a new run"
+            )
         return arrays, info
+
+    def _fingerprint(self) -> str:
+        """Digest of the configuration, by which a checkpoint knows its run."""
+        return hashlib.sha256(json.dumps(self.config, sort_keys=True, default=str).encode()).hexdigest()
 
     def set_state(self, state: str) -> None:
         """Note that the run is running, stopped or finished."""
@@ -173,12 +204,12 @@ class Run:
         self.close()
 
     def _write_meta(self, **values: Any) -> None:
-        _replace(self.path / "meta.json", lambda file: file.write(json.dumps(values, indent=1).encode()))
+        write_json(self.path / "meta.json", values)
 
     def _truncate_metrics(self, count: int) -> None:
         kept = self.metrics()[:count]
         text = "".join(json.dumps(line) + "\n" for line in kept)
-        _replace(self.path / "metrics.jsonl", lambda file: file.write(text.encode()))
+        write_text(self.path / "metrics.jsonl", text)
         self._metrics_written = len(kept)
 
 
@@ -191,26 +222,76 @@ def new_path(stem: str, root: Path = ROOT) -> Path:
 
 
 def find_runs(root: Path = ROOT) -> list[Path]:
-    """All run folders below `root`, oldest first."""
-    return sorted((p.parent for p in root.glob("*/config.toml")), key=lambda p: (p / "config.toml").stat().st_mtime)
+    """All run folders below `root`, whole or damaged, oldest first."""
+    found = {file.parent for name in ("config.toml", "meta.json") for file in root.glob(f"*/{name}")}
+    return sorted(found, key=lambda path: (_age(path), path))
 
 
 def summary(path: Path) -> tuple[dict[str, Any], list[Row]]:
-    """State and result rows of a run folder; a `running` one that no process works on any more is `interrupted`."""
-    meta = {"state": "interrupted", **(_read_json(path / "meta.json") or {})}
-    if meta["state"] == "running" and not _in_use(path):
-        meta["state"] = "interrupted"
-    results = path / "results.json"
-    return meta, load_json(results) if results.is_file() else []
+    """State and result rows of a run folder; a `running` one that no process works on any more is `interrupted`.
+
+    A damaged folder has the state `damaged` and says in ``problem`` what is wrong with it.
+    """
+    try:
+        meta = {"state": "interrupted", **_meta(path)}
+        if meta["state"] == "running" and not _in_use(path):
+            meta["state"] = "interrupted"
+        results = path / "results.json"
+        if meta["state"] == "finished" and not results.exists():
+            raise InputError(f"no {results}, though the run is finished")
+        rows = load_json(results) if results.exists() else []
+        if meta.keys() != {"state"} or (path / "config.toml").exists():
+            load_toml(path / "config.toml")
+    except InputError as error:
+        return {"state": "damaged", "problem": str(error)}, []
+    return meta, rows
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Metrics of a run folder; a last line cut off by a crash is left out."""
+    """Metrics of a run folder; a last line cut off by a crash is left out.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a whole line of it is damaged.
+    """
     file = path / "metrics.jsonl"
-    if not file.is_file():
+    if not file.exists():
         return []
-    lines = file.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    found = []
+    for number, line in enumerate(read_text(file).split("\n")[:-1], 1):
+        try:
+            found.append(json.loads(line))
+        except (ValueError, RecursionError):
+            raise InputError(f"{file}, line {number} is damaged: it is no JSON object") from None
+        if not isinstance(found[-1], dict):
+            raise InputError(f"{file}, line {number} is damaged: it is no JSON object")
+    return found
+
+
+_META_KINDS = {"state": str, "kind": str, "started": str, "command": list, "versions": dict, "devices": list}
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    """Content of meta.json; empty where a crash came before it."""
+    file = path / "meta.json"
+    if not file.exists():
+        return {}
+    meta = read_json(file)
+    if not isinstance(meta, dict):
+        raise InputError(f"{file} is damaged: it holds no JSON object")
+    for name, kind in _META_KINDS.items():
+        if not isinstance(meta.get(name, kind()), kind):
+            raise InputError(f"{file} is damaged: '{name}' is {meta[name]!r}")
+    return meta
+
+
+def _age(path: Path) -> float:
+    """When a run was started; damaged folders come first."""
+    try:
+        return (path / "config.toml").stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _in_use(path: Path) -> bool:
@@ -219,27 +300,10 @@ def _in_use(path: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except OSError:  # a folder that cannot be written to: nobody else can, either
+        return False
     lock.release()
     return False
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside `path`, fsync, then rename over it: a reader sees the old file or the new one, never a part."""
-    fresh = path.with_name(path.name + ".part")
-    with fresh.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _now() -> str:

@@ -178,6 +178,8 @@ def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> l
     """
     folder.mkdir(parents=True, exist_ok=True)
     meta, rows = summary(folder)
+    if "problem" in meta:
+        raise InputError(f"{folder} is damaged: {meta['problem']}; remove it to run the task again")
     if meta["state"] == "finished":
         return rows
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log, redirect_stderr(log):

@@ -36,6 +36,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.files import write_figure
 from hil.results import Row
 from sim.rram import RramParameters, stop_weight
 
@@ -238,4 +239,4 @@ def save_dynamics_figure(path: str | Path) -> None:
             axis.plot(n, 1.0 - w, ":", color=line.get_color())
         axis.set(xlabel="pulses n", ylabel="weight w", xlim=(0, longest), ylim=(0, 1), title=f"{panel}  {title}")
         axis.legend(framealpha=0.9, edgecolor="none", fontsize="small", loc="center right")
-    figure.savefig(path, dpi=130)
+    write_figure(path, figure, dpi=130)

@@ -89,7 +89,7 @@ def fit(
         folder.save_results([*table, replace(table[-1], name="verdict", value=words, n=None, control=None, note="")])
         save_details(fits, folder.path / "fits.json")
         for f in fits:
-            preset.write(folder.path / f"{f.model.name}.json", f.model.kind, f.preset())
+            preset.write(folder.path / f"{f.model.name}.json", f.model.kind, f.preset(), f.began(), advice(f))
         save_figure(fits, folder.figure("fit.png"))
         folder.set_state("finished")
     report(table, f"{source}: {len(measurement)} readings", json)
@@ -98,7 +98,9 @@ def fit(
         for sentence in advice(f):
             print(f"warning: {f.model.name}: {sentence}", file=sys.stderr)
     for f in fits:
+        began = "".join(f"&{name}={value:.6g}" for name, value in f.began().items())
         print(f"preset: sim:{f.model.kind}?preset={folder.path / f.model.name}.json", file=sys.stderr)
+        print(f"  add {began} to begin where these data began", file=sys.stderr)
     print(f"picture: {folder.figure('fit.png')}", file=sys.stderr)
 
 

@@ -139,11 +139,12 @@ def _keys(only: str) -> list[str]:
 
 def _write(text: str, target: str) -> None:
     from hil.errors import InputError
+    from hil.files import write_text
 
     if target == "-":
         sys.stdout.write(text)
         return
     try:
-        Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"--json {target}: cannot be written: {error.strerror}") from None
+        write_text(target, text)
+    except InputError as error:
+        raise InputError(f"--json {error}") from None

@@ -25,6 +25,9 @@ def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json =
     rows = []
     for path in find_runs(root):
         meta, results = summary(path)
+        if "problem" in meta:
+            rows.append(Row(path.name, None, note=f"damaged: {meta['problem']}"))
+            continue
         state, started = meta["state"], meta.get("started", "")[:19]
         first = results[0] if results else Row("", None)
         rows.append(
@@ -51,19 +54,23 @@ def show(
     import sys
 
     from hil.errors import InputError, nearest
+    from hil.files import read_text
     from hil.results import report
     from hil.runs import find_runs, read_metrics, summary
 
-    path = next((p for p in (context.obj / name, Path(name)) if (p / "config.toml").is_file()), None)
+    marks = ("config.toml", "meta.json")
+    path = next((p for p in (context.obj / name, Path(name)) if any((p / mark).exists() for mark in marks)), None)
     if path is None:
         raise InputError(f"no run '{name}' {nearest(name, [p.name for p in find_runs(context.obj)])}")
     meta, rows = summary(path)
+    if "problem" in meta:
+        raise InputError(f"{path} is damaged: {meta['problem']}")
     out = sys.stderr if json == "-" else sys.stdout
     state = meta["state"]
     print(f"{path}: {state}, started {meta.get('started', 'at an unknown time')}", file=out)
-    print(f"command: {' '.join(meta.get('command', []))}", file=out)
+    print(f"command: {' '.join(map(str, meta.get('command', [])))}", file=out)
     print(f"versions: {', '.join(f'{k} {v}' for k, v in meta.get('versions', {}).items())}\n", file=out)
-    print((path / "config.toml").read_text(encoding="utf-8"), file=out)
+    print(read_text(path / "config.toml"), file=out)
     points = read_metrics(path)
     if points:
         print(f"metrics: {len(points)} points in {path / 'metrics.jsonl'}, the last: {points[-1]}\n", file=out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from hil.errors import InputError
 from hil.experiments.experiment import Column
 from hil.experiments.records import BLOCK, DEVICE, load, load_devices
+from hil.files import replacing
 
 FILE = "data.nc"
 
@@ -64,9 +64,7 @@ def save_netcdf(run: Path, experiment: str, columns: Mapping[str, Column], attri
             **attributes,
         },
     )
-    path, fresh = Path(run) / FILE, Path(run) / f"{FILE}.part"
-    data.to_netcdf(fresh, engine="h5netcdf")
-    with fresh.open("rb") as file:
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    path = Path(run) / FILE
+    with replacing(path) as file:
+        data.to_netcdf(file, engine="h5netcdf")
     return path

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hil.files import write_figure
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -68,7 +70,7 @@ def legend(axis: Axes) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the PNG."""
-    figure.savefig(path, dpi=130)
+    write_figure(path, figure, dpi=130)
 
 
 def shade(device: int, devices: int, member: int, members: int) -> tuple[float, float, float, float] | str:

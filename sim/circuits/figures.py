@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hil.files import write_figure
 from sim.circuits.bidirectional import stdp_window
 from sim.circuits.drive import Drive
 from sim.circuits.minimum import MinimumModel, minimum_error_map, timing_errors
@@ -98,7 +99,7 @@ def draw_stdp(path: Path) -> None:
 def _save(figure, path: Path) -> None:
     from matplotlib import pyplot
 
-    figure.savefig(path, dpi=80)
+    write_figure(path, figure, dpi=80)
     pyplot.close(figure)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter, NullFormatter
 from numpy.typing import NDArray
 
+from hil.files import write_figure
 from sim.fitting.fitting import Fit
 
 _AXES = {"train": "pulses", "decay": "time (s)", "sweep": "time (s)"}
@@ -84,7 +85,7 @@ def save_figure(fits: Sequence[Fit], path: Path) -> None:
             axis.set_xscale("symlog", linthresh=times[0])
             axis.set_xlim(0.0 if m.axis[0] == 0 else 0.8 * times[0], 1.3 * times[-1])
     figure.suptitle(f"{m.source}", fontsize=10)
-    figure.savefig(path, dpi=130)
+    write_figure(path, figure, dpi=130)
 
 
 def _broken(values: NDArray[np.float64], voltage: NDArray[np.float64]) -> NDArray[np.float64]:

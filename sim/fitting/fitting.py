@@ -114,8 +114,12 @@ class Fit:
         return float(r[1:] @ r[:-1]) / power if power > 0 else 0.0
 
     def preset(self) -> dict[str, Any]:
-        """Parameters of the simulated kind ``model.kind``."""
+        """Parameters of the simulated kind ``model.kind``: what the cell is."""
         return self.model.preset(self.values)
+
+    def began(self) -> dict[str, float]:
+        """State in which the measurement began, which is no part of the preset."""
+        return self.model.began(self.values)
 
 
 def fit(model: Model, noise: Noise | None = None, loss: Loss = "linear", *, profile: bool = True) -> Fit:

@@ -31,6 +31,7 @@ class FlcaModel(Model):
     """A volatile or a non-volatile element, with memristance of a given order."""
 
     kind = "flca"
+    state = ("phi0",)
 
     def __init__(self, kind: str, measurement: Measurement, order: int = 1) -> None:
         """Find the direction in which the resistance rises, and what of the model the measurement can tell."""
@@ -89,7 +90,7 @@ class FlcaModel(Model):
 
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of `sim:flca`; those of a non-volatile cell are the emulator's as well."""
-        chosen = {name: values[name] for name in ("A", "D", "phi0")} | {"R": list(self._coefficients(values))}
+        chosen = {name: values[name] for name in ("A", "D")} | {"R": list(self._coefficients(values))}
         if self._volatile:
             return {"kind": "volatile", **chosen}
         highest = max(float(np.abs(self._fluxes(values, everywhere=True)).max()), values["phi0"])

@@ -55,6 +55,8 @@ class Model(ABC):
         What it is, for a figure.
     kind : str
         Simulated kind that it is a preset of.
+    state : tuple of str
+        Parameters that say where the measurement began, and nothing about the cell.
     parameters : tuple of Parameter
         All of them, held or fitted.
     notes : list of str
@@ -64,6 +66,7 @@ class Model(ABC):
     name: str
     title: str
     kind: str
+    state: tuple[str, ...] = ("w0",)
     parameters: tuple[Parameter, ...]
 
     def __init__(self, measurement: Measurement) -> None:
@@ -81,7 +84,11 @@ class Model(ABC):
 
     @abstractmethod
     def preset(self, values: Values) -> dict[str, Any]:
-        """Parameters of the simulated kind with these values."""
+        """Parameters of the simulated kind with these values: what the cell is, not the state it was found in."""
+
+    def began(self, values: Values) -> dict[str, float]:
+        """State in which the measurement began, by the name that the simulated kind has for its pristine state."""
+        return {name: float(values[name]) for name in self.state}
 
     def doubts(self, values: Values) -> list[str]:
         """Say what the data cannot tell about these values, beyond what correlations show."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from hil.files import write_json
 from hil.results import Row
 from sim.fitting.advice import advice
 from sim.fitting.fitting import Estimate, Fit
@@ -80,13 +80,14 @@ def details(fit: Fit) -> dict[str, Any]:
             "residual": fit.residuals.tolist(),
         },
         "preset": fit.preset(),
+        "began": fit.began(),
         "warnings": advice(fit),
     }
 
 
 def save_details(fits: Iterable[Fit], path: Path) -> None:
     """Write `details` of all fits as a JSON list."""
-    path.write_text(json.dumps([details(fit) for fit in fits], indent=1) + "\n", encoding="utf-8")
+    write_json(path, [details(fit) for fit in fits])
 
 
 def _number(value: float) -> float | None:

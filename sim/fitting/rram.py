@@ -109,7 +109,8 @@ class RramModel(Model):
         v_set, v_reset = self._thresholds
         highest = float(np.abs(self.measurement.voltage).max())
         room = {"v_max": highest} if highest > 5.0 else {}
-        return {"model": self.name, **self._mirrored(values), "v_set": v_set, "v_reset": v_reset, **room}
+        cell = {name: value for name, value in self._mirrored(values).items() if name not in self.state}
+        return {"model": self.name, **cell, "v_set": v_set, "v_reset": v_reset, **room}
 
     def doubts(self, values: Values) -> list[str]:
         """Say so if a weight with hard bounds never meets them."""

@@ -127,7 +127,8 @@ class VteamModel(Model):
         highest = float(np.abs(self.measurement.voltage).max())
         room = {"v_max": highest} if highest > 5.0 else {}
         turned = {"set": "positive"} if self._drive.sign < 0 else {}
-        return {**values, "window": self._window, **turned, **room}
+        cell = {name: value for name, value in values.items() if name not in self.state}
+        return {**cell, "window": self._window, **turned, **room}
 
     def _values(self, values: Mapping[str, float]) -> VteamParameters:
         return VteamParameters.model_construct(window=self._window, **{k: float(v) for k, v in values.items()})

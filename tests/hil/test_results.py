@@ -37,7 +37,7 @@ def test_dash_puts_json_on_stdout_and_the_table_on_stderr(capsys):
 
 
 def test_an_unwritable_json_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"--json .*absent/rows.json: cannot be written"):
+    with pytest.raises(InputError, match=r"--json .*absent/rows.json cannot be written: no such file"):
         save_json([], tmp_path / "absent" / "rows.json")
 
 

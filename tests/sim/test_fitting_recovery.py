@@ -211,7 +211,7 @@ def test_a_preset_replayed_on_the_simulator_is_the_fit(tmp_path):
     result = fitted("nlhb", rram_train(NLHB, np.random.default_rng(4)))
     file = tmp_path / "nlhb.json"
     preset.write(file, "rram", result.preset())
-    with open_device(f"sim:rram?preset={file}") as device:
+    with open_device(f"sim:rram?preset={file}", **result.began()) as device:
         assert played(device, UP_DOWN) == pytest.approx(result.curve, rel=1e-9)
 
 
@@ -219,11 +219,11 @@ def test_a_preset_replayed_on_the_emulator_is_the_fit_within_its_steps(tmp_path)
     result = fitted("nlhb", rram_train(NLHB, np.random.default_rng(4)))
     file = tmp_path / "nlhb.json"
     preset.write(file, "rram", result.preset())
-    with open_device(f"fpga:golden?preset={file}&state_bits=16&rounding=nearest") as device:
+    with open_device(f"fpga:golden?preset={file}&state_bits=16&rounding=nearest", **result.began()) as device:
         window = result.values["g_max"] - result.values["g_min"]
         # 256 entries of a table hold for a 256th of the range each
         assert np.abs(played(device, UP_DOWN) - result.curve).max() < 0.01 * window
-    with open_device(f"fpga:golden?preset={file}&rounding=nearest") as device:
+    with open_device(f"fpga:golden?preset={file}&rounding=nearest", **result.began()) as device:
         assert device.parameters.alpha == result.values["alpha"]
         assert device.parameters.nstop_dep == result.values["nstop_dep"]
         assert np.abs(played(device, UP_DOWN) - result.curve).max() < 0.06 * window
@@ -235,9 +235,9 @@ def test_flca_and_vteam_presets_load_as_well(tmp_path):
         g = played(device, volts)
     result = fitted("flca", train(volts, np.full(30, 1e-3), g, rest=1e-3))
     preset.write(tmp_path / "flca.json", "flca", result.preset())
-    with open_device(f"sim:flca?preset={tmp_path / 'flca.json'}") as device:
+    with open_device(f"sim:flca?preset={tmp_path / 'flca.json'}", **result.began()) as device:
         assert played(device, volts) == pytest.approx(result.curve, rel=1e-9)
-    with open_device(f"fpga:golden?preset={tmp_path / 'flca.json'}&v_step=1e-4") as device:
+    with open_device(f"fpga:golden?preset={tmp_path / 'flca.json'}&v_step=1e-4", **result.began()) as device:
         assert played(device, volts) == pytest.approx(result.curve, rel=5e-3)
     content = {"format": preset.FORMAT, "model": "vteam", "parameters": {"v_on": -0.3, "w0": 0.25}}
     (tmp_path / "v.json").write_text(json.dumps(content))
@@ -256,9 +256,55 @@ def test_a_cell_that_positive_pulses_depress_is_turned_round():
     assert result.preset()["v_set"] == 1.2
 
 
+CELLS = {
+    "lhb": ({k: v for k, v in LHB.items() if k not in ("model", "w0")}, "w0", 0.5),
+    "nlsb": ({k: v for k, v in NLHB.items() if k not in ("model", "w0", "nstop", "nstop_dep")}, "w0", 0.5),
+    "nlhb": ({k: v for k, v in NLHB.items() if k not in ("model", "w0")}, "w0", 0.5),
+    "flca": ({"A": 1.0, "D": 100.0, "R0": 1e4, "R1": 4e6}, "phi0", 0.0),
+    "flca-volatile": ({"A": 1.0, "D": 100.0, "R0": 1e4, "R1": 4e6}, "phi0", 0.0),
+    "vteam": ({"v_on": -0.5, "v_off": 0.5, "alpha_on": 1.0, "alpha_off": 1.0, "k_on": -40.0, "k_off": 30.0,
+               "r_on": 1e4, "r_off": 1e5}, "w0", 0.5),
+    "vteam-biolek": ({"v_on": -0.5, "v_off": 0.5, "alpha_on": 1.0, "alpha_off": 1.0, "k_on": -40.0, "k_off": 30.0,
+                      "r_on": 1e4, "r_off": 1e5, "p": 1.5}, "w0", 0.5),
+}  # fmt: skip
+"""Values of every model, its state, and where a pristine device has that."""
+
+
+def test_every_model_is_among_the_cells():
+    assert CELLS.keys() == catalogue.MODELS.keys()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_preset_is_the_cell_and_not_the_state_that_a_trace_began_in(tmp_path, name):
+    cell, state, pristine = CELLS[name]
+    volts = np.repeat([0.5, -0.5], 20)
+    model = catalogue.model(name, train(volts, np.full(40, 1e-3), np.geomspace(2e-5, 1e-5, 40)))
+    contents = []
+    for begin in (1e-3, 2e-3):
+        values, file = cell | {state: begin}, tmp_path / f"{begin}.json"
+        preset.write(file, model.kind, model.preset(values), model.began(values), ["words"])
+        contents.append(json.loads(file.read_text()))
+        assert contents[-1]["measured"] == {state: begin}
+        assert contents[-1]["warnings"] == ["words"]
+        for given, expected in (({}, pristine), ({state: 5e-4}, 5e-4)):
+            with open_device(f"sim:{model.kind}?preset={file}", **given) as device:
+                assert getattr(device.parameters, state) == expected
+            with open_device(f"sim:{model.kind}?preset={file}", defaults=given) as device:
+                assert getattr(device.parameters, state) == expected
+        if name in ("lhb", "nlsb", "nlhb", "flca"):
+            with open_device(f"fpga:golden?preset={file}&v_step=1e-4") as device:
+                assert getattr(device.parameters, state) == type(device.parameters)().model_dump()[state]
+    cells = [content["parameters"] for content in contents]
+    assert {k: v for k, v in cells[0].items() if k != "phi_max"} == {
+        k: v for k, v in cells[1].items() if k != "phi_max"
+    }
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        ({"format": preset.FORMAT, "model": ["rram"], "parameters": {}}, "unknown model"),
+        ({"format": preset.FORMAT, "model": "rram", "parameters": {}, "measurd": {}}, "did you mean 'measured'"),
         ({"format": "other", "model": "rram", "parameters": {}}, "no device model"),
         ({"format": preset.FORMAT, "model": "flca", "parameters": {}}, "is a model for sim:flca, not for sim:rram"),
         ({"format": preset.FORMAT, "model": "rrram", "parameters": {}}, "unknown model 'rrram'.*did you mean 'rram'"),

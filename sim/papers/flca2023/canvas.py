@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from hil.files import write_figure
+
 
 def canvas(across: int, size: tuple[float, float], down: int = 1, share_y: bool = False) -> tuple[Any, Any]:
     """Figure and its axes, an array of `across` or (`down`, `across`)."""
@@ -21,5 +23,5 @@ def save(figure: Any, path: Path) -> None:
     """Write a figure as PNG and let go of it."""
     from matplotlib import pyplot
 
-    figure.savefig(path, dpi=90)
+    write_figure(path, figure, dpi=90)
     pyplot.close(figure)
