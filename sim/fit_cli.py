@@ -52,10 +52,8 @@ def fit(
     hil fit data.csv --model lhb,nlsb,nlhb
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
-    from dataclasses import replace
-
     from hil.errors import InputError, nearest
-    from hil.results import report
+    from hil.results import Row, report
     from hil.runs import Run, new_path
     from sim.fitting import catalogue, preset
     from sim.fitting.advice import advice
@@ -69,6 +67,8 @@ def fit(
     if loss not in ("linear", "soft_l1"):
         raise InputError(f"--loss {loss}: unknown {nearest(loss, ('linear', 'soft_l1'))}")
     measurement, weights, held = _measurement(source, device), _noise(noise), _fixed(fix or [])
+    for sentence in measurement.notes:
+        print(f"{source}: {sentence}", file=sys.stderr)
     models = [catalogue.model(name, measurement, order) for name in names]
     known = {p.name for m in models for p in m.parameters}
     for name in (*held, *(free or [])):
@@ -85,8 +85,9 @@ def fit(
         single = len(fits) == 1
         table = [row for f in fits for row in rows(f, "" if single else f"{f.model.name} ")]
         table += comparison(fits, loss)
+        table += [Row("left out", sentence) for sentence in measurement.notes]
         words = verdict(fits, loss)
-        folder.save_results([*table, replace(table[-1], name="verdict", value=words, n=None, control=None, note="")])
+        folder.save_results([*table, Row("verdict", words)])
         save_details(fits, folder.path / "fits.json")
         for f in fits:
             preset.write(folder.path / f"{f.model.name}.json", f.model.kind, f.preset(), f.began(), advice(f))

@@ -11,14 +11,14 @@ time_s, conductance_S                                 a reading of a cell that i
 time_s, voltage_V, current_A                          a sample: the voltage since the line before, the current now
 ====================================================  ==========================================================
 
-Columns come in any order, others are ignored, lines that begin with # are comments.
+Columns come in any order, others are ignored, lines that begin with # are comments. A reading that the instrument did
+not have is dropped and told.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError, nearest
+from sim.fitting.tables import ranges, read, table
 
 Kind = Literal["train", "decay", "sweep"]
 
@@ -37,8 +38,6 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 """Columns that make a file what it is, in the order in which they are looked for."""
 
 _OPTIONAL: Mapping[Kind, tuple[str, ...]] = {"train": ("polarity", "rest_s"), "sweep": (), "decay": ()}
-
-_SIGNS = {"1": 1.0, "+1": 1.0, "1.0": 1.0, "+": 1.0, "-1": -1.0, "-1.0": -1.0, "-": -1.0}
 
 FLAT = 0.02
 """Share of the largest voltage of a sweep below which a current says too little about the conductance."""
@@ -66,6 +65,8 @@ class Measurement:
         Voltage of the reading, V, where a current was measured; NaN where a conductance was.
     reads : (T,) array of bool, optional
         Segments that only read: they drive the cell, but are no pulses to a model that counts pulses.
+    notes : tuple of str
+        What was left out, in words.
 
     Raises
     ------
@@ -82,13 +83,16 @@ class Measurement:
     axis: NDArray[np.float64]
     read_voltage: NDArray[np.float64]
     reads: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check what everything after this relies on."""
         if len(self.voltage) != len(self.duration) or len(self.seen) != len(self.conductance):
             raise InputError(f"{self.source}: voltages and durations, and readings and conductances, must be as many")
         if len(self.seen) < 2:
-            raise InputError(f"{self.source}: {len(self.seen)} reading cannot be fitted; give at least 2")
+            left = f", {'; '.join(self.notes)}" if self.notes else ""
+            count = f"{len(self.seen) or 'no'} reading{'s' * (not len(self.seen))}"
+            raise InputError(f"{self.source}: {count} cannot be fitted; give at least 2{left}")
         for name, values, good in (
             ("voltage", self.voltage, np.isfinite(self.voltage)),
             ("duration", self.duration, np.isfinite(self.duration) & (self.duration >= 0)),
@@ -133,7 +137,7 @@ def train(
     Parameters
     ----------
     voltage, width, conductance : (N,) sequences of float
-        V (0 for a reading without a pulse), s, S.
+        V (0 for a reading without a pulse), s, S; a conductance of NaN is a pulse without a reading.
     rest : float or (N,) sequence of float
         Time between the end of the pulse and the reading, s.
     number : (N,) sequence of float, optional
@@ -146,7 +150,9 @@ def train(
     volts = np.stack([v, np.zeros_like(v)], axis=1).ravel()
     seconds = np.stack([w, rests], axis=1).ravel()
     axis = np.arange(1, len(v) + 1, dtype=np.float64) if number is None else np.asarray(number, dtype=np.float64)
-    return Measurement("train", source, volts, seconds, 2 * np.arange(len(v)) + 1, g, axis, np.full(len(v), np.nan))
+    good = ~np.isnan(g)
+    seen = (2 * np.arange(len(v)) + 1)[good]
+    return Measurement("train", source, volts, seconds, seen, g[good], axis[good], np.full(len(seen), np.nan))
 
 
 def decay(time: Sequence[float], conductance: Sequence[float], source: str = "decay") -> Measurement:
@@ -161,16 +167,17 @@ def sweep(time: Sequence[float], voltage: Sequence[float], current: Sequence[flo
 ):  # fmt: skip
     """Samples of a cell under any voltage: the voltage since the sample before (V), the current at the end of it (A).
 
+    A current of NaN is a sample without a reading: its voltage drives the cell.
     Samples below `FLAT` of the largest voltage drive the cell and are not fitted: a quotient of two noises. A current
     against its voltage is refused, unless it is there.
     """
     t, v, i = (np.asarray(values, dtype=np.float64) for values in (time, voltage, current))
-    for name, values in (("voltage_V", v), ("current_A", i)):
-        if not np.isfinite(values).all():
-            k = int(np.flatnonzero(~np.isfinite(values))[0])
+    for name, values, good in (("voltage_V", v, np.isfinite(v)), ("current_A", i, ~np.isinf(i))):
+        if not good.all():
+            k = int(np.flatnonzero(~good)[0])
             raise InputError(f"{source}: {name} number {k + 1} is {values[k]:g}, it must be finite")
     seconds = _steps(t, source, first=float(np.median(np.diff(t))) if len(t) > 1 else 0.0)
-    seen = np.flatnonzero(np.abs(v) > FLAT * np.abs(v).max(initial=0.0))
+    seen = np.flatnonzero((np.abs(v) > FLAT * np.abs(v).max(initial=0.0)) & ~np.isnan(i))
     against = seen[i[seen] * v[seen] <= 0]
     if len(against):
         k = int(against[0])
@@ -184,39 +191,42 @@ def sweep(time: Sequence[float], voltage: Sequence[float], current: Sequence[flo
 def load_csv(path: Path) -> Measurement:
     """Read a CSV file in one of the forms of this module.
 
+    A line without a reading (see `sim.fitting.tables`) drove the cell all the same: it stays in the history, and the
+    reading is dropped and told in `notes`. Where what drove the cell is unknown, the file is refused; a line on which
+    nothing is known is left out.
+
     Raises
     ------
     InputError
         If the file cannot be read, lacks a column, or holds something that is no number or an impossible one.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [(n, line) for n, line in enumerate(file, 1) if line.strip() and not line.lstrip().startswith("#")]
-    except FileNotFoundError:
-        raise InputError(f"no data file {path}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is no text file; give a CSV file or the folder of a run") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {(error.strerror or 'unknown reason').lower()}") from None
-    if len(lines) < 2:
-        raise InputError(f"{path} is empty: give a line of column names, then the data")
-    names, *rows = csv.reader(line for _, line in lines)
-    names = [name.strip() for name in names]
+    names, lines = read(path)
     kind = _kind(path, names)
     wanted = [*COLUMNS[kind], *(name for name in _OPTIONAL[kind] if name in names)]
-    table = {
-        name: np.array(
-            [_number(path, number, row, names, name) for (number, _), row in zip(lines[1:], rows, strict=False)]
-        )
-        for name in wanted
-    }
+    found = table(path, names, lines, wanted)
+    empty = np.all([np.isnan(found.columns[name]) for name in wanted], axis=0)
+    blank = [line for line, nothing in zip(found.lines, empty, strict=True) if nothing]
+    found, source = found.without(empty), str(path)
+    notes, c = found.dropped(), found.columns
+    if blank:
+        notes.append(f"{len(blank)} line{'s' * (len(blank) > 1)} without any value left out: {ranges(blank)}")
+    unknown = (
+        "what drove the cell there is not known, and so nothing after it: mend the line, or leave out what follows"
+    )
     if kind == "decay":
-        return decay(table["time_s"], table["conductance_S"], str(path))
+        good = np.isfinite(c["time_s"]) & np.isfinite(c["conductance_S"])
+        return replace(decay(c["time_s"][good], c["conductance_S"][good], source), notes=tuple(notes))
     if kind == "sweep":
-        return sweep(table["time_s"], table["voltage_V"], table["current_A"], str(path))
-    return train(
-        _signed(path, table["voltage_V"], table.get("polarity")), table["width_s"], table["conductance_S"],
-        rest=table.get("rest_s", 0.0), number=table["pulse"], source=str(path),
+        found.require(("time_s", "voltage_V"), unknown)
+        return replace(sweep(c["time_s"], c["voltage_V"], c["current_A"], source), notes=tuple(notes))
+    found.require((name for name in wanted if name not in ("pulse", "conductance_S")), unknown)
+    found.require(("pulse",), "number the pulses")
+    return replace(
+        train(
+            _signed(path, c["voltage_V"], c.get("polarity")), c["width_s"], c["conductance_S"],
+            rest=c.get("rest_s", 0.0), number=c["pulse"], source=source,
+        ),
+        notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -229,22 +239,6 @@ def _kind(path: Path, names: Sequence[str]) -> Kind:
     raise InputError(
         f"{path}: no column '{missing}' {nearest(missing, names)}; a {likely} has {', '.join(COLUMNS[likely])}"
     )
-
-
-def _number(path: Path, line: int, row: Sequence[str], names: Sequence[str], name: str) -> float:
-    column = names.index(name)
-    text = row[column].strip() if column < len(row) else ""
-    if name == "polarity" and text in _SIGNS:
-        return _SIGNS[text]
-    try:
-        value = float(text)
-    except ValueError:
-        raise InputError(f"{path}, line {line}: {name} is '{text}', not a number") from None
-    allowed = {"conductance_S": "> 0", "width_s": ">= 0", "rest_s": ">= 0", "polarity": "1 or -1"}.get(name, "finite")
-    low = {"> 0": value > 0, ">= 0": value >= 0, "1 or -1": abs(value) == 1, "finite": True}[allowed]
-    if not (np.isfinite(value) and low):
-        raise InputError(f"{path}, line {line}: {name} is {text}, it must be {allowed}")
-    return value
 
 
 def _signed(path: Path, voltage: NDArray[np.float64], polarity: NDArray[np.float64] | None) -> NDArray[np.float64]:

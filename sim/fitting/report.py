@@ -56,6 +56,7 @@ def details(fit: Fit) -> dict[str, Any]:
     return {
         "model": fit.model.name,
         "source": m.source,
+        "left_out": list(m.notes),
         "parameters": {
             e.parameter.name: {
                 "value": e.value,

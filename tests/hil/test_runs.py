@@ -45,7 +45,7 @@ def test_a_crash_while_writing_leaves_the_old_checkpoint(run, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(InputError, match=r"checkpoint\.npz cannot be written: no space left"):
         run.save_checkpoint({"a": np.arange(9)}, {})
     assert np.array_equal(run.checkpoint()[0]["a"], [0, 1, 2])
 
