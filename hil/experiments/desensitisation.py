@@ -114,7 +114,7 @@ class Desensitisation(Experiment):
         if fit is None:
             rows.append(Row("pulses to 1/e", None, note="the response does not change"))
         else:
-            rows.append(Row("pulses to 1/e", fit.tau, "pulses", note=f"first train, residual {fit.rms:.2g}"))
+            rows.append(fit.row("pulses to 1/e", "pulses", f"first train, residual {fit.rms:.2g}"))
         pause, recovered = tests
         longest = int(np.argmax(pause))
         note = "(test - last) / (first - last): 1 is full recovery"
@@ -130,7 +130,7 @@ class Desensitisation(Experiment):
         if fit is None:
             rows.append(Row("recovery tau", None, "s", note="the recovery does not change with the pause"))
         else:
-            rows.append(Row("recovery tau", fit.tau, "s", note=f"residual {100 * fit.rms:.2g} % of full recovery"))
+            rows.append(fit.row("recovery tau", "s", f"residual {100 * fit.rms:.2g} % of full recovery"))
         return rows + tripped_rows(records)
 
     @classmethod
@@ -149,7 +149,7 @@ class Desensitisation(Experiment):
             fit = exponential(pause, recovered)
             if fit is not None:
                 dense = np.geomspace(pause.min(), pause.max(), 300)
-                right.plot(dense, 100 * fit(dense), color=colour, lw=1, label=f"τ = {quantity(fit.tau, 's')}")
+                right.plot(dense, 100 * fit(dense), color=colour, lw=1, label=fit.label())
         right.set_xscale("log")
         right.axhline(100, color="0.6", lw=0.8, ls="--")
         figures.label(left, ("pulse", ""), ("response $I_n/I_1$", ""))

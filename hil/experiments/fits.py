@@ -8,22 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hil.experiments.experiment import quantity
+from hil.results import Row
 
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 
 
 @dataclass(frozen=True)
 class Exponential:
-    """``y = offset + amplitude exp(-t / tau)``; `rms` is the residual, in the unit of y."""
+    """``y = offset + amplitude exp(-t / tau)``; `rms` is the residual, in the unit of y.
+
+    `limit` says so where tau is no more than a bound of the search: then neither it nor the other two are measured.
+    """
 
     amplitude: float
     tau: float
     offset: float
     rms: float
+    limit: str = ""
+
+    def row(self, name: str, unit: str, note: str = "") -> Row:
+        """Report tau, or the bound of the search that it is at."""
+        if self.limit:
+            return Row(name, f"at the bound {self.tau:.4g}", unit, note=self.limit)
+        return Row(name, self.tau, unit, note=note)
+
+    def other(self, name: str, value: float, unit: str = "", **fields: Any) -> Row:
+        """Report an amplitude or offset: None where tau is at a bound, for they are known only together with it."""
+        return Row(name, None, unit, note="tau is not measured") if self.limit else Row(name, value, unit, **fields)
+
+    def label(self, symbol: str = "τ") -> str:
+        """Time constant for a legend."""
+        return f"{symbol} not measured" if self.limit else f"{symbol} = {quantity(self.tau, 's')}"
 
     def __call__(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Value of the curve at the times `t`."""
@@ -67,7 +88,11 @@ def exponential(t: NDArray[np.float64], y: NDArray[np.float64], *, offset: bool 
     tau = float(np.exp(best))
     with np.errstate(over="ignore"):
         amplitude = float(weights[0] * np.exp(times[0] / tau))
-    return Exponential(amplitude, tau, float(weights[1]) if offset else 0.0, rms)
+    limit = ""
+    if min(best - low, high - best) < 1e-6 * (high - low):
+        far, add = ("long", "longer") if best > (low + high) / 2 else ("short", "shorter")
+        limit = f"at the bound {tau:.4g} of the search, not measured: tau is too {far} for these points; add {add} ones"
+    return Exponential(amplitude, tau, float(weights[1]) if offset else 0.0, rms, limit)
 
 
 def power(t: NDArray[np.float64], y: NDArray[np.float64]) -> Power | None:
@@ -81,11 +106,20 @@ def power(t: NDArray[np.float64], y: NDArray[np.float64]) -> Power | None:
     return Power(float(np.exp(log_factor)), float(exponent), float(rms))
 
 
+STEEPEST = 10.0
+"""Magnitude up to which the exponent of a train is searched for."""
+
+
 class Train(NamedTuple):
     """Shape of a train: exponent `alpha`, and the residual `rms` as a fraction of the train's span."""
 
     alpha: float
     rms: float
+
+    @property
+    def stopped(self) -> bool:
+        """Whether alpha is no more than where the search stopped."""
+        return abs(self.alpha) > STEEPEST * (1 - 1e-6)
 
 
 def nonlinear_train(g: NDArray[np.float64]) -> Train | None:
@@ -109,7 +143,7 @@ def nonlinear_train(g: NDArray[np.float64]) -> Train | None:
             curve = np.exp(np.logaddexp(alpha * first + log_first, alpha * last + log_last) / alpha)
         return float(np.sqrt(np.mean((curve - g) ** 2)))
 
-    alpha = _least(rms, np.linspace(-10.0, 10.0, 81))
+    alpha = _least(rms, np.linspace(-STEEPEST, STEEPEST, 81))
     return Train(alpha, rms(alpha) / abs(float(g[-1] - g[0])))
 
 

@@ -37,7 +37,7 @@ from hil.experiments.experiment import (
     unit,
     where,
 )
-from hil.experiments.fits import nonlinear_train
+from hil.experiments.fits import STEEPEST, nonlinear_train
 from hil.experiments.iv import pairs, require_positive
 from hil.results import Row, repeated
 
@@ -194,6 +194,15 @@ def _nonlinearity(name: str, trains: NDArray[np.float64]) -> Row:
     found = [fit for fit in map(nonlinear_train, trains) if fit is not None]
     if not found:
         return Row(name, None, note="the trains change nothing")
+    stopped = [fit.alpha for fit in found if fit.stopped]
+    if stopped:
+        inside = [f"{fit.alpha:.3g}" for fit in found if not fit.stopped]
+        others = f"; in the others {', '.join(inside)}" if inside else ""
+        note = (
+            f"in {len(stopped)} of {len(found)} trains, and not measured: they are steeper than the curve can be, as a "
+            f"train that saturates early is; give fewer pulses or smaller ones{others}"
+        )
+        return Row(name, f"at the bound {np.sign(stopped[0]) * STEEPEST:g}", note=note)
     residual = 100 * float(np.mean([fit.rms for fit in found]))
     note = f"1: linear in G, 0: exponential, -1: linear in R; residual {residual:.2g} % of the train's span"
     return repeated(name, [fit.alpha for fit in found], note=note)

@@ -114,9 +114,9 @@ class PairedPulses(Experiment):
             rows.append(Row("tau", None, "s", note="the ratio does not change with the interval, or too few intervals"))
         else:
             rows += [
-                Row("C", fit.amplitude, note=f"ratio = c + C exp(-interval/tau), residual {fit.rms:.2g}"),
-                Row("tau", fit.tau, "s"),
-                Row("c", fit.offset, reference=1, note="ratio after full relaxation"),
+                fit.other("C", fit.amplitude, note=f"ratio = c + C exp(-interval/tau), residual {fit.rms:.2g}"),
+                fit.row("tau", "s"),
+                fit.other("c", fit.offset, reference=1, note="ratio after full relaxation"),
             ]
         return rows + tripped_rows(records)
 
@@ -130,7 +130,7 @@ class PairedPulses(Experiment):
             fit = exponential(t, records["ratio"])
             if fit is not None:
                 dense = np.geomspace(t.min(), t.max(), 300)
-                axis.plot(dense, fit(dense), color=f"C{k}", lw=1, label=f"τ = {quantity(fit.tau, 's')}")
+                axis.plot(dense, fit(dense), color=f"C{k}", lw=1, label=fit.label())
         axis.axhline(1, color="0.6", lw=0.8, ls="--")
         axis.set_xscale("log")
         figures.label(axis, ("interval", "s"), ("paired-pulse ratio $I_2/I_1$", ""))

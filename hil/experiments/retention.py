@@ -123,7 +123,7 @@ class Retention(Experiment):
             note = (
                 f"{name} = {name}_end + d{name} exp(-t/tau), residual {100 * fit.rms / scale[name]:.2g} % of the mean"
             )
-            rows.append(Row(f"tau of {name}", fit.tau, "s", note=note))
+            rows.append(fit.row(f"tau of {name}", "s", note))
         if drift is not None:
             note = f"G = G1 (t / 1 s)^-nu, residual {100 * drift.rms / scale['G']:.2g} % of the mean"
             rows.append(Row("drift exponent nu", -drift.exponent, note=note))
@@ -144,8 +144,7 @@ class Retention(Experiment):
                 dense = np.geomspace(t.min(), t.max(), 300)
                 in_g, in_r = fits
                 use_g = in_g.rms / g.mean() <= in_r.rms / (1 / g).mean()
-                tau = quantity((in_g if use_g else in_r).tau, "s")
-                label = f"exponential in {'G' if use_g else 'R'}, τ = {tau}"
+                label = f"exponential in {'G' if use_g else 'R'}, {(in_g if use_g else in_r).label()}"
                 axis.plot(dense, in_g(dense) if use_g else 1 / in_r(dense), color=f"C{k}", lw=1, label=label)
         axis.set_xscale("log")
         figures.log_where_wide(axis, values)

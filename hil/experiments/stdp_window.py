@@ -107,9 +107,9 @@ class StdpWindow(Experiment):
                 continue
             note = f"A exp(-|delay|/tau) + c from {quantity(peak, 's')} on, residual {100 * fit.rms:.2g} %"
             rows += [
-                Row(f"A{word}", 100 * fit.amplitude, "%", note=note),
-                Row(f"tau{word}", fit.tau, "s"),
-                Row(f"c{word}", 100 * fit.offset, "%", note="change that does not depend on the delay"),
+                fit.other(f"A{word}", 100 * fit.amplitude, "%", note=note),
+                fit.row(f"tau{word}", "s"),
+                fit.other(f"c{word}", 100 * fit.offset, "%", note="change that does not depend on the delay"),
             ]
         return rows + tripped_rows(records)
 

@@ -26,9 +26,24 @@ _FLCA_REST = "add a longer rest"
 _FLCA_TRAIN = "add a longer train, until it saturates"
 
 
+_EXTREMES = {
+    "rate": "add more pulses per train",
+    "non-linearity": "add more pulses per train",
+    "number of pulses": "add a train that saturates",
+    "window": "add a train that saturates in both directions",
+    "threshold": "add amplitudes near the threshold and far above it",
+    "exponent": "add amplitudes near the threshold and far above it",
+    "relaxation": _FLCA_REST,
+    "initial state": "begin with a train that saturates",
+    "initial flux": "begin at rest, or with a train that saturates",
+    "window exponent": "add a train that saturates",
+}
+"""What would tell a parameter that the search stopped at, by its role."""
+
+
 def advice(fit: Fit) -> list[str]:
     """Sentences for the user: what the data cannot tell, and what makes the intervals doubtful."""
-    return [*_blind(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes]
+    return [*_blind(fit), *_ended(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes]
 
 
 def _blind(fit: Fit) -> Iterator[str]:
@@ -84,15 +99,27 @@ def _doubts(fit: Fit) -> Iterator[str]:
             f"neighbouring residuals are alike (correlation {fit.memory:+.2f}): the model misses a trend or the cell "
             "varies from cycle to cycle, and the intervals are too narrow"
         )
-    edges = [e.parameter for e in fit.estimates if e.parameter.held is None and _on_edge(e)]
-    if edges:
-        yield f"at the edge of what is allowed: {_list([p.name for p in edges])}"
 
 
-def _on_edge(estimate: Estimate) -> bool:
+def _ended(fit: Fit) -> Iterator[str]:
+    blind = {name for group in fit.blind for name in group}
+    for e in fit.estimates:
+        if e.stopped and e.parameter.name not in blind:
+            yield f"{e.parameter.name} is {stopped(e)}"
+    own = [e.parameter.name for e in fit.estimates if e.bound is not None and not e.stopped]
+    if own:
+        yield f"where the model ends: {_list(own)}"
+
+
+def stopped(estimate: Estimate) -> str:
+    """Say what a value is that is no more than where the search stopped, and what would tell the true one."""
     p = estimate.parameter
-    near = 1e-6 * min(abs(p.high - p.low), 1e6)
-    return min(estimate.value - p.low, p.high - estimate.value) <= min(near, 1e-3 * max(abs(estimate.value), 1e-12))
+    size = "large" if abs(estimate.value) > 0.5 * max(abs(p.low), abs(p.high)) else "small"
+    remedy = _EXTREMES.get(p.role, "measure over a wider range of pulses and times")
+    return (
+        f"at the bound {estimate.bound:.4g} of the search, not measured: these data tell no more of it ({p.role}) "
+        f"than that it is {size}, or that the model is wrong: {remedy}, or hold it with --fix {p.name}=VALUE"
+    )
 
 
 def _list(names: Sequence[str]) -> str:

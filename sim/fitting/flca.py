@@ -60,17 +60,18 @@ class FlcaModel(Model):
         steps = m.duration[m.duration > 0]
         reach = self._flux if self._driven else DECAY_FLUX
         yield Parameter("A", "", 1e-12, 1e12, "gain", 1.0, "only A^n R_n can be told; give it if it is known")
-        yield Parameter("D", "1/s", 0.0, 30.0 / float(np.min(steps)), "relaxation")
+        yield Parameter("D", "1/s", 0.0, 30.0 / float(np.min(steps)), "relaxation", ends=(True, False))
         for n in range(self._order + 1):
             low, high = (1e-6 * ohm.min(), ohm.max()) if n == 0 else (0.0, 1e3 * ohm.max() / (0.1 * reach) ** n)
-            yield Parameter(f"R{n}", _ohm(n), low, high, "offset resistance" if n == 0 else f"R{n}")
+            role = "offset resistance" if n == 0 else f"R{n}"
+            yield Parameter(f"R{n}", _ohm(n), low, high, role, ends=(n > 0, False))
         if not self._driven:
             why = "a decay alone fixes phi0^n R_n; give phi0 = volts x seconds of the pulse before it if you know them"
             yield Parameter("phi0", "V s", -1e12, 1e12, "initial flux", DECAY_FLUX, why)
         elif self._volatile:
             yield Parameter("phi0", "V s", -10 * reach, 10 * reach, "initial flux", 0.0, "taken to begin relaxed")
         else:
-            yield Parameter("phi0", "V s", 0.0, 10 * reach, "initial flux")
+            yield Parameter("phi0", "V s", 0.0, 10 * reach, "initial flux", ends=(True, False))
 
     def starts(self) -> Iterable[dict[str, float]]:
         """A grid over relaxation and initial flux; the memristance by non-negative least squares."""

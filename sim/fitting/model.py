@@ -33,6 +33,8 @@ class Parameter:
         Value that it keeps; None if it is fitted.
     why : str
         Why it is held.
+    ends : tuple of bool
+        Whether the low and the high bound are the model's own, with nothing beyond them; else the search stops there.
     """
 
     name: str
@@ -42,6 +44,11 @@ class Parameter:
     role: str
     held: float | None = None
     why: str = ""
+    ends: tuple[bool, bool] = (False, False)
+
+    def own(self, bound: float) -> bool:
+        """Whether a bound is one that the model has, and not only where the search stops."""
+        return self.ends[0] if bound == self.low else self.ends[1]
 
 
 class Model(ABC):

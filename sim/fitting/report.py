@@ -10,7 +10,7 @@ import numpy as np
 
 from hil.files import write_json
 from hil.results import Row
-from sim.fitting.advice import advice
+from sim.fitting.advice import advice, stopped
 from sim.fitting.fitting import Estimate, Fit
 
 
@@ -26,28 +26,29 @@ def rows(fit: Fit, head: str = "") -> list[Row]:
 
 
 def _parameter(estimate: Estimate, head: str) -> Row:
-    p = estimate.parameter
+    p, name = estimate.parameter, f"{head}{estimate.parameter.name}"
     if p.held is not None:
-        return Row(f"{head}{p.name}", float(estimate.value), p.unit, note=f"held: {p.why}")
+        return Row(name, float(estimate.value), p.unit, note=f"held: {p.why}")
+    if estimate.stopped:
+        return Row(name, f"at the bound {estimate.bound:.4g}", p.unit, note=stopped(estimate))
     spans = [
-        f"{100 * q:.0f} %: {_end(low, p.low, high - low)} .. {_end(high, p.high, high - low)}"
+        f"{100 * q:.0f} %: {_end(estimate, low, high - low)} .. {_end(estimate, high, high - low)}"
         for q, (low, high) in estimate.intervals.items()
     ]
-    known = np.isfinite(estimate.error)
-    lost = "" if known else "not told by the data; "
-    return Row(
-        f"{head}{p.name}",
-        float(estimate.value),
-        p.unit,
-        float(estimate.error) if known else None,
-        note=lost + "; ".join(spans),
-    )
+    lost = [] if estimate.told else ["not told by the data"]
+    ended = [] if estimate.bound is None else [f"at {estimate.bound:.4g}, where the model ends"]
+    sure = estimate.told and estimate.bound is None
+    error = float(estimate.error) if sure else None
+    return Row(name, float(estimate.value), p.unit, error, note="; ".join(lost + ended + spans))
 
 
-def _end(value: float, bound: float, width: float) -> str:
+def _end(estimate: Estimate, value: float, width: float) -> str:
     """End of an interval, with as many digits as its width asks for."""
     digits = int(np.clip(np.ceil(np.log10(abs(value) / width)) + 2, 2, 12)) if value and width > 0 else 4
-    return f"{value:.{digits}g}{' (bound)' if value == bound else ''}"
+    if estimate.open(value):
+        return f"open (searched up to {value:.{digits}g})"
+    own = value in (estimate.parameter.low, estimate.parameter.high)
+    return f"{value:.{digits}g}{' (the model ends)' * own}"
 
 
 def details(fit: Fit) -> dict[str, Any]:
@@ -61,9 +62,10 @@ def details(fit: Fit) -> dict[str, Any]:
             e.parameter.name: {
                 "value": e.value,
                 "unit": e.parameter.unit,
-                "error": e.error if np.isfinite(e.error) else None,
+                "error": e.error if e.told and e.bound is None else None,
                 "held": e.parameter.why if e.parameter.held is not None else None,
-                "intervals": {f"{q:g}": list(ends) for q, ends in e.intervals.items()},
+                "at_bound": None if e.bound is None else {"of": "search" if e.stopped else "model", "bound": e.bound},
+                "intervals": _intervals(e),
             }
             for e in fit.estimates
         },
@@ -84,6 +86,13 @@ def details(fit: Fit) -> dict[str, Any]:
         "began": fit.began(),
         "warnings": advice(fit),
     }
+
+
+def _intervals(e: Estimate) -> dict[str, list[float | None]]:
+    """Intervals by level; none at a bound of the search, None for an end that only the search has."""
+    if e.stopped:
+        return {}
+    return {f"{q:g}": [None if e.open(end) else end for end in ends] for q, ends in e.intervals.items()}
 
 
 def save_details(fits: Iterable[Fit], path: Path) -> None:

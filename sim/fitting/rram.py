@@ -59,9 +59,9 @@ class RramModel(Model):
             if not driven:
                 self.notes.append(f"no {absent} in the data: the preset gives it the values of the other direction")
                 continue
-            yield Parameter(f"alpha{suffix}", "", 1e-7, 1.0, _RATE)
+            yield Parameter(f"alpha{suffix}", "", 1e-7, 1.0, _RATE, ends=(False, True))
             if self.name != "lhb":
-                yield Parameter(f"gamma{suffix}", "", 1.0, 15.0, _SHAPE)
+                yield Parameter(f"gamma{suffix}", "", 1.0, 15.0, _SHAPE, ends=(True, False))
             if self.name == "nlhb":
                 run = max(self._drive.longest_run(-1 if suffix else 1), 2)
                 yield Parameter(f"nstop{suffix}", "", 1.0, 100.0 * run, _SPAN)
@@ -69,11 +69,11 @@ class RramModel(Model):
         yield Parameter("g_max", "S", middle, 30.0 * g.max(), _WINDOW)
         alone = "only {} in the data, taken to begin at its bound"
         if not down:
-            yield Parameter("w0", "", 0.0, 1.0, _START, 0.0, alone.format("potentiation"))
+            yield Parameter("w0", "", 0.0, 1.0, _START, 0.0, alone.format("potentiation"), ends=(True, True))
         elif not up:
-            yield Parameter("w0", "", 0.0, 1.0, _START, 1.0, alone.format("depression"))
+            yield Parameter("w0", "", 0.0, 1.0, _START, 1.0, alone.format("depression"), ends=(True, True))
         else:
-            yield Parameter("w0", "", 0.0, 1.0, _START)
+            yield Parameter("w0", "", 0.0, 1.0, _START, ends=(True, True))
 
     def starts(self) -> Iterable[dict[str, float]]:
         """A grid over shape, rate and span; the window by linear least squares."""

@@ -45,9 +45,9 @@ class VteamModel(Model):
             yield from self._direction(side, sign)
         yield Parameter("r_on", "ohm", 1e-3 * ohm.min(), middle, "window")
         yield Parameter("r_off", "ohm", middle, 1e3 * ohm.max(), "window")
-        yield Parameter("w0", "", 0.0, 1.0, "initial state")
+        yield Parameter("w0", "", 0.0, 1.0, "initial state", ends=(True, True))
         if self._window == "biolek":
-            yield Parameter("p", "", 0.5, 50.0, "window exponent")
+            yield Parameter("p", "", 0.5, 50.0, "window exponent", ends=(True, True))
 
     def _direction(self, side: str, sign: int) -> Iterable[Parameter]:
         found = self._drive.amplitudes(sign)

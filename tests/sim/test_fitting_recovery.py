@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from fitted_cells import CELLS, LHB, NLHB
 from scipy.optimize import least_squares
 
 from hil.backends import open_device
@@ -14,11 +15,6 @@ from sim.fitting.data import decay, sweep, train
 from sim.fitting.fitting import Noise, fit
 
 NOISE = 0.01
-LHB = {"model": "lhb", "alpha": 0.04, "alpha_dep": 0.03, "g_min": 2e-6, "g_max": 2e-5, "w0": 0.1}
-NLHB = {
-    "model": "nlhb", "alpha": 0.06, "gamma": 2.0, "nstop": 40.0, "alpha_dep": 0.1, "gamma_dep": 3.0, "nstop_dep": 35.0,
-    "g_min": 1e-6, "g_max": 1e-5, "w0": 0.05,
-}  # fmt: skip
 UP_DOWN = np.repeat([1.2, -1.1], 50)
 
 
@@ -254,20 +250,6 @@ def test_a_cell_that_positive_pulses_depress_is_turned_round():
     assert result.values["alpha"] == pytest.approx(LHB["alpha"], rel=1e-6)
     assert any("terminals swapped" in note for note in result.model.notes)
     assert result.preset()["v_set"] == 1.2
-
-
-CELLS = {
-    "lhb": ({k: v for k, v in LHB.items() if k not in ("model", "w0")}, "w0", 0.5),
-    "nlsb": ({k: v for k, v in NLHB.items() if k not in ("model", "w0", "nstop", "nstop_dep")}, "w0", 0.5),
-    "nlhb": ({k: v for k, v in NLHB.items() if k not in ("model", "w0")}, "w0", 0.5),
-    "flca": ({"A": 1.0, "D": 100.0, "R0": 1e4, "R1": 4e6}, "phi0", 0.0),
-    "flca-volatile": ({"A": 1.0, "D": 100.0, "R0": 1e4, "R1": 4e6}, "phi0", 0.0),
-    "vteam": ({"v_on": -0.5, "v_off": 0.5, "alpha_on": 1.0, "alpha_off": 1.0, "k_on": -40.0, "k_off": 30.0,
-               "r_on": 1e4, "r_off": 1e5}, "w0", 0.5),
-    "vteam-biolek": ({"v_on": -0.5, "v_off": 0.5, "alpha_on": 1.0, "alpha_off": 1.0, "k_on": -40.0, "k_off": 30.0,
-                      "r_on": 1e4, "r_off": 1e5, "p": 1.5}, "w0", 0.5),
-}  # fmt: skip
-"""Values of every model, its state, and where a pristine device has that."""
 
 
 def test_every_model_is_among_the_cells():
