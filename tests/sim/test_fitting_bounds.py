@@ -56,8 +56,8 @@ def test_a_search_that_stops_short_of_the_truth_is_no_measurement(name, paramete
     monkeypatch.setattr(model, "starts", lambda: [truth])
     result = fit(model, Noise(2e-3), profile=False)
     (found,) = (e for e in result.estimates if e.parameter.name == parameter)
-    assert found.stopped == (found.value == pytest.approx(short, rel=1e-6))
-    if (name, parameter, side) in ELSEWHERE:
+    if found.value != pytest.approx(short, rel=1e-3):
+        assert (name, parameter, side) in ELSEWHERE or not found.told  # others make up for it, and that is told
         return
     assert found.stopped
     row = next(row for row in rows(result) if row.name == parameter)
