@@ -1,10 +1,15 @@
 """Fixtures of all tests."""
 
+import signal
 import sys
 
 import pytest
 
 from hil.cli.main import main
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell that starts `make test &`, nohup, cron: the tests and all that they start must hear Ctrl-C all the same.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -20,3 +20,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return f"(known: {', '.join(known) or 'none'}){hint}"
+
+
+def told(error: BaseException) -> str:
+    """What an error of someone else's code says, in one line: its kind, unless it is an `ImportError`, and its text."""
+    text = " ".join(str(error).split())
+    kind = "" if isinstance(error, ImportError) and text else type(error).__name__
+    return ": ".join(part for part in (kind, text) if part)

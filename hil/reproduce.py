@@ -72,7 +72,7 @@ class Reproduction:
         Raises
         ------
         Interrupted
-            On Ctrl-C or SIGTERM; finished figures are kept, and so are checkpoints of a training at hand.
+            On Ctrl-C, SIGTERM or SIGHUP; finished figures are kept, and so are checkpoints of a training at hand.
         """
         self.run.set_state("running")
         with StopRequest() as stop:

@@ -131,7 +131,7 @@ def play(sweep: Sweep, client: Client) -> None:
     Raises
     ------
     Interrupted
-        On Ctrl-C or SIGTERM; what is done is kept.
+        On Ctrl-C, SIGTERM or SIGHUP; what is done is kept.
     HilError
         If the scheduler is lost or, once all other tasks are done, if a task cannot be run.
     """
@@ -195,8 +195,12 @@ def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> l
 
 
 def dask_setup(worker: object) -> None:
-    """Leave Ctrl-C to the process that runs the sweep; Dask calls this in every worker that preloads the module."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave Ctrl-C and a closed terminal, which reach all processes there, to the one that runs the sweep.
+
+    Dask calls this in every worker that preloads the module.
+    """
+    for number in {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _complain(failures: Sequence[tuple[Task, Exception]], advice: str) -> None:

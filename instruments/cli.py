@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import Annotated
 
 import typer
 
 from hil.cli import options
+from hil.interrupt import stops_heard_by
 
 app = typer.Typer(no_args_is_help=True, help="Find instruments, and serve virtual ones.")
 
@@ -52,8 +52,8 @@ def serve(
         from instruments.virtual.bench import Bench
     except ImportError as error:
         raise InputError(f'the virtual bench needs the extra lab, pip install "memhil[lab]": {error}') from None
-    stop = _signalled()
-    with Bench(
+    stop = threading.Event()
+    with stops_heard_by(lambda *_: stop.set()), Bench(
         model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
         noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port, dut_terminals=dut_terminals,  # type: ignore[arg-type]
     ) as bench:  # fmt: skip
@@ -116,11 +116,3 @@ def _listed(library: str) -> tuple[str, ...]:
         raise InputError(f'VISA needs the extra lab, pip install "memhil[lab]": {error}') from None
     except (OSError, ValueError) as error:
         raise InputError(f"library = {library}: {error}") from None
-
-
-def _signalled() -> threading.Event:
-    """An event that the first SIGINT or SIGTERM sets, from now on."""
-    event = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: event.set())
-    return event

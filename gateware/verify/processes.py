@@ -7,14 +7,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateware.toolchain import INSTALL
+from hil.interrupt import stops_heard_by, terminate
 
 GRACE = 10.0
 """Seconds that a program has to end when it is asked to."""
@@ -76,19 +75,9 @@ def _end(started: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit in here, so that nothing that was started goes on alone."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let every signal that asks to end raise in here, so that nothing that was started goes on alone."""
+    with stops_heard_by(terminate):
         yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def script(name: str) -> str:

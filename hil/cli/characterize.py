@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hil.cli import options
+from hil.cli.stopping import resumable
 
 
 def characterize(
@@ -85,7 +86,7 @@ def characterize(
         given |= {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
         options.refuse_with_resume(given)
         folder = CharacterizationRun.resume(resume, KIND)
-        with folder:
+        with folder, resumable(folder.path, KIND, folder.set_state):
             plan = Plan(folder.config, f"{resume}/config.toml")
             if experiment not in (None, plan.experiment.name):
                 raise InputError(
@@ -111,7 +112,8 @@ def characterize(
         print("\n".join(lines_of(plan)))
         return
     stem = f"{experiment}-{plan.device.uri[0].partition('?')[0].replace(':', '-').replace('/', '_')}"
-    with CharacterizationRun.create(run or new_path(stem), KIND, plan.dump()) as folder:
+    folder = CharacterizationRun.create(run or new_path(stem), KIND, plan.dump())
+    with folder, resumable(folder.path, KIND, folder.set_state):
         try:
             print(f"{folder.path}: {experiment} on {', '.join(plan.device.uri)}", file=sys.stderr)
             _complete(Characterization(plan, folder), folder, json)

@@ -6,16 +6,20 @@ A verb is an entry point of the group ``hil.verbs``: a function with typer's ann
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hil.errors import HilError
-from hil.interrupt import Interrupted
+from hil import plugins
+from hil.cli import streams
+from hil.errors import HilError, InputError
+from hil.interrupt import Interrupted, stops_heard_by, terminate
 from hil.version import __version__
 
 GROUP = "hil.verbs"
+
+_Usage: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""Base of what is wrong with a command line: click's own or, in newer releases of typer, the copy inside it."""
 
 
 def _version(wanted: bool) -> None:
@@ -25,12 +29,13 @@ def _version(wanted: bool) -> None:
 
 
 def build() -> typer.Typer:
-    """Assemble the command from every verb that is installed."""
+    """Assemble the command from every verb that is installed; one that cannot be loaded says so when it is used."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,  # markup would eat every [bracket] of the texts
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )
 
     @app.callback()
@@ -40,35 +45,97 @@ def build() -> typer.Typer:
         One Device interface, the same training drivers on each. Start with `hil train stdp` and `hil devices`.
         """
 
-    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-        verb = point.load()
+    for name, point in plugins.installed(GROUP).items():
+        try:
+            verb = plugins.load(point, "verb")
+            _check(name, verb)
+        except InputError as error:
+            verb = _broken(error)
         if isinstance(verb, typer.Typer):
-            app.add_typer(verb, name=point.name)
+            app.add_typer(verb, name=name)
         else:
-            app.command(point.name)(verb)
+            app.command(name, context_settings=getattr(verb, "context_settings", None))(verb)
     return app
+
+
+def _check(name: str, verb: Any) -> None:
+    """Raise `InputError` unless typer can make a command of it."""
+    from hil.errors import told
+
+    alone = typer.Typer(add_completion=False)
+    try:
+        if isinstance(verb, typer.Typer):
+            alone.add_typer(verb, name=name)
+        else:
+            alone.command(name)(verb)
+        typer.main.get_command(alone)
+    except Exception as error:
+        raise InputError(f"verb '{name}' is no command: {told(error)}") from None
+
+
+def _broken(error: InputError) -> Any:
+    def verb() -> None:
+        raise error
+
+    verb.__doc__ = str(error)
+    verb.context_settings = {"ignore_unknown_options": True, "allow_extra_args": True}  # type: ignore[attr-defined]
+    return verb
 
 
 def main() -> None:
     """Run the command; errors meant for the user are one sentence on stderr and exit code 2."""
+    with stops_heard_by(terminate):
+        try:
+            with streams.patient():
+                code = _run(sys.argv[1:])
+        except OSError as error:
+            code = _complain(f"hil: {_told(error)}", 2)
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
     try:
-        build()()
+        for word in words:
+            word.encode()
+    except UnicodeEncodeError as error:
+        return _complain(
+            f"hil: the argument {error.object!r} is not valid UTF-8 text: rename the file, or type it anew", 2
+        )
+    try:
+        command = typer.main.get_command(build())
+        with command.make_context("hil", words) as context:
+            command.invoke(context)
+        return 0
+    except typer.Exit as end:
+        return end.exit_code
     except Interrupted as stop:
-        _complain(str(stop))
-        sys.exit(130)
+        return _complain(str(stop), 130)
     except HilError as error:
-        _complain(f"hil: {error}")
-        sys.exit(2)
+        return _complain(f"hil: {error}", 2)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            sys.exit(1)
-        place = f"{error.filename}: " if error.filename else ""
-        _complain(f"hil: {place}{error.strerror or error}")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        _complain("hil: interrupted")
-        sys.exit(130)
+        return _complain(f"hil: {_told(error)}", 2)
+    except _Usage as error:
+        return _usage(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("hil: interrupted", 130)
+    except MemoryError as error:
+        return _complain(f"hil: there is not enough memory for this{f': {error}' if str(error) else ''}", 2)
 
 
-def _complain(sentence: str) -> None:
+def _usage(error: Any) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return int(error.exit_code)
+    context = getattr(error, "ctx", None)
+    where = f"; see {context.command_path} --help" if context is not None else ""
+    sentence = " ".join(error.format_message().split()).removesuffix(".")
+    return _complain(f"hil: {sentence[:1].lower()}{sentence[1:]}{where}", 2)
+
+
+def _told(error: OSError) -> str:
+    return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+
+
+def _complain(sentence: str, code: int) -> int:
     print(sentence, file=sys.stderr)
+    return code

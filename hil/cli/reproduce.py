@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.cli import options
+from hil.cli.stopping import resumable
 
 if TYPE_CHECKING:
     from hil.papers import Paper
@@ -104,9 +105,9 @@ def _play(paper: Paper, config: ReproduceConfig, folder: Run, *, fresh: bool, js
     from rich.console import Console
 
     from hil.errors import HilError
-    from hil.reproduce import FINDINGS, Reproduction, as_json, table, tally
+    from hil.reproduce import FINDINGS, KIND, Reproduction, as_json, table, tally
 
-    with folder:
+    with folder, resumable(folder.path, KIND, folder.set_state):
         try:
             reproduction = Reproduction(paper, config, folder)
             print(f"{folder.path}: {paper.citation}", file=sys.stderr)

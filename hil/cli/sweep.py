@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.cli import options
+from hil.cli.stopping import resumable
 from hil.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def sweep(
         report(_grid(tasks), f"{name}: {len(tasks)} tasks of 'hil {tasks[0].kind}'", json, heads)
         return
     path = resume or folder or new_path(name, ROOT)
-    with sweeps.Sweep.resume(path) if resume else sweeps.Sweep.create(path, tasks) as opened:
+    opened = sweeps.Sweep.resume(path) if resume else sweeps.Sweep.create(path, tasks)
+    with opened, resumable(opened.path, "sweep"):
         left = sum(not task.done for task in opened.tasks())
         print(f"{path}: {left} of {len(tasks)} tasks to run", file=sys.stderr)
         if left:

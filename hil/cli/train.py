@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import options
+from hil.cli.stopping import resumable
 from hil.errors import HilError
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _run(
     if folder is None:
         stem = f"{driver.kind.split()[-1]}-{dataset.name}"
         folder = Run.create(run or new_path(stem), driver.kind, values.model_dump(mode="json"))
-    with folder:
+    with folder, resumable(folder.path, driver.kind, folder.set_state):
         try:
             training = driver(values, dataset, folder)
             print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)

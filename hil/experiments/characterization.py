@@ -131,7 +131,7 @@ class Characterization:
         Raises
         ------
         Interrupted
-            On Ctrl-C or SIGTERM, after the block at hand; everything done so far is saved.
+            On Ctrl-C, SIGTERM or SIGHUP, after the block at hand; everything done so far is saved.
         """
         fresh = not self.run.records_file.exists()
         if fresh:

@@ -145,7 +145,7 @@ class TrainingLoop:
         Raises
         ------
         Interrupted
-            On Ctrl-C or SIGTERM, after the batch at hand; everything done so far is saved.
+            On Ctrl-C, SIGTERM or SIGHUP, after the batch at hand; everything done so far is saved.
         InputError
             If the checkpoint is one of other stages.
         """

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Protocol
 
-from hil.interrupt import Interrupted
+from hil.interrupt import Interrupted, stops_heard_by, terminate
 from instruments.dialogue import Dialogue, Line
 from instruments.errors import LinkError
 from instruments.plan import Plan
@@ -99,7 +98,7 @@ class Smu:
             If the instrument refuses a message or does not answer; the output has been switched off, or the watchdog
             will do it.
         Interrupted
-            On Ctrl-C or SIGTERM; the output is off.
+            On Ctrl-C, SIGTERM or SIGHUP; the output is off.
         """
         (script,) = self.compile([plan])
         if self._guard is not None:
@@ -150,25 +149,15 @@ class Smu:
 
 @contextmanager
 def _abort_on_signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into `Interrupted` at once; whoever handled it before hears of it as well."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous: dict[int, object] = {}
+    """Turn the first signal that asks to end into `Interrupted` at once; who waits for it already hears of it too."""
 
     def abort(number: int, frame: FrameType | None) -> None:
         for each, handler in previous.items():
-            signal.signal(each, handler)  # type: ignore[arg-type]
+            signal.signal(each, handler)
         handler = previous[number]
-        if callable(handler) and handler is not signal.default_int_handler:
+        if callable(handler) and handler not in (signal.default_int_handler, terminate):
             handler(number, frame)
         raise Interrupted(f"stopped by {signal.Signals(number).name} while a train was played: the output is off")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        previous[number] = signal.signal(number, abort)
-    try:
+    with stops_heard_by(abort) as previous:
         yield
-    finally:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is abort:
-                signal.signal(number, handler)  # type: ignore[arg-type]

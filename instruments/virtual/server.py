@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from hil.errors import InputError, nearest
+from hil.interrupt import stops_heard_by
 from instruments.virtual.faults import Faults
 from instruments.virtual.hislip import HislipTransport
 from instruments.virtual.instrument import VirtualInstrument
@@ -122,7 +122,7 @@ class Server:
             self._thread = self._transport = None
 
     def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until SIGINT or SIGTERM; for the main thread of a process that does nothing else.
+        """Serve until SIGINT, SIGTERM or SIGHUP; for the main thread of a process that does nothing else.
 
         `ready` is called when clients may come and signals are heard.
         """
@@ -131,14 +131,11 @@ class Server:
         def end(*_: object) -> None:
             os.write(signalled, b"x")
 
-        previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            with self:
+            with stops_heard_by(end), self:
                 ready()
                 os.read(wake, 1)
         finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
             os.close(wake)
             os.close(signalled)
 

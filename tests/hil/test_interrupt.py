@@ -6,7 +6,7 @@ import pytest
 from hil.interrupt import StopRequest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_noted_once_and_handlers_are_put_back(number):
     before = signal.getsignal(number)
     with StopRequest() as stop:

@@ -60,7 +60,10 @@ def server():
         yield server
 
 
-@pytest.mark.parametrize("death", ["exception", "os._exit", "SIGSEGV", "SIGINT", "SIGTERM", "SIGKILL", "SIGSTOP"])
+SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP"]
+
+
+@pytest.mark.parametrize("death", ["exception", "os._exit", "SIGSEGV", *SIGNALS])
 def test_the_output_is_off_soon_after(server, death):
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, server.resource, death, "4"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -104,7 +104,10 @@ def wait_until(condition, seconds):
     return True
 
 
-@pytest.mark.parametrize("death", ["exception", "os._exit", "SIGSEGV", "SIGINT", "SIGTERM", "SIGKILL", "SIGSTOP"])
+SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP"]
+
+
+@pytest.mark.parametrize("death", ["exception", "os._exit", "SIGSEGV", *SIGNALS])
 def test_nothing_measured_is_lost_and_the_run_goes_on(bench, undisturbed, hil, tmp_path, monkeypatch, death):
     instrument, run = bench.instrument, tmp_path / "run"
     instrument.hangs_at = HANGS_AT

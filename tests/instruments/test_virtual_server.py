@@ -225,7 +225,7 @@ def test_serial_clients_come_and_go():
                 assert link.query(f":ECHO? {n}") == str(n)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_serves_until_a_signal(number):
     script = Path(__file__).with_name("echo_instrument.py")
     with subprocess.Popen([sys.executable, script, "socket"], stdout=subprocess.PIPE, text=True) as process:

@@ -1,0 +1,31 @@
+"""Whenever a job is stopped, the last line says how to go on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hil.interrupt import Interrupted, Terminated
+
+
+@contextmanager
+def resumable(path: Path, verb: str, note: Callable[[str], object] = lambda state: None) -> Iterator[None]:
+    """Turn whatever stops the work in here into `Interrupted` with the command that goes on with `path`.
+
+    A job that stops between two of its steps says so itself; this is for all other moments: while a device is opened or
+    read out, a pulse train is played, the results are drawn, or on a second Ctrl-C. `note` is told "stopped".
+    """
+    advice = f"continue with: hil {verb} --resume {shlex.quote(str(path))}"
+    try:
+        yield
+    except Interrupted as stop:
+        if "--resume" in str(stop):
+            raise
+        note("stopped")
+        raise Interrupted(f"{stop}; {advice}") from None
+    except KeyboardInterrupt as stop:
+        note("stopped")
+        what = f"stopped by {stop}" if isinstance(stop, Terminated) else "interrupted"
+        raise Interrupted(f"{what}; {advice}") from None
