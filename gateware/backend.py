@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateware.adoption import adopt
 from gateware.device import FlcaDevice, FpgaDevice, StepDevice
 from gateware.geometry import Geometry
 from gateware.model import load_preset
@@ -106,7 +107,7 @@ def _kind(name: str, carrier: Carrier) -> DeviceKind:
 
 
 def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> FpgaDevice:
-    """Connect to an emulator and check that it is what was asked for; nothing stays open if it is not."""
+    """Connect to an emulator, take what was not asked for from it; nothing stays open if it is another one."""
     try:
         from gateware.host.client import Client
 
@@ -114,7 +115,9 @@ def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> Fp
     except ImportError as error:
         raise InputError(f"{name} needs the extra fpga, pip install memhil[fpga]: {error}") from None
     try:
-        return (StepDevice if parameters.cell == "step" else FlcaDevice)(name, parameters, Client(transport))
+        client = Client(transport)
+        used, geometry = adopt(name, parameters, client.read_registers())
+        return (StepDevice if geometry.cell == "step" else FlcaDevice)(name, used, geometry, client)
     except BaseException:
         transport.close()
         raise

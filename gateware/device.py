@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gateware.geometry import SLOWEST, Geometry
 from gateware.model import FlcaScale, StepTables, memductance
-from gateware.protocol import IDENTITY, VERSION, Flag, Space
+from gateware.protocol import Flag, Space
 from hil.device import Device, Response, Unsupported
 from hil.errors import InputError
 from hil.limits import Limits
@@ -46,7 +46,7 @@ class FpgaDevice(Device):
     Attributes
     ----------
     parameters : gateware.parameters.FpgaParameters
-        As asked for.
+        As asked for, and as the emulator is where nothing was (`gateware.adoption`).
     client : gateware.host.client.Client
         Where commands go.
     geometry : Geometry
@@ -55,10 +55,9 @@ class FpgaDevice(Device):
         The emulator's column on which each of the device's columns lies.
     """
 
-    def __init__(self, name: str, parameters: FpgaParameters, client: Client) -> None:
-        """Hold what answers against what was asked for, load its tables and bring its cells into the pristine state."""
-        self.name, self.parameters, self.client = name, parameters, client
-        self.geometry = self._connected()
+    def __init__(self, name: str, parameters: FpgaParameters, geometry: Geometry, client: Client) -> None:
+        """Load the emulator's tables and bring its cells into the pristine state."""
+        self.name, self.parameters, self.geometry, self.client = name, parameters, geometry, client
         self.rows, self.cols = self.geometry.rows, self.geometry.cols
         self.place = np.arange(self.cols)
         self._registers: dict[str, int] = {}
@@ -203,32 +202,6 @@ class FpgaDevice(Device):
 
     def _release(self) -> None:
         self.client.transport.close()
-
-    def _connected(self) -> Geometry:
-        """Geometry of what answers, if it is what was asked for."""
-        p, found = self.parameters, self.client.read_registers()
-        again = f"build it with: {p.build_command()}"
-        if found["identity"] != IDENTITY:
-            raise InputError(f"{self.name}: what answers is no memhil emulator (identity {found['identity']:#010x})")
-        if found["version"] != VERSION:
-            raise InputError(f"{self.name}: the emulator speaks version {found['version']}, memhil {VERSION}; {again}")
-        cell, encoder, tie = ("step", "flca")[found["cell"]], found["options"] & 1, ("rank", "membrane")
-        is_tie = tie[found["options"] >> 1 & 1]
-        asked = {"rows": p.rows, "cols": p.cols, "cell": p.cell, "state_bits": p.width}
-        wrong = [
-            f"{name} = {value} was asked for, it has {has}"
-            for (name, value), has in zip(
-                asked.items(), (found["rows"], found["cols"], cell, found["state_bits"]), strict=True
-            )
-            if value != has
-        ]
-        if p.cell == "step":
-            wrong += [f"tie = {p.tie} was asked for, it has {is_tie}"] * (p.tie != is_tie)
-            wrong += ["encoder = on was asked for, it has none"] * (p.encoder and not encoder)
-        if wrong:
-            raise InputError(f"{self.name} is another emulator: {'; '.join(wrong)}; {again}")
-        names = ("rows", "cols", "lanes", "state_bits", "v_bits", "t_bits", "log_depth", "clock")
-        return Geometry(**{name: found[name] for name in names}, cell=cell, encoder=bool(encoder), tie=is_tie)
 
 
 class StepDevice(FpgaDevice):

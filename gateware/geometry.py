@@ -10,6 +10,9 @@ from hil.errors import InputError
 WEIGHT_BITS = 8
 """Width of a memductance G(state): a full weight is 255."""
 
+CODE_BITS = 24
+"""Width of a probability in table CODE: 83 Hz in ticks of 1 us is 1,393 of 2^24, and 5.4 of 2^16."""
+
 TABLE_SIZE = 256
 """Entries of every loadable table; a wider state is looked up by its highest 8 bits."""
 

@@ -29,12 +29,14 @@ class FpgaParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    rows: int = Field(1, ge=1, le=4096, description="number of rows (word lines)")
-    cols: int = Field(1, ge=1, le=4096, description="number of columns (bit lines)")
-    cell: Literal["step", "flca"] = Field("step", description="pulse-step cell or FLCA memristor")
+    rows: int = Field(1, ge=1, le=4096, description="number of rows (word lines); a board tells its own")
+    cols: int = Field(1, ge=1, le=4096, description="number of columns (bit lines); a board tells its own")
+    cell: Literal["step", "flca"] = Field("step", description="pulse-step cell or FLCA memristor; a board tells")
     state_bits: int | None = Field(None, ge=8, le=16, description="width of a state; 8 (step), 16 (flca) if not given")
     lanes: int | None = Field(None, ge=1, le=64, description="cells read at once; up to 16 if not given")
-    encoder: bool = Field(False, description="turn images into spikes in the emulator (step)")
+    encoder: bool | None = Field(
+        None, description="turn images into spikes in the emulator (step); where a board can, if not given"
+    )
     tie: Literal["rank", "membrane"] = Field("rank", description="which of several ready neurons fires (step)")
     tick: float = Field(1e-6, gt=0, description="time step of neurons and spikes (step)", json_schema_extra=unit("s"))
     rounding: Literal["stochastic", "nearest"] = Field("stochastic", description="how states are rounded (step)")
@@ -86,7 +88,7 @@ class FpgaParameters(BaseModel):
         """What is to be built."""
         lanes = self.lanes or min(16, self.cols)
         return Geometry(
-            self.rows, self.cols, lanes, self.width, self.cell, encoder=self.encoder and self.cell == "step",
+            self.rows, self.cols, lanes, self.width, self.cell, encoder=bool(self.encoder) and self.cell == "step",
             tie=self.tie if self.cell == "step" else "rank",
         )  # fmt: skip
 
@@ -102,5 +104,5 @@ class FpgaParameters(BaseModel):
         """How an emulator like this is built."""
         return (
             f"hil fpga build --board BOARD --rows {self.rows} --cols {self.cols} --cell {self.cell} "
-            f"--state-bits {self.width} --tie {self.tie}{' --encoder' * self.encoder}"
+            f"--state-bits {self.width} --tie {self.tie}{' --encoder' * bool(self.encoder)}"
         )

@@ -28,7 +28,7 @@ from enum import IntEnum
 IDENTITY = 0x6D656D68
 """Register `identity`: the letters memh."""
 
-VERSION = 1
+VERSION = 2
 """Register `version`: changes whenever this table does."""
 
 MAX_ARGUMENTS = 256
@@ -92,8 +92,8 @@ class Space(IntEnum):
     COLUMNS = 5
     """cols x i16: voltage code of every column (flca only)."""
     CODE = 6
-    """256 x u16: what the encoder does with a pixel: probability of a spike in a tick / 65536, or, with
-    `Flag.LATENCY`, the tick of its only spike (65535 for none)."""
+    """256 x u32, of which the lowest 24 bits are kept: what the encoder does with a pixel: probability of a spike in a
+    tick / 2^24, or, with `Flag.LATENCY`, the tick of its only spike (65535 for none)."""
     THETA = 7
     """cols x u16: adaptive part of every threshold."""
     COUNTS = 8

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateware.geometry import SLOWEST, Geometry
+from gateware.geometry import CODE_BITS, SLOWEST, Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 from hil.device import Unsupported
 from hil.encoding import SpikeCode
@@ -46,7 +46,10 @@ ADVANCE = 0x8000
 """Item of EVENTS: time goes on."""
 
 NO_SPIKE = 65535
-"""Entry of table CODE."""
+"""Entry of table CODE under `Flag.LATENCY`."""
+
+CERTAIN = 1 << CODE_BITS
+"""Unit of a probability in table CODE."""
 
 _EDGE = 1e-6
 """Part of a tick that a time may lie below its edge and still count as on it: room for rounding in float64."""
@@ -296,7 +299,7 @@ class FpgaCore(SpikingCore):
         return np.concatenate(parts)
 
     def _code(self, code: SpikeCode, full_scale: int) -> NDArray[np.int64]:
-        """(256,) table CODE: by grey value, the tick of a spike or its probability in a tick / 65536."""
+        """(256,) table CODE: by grey value, the tick of a spike or its probability in a tick / 2^24."""
         grey = np.arange(256) / full_scale
         loud = grey >= code.silent
         if code.kind == "latency":
@@ -304,4 +307,4 @@ class FpgaCore(SpikingCore):
             return np.where(loud & (grey > 0) & (grey <= 1), tick, NO_SPIKE).astype(np.int64)
         rate = code.f_min + (code.f_max - code.f_min) * grey
         interval = code.shortest + np.exp(-rate * code.shortest) / rate
-        return np.where(loud, np.minimum(np.rint(self._tick / interval * ONE), ONE - 1), 0).astype(np.int64)
+        return np.where(loud, np.minimum(np.rint(self._tick / interval * CERTAIN), CERTAIN - 1), 0).astype(np.int64)

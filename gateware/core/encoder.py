@@ -9,7 +9,7 @@ from amaranth.utils import bits_for
 
 from gateware.core.ram import Ram
 from gateware.core.xorshift import xorshift32
-from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
 
 _PIXEL = 2
 _CODE = _PIXEL + 2
@@ -58,15 +58,15 @@ class Encoder(wiring.Component):
                 "random_next": Out(32),
                 "host_index": In(8),
                 "host_write": In(1),
-                "host_data": In(16),
-                "host_value": Out(16),
+                "host_data": In(CODE_BITS),
+                "host_value": Out(CODE_BITS),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         """Build the pipeline; all of it waits with the spike at its end."""
         m = Module()
-        m.submodules.codes = codes = Ram(16, TABLE_SIZE)
+        m.submodules.codes = codes = Ram(CODE_BITS, TABLE_SIZE)
         scanning, later = Signal(), Signal(_HIT)
         # Bit k: there is a row that was read k steps ago.
         valid = Cat(scanning, later)
@@ -85,7 +85,7 @@ class Encoder(wiring.Component):
             self.random_next.eq(xorshift32(self.random)),
             self.draw.eq(flowing & valid[_CODE] & ~self.latency_code),
         ]
-        code, threshold = Signal(16), Signal(16)
+        code, threshold = Signal(CODE_BITS), Signal(CODE_BITS)
         row_played = Signal.like(self.row)
         with m.If(self.start):
             m.d.sync += [scanning.eq(1), self.row.eq(0), row_played.eq(0)]
@@ -93,7 +93,7 @@ class Encoder(wiring.Component):
             m.d.sync += [
                 later.eq(valid),
                 code.eq(codes.value[0]),
-                threshold.eq(Mux(self.latency_code, self.tick, self.random_next[16:])),
+                threshold.eq(Mux(self.latency_code, self.tick, self.random_next[32 - CODE_BITS :])),
                 hit.eq(valid[_HIT - 1] & Mux(self.latency_code, code == threshold, code > threshold)),
             ]
             with m.If(scanning):

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
 from gateware.protocol import Space
 
 
@@ -27,7 +27,7 @@ class HostPort(wiring.Signature):
                 "space": Out(bits_for(max(Space))),
                 "word": Out(bits_for(words - 1)),
                 "lane": Out(bits_for(geometry.lanes - 1)),
-                "data": Out(16),
+                "data": Out(CODE_BITS if geometry.encoder and geometry.cell == "step" else 16),
                 "write": Out(1),
                 "value": In(32),
             }

@@ -44,7 +44,7 @@ def memories(geometry: Geometry) -> dict[Space, Memory]:
     if g.cell == "flca":
         return spaces | {Space.COLUMNS: Memory(g.cols, 2, laned=True)}
     spaces |= {Space.POTENTIATION: Memory(TABLE_SIZE, 2), Space.DEPRESSION: Memory(TABLE_SIZE, 2)}
-    return spaces | ({Space.CODE: Memory(TABLE_SIZE, 2)} if g.encoder else {})
+    return spaces | ({Space.CODE: Memory(TABLE_SIZE, 4)} if g.encoder else {})
 
 
 def place_bits(geometry: Geometry) -> int:

@@ -10,7 +10,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
 from gateware.golden.machine import NAMES, NEVER, Machine, begin, play, present, program, segment
 from gateware.protocol import IDENTITY, MAX_ARGUMENTS, REGISTERS, VERSION, Command, Space, Status
 
@@ -109,7 +109,7 @@ class GoldenCore:
             Space.DEPRESSION: (m.depression, "<u2", 0xFFFF),
             Space.DRIVE: (m.drive, "u1", 0xFF),
         }
-        return spaces | ({Space.CODE: (m.code, "<u2", 0xFFFF)} if g.encoder else {})
+        return spaces | ({Space.CODE: (m.code, "<u4", (1 << CODE_BITS) - 1)} if g.encoder else {})
 
     def _carry_out(self, number: int, arguments: bytes) -> bytes:
         m, step = self.machine, self.geometry.cell == "step"

@@ -232,7 +232,7 @@ def present(m):
                 spikes = code == t
             else:
                 random = _xorshift(random)
-                spikes = random >> 16 < code
+                spikes = random >> 8 < code
             if spikes:
                 _event(m, row)
     reg[_ENCODER_RANDOM] = random

@@ -19,7 +19,7 @@ ELEMENTS = {
     Space.POTENTIATION: np.dtype("<u2"),
     Space.DEPRESSION: np.dtype("<u2"),
     Space.COLUMNS: np.dtype("<i2"),
-    Space.CODE: np.dtype("<u2"),
+    Space.CODE: np.dtype("<u4"),
     Space.THETA: np.dtype("<u2"),
     Space.COUNTS: np.dtype("<u2"),
     Space.LOG: np.dtype("<u4"),

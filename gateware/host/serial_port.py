@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 
 import serial
 
@@ -35,6 +36,7 @@ class SerialPort(Transport):
             self._serial = serial.Serial(port, baud, write_timeout=WRITE_TIMEOUT, exclusive=True)
         except (serial.SerialException, ValueError) as error:
             raise PortError(f"serial port {port}: {_reason(error)}") from error
+        self._answer_at_once()
 
     def send(self, data: bytes) -> None:
         """Send all of `data`."""
@@ -57,6 +59,14 @@ class SerialPort(Transport):
     def close(self) -> None:
         """Close the port."""
         self._serial.close()
+
+    def _answer_at_once(self) -> None:
+        """Ask the driver to pass bytes on at once: an FTDI chip keeps a short answer for 16 ms otherwise.
+
+        Only Linux has a call for it, and only real ports take it; on Windows it is a setting of the driver.
+        """
+        with suppress(AttributeError, NotImplementedError, ValueError, OSError):
+            self._serial.set_low_latency_mode(True)
 
     def _gone(self, error: Exception) -> LinkLost:
         return LinkLost(f"serial port {self.name} is gone: was the board unplugged? ({error})")

@@ -11,6 +11,9 @@ from gateware.host.transport import Transport
 from gateware.link import wire
 from gateware.protocol import Command, Status
 
+MOST_FRAMES = 1 << 15
+"""Frames whose sequence numbers are told apart: half of all numbers, as the other half means "carried out before"."""
+
 
 class Session:
     """Sends frames ahead as far as the emulator has room, and goes back when one or its reply was lost.
@@ -87,6 +90,13 @@ class Session:
         SessionLost
             If the emulator does not know the session any more.
         """
+        payloads: list[bytes] = []
+        for first in range(0, max(len(commands), 1), MOST_FRAMES):
+            payloads += self._fly(commands[first : first + MOST_FRAMES], patience)
+        return payloads
+
+    def _fly(self, commands: Sequence[bytes], patience: float) -> list[bytes]:
+        """As `exchange`, for as many frames as can be told apart by their numbers."""
         if not self._synced:
             self.sync()
         self._synced = False

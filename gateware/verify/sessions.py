@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from cobs import cobs
 
 from gateware.core.spaces import memories
-from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
 from gateware.link import wire
 from gateware.protocol import ADDRESS, MAX_ARGUMENTS, REGISTERS, Command, Space
 
@@ -41,7 +41,7 @@ _ELEMENTS: dict[Space, tuple[int, ...]] = {
     Space.DEPRESSION: (0, 255, 300, 65535),
     Space.DRIVE: (0, 1, 2, 127, 255),
     Space.COLUMNS: (0, 1, 65535, 32768),
-    Space.CODE: (0, 1, 2, 30000, 65535),
+    Space.CODE: (0, 1, 2, 30000, 1 << 23, (1 << 24) - 1),
     Space.THETA: (0, 1, 300, 65535),
 }
 
@@ -218,8 +218,8 @@ def _encoder_edges(g: Geometry) -> Iterator[bytes]:
     x ^= x << 5
     yield set_register("duration", 3)
     yield write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5])
-    for flags, code in ((0, x >> 16), (0, (x >> 16) + 1), (0, 65535), (8, 0), (8, 2), (8, 3)):
+    for flags, code in ((0, x >> 8), (0, (x >> 8) + 1), (0, (1 << CODE_BITS) - 1), (8, 0), (8, 2), (8, 3)):
         yield from (set_register("flags", flags), set_register("encoder_random", 1))
-        yield write(Space.CODE, 0, struct.pack("<H", code))
+        yield write(Space.CODE, 0, struct.pack("<I", code))
         yield bytes([Command.PRESENT])
         yield bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])

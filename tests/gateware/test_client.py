@@ -2,9 +2,11 @@ import os
 import random
 import time
 import tty
+import zlib
 
 import numpy as np
 import pytest
+import serial
 from cobs import cobs
 from ledger import SIZE, Ledger
 
@@ -16,7 +18,7 @@ from gateware.host.golden_transport import GoldenTransport
 from gateware.host.pty_server import PtyServer
 from gateware.host.serial_port import SerialPort
 from gateware.host.transport import Transport
-from gateware.protocol import IDENTITY, Space
+from gateware.protocol import IDENTITY, Command, Space
 from hil.errors import HilError, InputError
 
 FAULTS = {"flip": 1e-3, "drop": 5e-4, "double": 5e-4, "delay": 5e-4, "truncate": 5e-4}
@@ -190,6 +192,15 @@ def test_a_restarted_emulator_is_noticed(client, line, ledger):
     assert ledger.applied == 2
 
 
+def test_more_frames_than_sequence_numbers_are_all_carried_out_in_order(client, ledger):
+    numbers = np.arange(65_600)
+    client._session.exchange([bytes([Command.PROGRAM, n & 0xFF, n >> 8 & 0x7F]) for n in numbers.tolist()])
+    digest = 0
+    for n in numbers.tolist():
+        digest = zlib.crc32(bytes([Command.PROGRAM, n & 0xFF, n >> 8 & 0x7F]), digest)
+    assert (ledger.applied, ledger.digest) == (65_600, digest)
+
+
 def test_an_answer_of_the_wrong_length(client, line):
     line.inner.link._executor = lambda command: b"\0\0"
     with pytest.raises(LinkError, match="another version"):
@@ -271,6 +282,26 @@ def test_an_unplugged_port():
             Client(port).begin()
         with pytest.raises(LinkLost, match="is gone"):
             port.receive(0.01)
+
+
+@pytest.mark.parametrize("refusal", [None, ValueError("no such ioctl"), NotImplementedError(), OSError(25, "no tty")])
+def test_a_port_is_asked_to_answer_at_once_where_its_driver_can(monkeypatch, refusal):
+    """An FTDI chip keeps a short answer for 16 ms unless its driver is told not to; a pty has no such thing."""
+    asked = []
+
+    def set_low_latency_mode(self, on):
+        asked.append(on)
+        if refusal is not None:
+            raise refusal
+
+    monkeypatch.setattr(serial.Serial, "set_low_latency_mode", set_low_latency_mode, raising=False)
+    ours, theirs = terminal()
+    with SerialPort(os.ttyname(theirs)) as port:
+        port.send(b"alive")
+        assert os.read(ours, 5) == b"alive"
+    assert asked == [True]
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_ports_that_cannot_be_opened():

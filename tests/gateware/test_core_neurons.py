@@ -167,7 +167,7 @@ def test_encoder(latency_code, pace):
     g = Geometry(20, 1)
     dut = Encoder(g)
     dice = random.Random(7)
-    codes = [dice.choice([0, 1, 2, 20000, 65535]) for _ in range(256)]
+    codes = [dice.choice([0, 1, 2, 5_000_000, (1 << 24) - 1]) for _ in range(256)]
     pixels = [dice.randrange(256) for _ in range(g.rows)]
     spikes = []
 
@@ -185,7 +185,7 @@ def test_encoder(latency_code, pace):
             for row, pixel in enumerate(pixels):
                 if not latency_code:
                     expected_state = python_xorshift(expected_state)
-                if codes[pixel] == tick if latency_code else expected_state >> 16 < codes[pixel]:
+                if codes[pixel] == tick if latency_code else expected_state >> 8 < codes[pixel]:
                     expected.append(row)
             ctx.set(dut.tick, tick)
             ctx.set(dut.random, state)

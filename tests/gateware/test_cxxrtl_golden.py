@@ -20,7 +20,11 @@ SETTINGS = {
     "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 4), "random": (1, 0xDEADBEEF),
     "encoder_random": (1, 0xC0FFEE),
 }  # fmt: skip
-ELEMENTS = {Space.CODE: (0, 1, 2, 65535, 9000), Space.THETA: (0, 1, 300, 65535), Space.COLUMNS: (0, 1, 2, 65535)}
+ELEMENTS = {
+    Space.CODE: (0, 1, 2, 0xFFFFFF, 0xFF000001, 2_300_000),
+    Space.THETA: (0, 1, 300, 65535),
+    Space.COLUMNS: (0, 1, 2, 65535),
+}
 """Where any number at all would hardly ever do anything."""
 
 
@@ -29,7 +33,7 @@ def elements(g, space, memory, count, dice):
     if space == Space.DRIVE and g.cell == "step":
         return bytes(dice.choice((0, 1, 255, 2, 77)) for _ in range(count))
     if space in ELEMENTS:
-        return struct.pack(f"<{count}H", *(dice.choice(ELEMENTS[space]) for _ in range(count)))
+        return b"".join(dice.choice(ELEMENTS[space]).to_bytes(memory.bytes, "little") for _ in range(count))
     if space in (Space.POTENTIATION, Space.DEPRESSION):
         return struct.pack(f"<{count}H", *(dice.choice((0, 65535, dice.randrange(2048))) for _ in range(count)))
     return dice.randbytes(count * memory.bytes)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateware.backend import CARRIERS, Carrier, open_emulator
+from gateware.device import FlcaDevice
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.host.golden_transport import GoldenTransport
@@ -14,7 +15,7 @@ from gateware.parameters import FpgaParameters
 from gateware.protocol import Command, Space
 from hil.backends import load_backend, open_device
 from hil.datasets import load
-from hil.encoding import intensities
+from hil.encoding import SpikeCode, intensities
 from hil.errors import InputError
 from hil.spiking import Lif, SpikeTrain, Stdp
 from hil.training.protocol import Protocol
@@ -251,6 +252,34 @@ def test_another_emulator_is_refused(asked, built, words):
     assert closed
 
 
+def served(**built):
+    """A carrier with an emulator that was built before anybody asked for anything."""
+    return Carrier("", lambda _: GoldenTransport(GoldenCore(Geometry(**built)).execute))
+
+
+def test_what_is_not_asked_for_is_taken_from_the_board():
+    built = {"rows": 6, "cols": 3, "lanes": 2, "state_bits": 11, "tie": "membrane", "encoder": True}
+    with open_emulator("fpga:x", FpgaParameters(alpha=0.1), served(**built)) as device:
+        assert device.cells == (6, 3) and device.read().shape == (6, 3)
+        assert {name: getattr(device.parameters, name) for name in built} == built
+        assert device.parameters.alpha == 0.1
+    with open_emulator("fpga:x", FpgaParameters(), served(rows=2, cols=2, cell="flca", state_bits=16)) as device:
+        assert isinstance(device, FlcaDevice)
+
+
+def test_a_refusal_says_how_to_build_what_was_asked_for_and_nothing_else_anew():
+    with pytest.raises(InputError, match=r"cols = 5 was asked for, it has 3; build it with: .*--rows 6 --cols 5"):
+        open_emulator("fpga:x", FpgaParameters(cols=5), served(rows=6, cols=3))
+
+
+@pytest.mark.parametrize(("asked", "on_chip"), [({}, True), ({"encoder": True}, True), ({"encoder": False}, False)])
+def test_an_encoder_on_the_board_is_used_unless_told_otherwise(asked, on_chip):
+    with open_emulator("fpga:x", FpgaParameters(**asked), served(rows=2, cols=1, encoder=True)) as device:
+        core = device.spiking(Lif(), Stdp())
+        core.present_images(np.full((3, 2), 255, np.uint8), 255, SpikeCode(kind="poisson"), 0, np.arange(3), False)
+        assert device.client.read_memory(Space.CODE, 255, 1).any() == on_chip
+
+
 @pytest.mark.parametrize(
     ("register", "words"), [("identity", "is no memhil emulator"), ("version", "speaks version 7")]
 )
@@ -306,6 +335,15 @@ def test_a_served_emulator_is_a_board_on_a_port():
         assert len(trains[0]) > 10
         assert trains[0] == trains[1]
         assert np.array_equal(board.states, golden.states)
+
+
+def test_the_address_of_a_board_is_enough():
+    pytest.importorskip("serial")
+    with (
+        PtyServer(CARRIERS["golden"].open(Geometry(64, 16, lanes=16))) as server,
+        open_device(f"fpga:{server.path}") as board,
+    ):
+        assert board.cells == (64, 16) and board.parameters.lanes == 16 and board.parameters.encoder
 
 
 def test_kinds_and_ports():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateware.protocol import Space
 from gateware.spiking import FpgaCore
 from hil.backends import open_device
 from hil.device import Unsupported
@@ -210,6 +211,27 @@ def test_poisson_rates_on_chip_are_those_of_the_host(shortest):
     expected = len(code.encode(images, 16, 0, np.arange(300)).time)
     # Two Poisson counts, and the host's first interval has no shortest one before it.
     assert abs(played - expected) < 5 * np.sqrt(2 * expected) + 300 * 3 * shortest * 22.2e3 * 0.5
+
+
+def test_black_pixels_spike_on_chip_at_the_stated_rate():
+    """83 Hz is 5.4 / 65536 a tick: the table holds it to a part in a thousand."""
+    with open_device("fpga:golden", rows=1, cols=1, encoder=True) as device:
+        core = device.spiking(Lif(), Stdp())
+        for f_min in (83.0, 5.0, 22.2e3):
+            code = SpikeCode(kind="poisson", f_min=f_min)
+            stated = 1.0 / (code.shortest + np.exp(-f_min * code.shortest) / f_min)
+            core.present_images(np.zeros((1, 1), np.uint8), 255, code, 0, np.arange(1), False)
+            chance = int(device.client.read_memory(Space.CODE, 0, 1)[0]) / 2**24
+            assert abs(chance / (stated * device.parameters.tick) - 1) < 1e-2 * 5.0 / f_min
+
+
+def test_black_images_spike_on_chip_as_often_as_stated():
+    with open_device("fpga:golden", rows=784, cols=1, encoder=True) as device:
+        core, images = device.spiking(Lif(), Stdp()), np.zeros((200, 784), np.uint8)
+        core.present_images(images, 255, SpikeCode(kind="poisson"), 0, np.arange(200), False)
+        played = device.client.read_registers("events")["events"]
+    expected = images.size * 83.0 * 350e-6
+    assert abs(played - expected) < 4 * np.sqrt(expected)
 
 
 @pytest.mark.parametrize(("encoder", "kind"), [(False, "poisson"), (False, "latency"), (True, "periodic")])

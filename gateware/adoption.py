@@ -1,0 +1,80 @@
+"""What answers, against what was asked for: what the address leaves open is taken from the emulator itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateware.geometry import Geometry
+from gateware.parameters import FpgaParameters
+from gateware.protocol import IDENTITY, VERSION
+from hil.errors import InputError
+
+CELLS = ("step", "flca")
+"""By register `cell`."""
+
+TIES = ("rank", "membrane")
+"""By bit 1 of register `options`."""
+
+_STEP_ONLY = ("tie", "encoder")
+
+
+def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[FpgaParameters, Geometry]:
+    """Hold an emulator's registers against the parameters that were given.
+
+    Parameters
+    ----------
+    name : str
+        What the user called the emulator, for messages.
+    asked : FpgaParameters
+        Of the address. Sizes that it does not name are the emulator's; an encoder on chip that it does not name is
+        used.
+    found : mapping
+        All registers of what answers.
+
+    Returns
+    -------
+    FpgaParameters, Geometry
+        The parameters with nothing left open, and what was built.
+
+    Raises
+    ------
+    InputError
+        If it is no emulator of this version, or another one than was asked for.
+    """
+    if found["identity"] != IDENTITY:
+        raise InputError(f"{name}: what answers is no memhil emulator (identity {found['identity']:#010x})")
+    if found["version"] != VERSION:
+        again = f"build it again with: {asked.build_command()}"
+        raise InputError(f"{name}: the emulator speaks version {found['version']}, memhil {VERSION}; {again}")
+    geometry = _built(found)
+    built = {field: getattr(geometry, field) for field in ("rows", "cols", "cell", "state_bits", "tie", "encoder")}
+    given = {
+        field: getattr(asked, field)
+        for field in asked.model_fields_set & built.keys()
+        if getattr(asked, field) is not None and (geometry.cell == "step" or field not in _STEP_ONLY)
+    }
+    missing = [field for field in built if field in given and _lacks(field, given[field], built[field])]
+    used = asked.model_copy(update={"lanes": geometry.lanes} | built | given)
+    if missing:
+        wrong = "; ".join(
+            "encoder = on was asked for, it has none"
+            if field == "encoder"
+            else f"{field} = {given[field]} was asked for, it has {built[field]}"
+            for field in missing
+        )
+        raise InputError(f"{name} is another emulator: {wrong}; build it with: {used.build_command()}")
+    return used, geometry
+
+
+def _lacks(field: str, given: object, built: object) -> bool:
+    """Whether the emulator is not as asked for; an encoder need not be used."""
+    return bool(given) and not built if field == "encoder" else given != built
+
+
+def _built(found: Mapping[str, int]) -> Geometry:
+    names = ("rows", "cols", "lanes", "state_bits", "v_bits", "t_bits", "log_depth", "clock")
+    options = found["options"]
+    return Geometry(
+        **{name: found[name] for name in names}, cell=CELLS[found["cell"]], encoder=bool(options & 1),
+        tie=TIES[options >> 1 & 1],
+    )  # fmt: skip
