@@ -139,12 +139,20 @@ def program(
     folder: BuildFolder,
     flash: Annotated[bool, typer.Option("--flash", help="Write the flash, so that it stays without power.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Load a build that is too slow for its clock.")] = False,
+    ftdi_serial: Annotated[
+        str | None,
+        typer.Option("--ftdi-serial", metavar="NUMBER", help="Serial number, if there are two boards."),
+    ] = None,
+    busdev: Annotated[
+        str | None, typer.Option("--busdev", metavar="BUS:DEVICE", help="Its place on USB, as lsusb says.")
+    ] = None,
 ) -> None:
     """Load a build into its board with openFPGALoader, which your system's packages have.
 
-    iCE40 boards are always loaded through their flash.
+    iCE40 boards are always loaded through their flash. Of several boards of a kind, say which.
 
         hil fpga program build/ulx3s-85f-784x10p10
+        hil fpga program build/icebreaker-784x10p1 --busdev 1:7
     """
     import subprocess
 
@@ -157,11 +165,13 @@ def program(
     if not result.placed.met and not force:
         raise InputError(f"{folder}: misses its clock and may not work; build it with a lower --clock, or use --force")
     words = [*find_board(result.board).loader, *(["-f"] if flash else [])]
-    command = [find_loader(), *dict.fromkeys(words), str(folder / result.bitstream)]
+    which = [*(["--ftdi-serial", ftdi_serial] if ftdi_serial else []), *(["--busdev-num", busdev] if busdev else [])]
+    command = [find_loader(), *dict.fromkeys(words), *which, str(folder / result.bitstream)]
     done = subprocess.run(command)
     if done.returncode:
         raise ToolError(
-            f"openFPGALoader failed with exit code {done.returncode}: is the board connected and yours to use?"
+            f"openFPGALoader failed with exit code {done.returncode}: is the board connected, and does a udev rule let "
+            "you use its USB device (docs/fpga.md)?"
         )
 
 

@@ -40,6 +40,9 @@ class Top(wiring.Component):
         pins = platform.request(*self._board.serial, dir="-")
         m.submodules.rx_pin = rx = io.Buffer("i", pins.rx)
         m.submodules.tx_pin = tx = io.Buffer("o", pins.tx)
+        for resource in self._board.high:
+            m.submodules["_".join(map(str, resource))] = pin = io.Buffer("o", platform.request(*resource, dir="-"))
+            m.d.comb += pin.o.eq(1)
         m.submodules.receiver = receiver = UartReceiver(self._divisor)
         m.submodules.transmitter = transmitter = UartTransmitter(self._divisor)
         m.submodules.design = self._design

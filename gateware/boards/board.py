@@ -34,6 +34,8 @@ class Board:
         Whether the oscillator's pin drives the PLL directly, without passing the fabric (iCE40 only).
     serial : tuple of (str, int)
         Resource with pins rx and tx.
+    high : tuple of (str, int)
+        Resources of one output pin that a design must hold high, or the board does something else.
     baud : int
         Symbols per second.
     synthesis : str
@@ -50,6 +52,7 @@ class Board:
     geometry: Geometry
     pll_pad: bool = False
     serial: tuple[str, int] = ("uart", 0)
+    high: tuple[tuple[str, int], ...] = ()
     baud: int = 1_000_000
     synthesis: str = ""
     loader: tuple[str, ...] = ()

@@ -11,10 +11,17 @@ if TYPE_CHECKING:
     from amaranth.build import Platform
 
 
+WIFI_GPIO0 = ("wifi_gpio0", 0)
+"""While this pin is low, the firmware that the board's ESP32 is sold with loads a design of its own over ours."""
+
+
 def _platform(size: str) -> Platform:
+    from amaranth.build import Attrs, Pins, Resource
     from amaranth_boards import ulx3s
 
-    return getattr(ulx3s, f"ULX3S_{size}_Platform")()
+    platform = getattr(ulx3s, f"ULX3S_{size}_Platform")()
+    platform.add_resources([Resource(*WIFI_GPIO0, Pins("L2", dir="o"), Attrs(IO_TYPE="LVCMOS33", DRIVE="4"))])
+    return platform
 
 
 BOARDS = (
@@ -25,6 +32,7 @@ BOARDS = (
         platform=lambda: _platform("12F"),
         oscillator=25e6,
         geometry=Geometry(rows=784, cols=10, lanes=10, clock=50e6),
+        high=(WIFI_GPIO0,),
         loader=("-b", "ulx3s"),
     ),
     Board(
@@ -34,6 +42,7 @@ BOARDS = (
         platform=lambda: _platform("85F"),
         oscillator=25e6,
         geometry=Geometry(rows=784, cols=10, lanes=10, clock=100e6),
+        high=(WIFI_GPIO0,),
         loader=("-b", "ulx3s"),
     ),
 )

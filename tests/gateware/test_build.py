@@ -263,6 +263,16 @@ def test_every_board_elaborates_at_its_clock_and_names_its_pins(name):
     assert (pll in plan.files["top.il"]) == (board.geometry.clock != board.oscillator)
 
 
+@pytest.mark.parametrize("name", ["ulx3s-12f", "ulx3s-85f"])
+def test_the_ulx3s_keeps_its_wifi_module_from_loading_a_design_of_its_own(name):
+    """Pin L2, wifi_gpio0: while it is low the ESP32's stock firmware loads its own bitstream over ours."""
+    board = find_board(name)
+    plan = builder._plan(board, board.geometry, 1, Echo, 0)
+    assert 'LOCATE COMP "wifi_gpio0_0__io" SITE "L2";' in plan.files["top.lpf"]
+    pin = plan.files["top.il"].split("module \\top.wifi_gpio0_0\n")[1].split("\nend\n")[0]
+    assert "connect \\o$1 1'1" in pin and "connect \\oe 1'1" in pin
+
+
 def test_an_unknown_board_is_told_the_nearest():
     with pytest.raises(InputError, match="did you mean 'icebreaker'"):
         find_board("icebraker")
@@ -322,10 +332,12 @@ def test_the_command_builds_reports_and_loads(hil, tools, monkeypatch, tmp_path)
     (tmp_path / "status").write_text("0")
     assert hil("program", "build/icebreaker-16x10p1", "--flash")[0] == 0
     assert (tmp_path / "loaded").read_text() == "-b ice40_generic -f build/icebreaker-16x10p1/top.bin\n"
+    assert hil("program", "build/icebreaker-16x10p1", "--ftdi-serial", "D00123", "--busdev", "1:7")[0] == 0
+    assert "--ftdi-serial D00123 --busdev-num 1:7 build/" in (tmp_path / "loaded").read_text()
     (tmp_path / "status").write_text("1")
     code, _, err = hil("program", "build/icebreaker-16x10p1")
     assert code == 2
-    assert "openFPGALoader failed with exit code 1" in err
+    assert "openFPGALoader failed with exit code 1" in err and "udev" in err
 
 
 @pytest.mark.parametrize(
