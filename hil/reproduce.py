@@ -21,8 +21,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hil.errors import HilError, InputError
 from hil.files import read_json, write_json, write_text
+from hil.findings import Finding, Verdict, digits, shown
 from hil.interrupt import Interrupted, StopRequest
-from hil.papers import Finding, Paper, PaperFigure, Scope, Verdict, digits
+from hil.papers import Paper, PaperFigure, Scope
 from hil.results import Row
 from hil.runs import Run, find_runs, summary
 
@@ -42,7 +43,6 @@ class ReproduceConfig(BaseModel):
     only: tuple[str, ...] = Field((), description="keys of its figures; all if empty")
     quick: bool = Field(False, description="under two minutes")
     data_dir: str | None = Field(None, description="folder with IDX files")
-    sweep: str | None = Field(None, description="folder of a finished sweep")
 
 
 class Reproduction:
@@ -58,12 +58,9 @@ class Reproduction:
         """Take up what `run` has finished."""
         self.paper, self.config, self.run = paper, config, run
         self.figures = paper.select(config.only)
-        for figure in self.figures if config.only and not config.sweep else ():
-            if figure.needs_sweep:
-                raise InputError(f"figure {figure.key} of '{paper.key}' is made from a sweep: name its folder, --sweep")
         self.findings = finished(run.path)
-        where = {name: Path(value) for name in ("data_dir", "sweep") if (value := getattr(config, name))}
-        self._scope = Scope(run.path / "figures", run.path / "training", config.quick, **where)
+        data = Path(config.data_dir) if config.data_dir else None
+        self._scope = Scope(run.path / "figures", run.path / "training", config.quick, data)
         paper.check(self._scope)
 
     def play(self, say: Callable[[str], None]) -> None:
@@ -81,9 +78,9 @@ class Reproduction:
                 if stop.requested:
                     self._stopped()
 
-            scope = replace(self._scope, pause=pause)
+            scope = replace(self._scope, pause=pause, say=say)
             for figure in self.figures:
-                if figure.key in self.findings or (figure.needs_sweep and scope.sweep is None):
+                if figure.key in self.findings:
                     continue
                 try:
                     self._make(figure, scope, say)
@@ -139,7 +136,7 @@ def command(figure: str, config: ReproduceConfig) -> str:
     """The command that makes the rows of a figure; folders of the user's are shown as DIR."""
     words = ["hil", KIND, config.paper, "--only", figure]
     words += ["--quick"] * config.quick + ["--data-dir DIR"] * bool(config.data_dir)
-    return " ".join([*map(shlex.quote, words[:5]), *words[5:], *["--sweep DIR"] * bool(config.sweep)])
+    return " ".join([*map(shlex.quote, words[:5]), *words[5:]])
 
 
 def tally(rows: Iterable[Finding]) -> str:
@@ -167,7 +164,7 @@ def listing(known: Mapping[str, Paper], root: Path) -> list[Row]:
         for figure in paper.figures:
             found, where = newest.get((paper.key, figure.key), (None, ""))
             state = tally(found) if found is not None else str(Verdict.NOT_RUN)
-            note = figure.title + (f" ({where})" if where else " (needs --sweep)" * figure.needs_sweep)
+            note = figure.title + (f" ({where})" if where else "")
             rows.append(Row(f"{paper.key} {figure.key}", state, note=note))
     return rows
 
@@ -182,7 +179,8 @@ def as_row(finding: Finding) -> Row:
     """A finding as a result row, for `hil runs show`."""
     return Row(
         f"{finding.figure}: {finding.quantity}", finding.ours, finding.unit, finding.std, finding.n,
-        control=finding.control, reference=finding.paper, note=f"{finding.verdict}: {finding.reason}",
+        control=finding.control if finding.control is None else shown(finding.control), reference=finding.paper,
+        note=f"{finding.verdict}: {finding.reason}",
     )  # fmt: skip
 
 
@@ -221,15 +219,20 @@ def _cells(row: Finding, bold: bool) -> list[str]:
         row.quantity,
         row.paper or "none printed",
         _ours(row),
-        f"{digits(row.check)} ({row.check_by}{_tolerance(row)})" if row.check is not None else row.check_by,
-        f"{digits(row.control)} ({row.control_is})" if row.control is not None else row.control_is,
+        _check(row),
+        f"{shown(row.control)} ({row.control_is})" if row.control is not None else row.control_is,
         explained,
     ]
 
 
-def _tolerance(row: Finding) -> str:
-    """How near the check must be, where that is not the usual."""
-    return "" if row.check_tolerance == Finding.check_tolerance else f", to {row.check_tolerance * 100:g} %"
+def _check(row: Finding) -> str:
+    """Closed form and independent value, and how near they must be where that is not the usual."""
+    told = [f"{digits(row.follows)} ({row.follows_by})"] if row.follows is not None else []
+    if row.check is None:
+        return "; ".join([*told, *[row.check_by] * bool(row.check_by)])
+    near = f", to {row.check_tolerance * 100:g} %" if row.check_tolerance != Finding.check_tolerance else ""
+    near = f", to {digits(row.check_margin)}{f' {row.unit}' * bool(row.unit)}" if row.check_margin else near
+    return "; ".join([*told, f"{digits(row.check)} ({row.check_by}{near})"])
 
 
 def _ours(row: Finding) -> str:

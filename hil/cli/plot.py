@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hil.cli import options
-from hil.errors import InputError, nearest
-
-GROUP = "hil.papers"
 
 
 def plot(
@@ -27,12 +23,14 @@ def plot(
     hil sweep examples/brivio_dynamics.toml --set data.dir=DIR --folder sweeps/brivio
     hil plot brivio2021 sweeps/brivio
     """
+    from hil.errors import InputError
+    from hil.papers import find_paper
     from hil.results import report
 
-    papers = {point.name: point for point in entry_points(group=GROUP)}
-    if paper not in papers:
-        raise InputError(f"no paper '{paper}' {nearest(paper, papers)}")
-    rows, pictures = papers[paper].load()(sweep, out or sweep / "figures")
+    draw = find_paper(paper).from_sweep
+    if draw is None:
+        raise InputError(f"'{paper}' is not drawn from a sweep: use hil reproduce {paper}")
+    rows, pictures = draw(sweep, out or sweep / "figures")
     report(rows, f"{paper}: {sweep}", json)
     for picture in pictures:
         print(f"picture: {picture}", file=sys.stderr)

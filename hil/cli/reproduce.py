@@ -28,7 +28,6 @@ def reproduce(
     only: Annotated[str | None, typer.Option(metavar="KEY,...", help="Only these figures, such as 3C,4.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Under two minutes: fewer repeats, bundled data.")] = False,
     data_dir: options.DataDir = None,
-    sweep: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of a finished sweep (brivio2021).")] = None,
     run: options.RunFolder = None,
     resume: options.Resume = None,
     root: Root = Path("runs"),
@@ -44,11 +43,12 @@ def reproduce(
     hil reproduce flca --quick
     hil reproduce flca --data-dir DIR        # with MNIST, some minutes
     hil reproduce flca --only 3C,4 --json -
+    hil reproduce brivio2021 --data-dir DIR  # an hour on one core; Ctrl-C and --resume as you like
     """
     from hil.errors import InputError
     from hil.papers import find_paper, papers
 
-    asked = {"PAPER": paper, "--only": only, "--quick": quick, "--data-dir": data_dir, "--sweep": sweep, "--run": run}
+    asked = {"PAPER": paper, "--only": only, "--quick": quick, "--data-dir": data_dir, "--run": run}
     if resume is not None:
         options.refuse_with_resume(asked)
     elif paper is None:
@@ -56,7 +56,7 @@ def reproduce(
         if extra:
             raise InputError(f"{', '.join(extra)} without a paper: name one of {', '.join(papers())}")
         return _list(root, json)
-    start = _resumed(resume) if resume else _started(find_paper(paper), only, quick, data_dir, sweep, run)
+    start = _resumed(resume) if resume else _started(find_paper(paper), only, quick, data_dir, run)
     return _play(*start, fresh=resume is None, json=json)
 
 
@@ -69,22 +69,20 @@ def _list(root: Path, json: str | None) -> None:
 
 
 def _started(
-    paper: Paper, only: str | None, quick: bool, data_dir: Path | None, sweep: Path | None, run: Path | None
+    paper: Paper, only: str | None, quick: bool, data_dir: Path | None, run: Path | None
 ) -> tuple[Paper, ReproduceConfig, Run]:
     from hil.errors import InputError
     from hil.reproduce import KIND, ReproduceConfig
     from hil.runs import Run, new_path
 
     keys = [figure.key for figure in paper.select(_keys(only))] if only is not None else []
-    for option, path in (("--data-dir", data_dir), ("--sweep", sweep)):
-        if path is not None and not path.is_dir():
-            raise InputError(f"{option} {path} is no folder")
+    if data_dir is not None and not data_dir.is_dir():
+        raise InputError(f"--data-dir {data_dir} is no folder")
     config = ReproduceConfig(
         paper=paper.key,
         only=tuple(keys),
         quick=quick,
         data_dir=str(data_dir) if data_dir else None,
-        sweep=str(sweep) if sweep else None,
     )
     folder = Run.create(run or new_path(f"reproduce-{paper.key}"), KIND, config.model_dump(mode="json"))
     return paper, config, folder

@@ -40,12 +40,12 @@ class Driver(ABC):
     def draw(self) -> list[Path]:
         """Draw the pictures into the run folder and return their paths."""
 
-    def complete(self) -> tuple[list[Row], list[Path]]:
-        """Train to the end, then leave rows and pictures in the run folder."""
+    def complete(self, draw: bool = True) -> tuple[list[Row], list[Path]]:
+        """Train to the end, then leave rows and, unless told otherwise, pictures in the run folder."""
         self.run.set_state("running")
         self.play()
         rows = self.rows()
         self.run.save_results(rows)
-        pictures = self.draw()
+        pictures = self.draw() if draw else []
         self.run.set_state("finished")
         return rows, pictures

@@ -7,8 +7,10 @@ most, and a digit is classified by its most active neuron.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +161,14 @@ class WtaTraining(Driver):
             plots.save_curves(series, levels, drawn[-1], f"{self.config.data.evaluate} digits, most active neuron")
         return drawn
 
+    def measured(self, seed: int, trained: bool = True) -> dict[str, Any]:
+        """What was found about the array of a seed, before or after training: accuracy, shuffled, contrast, ..."""
+        return self._loop.outcomes[f"{'trained' if trained else 'untrained'} #{seed}"]
+
+    def weights(self) -> NDArray[np.float32]:
+        """(rows, neurons) weights of the first seed at the end."""
+        return self._loop.arrays[f"w/trained #{self.seeds[0]}"]
+
     def _open(self, seed: int) -> SpikingTrainee:
         config, data = self.config, self.dataset
         columns = config.train.neurons + (config.neuron.reference == "column")
@@ -173,6 +183,13 @@ class WtaTraining(Driver):
             return data.test_images, data.test_labels
         held = split(data, self.config.data.holdout, seed)[1]
         return data.train_images[held], data.train_labels[held]
+
+    def _curve_digits(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Held-out training digits if there are any, so that nothing is read off the test set; else as evaluated."""
+        held = split(self.dataset, self.config.data.holdout, seed)[1]
+        if not len(held):
+            return self._evaluation(seed)
+        return self.dataset.train_images[held], self.dataset.train_labels[held]
 
     def _labelled(self, trainee: SpikingTrainee, seed: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Class of every neuron, with true and with permuted labels: which class's digits it answers most."""
@@ -197,8 +214,9 @@ class WtaTraining(Driver):
         before = max(0, done - self.config.train.batch)
         if points == 0 or before * points // total == done * points // total:
             return
-        images, labels = (part[:2000] for part in self._evaluation(stage.seed))
-        classes, _ = self._labelled(trainee, stage.seed, min(4000, self.config.train.labelling))
+        images, labels = (part[: self.config.train.curve_images] for part in self._curve_digits(stage.seed))
+        count = min(self.config.train.curve_labelling, self.config.train.labelling)
+        classes, _ = self._labelled(trainee, stage.seed, count)
         guess = self._guess(classes, trainee.responses(images, _TESTING), stage.seed)
         contrast = weight_contrast(trainee.core.weights())
         self.run.metric(seed=stage.seed, images=done, accuracy=float((guess == labels).mean() * 100), contrast=contrast)
@@ -252,12 +270,13 @@ class WtaTraining(Driver):
                 for c in curves
             ), strict=True,
         )  # fmt: skip
-        note = f"from {self.config.train.curve} points of the learning curve, 2,000 digits each"
+        digits = len(self._curve_digits(self.seeds[0])[0][: self.config.train.curve_images])
+        where = "held-out" if self.config.data.holdout else self.config.data.evaluate
+        note = f"from {len(curves[0])} points of the learning curve, {digits:,} {where} digits each"
+        told = f"eq 6: part of the digits to 99 % of the curve's last accuracy; {note}"
         return [
-            repeated(
-                "training duration", durations, note=f"eq 6: part of the digits to 99 % of the best accuracy; {note}"
-            ),
-            repeated("efficiency", efficiencies, note=f"eq 7: mean of accuracy and 1 - duration; {note}"),
+            repeated("training duration", durations, note=told),
+            repeated("efficiency", efficiencies, note=f"eq 7: mean of that accuracy and 1 - duration; {note}"),
         ]
 
 
@@ -288,24 +307,32 @@ def weight_contrast(weights: NDArray[np.float64]) -> float:
     return float(high[best] - low[best])
 
 
-def efficiency(images: list[int], accuracy: list[float]) -> tuple[float, float]:
+def efficiency(images: Sequence[int], accuracy: Sequence[float], best: bool = False) -> tuple[float, float]:
     """Training duration (eq 6) and efficiency (eq 7) of Brivio et al. (2021).
 
     Parameters
     ----------
-    images : list of int
-        Digits seen at every point of the learning curve; the last is their total number.
-    accuracy : list of float
+    images : sequence of int
+        Digits seen at every point of the learning curve, rising; the last is their total number.
+    accuracy : sequence of float
         Classification accuracy there, 0..1.
+    best : bool
+        Whether CA_max is the best point of the curve, as the symbol of eq 6 says, or the last one, as the paper's words
+        do ("99% of the final classification accuracy"). It is the same accuracy in both equations.
 
     Returns
     -------
     duration : float
-        Part of the digits after which 99 % of the best accuracy is reached first.
+        Part of the digits after which 99 % of that accuracy is reached first, interpolated between two points.
     efficiency : float
-        Mean of the best accuracy and 1 - duration.
+        Mean of that accuracy and 1 - duration.
     """
-    best = max(accuracy)
-    first = next(n for n, a in zip(images, accuracy, strict=True) if a >= 0.99 * best)
+    level = max(accuracy) if best else accuracy[-1]
+    wanted = 0.99 * level
+    k = next(k for k, a in enumerate(accuracy) if a >= wanted)
+    first = float(images[k])
+    if k:
+        share = (wanted - accuracy[k - 1]) / (accuracy[k] - accuracy[k - 1])
+        first = images[k - 1] + share * (images[k] - images[k - 1])
     duration = first / images[-1]
-    return duration, (best + 1.0 - duration) / 2.0
+    return duration, (level + 1.0 - duration) / 2.0

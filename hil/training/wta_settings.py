@@ -74,6 +74,8 @@ class WtaSettings(BaseModel):
     batch: int = Field(500, ge=1, description="digits between looks at Ctrl-C and checkpoints")
     labelling: int = Field(10_000, ge=1, description="training digits that give the neurons their classes")
     curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
+    curve_images: int = Field(2000, ge=1, description="digits that a point of the curve is measured on, at most")
+    curve_labelling: int = Field(4000, ge=1, description="training digits that label the neurons for a point, at most")
 
 
 class UnsupervisedData(DataSettings):

@@ -1,1 +1,17 @@
-"""The papers that the project implements, one a file: their figures, drawn from our own runs."""
+"""The papers that the project implements, each in a folder of its own that ends in a `hil.papers.Paper`, ``PAPER``.
+
+A new paper is a new folder: figures are functions that return findings, ``PAPER`` in its ``__init__`` lists them, and
+`hil reproduce` finds it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from hil.papers import Paper
+
+
+def catalogue() -> list[Paper]:
+    """Every paper below this package, by name of its folder; the entry point of the group ``hil.papers``."""
+    return [import_module(f"{__name__}.{module.name}").PAPER for module in iter_modules(__path__) if module.ispkg]

@@ -10,11 +10,13 @@ import pytest
 from hil import papers as papers_module
 from hil.cli.main import main
 from hil.errors import InputError
+from hil.findings import Finding, Verdict, above, below, near, repeated, rounds_to
 from hil.interrupt import Interrupted
-from hil.papers import Finding, Paper, PaperFigure, Scope, Verdict, above, below, near, repeated, rounds_to
+from hil.papers import Paper, PaperFigure, Scope
 from hil.reproduce import FINDINGS, KIND, ReproduceConfig, Reproduction, as_json, finished, listing, markdown
 from hil.runs import Run, summary
-from sim.papers import brivio2021
+from hil.training.stdp import StdpTraining
+from sim import papers as sim_papers
 
 SOUND = Finding(
     "1", "x", "50 V", 50.2, "V", near(50, 0.02), open={"other": 49.5}, check=50.2, check_by="c", control=3.0
@@ -41,14 +43,30 @@ def changed(**values):
         ({"control": None}, Verdict.REPRODUCED),
         ({"accept": None}, Verdict.OPEN),
         ({"ours": None, "check": None}, Verdict.OPEN),
-        ({"std": 1.0, "n": 4}, Verdict.UNDECIDED),
-        ({"std": 0.5, "n": 4}, Verdict.REPRODUCED),
+        ({"std": 0.51, "n": 4}, Verdict.UNDECIDED),  # 0.8 to the bound; t(3) = 3.18
+        ({"std": 0.49, "n": 4}, Verdict.REPRODUCED),
+        ({"std": 0.9, "n": 2}, Verdict.UNDECIDED),
+        ({"std": 0.088, "n": 2}, Verdict.REPRODUCED),  # t(1) = 12.7
+        ({"std": 0.09, "n": 2}, Verdict.UNDECIDED),
+        ({"std": None, "n": 1}, Verdict.UNDECIDED),
+        ({"std": 0.0, "n": 2}, Verdict.REPRODUCED),
         ({"std": 1.0, "n": 4, "ours": 60.0, "check": None, "open": {}}, Verdict.DIFFERS),
         ({"std": 8.0, "n": 1}, Verdict.UNDECIDED),
         ({"stand_in": "digits"}, Verdict.NOT_RUN),
         ({"accept": above(50.0), "control": None}, Verdict.OPEN),
         ({"accept": above(49.0)}, Verdict.REPRODUCED),
         ({"accept": below(49.0), "open": {}}, Verdict.DIFFERS),
+        ({"follows": 50.2}, Verdict.FOLLOWS),
+        ({"follows": 50.3}, Verdict.UNCONFIRMED),
+        ({"follows": 50.2, "open": {"other": 52.0}}, Verdict.OPEN),
+        ({"follows": 50.2, "control": 50.0}, Verdict.UNDECIDED),
+        ({"follows": 52.0, "ours": 52.0, "check": 52.0, "open": {}}, Verdict.DIFFERS),
+        ({"check": 50.3, "check_margin": 0.2}, Verdict.REPRODUCED),
+        ({"check": 50.5, "check_margin": 0.2}, Verdict.UNCONFIRMED),
+        ({"open": {"other": (52.0, 52.1, 51.9)}}, Verdict.OPEN),
+        ({"open": {"other": (51.0, 53.0, 50.0)}}, Verdict.REPRODUCED),  # its own spread reaches over the bound
+        ({"control": (50.0, 50.1, 49.9)}, Verdict.UNDECIDED),
+        ({"control": (49.0, 53.0, 50.0)}, Verdict.REPRODUCED),  # a control that may as well lie outside
     ],
 )
 def test_verdict_follows_from_the_numbers(change, verdict):
@@ -61,7 +79,11 @@ def test_reasons_name_the_numbers():
     assert dataclasses.replace(SOUND, control=50.0).reason.endswith("but so is the control")
     assert dataclasses.replace(SOUND, check=50.6).reason == "c gives 50.6"
     assert dataclasses.replace(SOUND, accept=above(306_935.5)).rule == "> 306,935.5 V"
-    assert "within 2 standard errors of a bound" in dataclasses.replace(SOUND, std=1.0, n=2).reason
+    assert "is within 95% confidence (Student's t, 8.985) of a bound" in dataclasses.replace(SOUND, std=1, n=2).reason
+    assert "a single repeat, 50.2, has no known spread" in dataclasses.replace(SOUND, n=1).reason
+    unclear = dataclasses.replace(SOUND, open={"a": (40.0, 60.0), "b": 49.5})
+    assert unclear.reason.endswith("inside are b: 49.5; too near to a bound are a: 50 ± 14")
+    assert dataclasses.replace(SOUND, follows=40.0, follows_by="eq 1").reason == "eq 1 gives 40"
     assert dataclasses.replace(SOUND, ours=None).reason == "no value can be computed"
 
 
@@ -86,19 +108,22 @@ def test_what_is_no_number_has_no_verdict():
 
 @pytest.mark.parametrize("accept", [near(50, 0.02), above(1.0), below(100.0), None])
 def test_json_and_back(accept):
-    row = dataclasses.replace(SOUND, accept=accept)
+    row = dataclasses.replace(SOUND, accept=accept, control=(1.0, 2.0), open={"a": 1.0, "b": (2.0, 3.0)}, follows=50.2)
     text = json.dumps(row.as_json(), allow_nan=False)
     assert Finding.from_json(json.loads(text)) == row
+    older = {name: value for name, value in row.as_json().items() if not name.startswith("follows")}
+    assert Finding.from_json(older) == dataclasses.replace(row, follows=None)
+    with pytest.raises(KeyError):
+        Finding.from_json({"figure": "1"})
 
 
 class Example:
     """A paper of three figures that counts what is made, and may be interrupted in the second."""
 
-    def __init__(self, interrupt=False, sweep=False):
+    def __init__(self, interrupt=False):
         self.made, self.interrupt = [], interrupt
         self.paper = Paper("example", "Nobody (2000)", tuple(PaperFigure(
-            key, f"figure {key}", lambda scope, key=key: self.make(scope, key), needs_sweep=sweep and key == "C")
-            for key in "ABC"))  # fmt: skip
+            key, f"figure {key}", lambda scope, key=key: self.make(scope, key)) for key in "ABC"))  # fmt: skip
 
     def make(self, scope, key):
         self.made.append(key)
@@ -167,13 +192,37 @@ def test_verdict_is_computed_from_the_file_not_read_from_it(tmp_path):
 
 
 def test_list_shows_the_newest_state(tmp_path):
-    example = Example(sweep=True)
+    example = Example()
     states = [row.value for row in listing({"example": example.paper}, tmp_path)]
     assert states == ["not run"] * 3
     played(example, tmp_path / "r", only=("A",), quick=True)
     rows = listing({"example": example.paper}, tmp_path)
     assert [row.value for row in rows] == ["1 reproduced", "not run", "not run"]
-    assert rows[0].note == f"figure A ({tmp_path / 'r'}, quick)" and rows[2].note == "figure C (needs --sweep)"
+    assert rows[0].note == f"figure A ({tmp_path / 'r'}, quick)" and rows[2].note == "figure C"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(FINDINGS, "[1"), (FINDINGS, '{"A": [{"x": 1}]}'), ("config.toml", 'paper = "x"\nold = 1\n')]
+)
+def test_a_damaged_run_is_told_and_the_others_are_listed(tmp_path, capsys, name, text):
+    example = Example()
+    played(example, tmp_path / "good")
+    played(example, tmp_path / "bad")
+    (tmp_path / "bad" / name).write_text(text)
+    assert [row.value for row in listing({"example": example.paper}, tmp_path)] == ["1 reproduced"] * 3
+    err = capsys.readouterr().err
+    assert f"{tmp_path / 'bad'} is left out: " in err and name in err
+
+
+def test_a_finished_training_is_opened_and_not_run_again(monkeypatch, tmp_path):
+    config = {"data": {"holdout": 0.0}, "device": {"uri": "sim:flca-step"},
+              "train": {"epochs": 0.02, "seeds": 1, "readout": "raw", "curve": 0}}  # fmt: skip
+    scope = Scope(tmp_path, tmp_path / "work")
+    first = scope.train(StdpTraining, config, "a", draw=False)
+    assert not list((tmp_path / "work" / "a" / "figures").iterdir())
+    monkeypatch.setattr(StdpTraining, "complete", lambda *_: pytest.fail("run again"))
+    again = scope.train(StdpTraining, config, "a")
+    assert again.accuracies("trained", "test", "raw") == first.accuracies("trained", "test", "raw")
 
 
 def test_every_row_has_its_command(tmp_path):
@@ -195,7 +244,7 @@ def command(monkeypatch, *words):
 
 @pytest.fixture
 def example(monkeypatch):
-    found = Example(sweep=True)
+    found = Example()
     monkeypatch.setattr(papers_module, "papers", lambda: {"example": found.paper})
     return found
 
@@ -223,7 +272,6 @@ def test_ctrl_c_on_the_command_line(monkeypatch, tmp_path, capsys, example):
         (["exampel"], "no paper 'exampel' (known: example); did you mean 'example'?"),
         (["example", "--only", "Z"], "'example' has no figure 'Z'"),
         (["example", "--only", ","], "--only ',' names no figure"),
-        (["example", "--only", "C"], "figure C of 'example' is made from a sweep: name its folder, --sweep"),
         (["example", "--data-dir", "nowhere"], "--data-dir nowhere is no folder"),
         (["--quick"], "--quick without a paper: name one of example"),
         (["example", "--resume", "r"], "leave out PAPER"),
@@ -237,24 +285,23 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(monkeypatch, tmp_path, cap
     assert not list(tmp_path.glob("runs/*"))
 
 
-def test_installed_papers():
+def test_installed_papers(monkeypatch, capsys):
     found = papers_module.papers()
     assert {"brivio2021", "flca"} <= set(found)
-    with pytest.raises(InputError, match="'flca' is not drawn from a sweep: use hil reproduce flca"):
-        found["flca"](None, None)
+    assert found["flca"].from_sweep is None
+    monkeypatch.setattr(sys, "argv", ["hil", "plot", "flca", "nowhere"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "'flca' is not drawn from a sweep: use hil reproduce flca" in capsys.readouterr().err
 
 
-def test_brivio_differences_decide_by_their_spread(monkeypatch, tmp_path):
-    """Seed by seed: a falling accuracy is what the paper says of NL-SB, a rising one is not."""
-    falling = {"NL-SB 1": {"accuracy": [90.0, 90.5, 90.2]}, "NL-SB 3": {"accuracy": [88.0, 88.4, 88.3]}}
-    turned = {"NL-SB 1": falling["NL-SB 3"], "NL-SB 3": falling["NL-SB 1"]}
-    close = {"NL-SB 1": {"accuracy": [90.0, 90.5, 90.2]}, "NL-SB 3": {"accuracy": [90.5, 90.1, 90.0]}}
-    monkeypatch.setattr(brivio2021, "_draw", lambda *_: None)
-    monkeypatch.setattr(brivio2021, "_stand_in", lambda _: "")
-    scope = Scope(tmp_path, tmp_path, sweep=tmp_path)
-    for points, verdict in ((falling, "reproduced"), (turned, "differs"), (close, "undecided")):
-        monkeypatch.setattr(brivio2021, "_points", lambda _, points=points: (points, []))
-        (row,) = brivio2021.differences(scope, "4")
-        assert row.verdict == verdict and row.n == 3
-    with pytest.raises(InputError, match="--sweep"):
-        brivio2021.differences(Scope(tmp_path, tmp_path), "4")
+def test_a_paper_is_a_folder(monkeypatch, tmp_path):
+    """Whoever adds one touches nothing else: the folder is found, and a third package may offer its own papers."""
+    (tmp_path / "nobody2000").mkdir()
+    (tmp_path / "nobody2000" / "__init__.py").write_text("from hil.papers import Paper\nPAPER = Paper('n', 'N', ())\n")
+    monkeypatch.setattr(sim_papers, "__path__", [*sim_papers.__path__, str(tmp_path)])
+    assert {paper.key for paper in sim_papers.catalogue()} == {"brivio2021", "flca", "n"}
+    point = type("Point", (), {"name": "sim", "load": lambda self: sim_papers.catalogue})()
+    monkeypatch.setattr(papers_module, "entry_points", lambda group: [point])
+    assert set(papers_module.papers()) == {"brivio2021", "flca", "n"}
+    del sys.modules["sim.papers.nobody2000"]

@@ -9,6 +9,7 @@ from hil.errors import InputError
 from hil.host_core import HostCore
 from hil.interrupt import Interrupted, StopRequest
 from hil.runs import Run
+from hil.training.settings import split
 from hil.training.wta import WtaConfig, WtaTraining, efficiency, preferred_class, weight_contrast
 from sim.rram import RramArray
 
@@ -103,9 +104,28 @@ def test_weight_contrast_is_what_k_means_finds():
 
 
 def test_training_duration_and_efficiency_are_eqs_6_and_7():
-    duration, value = efficiency([100, 200, 300, 400], [0.5, 0.8, 0.795, 0.79])
-    assert duration == 0.5
-    assert value == pytest.approx((0.8 + 0.5) / 2)
+    """One accuracy in both: the last, or the best; the crossing of 99 % lies on the line between two points."""
+    images, accuracy = [100, 200, 300, 400], [0.5, 0.8, 0.795, 0.7]
+    duration, value = efficiency(images, accuracy)
+    assert duration == pytest.approx((100 + 100 * (0.693 - 0.5) / 0.3) / 400)
+    assert value == pytest.approx((0.7 + 1 - duration) / 2)
+    duration, value = efficiency(images, accuracy, best=True)
+    assert duration == pytest.approx((100 + 100 * (0.792 - 0.5) / 0.3) / 400)
+    assert value == pytest.approx((0.8 + 1 - duration) / 2)
+    assert efficiency([10, 20], [0.3, 0.3]) == (0.5, pytest.approx(0.4))
+
+
+def test_the_curve_is_measured_on_held_out_digits(tmp_path, monkeypatch):
+    """With a fraction held out no point of the curve sees a test digit."""
+    config = {"train": QUICK | {"epochs": 1, "curve_images": 50}, "data": {"holdout": 0.2}}
+    training, rows, _ = trained(tmp_path / "run", config)
+    images, labels = training._curve_digits(0)
+    held = split(DIGITS, 0.2, 0)[1]
+    assert np.array_equal(images, DIGITS.train_images[held]) and np.array_equal(labels, DIGITS.train_labels[held])
+    assert "4 points of the learning curve, 50 held-out digits each" in rows["training duration"].note
+    (first, *_), run = training.run.metrics(), training.run
+    assert (first["accuracy"] / 2).is_integer()  # 50 digits
+    assert len(run.metrics()) == 4
 
 
 @pytest.mark.parametrize(
