@@ -205,6 +205,11 @@ def test_a_study_goes_on_where_it_was_stopped(monkeypatch, tmp_path):
     cut = tmp_path / "cut" / "study.jsonl"
     assert cut.read_text().splitlines() == lines[:2]
     cut.write_text("\n".join(lines[:2]) + "\n" + lines[2][:40])
+    damaged = tmp_path / "damaged" / "study.jsonl"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b'{"reading": 1}\n\xff\n')
+    with pytest.raises(InputError, match=r"study\.jsonl holds a line that is no array of this study"):
+        Study(dataclasses.replace(scope, work=damaged.parent))
     again = Study(dataclasses.replace(scope, pause=lambda: None, say=said.append)).complete()
     assert cut.read_text().splitlines() == lines and [line[:16] for line in said] == [
         "  array 3 of 4: ",

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.datasets import Dataset, load
+from hil.errors import InputError
 from hil.papers import Scope
 from hil.training.wta import WtaTraining, efficiency
 from sim.dynamics import INVESTIGATED
@@ -219,11 +220,13 @@ class Study:
         """Whole lines; one that was cut off is trained again."""
         if not self._file.is_file():
             return []
-        text = self._file.read_text(encoding="utf-8")
-        lines = text.split("\n")
+        lines = self._file.read_text(encoding="utf-8", errors="replace").split("\n")
         if lines[-1]:
             self._file.write_text("\n".join([*lines[:-1], ""]), encoding="utf-8")
-        return [Trained(**json.loads(line)) for line in lines[:-1]]
+        try:
+            return [Trained(**json.loads(line)) for line in lines[:-1]]
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{self._file} holds a line that is no array of this study: {error}") from None
 
 
 def _folder(*key: object) -> str:
