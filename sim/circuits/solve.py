@@ -31,8 +31,14 @@ With 2, the fluxes of the paper's circuits are right to 1e-6 of a pulse (a test 
 FEWEST_STEPS = 16
 """Steps in a driven segment, however gentle."""
 
-MOST_STEPS = 10**10
-"""Steps beyond which a drive is refused; a compiled loop cannot be interrupted, and these take half an hour or more."""
+STABLE = 0.5
+"""Fewest steps in that time, however coarse `refine`: the method is unstable below 0.36."""
+
+MOST_STEPS = 3 * 10**8
+"""Steps beyond which a drive is refused; a compiled loop cannot be interrupted, and these take minutes."""
+
+RESOLVED = 1e11
+"""Most by which a resistance may exceed a memristor's own: a node voltage has 16 digits, and the flux needs some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +105,8 @@ def simulate(
     record : int
         Instants recorded a segment, evenly spaced, beside its start; >= 1.
     refine : float
-        Factor on the number of steps, > 0: the error falls with its fourth power. 1 is `STEPS_PER_EFOLD`.
+        Factor on the number of steps, > 0: the error falls with its fourth power. 1 is `STEPS_PER_EFOLD`; however small
+        it is, there are `STABLE` steps in that time.
 
     Returns
     -------
@@ -111,7 +118,8 @@ def simulate(
     InputError
         If a source has no voltage or the drive or `phi` name one that the circuit lacks; if a flux cannot be broadcast
         or is negative in a non-volatile memristor; if `record` or `refine` is out of range, or the drive would take
-        more than `MOST_STEPS`.
+        more than `MOST_STEPS`; if resistances are further apart than `RESOLVED`; if a quantity leaves the range of
+        float64.
     """
     if record < 1 or int(record) != record:
         raise InputError(f"record = {record}: give a whole number of instants a segment, >= 1")
@@ -122,17 +130,19 @@ def simulate(
     segments = len(drive)
     duration = np.array(drive.duration, order="C").reshape(-1, segments)
     network, pattern = _network(circuit, levels)
-    steps = np.maximum(np.ceil(_steps(circuit, duration, levels) * refine / record), 1)
-    if steps.sum() * record > MOST_STEPS:
-        raise InputError(
-            f"the drive would take {steps.sum() * record:.1e} steps of {MOST_STEPS:.0e} at most: "
-            "shorten it, or give a smaller refine"
-        )
+    _require_resolved(circuit)
+    with np.errstate(over="ignore", invalid="ignore"):
+        fastest = _efolds(circuit, levels)
+        steps = _steps(duration, fastest, refine, record)
+    _require_feasible(steps, fastest, record)
     shape = (len(duration), segments * (record + 1))
     nodes, branches = len(circuit.nodes), len(circuit.branches)
     traces = Traces(*(np.empty((*shape, n)) for n in (len(circuit.memristors), nodes, nodes, *[branches] * 3)))
     integrate(network, initial, duration, levels, pattern, steps.astype(np.int64), traces)
-    return _transient(circuit, drive, duration, traces)
+    with np.errstate(over="ignore", invalid="ignore"):
+        transient = _transient(circuit, drive, duration, traces)
+    _require_finite(transient)
+    return transient
 
 
 def _levels(circuit: Circuit, drive: Drive) -> NDArray[np.float64]:
@@ -198,14 +208,65 @@ def _network(circuit: Circuit, levels: NDArray[np.float64]) -> tuple[Network, ND
     return network, pattern.reshape(levels.shape[:2])
 
 
-def _steps(circuit: Circuit, duration: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Steps (B, T) that the steepest memristor needs in every segment at `refine` = 1; a rest needs none."""
+def _efolds(circuit: Circuit, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Most e-folds a second (B, T) of the steepest memristor; 0 at rest."""
     known = np.nan_to_num(levels)
     span = np.maximum(known.max(axis=-1), 0) - np.minimum(known.min(axis=-1), 0)
     fastest = np.zeros_like(span)
     for memristor in circuit.memristors:
         fastest = np.maximum(fastest, _fastest(memristor.model, span))
-    return np.where(span > 0, np.maximum(STEPS_PER_EFOLD * duration * fastest, FEWEST_STEPS), 0.0)
+    return np.where(span > 0, fastest, 0.0)
+
+
+def _steps(
+    duration: NDArray[np.float64], fastest: NDArray[np.float64], refine: float, record: int
+) -> NDArray[np.float64]:
+    """Steps (B, T) of every recorded part of a segment: as accurate as asked for, and stable; a rest needs none."""
+    efolds = duration * fastest
+    wanted = np.maximum(refine * np.maximum(STEPS_PER_EFOLD * efolds, FEWEST_STEPS), STABLE * efolds)
+    return np.maximum(np.ceil(np.where(fastest > 0, wanted, 0.0) / record), 1)
+
+
+def _require_feasible(steps: NDArray[np.float64], fastest: NDArray[np.float64], record: int) -> None:
+    needed = steps.sum() * record
+    if not needed <= MOST_STEPS:
+        raise InputError(
+            f"the drive would take {needed:.1e} steps of {MOST_STEPS:.0e} at most, for a memristor may change e-fold "
+            f"in {1 / fastest.max():.1e} s: shorten it, or slow the fastest memristor down (A, D, R)"
+        )
+
+
+def _require_resolved(circuit: Circuit) -> None:
+    largest = max([b.ohm for b in circuit.resistors], default=0.0)
+    for memristor in circuit.memristors:
+        least = memristor.model.R[0]
+        if largest > RESOLVED * least:
+            raise InputError(
+                f"memristor '{memristor.name}' of {least:g} ohm beside a resistor of {largest:g} ohm: "
+                f"its voltage would be lost in rounding beyond a ratio of {RESOLVED:.0e}; leave the resistor out"
+            )
+
+
+def _require_finite(transient: Transient) -> None:
+    kinds = {
+        "flux of memristor": (transient.phi, "V s"),
+        "voltage of node": (transient.voltage, "V"),
+        "current of element": (transient.current, "A"),
+        "energy of element": (transient.energy, "J"),
+    }
+    bad = []
+    for kind, (table, unit) in kinds.items():
+        for name, values in table.items():
+            wrong = ~np.isfinite(values)
+            if wrong.any():
+                first = np.argwhere(wrong)[np.argmin(transient.time[wrong])]
+                bad.append((float(transient.time[tuple(first)]), f"{kind} '{name}'", float(values[tuple(first)]), unit))
+    if bad:
+        when, what, value, unit = min(bad, key=lambda entry: entry[0])
+        raise InputError(
+            f"the {what} is {value:g} {unit} at {when:g} s: it left the range of numbers; "
+            "lower the voltages, or check A, D and R of the memristors"
+        )
 
 
 def _fastest(model: Flca, volts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -244,7 +244,7 @@ def test_bad_starts_are_refused(phi, options, message):
 
 
 def test_a_drive_of_hours_is_refused():
-    with pytest.raises(InputError, match="steps of 1e"):
+    with pytest.raises(InputError, match="steps of 3e"):
         simulate(valved_circuit(), Drive([1e6], {"in1": [0.1], "in2": [0.0]}))
     assert simulate(valved_circuit(), Drive([1e9], {"in1": [0.0], "in2": [0.0]}), {"m1": 1.0}).final["m1"] == 0
 
