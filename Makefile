@@ -46,6 +46,7 @@ $(VENV)/.fpga: pyproject.toml constraints.txt | $(BIN)/python
 
 test-slow: $(VENV)/.fpga
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m 'hypothesis and not slow' --hypothesis-profile random
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/stdp_throughput.py

@@ -61,7 +61,7 @@ def pulses(draw):
     return Waveform.samples(*table, dwell=1e-6, measure=rng.random(count) < 0.5)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None)
 @given(pulses())
 def test_pulses_do_what_they_do_to_the_simulated_device(waveform):
     """Steps and weights on the grid of 1/255, thresholds of 1.0 V and 0.9 V met from both sides: nothing rounds."""

@@ -43,7 +43,7 @@ def networks(draw):
     return rng, rows, cols, lif
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None)
 @given(networks(), st.booleans())
 def test_spikes_and_weights_are_those_of_the_float_core(network, learn):
     rng, rows, cols, lif = network

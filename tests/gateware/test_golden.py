@@ -208,7 +208,7 @@ def experiments(draw):
     return g, registers, draw(st.integers(0, 2**32 - 1)), commands
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None)
 @given(experiments())
 def test_every_command_does_what_the_specification_says(experiment):
     g, registers, seed, commands = experiment
@@ -249,7 +249,7 @@ def test_every_command_does_what_the_specification_says(experiment):
         assert bench.read_register(name) == value, name
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from([8, 12, 16]),
     st.lists(
@@ -281,7 +281,7 @@ def test_segments_follow_the_specification(bits, segments, rows, cols, lanes):
     assert bench.read_register("updates") == len(segments) * rows * cols
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["all", "own"]), st.integers(0, 3), st.integers(0, 3), st.booleans())
 def test_spikes_are_those_of_the_float_core(seed, reset, inhibition, refractory, learn):
     """Weights on the grid of 1/255, pulses of whole grid steps, no leak: nothing rounds, so nothing may differ."""

@@ -64,7 +64,7 @@ def both_cores(model, network, lif, stdp):
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(network=networks(), lif=lifs, rule=rules, learn=st.booleans())
 def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, rule, learn):
     host, compiled = both_cores(model, network, lif, rule)
