@@ -16,11 +16,11 @@ from functools import partial
 from typing import Any, ClassVar
 
 from instruments.virtual.b2900_channel import PULSE_MAX, PULSE_MIN, Unit, steps
+from instruments.virtual.b2900_readings import ELEMENTS, reading_commands
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import (
-    Command,
+from instruments.virtual.scpi import Command, ScpiInstrument
+from instruments.virtual.scpi_parameters import (
     ScpiError,
-    ScpiInstrument,
     arguments,
     boolean,
     choice,
@@ -31,7 +31,7 @@ from instruments.virtual.scpi import (
     show,
     string,
 )
-from instruments.virtual.source import Capability, Channel, Reading
+from instruments.virtual.source import Capability, Channel
 
 PERIOD_MIN, PERIOD_MAX = 20e-6, 1e5
 """Trigger timer, s."""
@@ -41,9 +41,6 @@ LIST_TOTAL = 2500
 
 POINTS_MAX = 100_000
 """Triggers of one run."""
-
-ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus", "SOURce")
-"""Elements of a reading in the order in which they are sent."""
 
 _I_RANGES = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 1.5, 3.0)
 _V_RANGES = (0.2, 2.0, 20.0, 200.0)
@@ -74,9 +71,9 @@ class B2900(ScpiInstrument):
         """Switch on with defaults."""
         self.capability, count = self.MODELS[model]
         self.identity = f"Keysight Technologies,{model},MY51140123,3.4.2011.5100"
-        self.dut, self.line_frequency = dut, line_frequency
+        self.line_frequency = line_frequency
         self.units = [Unit(Channel(dut, str(k), self.capability)) for k in range(1, count + 1)]
-        super().__init__()
+        super().__init__(dut)
         self.reset()
 
     @property
@@ -93,7 +90,7 @@ class B2900(ScpiInstrument):
         """Defaults, outputs off."""
         for unit in self.units:
             unit.reset()
-        self.elements, self._zero = [short(e) for e in ELEMENTS], self.dut.clock
+        self.elements, self.zero = [short(e) for e in ELEMENTS], self.dut.clock
 
     def format_error(self, error: tuple[int, str] | None) -> str:
         """Signed number and quoted text."""
@@ -146,16 +143,13 @@ class B2900(ScpiInstrument):
             Command("INITiate[:IMMediate]:TRANsient", partial(_init, ("TRAN",))),
             Command("INITiate[:IMMediate]:ACQuire", partial(_init, ("ACQ",))),
             Command("ABORt[:ALL]", lambda s, p, n: s.listed(p) and None),
-            Command("READ[:SCALar]", None, lambda s, p, n: s.read(p)),
-            Command("MEASure[:CURRent[:DC]]", None, lambda s, p, n: s.measure(p)),
-            Command("FETCh:ARRay", None, lambda s, p, n: s.fetch(p, all_of_them=True)),
-            Command("FETCh[:SCALar]", None, lambda s, p, n: s.fetch(p, all_of_them=False)),
+            *reading_commands(),
             Command("FORMat[:DATA]", lambda s, p, n: choice(arguments(p, 1)[0], ("ASCii",)), lambda s, p, n: "ASC"),
             Command("FORMat:ELEMents:SENSe", _elements, lambda s, p, n: ",".join(s.elements)),
             Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
             Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
             Command("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
-            Command("SYSTem:TIME:TIMer:COUNt:RESet[:AUTO]", lambda s, p, n: setattr(s, "_zero", s.clock)),
+            Command("SYSTem:TIME:TIMer:COUNt:RESet[:AUTO]", lambda s, p, n: setattr(s, "zero", s.clock)),
             Command("STATus:OPERation:CONDition", None, lambda s, p, n: s.idle_bits()),
         ]
 
@@ -172,7 +166,10 @@ class B2900(ScpiInstrument):
         text = arguments(parameters, 1)[0]
         if not (text.startswith("(@") and text.endswith(")")):
             raise ScpiError(-102)
-        return [self.unit({"c": integer(part.strip())}) for part in text[2:-1].split(",")]
+        found = [self.unit({"c": integer(part.strip())}) for part in text[2:-1].split(",", len(self.units))]
+        if len(set(map(id, found))) < len(found):
+            raise ScpiError(-224)
+        return found
 
     def aperture(self, unit: Unit) -> float:
         """Length of a measurement, s."""
@@ -230,38 +227,6 @@ class B2900(ScpiInstrument):
         if unit.off_auto:
             unit.channel.switch(False)
 
-    def read(self, parameters: Sequence[str]) -> str:
-        """``READ?``: start both actions, then the latest readings."""
-        self.initiate(self.listed(parameters), ("TRAN", "ACQ"))
-        return self.fetch(parameters, all_of_them=False)
-
-    def measure(self, parameters: Sequence[str]) -> str:
-        """``MEASure?``: one reading at the present level; the output goes on if it may."""
-        rows = []
-        for unit in self.listed(parameters):
-            if not unit.channel.output and unit.on_auto:
-                unit.channel.switch(True, settle=False)
-            unit.readings = [unit.channel.measure(self.aperture(unit))]
-            rows.append(show(unit.readings[0].current))
-        return ",".join(rows)
-
-    def fetch(self, parameters: Sequence[str], *, all_of_them: bool) -> str:
-        """Elements of the latest run's readings; -230 if there are none."""
-        rows = []
-        for unit in self.listed(parameters):
-            if not unit.readings:
-                raise ScpiError(-230)
-            rows += unit.readings if all_of_them else unit.readings[-1:]
-        return ",".join(self._element(r, name) for r in rows for name in self.elements)
-
-    def _element(self, r: Reading, name: str) -> str:
-        status = (2 if r.tripped else 0) | (1 if r.overflow else 0)
-        values = {
-            "VOLT": r.voltage, "CURR": r.current, "RES": 9.91e37, "TIME": r.time - self._zero, "STAT": float(status),
-            "SOUR": r.source,
-        }  # fmt: skip
-        return f"{values[name]:+.6E}" if name != "TIME" else f"{values[name]:+.9E}"
-
 
 def _of(pattern: str, name: str, read: Any, answer: Any) -> Command:
     """Command that sets an attribute of the channel that the header names."""
@@ -281,7 +246,7 @@ def _of(pattern: str, name: str, read: Any, answer: Any) -> Command:
 
 def _trigger_commands() -> list[Command]:
     found = []
-    for word, actions in (("TRANsient", ("TRAN",)), ("ACQuire", ("ACQ",)), ("ALL", ("TRAN", "ACQ"))):
+    for word, actions in ((":TRANsient", ("TRAN",)), (":ACQuire", ("ACQ",)), ("[:ALL]", ("TRAN", "ACQ"))):
         for header, name, read, answer in (
             (":SOURce[:SIGNal]", "source", lambda t: choice(t, ("AINT", "TIMer")), str),
             (":TIMer", "period", partial(number, low=PERIOD_MIN, high=PERIOD_MAX), show),
@@ -290,7 +255,7 @@ def _trigger_commands() -> list[Command]:
         ):
             write = partial(_trigger, actions, name, read)
             query = partial(_trigger_answer, actions[0], name, answer)
-            found.append(Command(f"TRIGger<c>:{word}{header}", write, query))
+            found.append(Command(f"TRIGger<c>{word}{header}", write, query))
     return found
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from instruments.virtual.scpi import Command, ScpiError, arguments, boolean, choice, integer, number, string
+from instruments.virtual.scpi import Command
+from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, choice, integer, number, string
 
 if TYPE_CHECKING:
     from instruments.virtual.source import Reading
@@ -23,6 +24,9 @@ MOST_BLOCKS = 63
 
 MOST_STEPS = 100_000
 """Blocks carried out in one run, and points of a sweep; a run that needs more counts as endless and waits."""
+
+EVENT = 5
+"""Work of an event of a timer, and of a block."""
 
 MOST_BEHIND = 1000
 """Events of an endless timer that are fired one by one."""
@@ -189,6 +193,7 @@ class TriggerModel:
             n, timer = min(enumerate(self.timers, start=1), key=lambda item: item[1].due)
             if timer.due > self.smu.clock + 1e-12:
                 return
+            self.smu.budget.spend(EVENT)
             self.fire(f"TIM{n}", timer.tick(self.smu.clock))
 
     def wait(self, event: str) -> bool:
@@ -235,6 +240,7 @@ class TriggerModel:
             if self.position > len(self.blocks):
                 self.waiting = False
                 return
+            self.smu.budget.spend(EVENT)
             target = self.blocks[self.position - 1].act()
             if target == 0:
                 return

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from hil.device import Device
 from hil.errors import InputError
 from hil.waveform import Waveform
+from instruments.virtual.budget import STEP, Budget
 from instruments.virtual.network import Drive, Network, Port, Solution
 from sim.array import SimulatedArray
 
@@ -90,6 +91,8 @@ class Dut:
     overstress : int
         Steps in which a line was beyond what the device's model covers (`Limits.v_min` .. `v_max`): its state moved as
         at that limit, the currents are those of the full voltage.
+    budget : Budget
+        What the message may cost that is being carried out.
     standing : dict
         What every port whose output is on holds while nothing else is played on it: port name to `Drive`.
 
@@ -124,6 +127,7 @@ class Dut:
         self._random = np.random.default_rng(seed)
         self._ports: dict[str, Port] = {}
         self.clock, self.overstress = 0.0, 0
+        self.budget = Budget()
         self.standing: dict[str, Drive] = {}
         self._wired: tuple[tuple[list[tuple], float, float], Network] | None = None
         self.port("1").connect({0}, {device.rows})
@@ -280,6 +284,7 @@ class Dut:
         if not 0 < duration < np.inf:
             raise InputError(f"duration {duration} s of a step must be positive and finite")
         state = network.solve(self._conductance())
+        self.budget.spend(STEP)
         before = state
         tripped = state.tripped
         snapshot = None if not state.voltages.any() else self._device.snapshot()
@@ -300,6 +305,7 @@ class Dut:
     def _midpoint(self, network: Network, duration: float, change: float) -> tuple[Solution, NDArray[np.bool_]]:
         number = int(np.clip(np.ceil(change / SUBSTEP), 2, MOST_SUBSTEPS))
         width = duration / number
+        self.budget.spend(STEP * number)
         state = network.solve(self._conductance())
         tripped = state.tripped
         for _ in range(number):

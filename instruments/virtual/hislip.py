@@ -152,6 +152,7 @@ class HislipSession(Connection):
         for line in text.decode("latin-1").split("\n"):
             if message := line.rstrip("\r"):
                 await self.carry_out(message)
+                await asyncio.sleep(0)
 
 
 class HislipTransport(Transport):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from instruments.virtual.budget import Budget
+
 
 class VirtualInstrument(ABC):
     """Takes messages and gives answers, one message at a time; knows nothing of how they travel.
@@ -12,9 +14,12 @@ class VirtualInstrument(ABC):
     ----------
     identity : str
         Answer to ``*IDN?``.
+    budget : Budget or None
+        What a message may cost; None of an instrument whose messages are all short.
     """
 
     identity: str
+    budget: Budget | None = None
 
     @property
     @abstractmethod
@@ -27,3 +32,6 @@ class VirtualInstrument(ABC):
 
     def clear(self) -> None:  # noqa: B027 - most instruments hold no input of their own
         """Device clear: forget a message that is being received, stop what plays. The output stays as it is."""
+
+    def hang_up(self) -> None:  # noqa: B027 - most instruments hold no input of their own
+        """A client has left: forget what it did not finish. The output stays as it is."""

@@ -20,19 +20,8 @@ import numpy as np
 from instruments.virtual import k2400_handlers as do
 from instruments.virtual.dut import Dut
 from instruments.virtual.k2400_handlers import ELEMENTS, LIMIT, LIST_TOTAL
-from instruments.virtual.scpi import (
-    Command,
-    ScpiError,
-    ScpiInstrument,
-    arguments,
-    boolean,
-    choice,
-    flag,
-    integer,
-    number,
-    setting,
-    show,
-)
+from instruments.virtual.scpi import Command, ScpiInstrument, setting
+from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, choice, flag, integer, number, show
 from instruments.virtual.source import Capability, Channel, Reading
 from instruments.virtual.terminals import TERMINAL_COMMANDS, Terminals
 
@@ -68,7 +57,7 @@ class K2400(ScpiInstrument):
 
     def __init__(self, dut: Dut, *, line_frequency: float = 50.0, dut_terminals: str = "front") -> None:
         """Switch on with defaults."""
-        super().__init__()
+        super().__init__(dut)
         self.line_frequency = line_frequency
         self.channel = Channel(dut, "1", self.capability)
         self.terminals = Terminals(self.channel, dut_terminals)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from instruments.virtual.scpi import ScpiError, arguments, boolean, choice, integer, number, short, show, string
+from instruments.virtual.scpi_parameters import (
+    ScpiError,
+    arguments,
+    boolean,
+    choice,
+    integer,
+    number,
+    short,
+    show,
+    string,
+)
 
 if TYPE_CHECKING:
     from instruments.virtual.k2400 import K2400

@@ -19,18 +19,16 @@ import numpy as np
 
 from instruments.virtual.blocks import BLOCK_COMMANDS, TriggerModel
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import (
+from instruments.virtual.scpi import Command, ScpiInstrument, setting
+from instruments.virtual.scpi_parameters import (
     TEXTS,
-    Command,
     ScpiError,
-    ScpiInstrument,
     arguments,
     boolean,
     choice,
     flag,
     integer,
     number,
-    setting,
     show,
     string,
 )
@@ -57,6 +55,9 @@ BUFFER = "defbuffer1"
 BUFFERS = (BUFFER, "defbuffer2")
 POWER_ON = datetime(2026, 1, 1, 12)
 """What the instrument's calendar shows at virtual time 0."""
+
+CALENDAR = 7000 * 365.0 * 86400
+"""Virtual time after which the calendar begins again, s: it has no year 10 000."""
 
 PROTECTION = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 """Steps of the over-voltage protection, V (2461 8-189, 2450 8-124 ff.)."""
@@ -100,7 +101,7 @@ class K2450(ScpiInstrument):
         self.capability = self.CAPABILITIES.get(model, self.CAPABILITIES["2460"])
         self.identity = f"KEITHLEY INSTRUMENTS,MODEL {model},04012345,1.7.12b"
         self.channel = Channel(dut, "1", self.capability)
-        super().__init__()
+        super().__init__(dut)
         self.terminals = Terminals(self.channel, dut_terminals)
         self.reset()
 
@@ -119,7 +120,7 @@ class K2450(ScpiInstrument):
         self.channel.restore_defaults(105e-6)
         self.terminals.reset()
         self.delay, self.auto_delay, self.readback, self.auto_zero = 0.0, True, True, True
-        self.off_mode, self.interlock = "NORM", False
+        self.off_mode, self.interlock, self.count = "NORM", False, 1
         self.buffers: dict[str, list[Reading]] = {name: [] for name in BUFFERS}
         self.capacity = dict.fromkeys(BUFFERS, 100_000)
         self.lists: dict[str, list[float]] = {}
@@ -129,12 +130,12 @@ class K2450(ScpiInstrument):
         """Device clear: the trigger model stops; the output stays as it is."""
         self.trigger.stop()
 
-    def handle(self, message: str) -> str | bytes | None:
+    def carry_out(self, message: str) -> str | bytes | None:
         """Carry out a message, if the command set in force is SCPI."""
         if self.language != "SCPI" and message.strip().upper() not in ("*LANG?", "*IDN?"):
             self.fail(-285, "TSP Syntax error at line 1: unexpected symbol near `" + message.strip()[:10] + "'")
             return None
-        return super().handle(message)
+        return super().carry_out(message)
 
     def operation_complete(self) -> str | None:
         """No answer while the trigger model waits."""
@@ -148,7 +149,7 @@ class K2450(ScpiInstrument):
 
     def fail(self, code: int, text: str | None = None, kind: int = 1) -> None:
         """Queue an error (kind 1) or a warning (kind 2) with the time of day."""
-        stamp = (POWER_ON + timedelta(seconds=self.clock)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
+        stamp = (POWER_ON + timedelta(seconds=self.clock % CALENDAR)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
         super().fail(code, f"{TEXTS[code] if text is None else text};{kind};{stamp}")
 
     def commands(self) -> Sequence[Command]:
@@ -189,6 +190,7 @@ class K2450(ScpiInstrument):
             Command(f"{source}CONFiguration:LIST:RECall", config_recall),
             Command(f"{source}CONFiguration:LIST:DELete", config_delete),
             Command(f"{source}CONFiguration:LIST:SIZE", None, lambda s, p, n: str(len(config_list(s, p)))),
+            setting(f"{sense}COUNt", "count", partial(integer, low=1, high=300_000), str),
             setting(f"{sense}FUNCtion[:ON]", "sense_function", _sense_function, lambda f: f'"{f}:DC"'),
             Command(f"{amps}:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.channel.shows_range("i"))),
             Command(f"{amps}:RANGe:AUTO", _sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
@@ -198,6 +200,7 @@ class K2450(ScpiInstrument):
             Command(f"{sense}AZERo:ONCE", lambda s, p, n: arguments(p, 0)),
             Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
             Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
+            Command("STATus:CLEar", lambda s, p, n: s.clear_status()),
             Command("SYSTem:CLEar", lambda s, p, n: s.errors.clear()),
             Command("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
             Command("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
@@ -241,7 +244,9 @@ class K2450(ScpiInstrument):
 
     def store(self, name: str, readings: Sequence[Reading]) -> None:
         """Append to a buffer; a full one loses its oldest reading."""
-        self.buffers[name] = (self.buffers[name] + list(readings))[-self.capacity[name] :]
+        stored = self.buffers[name]
+        stored.extend(readings)
+        del stored[: max(0, len(stored) - self.capacity[name])]
 
     def check_level(self, value: float) -> None:
         """-222 for a voltage beyond the model or its fixed source range."""
@@ -327,9 +332,9 @@ def _sense_auto(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
 
 def _read(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
     name = smu.buffer_name(parameters, 0)
-    reading = smu.channel.measure(smu.delay + smu.measure_time)
-    smu.store(name, [reading])
-    return _rows(smu, [reading], parameters[1:])
+    readings = [smu.channel.measure(smu.delay + smu.measure_time) for _ in range(smu.count)]
+    smu.store(name, readings)
+    return _rows(smu, readings[-1:], parameters[1:])
 
 
 def _rows(smu: K2450, readings: Sequence[Reading], elements: Sequence[str], first: float | None = None) -> str:
@@ -351,7 +356,9 @@ def _element(smu: K2450, r: Reading, name: str, start: float) -> str:
 
 
 def _make(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
-    name, size = arguments(parameters, 2)
+    name, size, *style = arguments(parameters, 2, 3)
+    if style and style[0]:
+        choice(style[0], ("COMPact", "STANdard", "FULL"))
     if string(name) in smu.buffers:
         raise ScpiError(-221)
     smu.capacity[string(name)] = integer(size, 10, 27_500_000)

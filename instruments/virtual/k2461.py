@@ -11,7 +11,8 @@ from functools import partial
 
 from instruments.virtual.blocks import MOST_STEPS, Block
 from instruments.virtual.k2450 import K2450
-from instruments.virtual.scpi import Command, ScpiError, arguments, boolean, integer, number, show
+from instruments.virtual.scpi import Command
+from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, integer, number, show
 from instruments.virtual.source_lists import LIST_MESSAGE, LIST_TOTAL
 
 PULSE_LIST = "PulseVoltCustomSweepList"
@@ -78,6 +79,12 @@ class K2461(K2450):
 
         def play() -> None:
             now = (channel.four_wire, channel.v_range, channel.i_range, channel.compliance)
+            try:
+                pulses()
+            finally:
+                channel.four_wire, channel.v_range, channel.i_range, channel.compliance = now
+
+        def pulses() -> None:
             channel.four_wire, channel.v_range, channel.i_range = held
             self.buffers[buffer].clear()
             channel.compliance = bias_limit
@@ -92,7 +99,6 @@ class K2461(K2450):
             else:
                 self._one_by_one(bias, levels, width, rest, measure, buffer, bias_limit, pulse_limit, abort)
             channel.switch(False)
-            channel.four_wire, channel.v_range, channel.i_range, channel.compliance = now
 
         self.trigger.load([Block("PULSE", play)])
 

@@ -1,78 +1,88 @@
-"""The part of Lua 5.0 that a program sends to a TSP instrument one line at a time.
+"""The part of Lua 5.0 that a program sends to a TSP instrument: lines and scripts to what they do.
 
-Assignments, calls, ``print`` of expressions, tables, strings, numbers, booleans, ``nil``, arithmetic, comparison,
-``and or not``, ``..``, ``#``, ``local``, ``if`` and both kinds of ``for``. No ``function``, ``while`` or ``repeat``:
-they are syntax errors here.
+Assignments, calls, tables, strings, numbers, booleans, ``nil``, arithmetic, comparison, ``and or not``, ``..``, ``#``,
+``local``, ``if``, ``do``, ``while``, ``repeat``, both kinds of ``for`` and ``break``. No ``function``, ``return`` and
+methods: they are syntax errors here. As in Lua, a chain of operators may have any length, and levels of nesting are
+limited to `DEEPEST`.
 """
 
 from __future__ import annotations
 
-import math
 import operator
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from instruments.virtual.lua_values import (
+from instruments.virtual.budget import Budget
+from instruments.virtual.lua_lexer import WORDS, content_of, number_of, tokens
+from instruments.virtual.lua_nodes import (
+    BREAK,
     Expression,
+    Frame,
+    Statement,
+    Store,
+    arithmetic,
+    assign,
+    block,
+    call,
+    chain,
+    comparison,
+    concatenation,
+    constant,
+    equality,
+    field_of,
+    global_name,
+    listed,
+    local_name,
+    loop,
+    only_first,
+    short_circuit,
+    table,
+    unary,
+)
+from instruments.virtual.lua_values import (
     LuaRuntimeError,
     LuaSyntaxError,
-    Scope,
-    Table,
     as_number,
-    call,
     counted,
-    equal,
-    field_of,
-    first,
-    global_name,
+    divided,
     length,
-    short_circuit,
-    strict,
-    tostring,
+    power,
     truthy,
 )
 
-BLANK = re.compile(r"(?:\s|--[^\n]*)*")
-TOKEN = re.compile(
-    r"(?:(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<string>\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')|(?P<op>\.\.|==|~=|<=|>=|[-+*/%^#<>=(){}\[\];:,.]))"
-)
-
-WORDS = frozenset(
-    (
-        "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local", "nil", "not",
-        "or", "repeat", "return", "then", "true", "until", "while",
-    )
-)  # fmt: skip
-
-BINARY: dict[str, tuple[int, int, Callable[[Any, Any], Any]]] = {
-    "<": (3, 4, operator.lt),
-    ">": (3, 4, operator.gt),
-    "<=": (3, 4, operator.le),
-    ">=": (3, 4, operator.ge),
-    "..": (5, 4, lambda a, b: tostring(a) + tostring(b)),
-    "+": (6, 7, operator.add),
-    "-": (6, 7, operator.sub),
-    "*": (8, 9, operator.mul),
-    "/": (8, 9, lambda a, b: a / b if b else math.copysign(math.inf, a) if a else math.nan),
-    "^": (14, 13, operator.pow),
+BINARY: dict[str, tuple[int, int, Callable[..., Any]]] = {
+    "or": (1, 1, short_circuit(False)),
+    "and": (2, 2, short_circuit(True)),
+    "<": (3, 3, comparison(operator.lt)),
+    ">": (3, 3, comparison(operator.gt)),
+    "<=": (3, 3, comparison(operator.le)),
+    ">=": (3, 3, comparison(operator.ge)),
+    "==": (3, 3, equality(True)),
+    "~=": (3, 3, equality(False)),
+    "..": (5, 3, concatenation),
+    "+": (6, 6, arithmetic(operator.add)),
+    "-": (6, 6, arithmetic(operator.sub)),
+    "*": (8, 8, arithmetic(operator.mul)),
+    "/": (8, 8, arithmetic(divided)),
+    "^": (14, 12, arithmetic(power)),
 }
-"""Left and right binding power, and meaning, of the operators that are strict in both operands."""
+"""Binding power to the left, the power beyond which operators belong to the right operand, and meaning."""
 
 UNARY_POWER = 12
-DEEPEST = 50
-"""Levels of nesting."""
+UNARY: dict[str, Callable[[Any], Any]] = {
+    "-": lambda value: -as_number(value), "not": lambda value: not truthy(value), "#": length,
+}  # fmt: skip
+CONSTANTS = {"nil": None, "true": True, "false": False}
 
-MOST_ITERATIONS = 1_000_000
-"""Rounds of a loop; an instrument would go on, a virtual one says that it is endless."""
+DEEPEST = 200
+"""Levels of nesting (LUA_MAXPARSERLEVEL of Lua 5.0)."""
 
-
-Statement = Callable[[Scope], None]
+MOST_TOKENS = 250_000
+"""Tokens of a line or script: ours."""
 
 
 class Chunk:
-    """One line of Lua, ready to run.
+    """One line or script of Lua, ready to run.
 
     Raises
     ------
@@ -82,20 +92,34 @@ class Chunk:
 
     def __init__(self, source: str) -> None:
         """Read all of it."""
-        self._tokens, self._at, self._depth = list(_tokens(source)), 0, 0
-        self._block = self._statements()
+        self._tokens: list[tuple[str, str]] = []
+        for token in tokens(source):
+            self._tokens.append(token)
+            if len(self._tokens) > MOST_TOKENS:
+                raise LuaSyntaxError("chunk has too many tokens: not enough memory")
+        self._at, self._depth, self._loops, self._slots = 0, 0, 0, 0
+        self._visible: list[dict[str, int]] = []
+        try:
+            self._block = self._statements()
+        except RecursionError:
+            raise LuaSyntaxError("chunk has too many syntax levels") from None
         if self._peek() is not None:
             raise LuaSyntaxError(f"unexpected symbol near `{self._peek()}'")
 
-    def run(self, scope: Scope) -> None:
+    def run(self, scope: dict[str, Any], budget: Budget | None = None) -> None:
         """Carry it out; `scope` holds the globals and keeps what is assigned.
 
         Raises
         ------
         LuaRuntimeError
             Where it stops.
+        OutOfWork, OutOfMemory
+            Where `budget` is used up.
         """
-        self._block(scope)
+        try:
+            self._block(Frame(scope, [None] * self._slots, budget or Budget()))
+        except RecursionError:
+            raise LuaRuntimeError("stack overflow") from None
 
     def _peek(self) -> str | None:
         return self._tokens[self._at][1] if self._at < len(self._tokens) else None
@@ -104,178 +128,199 @@ class Chunk:
         if self._at >= len(self._tokens):
             raise LuaSyntaxError(f"`{expected or 'expression'}' expected near `<eof>'")
         token = self._tokens[self._at]
-        if expected is not None and (token[0] == "string" or token[1] != expected):
-            raise LuaSyntaxError(f"`{expected}' expected near `{token[1]}'")
+        if expected is not None and token[1] != expected:
+            raise LuaSyntaxError(f"`{expected}' expected near `{token[1][:40]}'")
         self._at += 1
         return token
 
     def _accept(self, text: str) -> bool:
-        found = self._peek() == text and self._tokens[self._at][0] != "string"
+        found = self._peek() == text
         self._at += found
         return found
 
     def _name(self) -> str:
         kind, text = self._take()
         if kind != "name" or text in WORDS:
-            raise LuaSyntaxError(f"`<name>' expected near `{text}'")
+            raise LuaSyntaxError(f"`<name>' expected near `{text[:40]}'")
         return text
 
-    def _statements(self) -> Statement:
-        done = []
-        while self._peek() not in (None, "end", "else", "elseif"):
-            if not self._accept(";"):
-                done.append(self._statement())
-
-        def run(scope: Scope) -> None:
-            for each in done:
-                each(scope)
-
-        return run
-
-    def _statement(self) -> Statement:
+    def _deeper(self) -> None:
         self._depth += 1
         if self._depth > DEEPEST:
             raise LuaSyntaxError("chunk has too many syntax levels")
-        try:
-            if self._accept("for"):
-                return self._for()
-            if self._accept("if"):
-                return self._if()
-            if self._accept("do"):
-                block = self._statements()
-                self._take("end")
-                return block
-            return self._assignment(self._accept("local"))
-        finally:
-            self._depth -= 1
 
-    def _assignment(self, local: bool) -> Statement:
+    def _declare(self, name: str) -> int:
+        slot, self._slots = self._slots, self._slots + 1
+        self._visible[-1][name] = slot
+        return slot
+
+    def _statements(self, names: tuple[str, ...] = ()) -> Statement:
+        """Read a block; `names` are local to it and take the first of its slots."""
+        self._visible.append({})
+        for name in names:
+            self._declare(name)
+        done: list[tuple[int, Statement]] = []
+        while self._peek() not in (None, "end", "else", "elseif", "until"):
+            if self._accept(";"):
+                continue
+            start = self._at
+            statement, nested = self._statement()
+            done.append((self._at - start - nested, statement))
+        self._visible.pop()
+        return block(done)
+
+    def _statement(self) -> tuple[Statement, int]:
+        """Read a statement; also how many of its tokens are in blocks, which count for themselves."""
+        self._deeper()
+        kind = self._peek()
+        reader = {
+            "for": self._for, "while": self._while, "repeat": self._repeat, "if": self._if, "do": self._do,
+            "break": self._break, "local": self._local,
+        }.get(kind or "")  # fmt: skip
+        if reader is None:
+            found = self._assignment(), 0
+        else:
+            self._at += 1
+            found = reader()
+        self._depth -= 1
+        return found
+
+    def _body(self, end: str, names: tuple[str, ...] = ()) -> tuple[Statement, int]:
+        start = self._at
+        body = self._statements(names)
+        nested = self._at - start
+        self._take(end)
+        return body, nested
+
+    def _do(self) -> tuple[Statement, int]:
+        return self._body("end")
+
+    def _break(self) -> tuple[Statement, int]:
+        if not self._loops:
+            raise LuaSyntaxError("no loop to break near `break'")
+        return lambda frame: BREAK, 0
+
+    def _local(self) -> tuple[Statement, int]:
+        names = self._names()
+        values = self._list() if self._accept("=") else listed([])
+        stores = [local_name(self._declare(name))[1] for name in names]
+        return assign(stores, values), 0
+
+    def _names(self) -> list[str]:
+        names = [self._name()]
+        while self._accept(","):
+            names.append(self._name())
+        return names
+
+    def _assignment(self) -> Statement:
         value, store = self._suffixed()
-        if not local and self._peek() not in ("=", ","):
+        if self._peek() not in ("=", ","):
             if store is not None:
                 raise LuaSyntaxError(f"`=' expected near `{self._peek() or '<eof>'}'")
-            return lambda scope: value(scope) and None
-        stores = [store]
+            return lambda frame: value.many(frame) and None
+        stores: list[Store | None] = [store]
         while self._accept(","):
             stores.append(self._suffixed()[1])
         if None in stores:
             raise LuaSyntaxError("cannot assign to a call")
-        if local and not self._accept("="):
-            return lambda scope: [s(scope, None) for s in stores] and None
-        if not local:
-            self._take("=")
-        values = self._list()
+        self._take("=")
+        return assign([s for s in stores if s is not None], self._list())
 
-        def run(scope: Scope) -> None:
-            found = values(scope)
-            for k, each in enumerate(stores):
-                each(scope, found[k] if k < len(found) else None)
-
-        return run
-
-    def _for(self) -> Statement:
-        names = [self._name()]
-        while self._accept(","):
-            names.append(self._name())
+    def _for(self) -> tuple[Statement, int]:
+        names = tuple(self._names())
         numeric = self._accept("=")
+        if numeric and len(names) > 1:
+            raise LuaSyntaxError("`in' expected near `='")
         if not numeric:
             self._take("in")
         bounds = self._list()
         self._take("do")
-        block = self._statements()
-        self._take("end")
+        slot = self._slots
+        self._loops += 1
+        body, nested = self._body("end", names)
+        self._loops -= 1
+        return loop(bounds, counted if numeric else None, slice(slot, slot + len(names)), body), nested
 
-        def run(scope: Scope) -> None:
-            found = bounds(scope)
-            rounds = counted(found) if numeric else iter(found[0] if found and isinstance(found[0], list) else [])
-            for n, values in enumerate(rounds):
-                if n >= MOST_ITERATIONS:
-                    raise LuaRuntimeError("the loop does not end")
-                for k, name in enumerate(names):
-                    scope[name] = values[k] if k < len(values) else None
-                block(scope)
+    def _while(self) -> tuple[Statement, int]:
+        condition = self._expression()
+        self._take("do")
+        self._loops += 1
+        body, nested = self._body("end")
+        self._loops -= 1
 
-        return run
+        def run(frame: Frame) -> None:
+            while truthy(condition.one(frame)):
+                frame.budget.spend(2)
+                if body(frame) is BREAK:
+                    return
 
-    def _if(self) -> Statement:
-        branches = []
-        otherwise: Statement = lambda scope: None  # noqa: E731 - an empty block
+        return run, nested
+
+    def _repeat(self) -> tuple[Statement, int]:
+        self._loops += 1
+        body, nested = self._body("until")
+        self._loops -= 1
+        condition = self._expression()
+
+        def run(frame: Frame) -> None:
+            while body(frame) is not BREAK and not truthy(condition.one(frame)):
+                frame.budget.spend(2)
+
+        return run, nested
+
+    def _if(self) -> tuple[Statement, int]:
+        branches: list[tuple[Expression, Statement]] = []
+        nested = 0
         while True:
             condition = self._expression()
             self._take("then")
+            start = self._at
             branches.append((condition, self._statements()))
+            nested += self._at - start
             if self._accept("elseif"):
                 continue
             if self._accept("else"):
-                otherwise = self._statements()
+                start = self._at
+                branches.append((constant(True), self._statements()))
+                nested += self._at - start
             self._take("end")
             break
 
-        def run(scope: Scope) -> None:
-            for condition, block in branches:
-                if truthy(first(condition(scope))):
-                    return block(scope)
-            return otherwise(scope)
+        def run(frame: Frame) -> object:
+            for condition, body in branches:
+                if truthy(condition.one(frame)):
+                    return body(frame)
+            return None
 
-        return run
+        return run, nested
 
     def _list(self) -> Expression:
         parts = [self._expression()]
         while self._accept(","):
             parts.append(self._expression())
+        return listed(parts)
 
-        def evaluate(scope: Scope) -> list[Any]:
-            heads = [first(part(scope)) for part in parts[:-1]]
-            return heads + parts[-1](scope)
-
-        return evaluate
-
-    def _expression(self, power: int = 0) -> Expression:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            raise LuaSyntaxError("chunk has too many syntax levels")
-        left = self._unary()
-        while True:
-            symbol = self._peek()
-            if symbol in BINARY and BINARY[symbol][0] > power:
-                self._at += 1
-                left = strict(symbol, BINARY[symbol][2], left, self._expression(BINARY[symbol][1] - 1))
-            elif symbol in ("==", "~=") and power < 3:
-                self._at += 1
-                left = equal(symbol == "==", left, self._expression(3))
-            elif symbol in ("and", "or") and power < (2 if symbol == "and" else 1):
-                self._at += 1
-                left = short_circuit(symbol == "and", left, self._expression(2 if symbol == "and" else 1))
-            else:
-                self._depth -= 1
-                return left
+    def _expression(self, beyond: int = 0) -> Expression:
+        self._deeper()
+        left, rest = self._unary(), []
+        while (found := BINARY.get(self._peek() or "")) is not None and found[0] > beyond:
+            self._at += 1
+            rest.append((found[2], self._expression(found[1])))
+        self._depth -= 1
+        return chain(left, rest) if rest else left
 
     def _unary(self) -> Expression:
-        if self._accept("-"):
-            operand = self._expression(UNARY_POWER)
-            return lambda scope: [-as_number(first(operand(scope)))]
-        if self._accept("not"):
-            negated = self._expression(UNARY_POWER)
-            return lambda scope: [not truthy(first(negated(scope)))]
-        if self._accept("#"):
-            measured = self._expression(UNARY_POWER)
-            return lambda scope: [length(first(measured(scope)))]
         kind, text = self._tokens[self._at] if self._at < len(self._tokens) else ("", "")
-        if kind == "number":
+        if text in UNARY and kind != "string":
             self._at += 1
-            value = float(int(text, 16)) if text[:2].lower() == "0x" else float(text)
-            return lambda scope: [value]
-        if kind == "string":
+            return unary(UNARY[text], self._expression(UNARY_POWER))
+        if kind in ("number", "string"):
             self._at += 1
-            content = re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text[1:-1])
-            return lambda scope: [content]
-        if text in ("nil", "true", "false") and kind == "name":
+            return constant(number_of(text) if kind == "number" else content_of(text))
+        if text in CONSTANTS:
             self._at += 1
-            constant = {"nil": None, "true": True, "false": False}[text]
-            return lambda scope: [constant]
-        if text == "{":
-            return self._table()
-        return self._suffixed()[0]
+            return constant(CONSTANTS[text])
+        return self._table() if text == "{" else self._suffixed()[0]
 
     def _table(self) -> Expression:
         self._take("{")
@@ -288,45 +333,34 @@ class Chunk:
                 self._take("]")
                 self._take("=")
             elif following == "=":
-                name = self._name()
-                key = lambda scope, name=name: [name]  # noqa: E731 - one constant
+                key = constant(self._name())
                 self._take("=")
             entries.append((key, self._expression()))
             if self._peek() != "}" and not self._accept(","):
                 self._take(";")
+        return table(entries)
 
-        def build(scope: Scope) -> list[Any]:
-            table, place = Table(), 0
-            for key, value in entries:
-                place += key is None
-                table.set(float(place) if key is None else first(key(scope)), first(value(scope)))
-            return [table]
-
-        return build
-
-    def _suffixed(self) -> tuple[Expression, Callable[[Scope, Any], None] | None]:
+    def _suffixed(self) -> tuple[Expression, Store | None]:
         """Read a name or parenthesis with its dots, brackets and calls; also how to assign to it, None for a call."""
         if self._accept("("):
-            inner = self._expression()
+            value: Expression = only_first(self._expression())
             self._take(")")
-            value: Expression = lambda scope: [first(inner(scope))]  # noqa: E731 - one value of many
             store, path = None, "?"
         else:
             path = self._name()
-            value, store = global_name(path)
+            value, store = self._variable(path)
         while True:
             if self._accept("."):
                 name = self._name()
-                value, store = field_of(value, lambda scope, name=name: [name], path)
+                value, store = field_of(value, constant(name), path)
                 path = name
             elif self._accept("["):
                 key = self._expression()
                 self._take("]")
                 value, store = field_of(value, key, path)
                 path = "?"
-            elif self._peek() == "(" and self._tokens[self._at][0] == "op":
-                self._at += 1
-                given: Expression = lambda scope: []  # noqa: E731 - no arguments
+            elif self._accept("("):
+                given = listed([])
                 if not self._accept(")"):
                     given = self._list()
                     self._take(")")
@@ -334,12 +368,8 @@ class Chunk:
             else:
                 return value, store
 
-
-def _tokens(source: str) -> Iterator[tuple[str, str]]:
-    at = BLANK.match(source).end()  # type: ignore[union-attr]
-    while at < len(source):
-        match = TOKEN.match(source, at)
-        if match is None:
-            raise LuaSyntaxError(f"unexpected symbol near `{source[at]}'")
-        at = BLANK.match(source, match.end()).end()  # type: ignore[union-attr]
-        yield str(match.lastgroup), match[str(match.lastgroup)]
+    def _variable(self, name: str) -> tuple[Expression, Store]:
+        for visible in reversed(self._visible):
+            if name in visible:
+                return local_name(visible[name])
+        return global_name(name)

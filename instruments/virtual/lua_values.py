@@ -1,11 +1,16 @@
-"""Values of Lua, and what its operators, fields and calls do with them."""
+"""Values of Lua, and what its operators and functions take them for (Lua 5.0 manual, 2.2 and 2.5)."""
 
 from __future__ import annotations
 
-import inspect
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
+
+ENTRY = 100
+"""Bytes that an entry of a table counts for: ours."""
+
+NUMERAL = re.compile(r"\s*(?:[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+)\s*", re.ASCII)
 
 
 class LuaSyntaxError(Exception):
@@ -26,6 +31,11 @@ class Indexable(Protocol):
         """Assign to a field."""
 
 
+def _stored(key: Any) -> Any:
+    """A key as a dictionary can hold it: for Python True is 1.0, for Lua it is not."""
+    return ("boolean", key) if isinstance(key, bool) else key
+
+
 class Table:
     """A Lua table."""
 
@@ -33,21 +43,42 @@ class Table:
         """Start with elements 1, 2, ..."""
         self.fields: dict[Any, Any] = {float(k): value for k, value in enumerate(values, start=1)}
         self._border = len(self.fields)
+        self._following: dict[Any, Any] | None = None
 
     def get(self, key: Any) -> Any:
         """Value of a field, None for nil."""
-        return self.fields.get(key)
+        return self.fields.get(_stored(key))
 
     def set(self, key: Any, value: Any) -> None:
-        """Assign to a field; nil removes it."""
+        """Assign to a field; nil removes it. `LuaRuntimeError` for keys that cannot be: nil and not-a-number."""
+        if key is None or key != key:
+            raise LuaRuntimeError(f"table index is {'nil' if key is None else 'NaN'}")
+        place = _stored(key)
         if value is None:
-            self.fields.pop(key, None)
-            if isinstance(key, float) and 1 <= key <= self._border:
+            self.fields.pop(place, None)
+            if isinstance(key, float) and 1 <= key <= self._border and key.is_integer():
                 self._border = int(key) - 1
             return
-        self.fields[key] = value
+        if place not in self.fields:
+            self._following = None
+        self.fields[place] = value
         while float(self._border + 1) in self.fields:
             self._border += 1
+
+    def next(self, key: Any) -> list[Any]:
+        """Key and value behind `key` (nil for the first), nil at the end; fields may be removed on the way."""
+        if self._following is None:
+            keys = list(self.fields)
+            self._following = dict(zip([None, *keys], [*keys, None], strict=True))
+        place = _stored(key)
+        if place not in self._following:
+            raise LuaRuntimeError("invalid key to `next'")
+        place = self._following[place]
+        while place is not None and place not in self.fields:
+            place = self._following[place]
+        if place is None:
+            return [None]
+        return [place[1] if isinstance(place, tuple) else place, self.fields[place]]
 
     def values(self) -> list[Any]:
         """Elements 1, 2, ... up to the first nil."""
@@ -62,24 +93,47 @@ class Table:
         return self._border
 
 
-def tostring(value: Any) -> str:
-    """Text of a value, numbers as a 2600B prints them (2600BS-901-01, format.asciiprecision 6)."""
+def is_number(value: Any) -> bool:
+    """Whether Lua counts it as a number."""
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def kind_of(value: Any) -> str:
+    """What ``type`` tells; the parts of a TSP instrument are tables."""
     if value is None:
         return "nil"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float | int):
+        return "boolean"
+    if is_number(value):
+        return "number"
+    return "string" if isinstance(value, str) else "table" if hasattr(value, "get") else "function"
+
+
+def tostring(value: Any) -> str:
+    """Text of a value, numbers as a 2600B prints them (2600BS-901-01, format.asciiprecision 6)."""
+    kind = kind_of(value)
+    if kind == "number":
         return f"{value:.5e}"
-    return value if isinstance(value, str) else "table" if isinstance(value, Table) else "userdata"
+    if kind in ("table", "function"):
+        return f"{kind}: 0x{id(value) & 0xFFFFFFFF:08x}"
+    return value if kind == "string" else {None: "nil", True: "true", False: "false"}[value]
+
+
+def tonumber(value: Any) -> float | None:
+    """Number that a value stands for, nil if there is none."""
+    if is_number(value):
+        return float(value)
+    if not isinstance(value, str) or not NUMERAL.fullmatch(value):
+        return None
+    try:
+        return float(int(value, 16)) if "x" in value.lower() else float(value)
+    except OverflowError:
+        return math.inf
 
 
 def truthy(value: Any) -> bool:
     """Whether Lua takes a value for true: all but nil and false."""
     return value is not None and value is not False
-
-
-Scope = dict[str, Any]
-Expression = Callable[[Scope], list[Any]]
 
 
 def first(values: list[Any]) -> Any:
@@ -88,111 +142,71 @@ def first(values: list[Any]) -> Any:
 
 
 def as_number(value: Any) -> float:
-    """The value if it is a number; `LuaRuntimeError` else."""
-    if isinstance(value, bool) or not isinstance(value, float | int):
-        raise LuaRuntimeError("attempt to perform arithmetic on a non-number")
-    return float(value)
+    """The number that a value is, or that a string spells; `LuaRuntimeError` else."""
+    number = tonumber(value)
+    if number is None:
+        raise LuaRuntimeError(f"attempt to perform arithmetic on a {kind_of(value)} value")
+    return number
 
 
 def length(value: Any) -> float:
     """What ``#`` gives."""
-    if isinstance(value, Table):
+    if isinstance(value, Table | str):
         return float(len(value))
-    if isinstance(value, str):
-        return float(len(value))
-    raise LuaRuntimeError("attempt to get length of a value that has none")
+    raise LuaRuntimeError(f"attempt to get length of a {kind_of(value)} value")
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal: of one type, and the same."""
+    return kind_of(a) == kind_of(b) and a == b
+
+
+def divided(a: float, b: float) -> float:
+    """Quotient as in C: by zero it is infinite, 0/0 is not a number."""
+    if b:
+        return a / b
+    return math.copysign(1.0, b) * math.copysign(math.inf, a) if a and a == a else math.nan
+
+
+def power(a: float, b: float) -> float:
+    """Power as in C: too large and 0 to a negative power are infinite, a root of a negative number is none."""
+    odd = b == b and abs(b) < 2**53 and b % 2 == 1
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return -math.inf if a < 0 and odd else math.inf
+    except ValueError:
+        return math.nan if a else math.copysign(math.inf, a if odd else 1.0)
+
+
+def ordered(test: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
+    """Comparison of two numbers or two strings."""
+    if (is_number(a) and is_number(b)) or (isinstance(a, str) and isinstance(b, str)):
+        return test(a, b)
+    raise LuaRuntimeError(f"attempt to compare {kind_of(a)} with {kind_of(b)}")
 
 
 def counted(bounds: list[Any]) -> Iterator[list[float]]:
     """Rounds of a numeric ``for``."""
-    if len(bounds) < 2:
-        raise LuaRuntimeError("`for' limit must be a number")
-    start, stop = as_number(bounds[0]), as_number(bounds[1])
-    step = as_number(bounds[2]) if len(bounds) > 2 else 1.0
-    n = 0
-    while (start + n * step <= stop) if step >= 0 else (start + n * step >= stop):
-        yield [start + n * step]
-        n += 1
+    numbers = [tonumber(bound) for bound in bounds[:3]]
+    for name, number in zip(("initial value", "limit", "step"), [*numbers, None][: max(2, len(numbers))], strict=False):
+        if number is None:
+            raise LuaRuntimeError(f"`for' {name} must be a number")
+    at, stop, step = numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else 1.0
+    while (at <= stop) if step > 0 else (at >= stop):
+        yield [at]
+        at += step
 
 
-def strict(symbol: str, act: Callable[[Any, Any], Any], left: Expression, right: Expression) -> Expression:
-    """Operator that needs both operands."""
-
-    def evaluate(scope: Scope) -> list[Any]:
-        a, b = first(left(scope)), first(right(scope))
-        comparable = symbol in "<=>=" and isinstance(a, str) and isinstance(b, str)
-        if symbol != ".." and not comparable:
-            a, b = as_number(a), as_number(b)
-        try:
-            return [act(a, b)]
-        except OverflowError:
-            return [math.inf]
-
-    return evaluate
-
-
-def equal(wanted: bool, left: Expression, right: Expression) -> Expression:
-    """``==`` (`wanted`) or ``~=``."""
-
-    def evaluate(scope: Scope) -> list[Any]:
-        a, b = first(left(scope)), first(right(scope))
-        return [(type(a) is type(b) and a == b) is wanted]
-
-    return evaluate
-
-
-def short_circuit(conjunction: bool, left: Expression, right: Expression) -> Expression:
-    """``and`` or ``or``."""
-
-    def evaluate(scope: Scope) -> list[Any]:
-        value = first(left(scope))
-        return [value] if truthy(value) != conjunction else [first(right(scope))]
-
-    return evaluate
-
-
-def global_name(name: str) -> tuple[Expression, Callable[[Scope, Any], None]]:
-    """How a global is read and assigned."""
-
-    def store(scope: Scope, value: Any) -> None:
-        scope[name] = value
-
-    return lambda scope: [scope.get(name)], store
-
-
-def field_of(owner: Expression, key: Expression, path: str) -> tuple[Expression, Callable[[Scope, Any], None]]:
-    """How a field is read and assigned; `path` names its owner in messages."""
-
-    def target(scope: Scope) -> Any:
-        found = first(owner(scope))
-        if not hasattr(found, "get") or isinstance(found, dict):
-            kind = "a nil value" if found is None else "not a table"
-            raise LuaRuntimeError(f"attempt to index `{path}' ({kind})")
-        return found
-
-    def load(scope: Scope) -> list[Any]:
-        return [target(scope).get(first(key(scope)))]
-
-    def store(scope: Scope, value: Any) -> None:
-        target(scope).set(first(key(scope)), value)
-
-    return load, store
-
-
-def call(function: Expression, given: Expression, path: str) -> Expression:
-    """Call of a function."""
-
-    def evaluate(scope: Scope) -> list[Any]:
-        callee = first(function(scope))
-        if not callable(callee):
-            raise LuaRuntimeError(f"attempt to call `{path}' ({'a nil value' if callee is None else 'not a function'})")
-        values = given(scope)
-        # Lua has no signatures; the instrument's own functions check what they are given.
-        try:
-            inspect.signature(callee).bind(*values)
-        except TypeError:
-            raise LuaRuntimeError(f"bad argument to `{path}'") from None
-        result = callee(*values)
-        return result if isinstance(result, list) else [] if result is None else [result]
-
-    return evaluate
+def size_of(values: Iterable[Any]) -> int:
+    """Bytes that variables count for: their strings, and the tables that they lead to."""
+    total, seen, waiting = 0, set(), list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            total += len(value) + ENTRY
+        elif isinstance(value, Table) and id(value) not in seen:
+            seen.add(id(value))
+            total += ENTRY * (1 + len(value.fields))
+            waiting += [part for part in (*value.fields, *value.fields.values()) if isinstance(part, str | Table)]
+    return total

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 
 from hil.errors import InputError
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import Command, ScpiError, ScpiInstrument, arguments, choice
-from instruments.virtual.tsp import Part, TspError, TspInstrument, one_of
+from instruments.virtual.scpi import Command, ScpiInstrument
+from instruments.virtual.scpi_parameters import ScpiError, arguments, choice
+from instruments.virtual.tsp import TspInstrument
+from instruments.virtual.tsp_parts import Part, TspError, one_of
 
 SETTLING = 15e-3
 """Time after a change of relays until the instrument goes on, s: the cards' worst."""
@@ -109,7 +111,7 @@ class K707B(TspInstrument):
         lines: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         """Open all relays."""
-        super().__init__(model, "4098765", "01.30a")
+        super().__init__(dut, model, "4098765", "01.30a")
         self.slots = 6 if model == "707B" else 1
         self.relays = Relays(dut, self.ROWS, self.slots * self.CARD_COLUMNS, terminals, lines)
         self.scope["channel"] = self._channel = Part(
@@ -135,10 +137,6 @@ class K707B(TspInstrument):
     def clock(self) -> float:
         """Virtual time, s."""
         return self.relays.dut.clock
-
-    def pause(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        self.relays.dut.advance(seconds)
 
     def reset(self) -> None:
         """Open all relays, break before make."""
@@ -207,7 +205,7 @@ class B2200(ScpiInstrument):
         """Open all relays."""
         self.identity = f"Keysight Technologies,{model},0,A.03.00"
         self.relays = Relays(dut, self.INPUTS, self.CARDS * self.CARD_OUTPUTS, terminals, lines)
-        super().__init__()
+        super().__init__(dut)
         self.reset()
 
     @property

@@ -8,45 +8,23 @@ of a compound message start where the one before left off, unless they begin wit
 
 from __future__ import annotations
 
-import math
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
+from instruments.virtual.budget import Budget, OutOfWork
+from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
+from instruments.virtual.scpi_parameters import TEXTS, ScpiError, arguments, integer, show, split_outside
 
-TEXTS = {
-    -102: "Syntax error",
-    -103: "Invalid separator",
-    -104: "Data type error",
-    -108: "Parameter not allowed",
-    -109: "Missing parameter",
-    -113: "Undefined header",
-    -114: "Header suffix out of range",
-    -200: "Execution error",
-    -211: "Trigger ignored",
-    -213: "Init ignored",
-    -221: "Settings conflict",
-    -222: "Parameter data out of range",
-    -223: "Too much data",
-    -224: "Illegal parameter value",
-    -230: "Data corrupt or stale",
-    -350: "Queue overflow",
-    -420: "Query UNTERMINATED",
-}
-"""Messages of the standard errors (SCPI-99 vol. 2, 21.8)."""
+UNIT = 30
+"""Work of one command of a message."""
 
-
-class ScpiError(Exception):
-    """What a command runs into; it goes to the error queue and never leaves the instrument."""
-
-    def __init__(self, code: int, text: str | None = None) -> None:
-        """Take the standard's text unless the model has its own."""
-        super().__init__(code)
-        self.code, self.text = code, TEXTS[code] if text is None else text
+SPELLINGS = 10_000
+"""Spellings of headers that are remembered."""
 
 
 class ErrorQueue:
@@ -127,87 +105,6 @@ def header_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(out), re.IGNORECASE)
 
 
-def split_outside(text: str, separator: str) -> list[str]:
-    """Cut at a separator that stands neither in a string nor in parentheses; parts are stripped."""
-    parts, depth, quote, start = [], 0, "", 0
-    for k, c in enumerate(text):
-        if quote:
-            quote = "" if c == quote else quote
-        elif c in "\"'":
-            quote = c
-        elif c in "()":
-            depth += 1 if c == "(" else -1
-        elif c == separator and depth == 0:
-            parts.append(text[start:k].strip())
-            start = k + 1
-    return [*parts, text[start:].strip()]
-
-
-def number(text: str, low: float = -math.inf, high: float = math.inf, default: float | None = None) -> float:
-    """Decimal parameter; MIN, MAX and DEF where there is a bound or a default.
-
-    Raises
-    ------
-    ScpiError
-        -104 if it is no number, -222 if it is out of range.
-    """
-    word = text.upper()
-    named = {"MIN": low, "MINIMUM": low, "MAX": high, "MAXIMUM": high, "DEF": default, "DEFAULT": default}
-    value = named.get(word)
-    if value is None or math.isinf(value):
-        if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(E[+-]?\d+)?", word):
-            raise ScpiError(-104)
-        value = float(word)
-    if not low * (1 - math.copysign(1e-9, low)) <= value <= high * (1 + math.copysign(1e-9, high)):
-        raise ScpiError(-222)
-    return value
-
-
-def integer(text: str, low: float = -math.inf, high: float = math.inf) -> int:
-    """Whole number; anything else is rounded, as instruments do (IEEE 488.2, 7.7.2.4)."""
-    return round(number(text, low, high))
-
-
-def boolean(text: str) -> bool:
-    """ON, OFF or a number, which is true if it does not round to 0."""
-    word = text.upper()
-    return word == "ON" if word in ("ON", "OFF") else round(number(text)) != 0
-
-
-def short(word: str) -> str:
-    """Short form of a word written as in the manuals: what is not in small letters."""
-    return "".join(c for c in word if not c.islower())
-
-
-def choice(text: str, words: Iterable[str]) -> str:
-    """One of `words`, given in short or long form; its short form. -224 if it is none of them."""
-    for word in words:
-        if text.upper() in (short(word), word.upper()):
-            return short(word)
-    raise ScpiError(-224)
-
-
-def string(text: str) -> str:
-    """Contents of a quoted parameter; -104 if it is not quoted."""
-    if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
-        raise ScpiError(-104)
-    return text[1:-1]
-
-
-def show(value: float) -> str:
-    """Number as the models print it, to 7 digits."""
-    return f"{value:.6E}"
-
-
-def arguments(parameters: Sequence[str], least: int, most: int | None = None) -> list[str]:
-    """Check the number of parameters: -109 if one is missing, -108 if there is one too many."""
-    if len(parameters) < least or any(not p for p in parameters[:least]):
-        raise ScpiError(-109)
-    if len(parameters) > (least if most is None else most):
-        raise ScpiError(-108)
-    return list(parameters)
-
-
 def setting(
     pattern: str,
     name: str,
@@ -248,21 +145,22 @@ def setting(
     return Command(pattern, write, query)
 
 
-def flag(value: bool) -> str:
-    """Boolean as answered."""
-    return "1" if value else "0"
-
-
 class ScpiInstrument(VirtualInstrument):
     """Messages to commands: what every SCPI model shares, and the commands of IEEE 488.2.
 
     A model gives its `commands`, `format_error`, `reset` and `QUEUE`.
+
+    Parameters
+    ----------
+    dut : Dut
+        What the model acts on.
     """
 
     QUEUE: ClassVar[int] = 100
 
-    def __init__(self) -> None:
+    def __init__(self, dut: Dut) -> None:
         """Switch on: power-on bit set, nothing in the queue."""
+        self.dut, self.budget = dut, Budget()
         self.errors = ErrorQueue(self.QUEUE)
         self._event_status, self._event_enable, self._service_enable = 128, 0, 0
         self._found: dict[str, tuple[Command, dict[str, int]]] = {}
@@ -282,13 +180,29 @@ class ScpiInstrument(VirtualInstrument):
 
     def handle(self, message: str) -> str | bytes | None:
         """Carry out one message, compound or not; answers of several queries are joined by semicolons."""
-        answers, path = [], ""
+        self.dut.budget = self.budget
+        with self.budget:
+            return self.carry_out(message)
+
+    def carry_out(self, message: str) -> str | bytes | None:
+        """Carry out one message within what it may cost; -200 where that is too little."""
+        answers: list[str] = []
+        try:
+            self._units(message, answers)
+        except OutOfWork:
+            self.fail(-200, "Execution error; the message takes too long")
+        return ";".join(answers) if answers else None
+
+    def _units(self, message: str, answers: list[str]) -> None:
+        path = ""
         for unit in split_outside(message.strip(), ";"):
             if not unit:
                 continue
+            self.budget.spend(UNIT)
             header, _, rest = unit.partition(" ")
-            parameters = split_outside(rest, ",") if rest.strip() else []
             try:
+                parameters = split_outside(rest, ",") if rest.strip() else []
+                self.budget.spend(len(parameters))
                 answer, path = self._execute(header, parameters, path)
             except ScpiError as error:
                 self.fail(error.code, error.text)
@@ -297,7 +211,7 @@ class ScpiInstrument(VirtualInstrument):
                 continue
             if answer is not None:
                 answers.append(answer)
-        return ";".join(answers) if answers else None
+                self.budget.spend(len(answer) >> 5)
 
     def fail(self, code: int, text: str | None = None) -> None:
         """Queue an error and set its bit of the event status register (SCPI-99 vol. 2, 21.8.2)."""
@@ -340,7 +254,9 @@ class ScpiInstrument(VirtualInstrument):
             for command in self._commands:
                 match = header_pattern(command.pattern).fullmatch(name)
                 if match:
-                    suffixes = {key: int(text or 1) for key, text in match.groupdict().items()}
+                    suffixes = {key: _suffix(text) for key, text in match.groupdict().items()}
+                    if len(self._found) >= SPELLINGS:
+                        self._found.clear()
                     self._found[name] = command, suffixes
                     break
         return self._found.get(name)
@@ -362,7 +278,7 @@ class ScpiInstrument(VirtualInstrument):
         return [
             Command("*IDN", None, said(lambda: self.identity)),
             Command("*RST", plain(self.reset)),
-            Command("*CLS", plain(self._clear_status)),
+            Command("*CLS", plain(self.clear_status)),
             Command("*OPC", plain(self._complete), said(lambda: self.operation_complete())),
             Command("*WAI", plain(lambda: None)),
             Command("*ESR", None, said(self._take_event_status)),
@@ -372,7 +288,8 @@ class ScpiInstrument(VirtualInstrument):
             byte("SRE"),
         ]
 
-    def _clear_status(self) -> None:
+    def clear_status(self) -> None:
+        """``*CLS``: no errors, no events."""
         self.errors.clear()
         self._event_status = 0
 
@@ -390,3 +307,10 @@ class ScpiInstrument(VirtualInstrument):
 
 def _byte(text: str) -> int:
     return integer(text, 0, 255)
+
+
+def _suffix(text: str | None) -> int:
+    """Numeric suffix of a header, 1 where none is given; -114 for one that no model can have."""
+    if text is not None and len(text) > 9:
+        raise ScpiError(-114)
+    return int(text or 1)

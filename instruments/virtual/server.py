@@ -32,7 +32,8 @@ class Server:
     """Serves one instrument to any number of clients at once, from a thread of its own.
 
     Messages are carried out one at a time, in the order in which they arrive; a fault that delays one client's answer
-    does not hold up another client. Like a real instrument it keeps its outputs as they are when a client leaves.
+    does not hold up another client, nor does one that sends much or takes nothing: after each message the others have
+    their turn. Like a real instrument it keeps its outputs as they are when a client leaves.
 
     Parameters
     ----------
@@ -115,10 +116,15 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Send all clients out and end; safe to call again."""
+        """Send all clients out and end, whatever is being carried out; safe to call again."""
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
+            budget = self.instrument.budget
+            if budget is not None:
+                budget.halted = True
             self._thread.join()
+            if budget is not None:
+                budget.halted = False
             self._thread = self._transport = None
 
     def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -157,6 +163,7 @@ class Server:
     async def _serve(self, ready: Future[None]) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         transport = self._make()
+        transport.left = self.instrument.hang_up
         try:
             await transport.open()
         except OSError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from instruments.virtual.blocks import MOST_STEPS
-from instruments.virtual.scpi import ScpiError, arguments, boolean, choice, integer, number, show, string
+from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, choice, integer, number, show, string
 
 SWEEP_LIST = "VoltCustomSweepList"
 """Configuration list that holds what ``SOUR:LIST:VOLT`` sets (2461 6-101)."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from hil.errors import InputError, nearest
-from instruments.virtual.scpi import Command, choice, setting
+from instruments.virtual.scpi import Command, setting
+from instruments.virtual.scpi_parameters import choice
 from instruments.virtual.source import Channel
 
 WORDS = {"front": "FRON", "rear": "REAR"}

@@ -98,15 +98,26 @@ class LineConnection(Connection):
                 line = await self._reader.readuntil(b"\n")
                 if message := line.rstrip(b"\r\n").decode("latin-1"):
                     await self.carry_out(message)
+                    # What has arrived already is there at once: without this the others would wait for all of it.
+                    await asyncio.sleep(0)
 
 
 class Transport(ABC):
-    """A door through which clients come; lives in the event loop of its server."""
+    """A door through which clients come; lives in the event loop of its server.
+
+    Attributes
+    ----------
+    connections : int
+        Clients that are inside.
+    left : callable
+        Called when one of them has left.
+    """
 
     def __init__(self, handle: Handler, faults: Faults) -> None:
         """Pass messages to `handle`."""
         self._handle, self._faults = handle, faults
         self.connections = 0
+        self.left: Callable[[], None] = lambda: None
 
     @property
     @abstractmethod
@@ -136,6 +147,7 @@ class Transport(ABC):
         finally:
             self.connections -= 1
             writer.close()
+            self.left()
 
 
 def refuse(server: asyncio.Server) -> None:

@@ -1,7 +1,12 @@
-"""Trigger model and timers of the 2600B: who waits for which event, worked out in virtual time.
+"""Trigger model of the 2600B: who waits for which event, worked out in virtual time.
 
-2600BS-901-01 Rev. C, section 3-30 ff. and chapter 7. All sweeps that were started together run together, so that one
-channel's events can step the other. Sources and measurements at one instant happen in the order of the channels.
+2600BS-901-01 Rev. C, section 3-30 ff. and chapter 7. Sweeps that run at the same time run together, so that one
+channel's events can step the other. Sources and measurements at one instant happen in the order in which the sweeps
+were initiated. ``initiate()`` clears the channel's event detectors and enters the trigger model at once: what another
+channel, initiated before, has fired by then is lost on this one.
+
+A sweep that can go on has come to its end when the message is carried out that lets it go on; one that waits for an
+event (``trigger.EVENT_ID``, a generator, the other channel) waits while messages come.
 """
 
 from __future__ import annotations
@@ -12,67 +17,42 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from instruments.virtual.dut import Drive
-from instruments.virtual.tsp import Part, TspError, anything, as_table, between, one_of
+from instruments.virtual.tsp_events import Blender, Events, Timer
+from instruments.virtual.tsp_parts import Part, TspError, between, one_of, whole
 
-TIMERS = 8
-EVENTS_OF_A_CHANNEL = ("ARMED", "SOURCE_COMPLETE", "MEASURE_COMPLETE", "PULSE_COMPLETE", "SWEEP_COMPLETE", "IDLE")
-MOST_EVENTS = 500_000
-"""Events of one run after which it counts as endless."""
-
-
-class Timer(Part):
-    """``trigger.timer[n]``: after its stimulus, `count` events `delay` s apart; with pass-through one at once."""
-
-    def __init__(self, instrument: Any, n: int, event: float) -> None:
-        """Start with the defaults."""
-        super().__init__(instrument, {"EVENT_ID": event, "reset": self.reset, "clear": lambda: None})
-        self.event = event
-        self.reset()
-
-    def reset(self) -> None:
-        """Defaults: 10 us, one event, no stimulus."""
-        settings = {
-            "delay": (10e-6, between(1e-6, 1e5)), "count": (1.0, between(0.0, 1_048_575.0)),
-            "passthrough": (False, anything), "stimulus": (0.0, anything),
-        }  # fmt: skip
-        self.values = {name: value for name, (value, _) in settings.items()}
-        self._checks = {name: check for name, (_, check) in settings.items()}
+EVENT_COST = 5
+"""Work of an event."""
 
 
 class Sweep(Part):
     """``smuX.trigger``: what a channel does at each trigger."""
 
-    def __init__(self, instrument: Any, name: str, events: dict[str, float]) -> None:
-        """Start with the defaults; the events are numbered by the instrument."""
-        super().__init__(
-            instrument,
-            {**{f"{event}_EVENT_ID": n for event, n in events.items()}, "initiate": lambda: instrument.initiate(self)},
-        )
-        self.name, self.events = name, events
+    def __init__(self, smu: Any, events: Events) -> None:
+        """Start with the defaults."""
+        instrument = smu.instrument
+        self.smu, self.events, self._check_event = smu, events.of_channel(smu.name), events.check
+        numbers = {f"{event}_EVENT_ID": n for event, n in self.events.items()}
+        super().__init__(instrument, {**numbers, "initiate": lambda: instrument.triggers.start(smu)})
         self.levels: list[float] = []
-        self.limit, self.buffer = 0.0, None
+        self.sinks: list[tuple[Any, str]] = []
         self.reset()
 
     def reset(self) -> None:
         """Defaults: one trigger, nothing enabled."""
-        flag = one_of(0.0, 1.0)
-        top = self.instrument.MODELS[self.instrument.model][0]
-        self.levels, self.buffer = [], None
+        flag, event, top = one_of(0.0, 1.0), (0.0, self._check_event), self.smu.channel.capability
+        self.levels, self.sinks = [], []
         self.values = {"count": 1.0}
         self._checks = {"count": between(1.0, 1e5)}
-        self.fixed["arm"] = Part(self.instrument, {}, {"count": (1.0, one_of(1.0)), "stimulus": (0.0, one_of(0.0))})
+        self.fixed["arm"] = Part(self.instrument, {}, {"count": (1.0, between(1.0, 1e5)), "stimulus": event})
         self.fixed["source"] = Part(
             self.instrument, {"listv": self._list, "linearv": self._linear},
-            {
-                "action": (0.0, flag), "stimulus": (0.0, anything),
-                "limiti": (0.0, between(0.0, top.i_max)),
-            },
+            {"action": (0.0, flag), "stimulus": event, "limiti": (0.0, between(0.0, top.i_max))},
         )  # fmt: skip
-        self.fixed["measure"] = Part(
-            self.instrument, {"i": self._into, "iv": self._into}, {"action": (0.0, flag), "stimulus": (0.0, anything)}
-        )
+        into = {kind: lambda buffer, kind=kind: self._into((buffer, kind)) for kind in "ivrp"}
+        into["iv"] = lambda amps, volts: self._into((amps, "i"), (volts, "v"))
+        self.fixed["measure"] = Part(self.instrument, into, {"action": (0.0, flag), "stimulus": event})
         for stage in ("endpulse", "endsweep"):
-            self.fixed[stage] = Part(self.instrument, {}, {"action": (1.0, flag), "stimulus": (0.0, anything)})
+            self.fixed[stage] = Part(self.instrument, {}, {"action": (1.0, flag), "stimulus": event})
         self.fixed["endsweep"].values["action"] = 0.0
 
     def setting(self, stage: str, name: str) -> Any:
@@ -80,31 +60,64 @@ class Sweep(Part):
         return self.fixed[stage].values[name]
 
     def _list(self, levels: Any) -> None:
-        values = as_table(levels).values()
-        smu = self.instrument.smu(self.name)
+        values = levels.values() if hasattr(levels, "fields") else None
+        if values is None:
+            raise TspError(-104, "Data type error")
         if not values:
             raise TspError(-109, "Missing parameter")
-        self.levels = [smu.check_level(value) for value in values]
+        self.instrument.budget.spend(len(values))
+        self.levels = [self.smu.check_level(value) for value in values]
 
     def _linear(self, start: float, stop: float, points: float) -> None:
-        smu, count = self.instrument.smu(self.name), int(between(2.0, 1e5)(points))
-        first, last = smu.check_level(start), smu.check_level(stop)
+        count = whole(2, 100_000)(points)
+        first, last = self.smu.check_level(start), self.smu.check_level(stop)
+        self.instrument.budget.spend(count)
         self.levels = [first + (last - first) * k / (count - 1) for k in range(count)]
 
-    def _into(self, buffer: Any, *_: Any) -> None:
-        if not hasattr(buffer, "add"):
+    def _into(self, *sinks: tuple[Any, str]) -> None:
+        if not all(hasattr(buffer, "add") for buffer, _ in sinks):
             raise TspError(-104, "Data type error")
-        self.buffer = buffer
+        self.sinks = list(sinks)
 
 
-class _Track:
-    """Steps that one channel plays, growing as its sweep runs."""
+Wish = tuple[str, float]
 
-    def __init__(self, smu: Any) -> None:
-        self.smu, self.level, self.since = smu, smu.channel.level, 0.0
+
+class _Run:
+    """One sweep that is under way, and the steps that its channel has still to play."""
+
+    def __init__(self, smu: Any, model: TriggerModel, now: float) -> None:
+        self.smu, self.level, self.since = smu, smu.channel.level, now
         self.levels: list[float] = []
         self.lengths: list[float] = []
         self.measured: list[bool] = []
+        self.latched: set[float] = set()
+        self._steps = self._sweep(model, now)
+        self.wish: Wish | None = None
+
+    def begin(self) -> None:
+        """Enter the trigger model."""
+        self.wish = next(self._steps)
+
+    def go_on(self, now: float) -> None:
+        """What was wished for has come."""
+        try:
+            self.wish = self._steps.send(now)
+        except StopIteration:
+            self.wish = None
+
+    def ready(self, now: float) -> bool:
+        """Whether the sweep can go on; an event that it waited for is used up."""
+        if self.wish is None:
+            return False
+        kind, what = self.wish
+        if kind == "until":
+            return what <= now + 1e-12
+        if what == 0:
+            return True
+        found = what in self.latched
+        self.latched.discard(what)
+        return found
 
     def cut(self, now: float, level: float, measured: bool = False) -> None:
         """End a step at `now`; the next has `level`."""
@@ -114,117 +127,163 @@ class _Track:
             self.measured.append(measured)
         self.level, self.since = level, now
 
+    def _sweep(self, model: TriggerModel, now: float) -> Generator[Wish, float, None]:
+        """Yield ("event", id) or ("until", time), and be told the time."""
+        smu, sweep = self.smu, self.smu.sweep
+        idle = smu.channel.level
+        for _ in range(int(sweep.setting("arm", "count"))):
+            if sweep.setting("arm", "stimulus"):
+                now = yield "event", sweep.setting("arm", "stimulus")
+            model.fire(sweep.events["ARMED"], now)
+            for k in range(int(sweep.get("count"))):
+                now = yield "event", sweep.setting("source", "stimulus")
+                if sweep.setting("source", "action") and sweep.levels:
+                    self.cut(now, sweep.levels[k % len(sweep.levels)])
+                    now = yield "until", now + smu.get("source").values["delay"]
+                model.fire(sweep.events["SOURCE_COMPLETE"], now)
+                now = yield "event", sweep.setting("measure", "stimulus")
+                if sweep.setting("measure", "action"):
+                    now = yield "until", now + max(0.0, smu.get("measure").values["delay"]) + smu.measure_time
+                    self.cut(now, self.level, measured=True)
+                    model.fire(sweep.events["MEASURE_COMPLETE"], now)
+                now = yield "event", sweep.setting("endpulse", "stimulus")
+                if sweep.setting("endpulse", "action") == 0.0:
+                    self.cut(now, idle)
+                model.fire(sweep.events["PULSE_COMPLETE"], now)
+            now = yield "event", sweep.setting("endsweep", "stimulus")
+            self.cut(now, idle if sweep.setting("endsweep", "action") == 0.0 else self.level)
+            model.fire(sweep.events["SWEEP_COMPLETE"], now)
+        model.fire(sweep.events["IDLE"], now)
 
-Wish = tuple[str, float]
 
+class TriggerModel:
+    """The sweeps that are under way, and the events between them.
 
-def _run(track: _Track, fire: Any) -> Generator[Wish, float, None]:
-    """One sweep: yields ("event", id) or ("until", time) and is told the time."""
-    smu, sweep = track.smu, track.smu.sweep
-    idle, now = smu.channel.level, 0.0
-    fire(sweep.events["ARMED"], now)
-    for k in range(int(sweep.get("count"))):
-        now = yield "event", sweep.setting("source", "stimulus")
-        if sweep.setting("source", "action") and sweep.levels:
-            track.cut(now, sweep.levels[k % len(sweep.levels)])
-            now = yield "until", now + smu.get("source").values["delay"]
-        fire(sweep.events["SOURCE_COMPLETE"], now)
-        now = yield "event", sweep.setting("measure", "stimulus")
-        if sweep.setting("measure", "action"):
-            now = yield "until", now + max(0.0, smu.get("measure").values["delay"]) + smu.measure_time
-            track.cut(now, track.level, measured=True)
-            fire(sweep.events["MEASURE_COMPLETE"], now)
-        now = yield "event", sweep.setting("endpulse", "stimulus")
-        if sweep.setting("endpulse", "action") == 0.0:
-            track.cut(now, idle)
-        fire(sweep.events["PULSE_COMPLETE"], now)
-    now = yield "event", sweep.setting("endsweep", "stimulus")
-    track.cut(now, idle if sweep.setting("endsweep", "action") == 0.0 else track.level)
-    fire(sweep.events["SWEEP_COMPLETE"], now)
-    fire(sweep.events["IDLE"], now)
+    Parameters
+    ----------
+    instrument : K2600
+        Whose channels sweep.
+    timers, blenders : sequence
+        What makes events of events.
 
+    Attributes
+    ----------
+    recent : set of str
+        Channels that have swept since the last look at ``status.operation.sweeping``.
+    """
 
-class _Schedule:
-    """Events in the order of their time, and which of them each sweep has not yet noticed."""
+    def __init__(self, instrument: Any, timers: Sequence[Timer], blenders: Sequence[Blender]) -> None:
+        self._instrument, self._timers, self._blenders = instrument, timers, blenders
+        self.recent: set[str] = set()
+        self.abort()
 
-    def __init__(self, timers: Sequence[Timer], sweeps: int) -> None:
-        self.timers, self.latched = timers, [set() for _ in range(sweeps)]
-        self.coming: list[tuple[float, int, float]] = []
-        self.busy = [0.0] * len(timers)
+    @property
+    def busy(self) -> set[str]:
+        """Channels whose sweep is under way."""
+        return {run.smu.name for run in self._runs if run.wish is not None}
+
+    def abort(self) -> None:
+        """Give up all sweeps; the levels and outputs stay as they are."""
+        self._runs: list[_Run] = []
+        self._coming: list[tuple[float, int, float]] = []
+        self._resting = [0.0] * len(self._timers)
+        self._now = 0.0
+        self.recent.clear()
+
+    def start(self, smu: Any) -> None:
+        """Begin a channel's sweep; its event detectors are clear.
+
+        Raises
+        ------
+        TspError
+            -213 if it is sweeping.
+        """
+        if smu.name in self.busy:
+            raise TspError(-213, "Init ignored")
+        self._now = max(self._now, self._instrument.clock)
+        run = _Run(smu, self, self._now)
+        self._runs.append(run)
+        run.begin()
+        self.recent.add(smu.name)
 
     def fire(self, event: float, now: float) -> None:
-        for latched in self.latched:
-            latched.add(event)
-        for n, timer in enumerate(self.timers):
-            if event and timer.values["stimulus"] == event and self.busy[n] <= now + 1e-12:
-                delay, count = timer.values["delay"], timer.values["count"] or math.inf
-                self.busy[n] = now + delay * count
-                heapq.heappush(self.coming, (now + delay, n, count - 1))
-                if timer.values["passthrough"] is True:
-                    self.fire(timer.event, now)
+        """An event: sweeps latch it, timers start, blenders take notice."""
+        waiting = [event]
+        while waiting:
+            event = waiting.pop()
+            self._instrument.budget.spend(EVENT_COST)
+            for run in self._runs:
+                run.latched.add(event)
+            for n, timer in enumerate(self._timers):
+                if timer.values["stimulus"] == event and self._resting[n] <= now + 1e-12:
+                    delay, count = timer.values["delay"], timer.values["count"] or math.inf
+                    self._resting[n] = now + delay * count
+                    heapq.heappush(self._coming, (now + delay, n, count - 1))
+                    waiting += [timer.event] if timer.values["passthrough"] else []
+            waiting += [blender.event for blender in self._blenders if blender.hears(event)]
 
-    def advance(self, now: float) -> None:
-        """Fire what is due up to `now`."""
-        while self.coming and self.coming[0][0] <= now + 1e-12:
-            at, n, left = heapq.heappop(self.coming)
-            if left > 0:
-                heapq.heappush(self.coming, (at + self.timers[n].values["delay"], n, left - 1))
-            self.fire(self.timers[n].event, at)
+    def raise_event(self, event: float) -> None:
+        """An event from outside: ``*TRG``, or a generator's ``assert()``."""
+        self._now = max(self._now, self._instrument.clock)
+        self.fire(event, self._now)
 
+    def play(self) -> None:
+        """Let the sweeps go on until none can, and play what was worked out."""
+        if not self._runs:
+            return
+        self._now = max(self._now, self._instrument.clock)
+        for run in self._runs:
+            run.since, run.level = max(run.since, self._now), run.smu.channel.level
+        while self._step():
+            pass
+        self._flush()
+        self._runs = [run for run in self._runs if run.wish is not None]
+        if not self._runs:
+            self._coming.clear()
+            self._resting = [0.0] * len(self._timers)
 
-def play_sweeps(smus: Sequence[Any], timers: Sequence[Timer]) -> bool:
-    """Run the sweeps of several channels at once; False if one waits for an event that will not come.
-
-    What was worked out up to then has been played.
-    """
-    schedule, tracks = _Schedule(timers, len(smus)), [_Track(smu) for smu in smus]
-    runs = [_run(track, schedule.fire) for track in tracks]
-    wishes: list[Wish | None] = [next(run) for run in runs]
-    now = 0.0
-    for _ in range(MOST_EVENTS):
+    def _step(self) -> bool:
+        """Go on by one instant; False where nothing will come by itself."""
         moved = False
-        for k, wish in enumerate(wishes):
-            if wish is None:
-                continue
-            kind, what = wish
-            ready = what == 0 or what in schedule.latched[k] if kind == "event" else what <= now + 1e-12
-            if ready:
-                schedule.latched[k].discard(what) if kind == "event" else None
+        for run in self._runs:
+            if run.ready(self._now):
+                self._instrument.budget.spend(EVENT_COST)
+                run.go_on(self._now)
                 moved = True
-                try:
-                    wishes[k] = runs[k].send(now)
-                except StopIteration:
-                    wishes[k] = None
-        if all(wish is None for wish in wishes):
-            break
         if moved:
-            continue
-        times = [wish[1] for wish in wishes if wish is not None and wish[0] == "until"]
-        times += [schedule.coming[0][0]] if schedule.coming else []
+            return True
+        if all(run.wish is None for run in self._runs):
+            return False
+        times = [run.wish[1] for run in self._runs if run.wish is not None and run.wish[0] == "until"]
+        times += [self._coming[0][0]] if self._coming else []
         if not times:
-            break
-        now = min(times)
-        schedule.advance(now)
-    _play(tracks)
-    return all(wish is None for wish in wishes)
+            return False
+        self._now = max(self._now, min(times))
+        while self._coming and self._coming[0][0] <= self._now + 1e-12:
+            at, n, left = heapq.heappop(self._coming)
+            if left > 0:
+                heapq.heappush(self._coming, (at + self._timers[n].values["delay"], n, left - 1))
+            self.fire(self._timers[n].event, self._now)
+        return True
 
-
-def _play(tracks: Sequence[_Track]) -> None:
-    """Play what was worked out; channels whose output is off only let the time pass."""
-    playing = [track for track in tracks if track.smu.channel.output and track.lengths]
-    dut = tracks[0].smu.channel.dut
-    start = dut.clock
-    limits = {
-        t.smu.channel.port: Drive(0.0, t.smu.sweep.setting("source", "limiti") or t.smu.channel.compliance,
-                                  t.smu.channel.four_wire)
-        for t in playing
-    }  # fmt: skip
-    if playing:
-        played = dut.play_together({t.smu.channel.port: (t.levels, t.lengths) for t in playing}, limits)
-    else:
-        dut.advance(max((sum(t.lengths) for t in tracks), default=0.0))
-    for track in tracks:
-        seen = played[track.smu.channel.port] if track in playing else None
-        taken = track.smu.channel.finish(track.levels, track.lengths, track.measured, seen, start, track.level)
-        if track.smu.sweep.buffer is not None:
-            track.smu.sweep.buffer.add(taken)
+    def _flush(self) -> None:
+        """Play what was worked out; channels whose output is off only let the time pass."""
+        tracks = [run for run in self._runs if run.lengths or run.level != run.smu.channel.level]
+        playing = [run for run in tracks if run.smu.channel.output and run.lengths]
+        dut, played = self._instrument.dut, {}
+        start = dut.clock
+        limits = {
+            run.smu.channel.port: Drive(0.0, run.smu.sweep.setting("source", "limiti") or run.smu.channel.compliance,
+                                        run.smu.channel.four_wire)
+            for run in playing
+        }  # fmt: skip
+        if playing:
+            played = dut.play_together({run.smu.channel.port: (run.levels, run.lengths) for run in playing}, limits)
+        else:
+            dut.advance(max((sum(run.lengths) for run in tracks), default=0.0))
+        for run in tracks:
+            seen = played.get(run.smu.channel.port) if run in playing else None
+            taken = run.smu.channel.finish(run.levels, run.lengths, run.measured, seen, start, run.level)
+            for buffer, kind in run.smu.sweep.sinks:
+                buffer.add(taken, kind)
+            run.levels, run.lengths, run.measured = [], [], []

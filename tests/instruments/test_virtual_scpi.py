@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instruments.virtual.catalogue import make
-from instruments.virtual.scpi import ErrorQueue, ScpiError, boolean, choice, header_pattern, integer, number
+from instruments.virtual.scpi import ErrorQueue, header_pattern
+from instruments.virtual.scpi_parameters import ScpiError, boolean, choice, integer, number
 
 PATTERNS = [command.pattern for command in make("2450")._commands if "<" not in command.pattern]
 

@@ -38,6 +38,24 @@ def evaluate(source):
         ("if false then print(1) elseif t then print(2) end", 2.0),
         ("t.x = {1, [5] = 2, k = 'v'}; print(t.x[5], t.x.k, #t.x)", [2.0, "v", 1.0]),
         ("local z = 3 print((z)) -- and a comment", 3.0),
+        ("z = 1; do local z = 2; print(z) end print(z)", [2.0, 1.0]),
+        ("local z = 1 local z = z + 1 print(z)", 2.0),
+        ("for i = 1, 2 do end print(i)", None),
+        ("n = 0 while n < 5 do n = n + 2 if n > 3 then break end end print(n)", 4.0),
+        ("n = 0 repeat n = n + 1 until n == 3 print(n)", 3.0),
+        ("print('10' + 1, 3 .. '' == 3)", [11.0, False]),
+        ("t[true] = 'yes' print(t[1], t[true])", [10.0, "yes"]),
+        ("print('a\\65\\n' == 'aA' .. '\\n')", True),
+        # What C's arithmetic gives, and Python would refuse.
+        ("print(0 ^ -1, (-2) ^ 1023.0 * 2, 10 ^ 999, -(10 ^ 999))", [np.inf, -np.inf, np.inf, -np.inf]),
+        ("print(1 / 0, -1 / 0, (0 / 0) == (0 / 0), ((-8) ^ (1 / 3)) == 0)", [np.inf, -np.inf, False, False]),
+        ("print(1e400, 0x" + "f" * 300 + ")", [np.inf, np.inf]),
+        ("print(" + "9" * 5000 + " == 1/0)", True),
+        ("print(" + "+".join(["1"] * 5000) + ")", 5000.0),
+        ("print(" + " and ".join(["1"] * 5000) + ")", 1.0),
+        ("print(" + "(" * 150 + "7" + ")" * 150 + ")", 7.0),
+        ("do " * 150 + "print(3)" + " end" * 150, 3.0),
+        ("print(" + "-" * 0 + "- " * 150 + "7)", 7.0),
     ],
 )
 def test_lua(source, value):
@@ -49,7 +67,7 @@ def test_lua(source, value):
     [
         "a =",
         "x(",
-        "while true do end",
+        "while true",
         "1",
         "a.b()c",
         "print('a",
@@ -58,6 +76,10 @@ def test_lua(source, value):
         "a = = 1",
         "f() = 2",
         "(" * 99,
+        "break",
+        "print(" + "(" * 250 + "7" + ")" * 250 + ")",
+        "print(" + "..".join(["1"] * 300) + ")",
+        "x = '\\300'",
     ],
 )
 def test_lua_syntax_errors(source):
@@ -67,7 +89,20 @@ def test_lua_syntax_errors(source):
 
 @pytest.mark.parametrize(
     "source",
-    ["nothing.here = 1", "nothing()", "a = 1 + nil", "a = t + 1", "print(#1)", "t[1].x = 2", "a = 1 < 'b'"],
+    [
+        "t[0/0] = 1",
+        "t[nil] = 1",
+        "a = 1 .. {}",
+        "for i = 1, 'x' do end",
+        "for k in 3 do end",
+        "nothing.here = 1",
+        "nothing()",
+        "a = 1 + nil",
+        "a = t + 1",
+        "print(#1)",
+        "t[1].x = 2",
+        "a = 1 < 'b'",
+    ],
 )
 def test_lua_runtime_errors(source):
     with pytest.raises(LuaRuntimeError):
@@ -190,11 +225,188 @@ def test_a_sweep_that_waits_for_ever_hears_abort_alone():
     assert smu.handle("print(1)") == "1.00000e+00" and smu.output
 
 
-def test_two_channels_sweep_together():
-    """Both channels step on timer 1: the cell between row (smua) and column (smub) sees the difference."""
-    dut, smu = set_up(uri=FIXED + "&alpha=0.1")
+SWEEP = """
+S.trigger.source.listv({LEVEL}) S.trigger.source.action = S.ENABLE S.trigger.source.limiti = 1e-2
+S.trigger.source.stimulus = trigger.timer[1].EVENT_ID S.trigger.endpulse.action = S.SOURCE_IDLE S.trigger.count = 3
+S.trigger.endpulse.stimulus = trigger.timer[2].EVENT_ID S.source.output = 1
+"""
+TIMERS = """
+trigger.timer[1].delay = 5e-3 trigger.timer[1].count = 2 trigger.timer[1].passthrough = true
+trigger.timer[1].stimulus = smua.trigger.ARMED_EVENT_ID trigger.timer[2].delay = 1e-3
+trigger.timer[2].stimulus = trigger.timer[1].EVENT_ID
+"""
+
+
+def two_channels(uri=FIXED + "&alpha=0.1", **options):
+    dut, smu = set_up(uri=uri, **options)
     dut.connect({0}, (), "1")
     dut.connect({1}, (), "2")
+    return dut, smu
+
+
+def test_the_channel_that_starts_the_timer_is_initiated_last():
+    """``initiate()`` clears the channel's event detectors, so what smua fired before is lost on smub."""
+    dut, smu = two_channels()
+    for name, level in (("smua", 0.6), ("smub", -0.6)):
+        send(smu, SWEEP.replace("S.", f"{name}.").replace("LEVEL", str(level)))
+    send(smu, TIMERS)
+    line = "{0}.trigger.initiate() {1}.trigger.initiate() waitcomplete() smua.source.output = 0 print('played')"
+    assert smu.handle(line.format("smub", "smua")) == "played"
+    assert dut.truth.weights[0, 0] == pytest.approx(0.8), "three pulses of 1.2 V"
+    dut.truth.reset()
+    send(smu, "smua.source.output = 1")
+    assert smu.handle(line.format("smua", "smub")) is None, "smub waits for a fourth event: the line never goes on"
+    assert smu.output and smu.smus[0].channel.output and smu.handle("print(1)") is None
+    assert dut.truth.weights[0, 0] == 0.5, "smub is one event behind: its pulses end where they begin"
+    smu.handle("abort")
+    assert send(smu, "smua.source.output = 0 print(1)") == "1.00000e+00"
+
+
+def test_a_generator_starts_both_channels_in_any_order():
+    dut, smu = two_channels()
+    for name, level in (("smua", 0.6), ("smub", -0.6)):
+        send(smu, SWEEP.replace("S.", f"{name}.").replace("LEVEL", str(level)))
+    send(smu, TIMERS, "trigger.timer[1].stimulus = trigger.generator[1].EVENT_ID")
+    send(smu, "smua.trigger.initiate()", "smub.trigger.initiate()")
+    assert send(smu, "print(status.operation.sweeping.condition)") == "6.00000e+00" and dut.truth.weights[0, 0] == 0.5
+    send(smu, "trigger.generator[1].assert() waitcomplete()")
+    assert dut.truth.weights[0, 0] == pytest.approx(0.8)
+    assert send(smu, "print(status.operation.sweeping.condition)") == "0.00000e+00"
+
+
+def test_both_channels_of_a_dual_model_are_there():
+    _, smu = set_up()
+    assert send(smu, "smub.source.levelv = 1 smub.source.output = 1 print(smub.measure.i())") == "0.00000e+00"
+    dut, smu = two_channels(series=1e3)
+    dut.connect({1}, {0}, "2")
+    send(smu, "smub.source.levelv = 0.25 smub.source.output = 1")
+    total = 1e3 + 1 / dut.truth.conductance[0, 0]
+    assert float(send(smu, "print(smub.measure.i())")) == pytest.approx(0.25 / total, rel=1e-4)
+
+
+@pytest.mark.parametrize("model, limit", [("2601B", 1), ("2602B", 1), ("2604B", 1), ("2612B", 0.1), ("2636B", 0.1)])
+def test_default_current_limit(model, limit):
+    _, smu = set_up(model)
+    assert float(send(smu, "print(smua.source.limiti)")) == limit
+    send(smu, "smua.source.limiti = 1e-6", "smua.reset()")
+    assert float(send(smu, "print(smua.source.limiti)")) == limit
+
+
+def test_iv_fills_two_buffers():
+    dut, smu = set_up(series=1e3)
+    send(smu, "smua.source.levelv = 0.5 smua.source.output = 1 smua.measure.count = 2")
+    send(smu, "smua.measure.iv(smua.nvbuffer1, smua.nvbuffer2)")
+    amps = 0.5 / (1e3 + 1 / dut.truth.conductance[0, 0])
+    values = send(smu, "printbuffer(1, 2, smua.nvbuffer1.readings, smua.nvbuffer2.readings)").split(",")
+    np.testing.assert_allclose([float(v) for v in values], [amps, 0.5] * 2, rtol=1e-5)
+    send(smu, "smua.nvbuffer1.clear() smua.nvbuffer2.clear() smua.trigger.measure.action = 1 smua.trigger.count = 3")
+    send(smu, "smua.trigger.measure.iv(smua.nvbuffer1, smua.nvbuffer2) smua.trigger.initiate() waitcomplete()")
+    assert send(smu, "print(smua.nvbuffer1.n, smua.nvbuffer2.n)") == "3.00000e+00\t3.00000e+00"
+    assert send(smu, "print(smua.nvbuffer2.readings[3], smua.nvbuffer2.readings[4])") == "5.00000e-01\tnil"
+
+
+def test_binary_readings_and_scripts():
+    _, smu = set_up()
+    for line in ("loadandrunscript", "for k = 1, 3 do", "  t = {k, -k}", "end", "print(t[1])"):
+        assert smu.handle(line) is None
+    assert smu.handle("endscript") == "3.00000e+00"
+    send(smu, "smua.nvbuffer1.appendmode = 1 for k = 1, 2 do smua.measure.v(smua.nvbuffer1) end")
+    send(smu, "format.data = format.REAL32 format.byteorder = format.LITTLEENDIAN")
+    assert (
+        smu.handle("printbuffer(1, 2, smua.nvbuffer1, {0.5, 1e38})")
+        == b"#0" + np.array([0, 0.5, 0, 1e38], "<f4").tobytes()
+    )
+    smu.handle("loadandrunscript")
+    smu.hang_up()
+    assert smu.handle("print(1)") == "1.00000e+00", "the script of a client that has left is forgotten"
+
+
+def test_status_tells_the_limit():
+    _, smu = set_up()
+    condition = (
+        "x = smua.measure.i() "
+        "print(status.measurement.instrument.smua.condition, status.measurement.current_limit.condition)"
+    )
+    send(smu, "smua.source.levelv = 0.5 smua.source.output = 1")
+    assert send(smu, condition) == "0.00000e+00\t0.00000e+00"
+    send(smu, "smua.source.limiti = 1e-6")
+    assert send(smu, condition) == "2.00000e+00\t2.00000e+00", "bit 1: current limit; bit 1: smua"
+
+
+def test_what_there_is_can_be_asked():
+    _, smu = set_up()
+    names, name = [], "nil"
+    while (answer := smu.handle(f"print(next(_G, {name}))")) != "nil":
+        names.append(answer.split("\t")[0])
+        name = repr(names[-1])
+    assert {"smua", "smub", "print", "_G", "trigger", "status"} <= set(names) and len(set(names)) == len(names)
+    send(smu, "mt = getmetatable(smua.source)")
+    assert send(smu, "print(type(mt.Getters.levelv), mt.Setters.compliance, mt.Setters.levelv ~= nil)") == (
+        "function\tnil\ttrue"
+    )
+    assert send(smu, "print(next(smua))") == "nil" and send(smu, "print(smua)").startswith("table: 0x")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "smua.source.levelv = 0/0", "smua.source.levelv = 1/0", "delay(0/0)", "smua.source.limiti = 1/0",
+        "trigger.timer[1].delay = 0/0", "smua.measure.nplc = 0/0", "smua.trigger.source.listv({0/0})",
+        "format.asciiprecision = 0/0", "printbuffer(0/0, 1, {1})", "smua.trigger.count = 1/0",
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_out_of_range(line):
+    _, smu = set_up()
+    smu.handle(line)
+    assert error(smu)[0] == "1.10100e+03" and smu.smus[0].channel.level == 0 and smu.clock == 0
+
+
+HOSTILE = [
+    "while true do end",
+    "for i = 1, 1e9 do for j = 1, 1e9 do x = i * j end end",
+    "for i = 1, 1, 0 do end",
+    "for i = 1, 1e6 do smua.measure.i() end",
+    "s = 'x' for i = 1, 40 do s = s .. s end",
+    "t = {} i = 0 while true do i = i + 1 t[i] = i end",
+    "t = {} while true do table.insert(t, 1, 'x') end",
+    "while true do print('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx') end",
+    "for i = 1, 1e5 do smua.trigger.source.linearv(0, 1, 1e5) end",
+    "for i = 1, 1e9 do delay(0) end",
+    "smua.source.output = 1 smua.trigger.count = 1e5 smua.trigger.arm.count = 1e5 smua.trigger.measure.action = 1 "
+    "smua.trigger.initiate() waitcomplete()",
+    "trigger.timer[1].count = 0 trigger.timer[1].delay = 1e-6 trigger.timer[1].stimulus = smua.trigger.ARMED_EVENT_ID "
+    "smua.trigger.source.stimulus = trigger.timer[2].EVENT_ID smua.trigger.initiate() waitcomplete()",
+]
+
+
+@pytest.mark.parametrize("line", HOSTILE)
+def test_a_line_costs_no_more_than_its_budget(line, monkeypatch):
+    """The budget is made small here: what counts is that every kind of work is counted."""
+    monkeypatch.setattr("instruments.virtual.budget.MOST_WORK", 100_000)
+    monkeypatch.setattr("instruments.virtual.budget.MEMORY", 1 << 20)
+    _, smu = set_up()
+    smu.handle(line)
+    assert smu.handle("print(errorqueue.count)") == "1.00000e+00"
+    code, text = error(smu)[:2]
+    assert float(code) == -286 and ("does not end" in text or "not enough memory" in text)
+    assert smu.handle("smua.source.output = 0 print(1 + 1)") == "2.00000e+00"
+
+
+def test_variables_are_dropped_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr("instruments.virtual.budget.MEMORY", 1 << 20)
+    monkeypatch.setattr("instruments.virtual.tsp.MEMORY", 1 << 20)
+    _, smu = set_up()
+    grow = "s{0} = '' for i = 1, 9 do s{0} = s{0} .. '{1}' end print('grown')"
+    for n in range(200):
+        smu.handle(grow.format(n, "x" * 9000))
+    assert "s0" not in smu.scope and "smua" in smu.scope
+    assert "not enough memory" in error(smu)[1]
+    assert smu.handle("print(2)") == "2.00000e+00"
+
+
+def test_two_channels_sweep_together():
+    """Both channels step on timer 1: the cell between row (smua) and column (smub) sees the difference."""
+    dut, smu = two_channels()
     lines = []
     for name, level in (("smua", 0.6), ("smub", -0.6)):
         lines += [
