@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow test-clients lint bench clean
 
 help:
 	@echo "make demo       train ten memristive layers on handwritten digits, draw the pictures"
 	@echo "make test       lint and tests (a few minutes on two cores)"
 	@echo "make test-slow  the long checks: kill -9 at random moments, full-length oracles"
+	@echo "make test-clients  other programs' instrument drivers (QCoDeS, keithley2600, PyMeasure) on the virtual bench"
 	@echo "make bench      throughput beside plain numpy and torch"
 	@echo "make clean      remove the environment and the caches"
 
@@ -47,6 +48,13 @@ $(VENV)/.fpga: pyproject.toml constraints.txt | $(BIN)/python
 test-slow: $(VENV)/.fpga
 	$(BIN)/pytest -m slow
 	$(BIN)/pytest -m 'hypothesis and not slow' --hypothesis-profile random
+
+$(VENV)/.clients: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev,clients]'
+	@touch $@ $(VENV)/.dev $(VENV)/.run
+
+test-clients: $(VENV)/.clients
+	$(BIN)/pytest -n 0 $(wildcard tests/instruments/test_*_client.py)
 
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/stdp_throughput.py

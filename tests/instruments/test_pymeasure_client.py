@@ -115,3 +115,30 @@ def test_2600(bench, keithley):
     channel.shutdown()
     assert client.ask("*OPC?").strip() == "1"
     assert not smu.output and smu.smus[0].channel.level == 0
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_2602b_channel_b(bench, keithley):
+    dut, smu, client = bench("2602B", keithley.Keithley2600)
+    dut.connect({0}, {1}, "2")
+    channel = client.ChB
+    channel.source_mode = "voltage"
+    channel.compliance_current = 1e-3
+    channel.source_voltage_range = 1
+    channel.source_voltage = 0.5
+    channel.source_output = "ON"
+    assert channel.source_output == "ON" and smu.smus[1].channel.output and not smu.smus[0].channel.output
+    assert channel.current == pytest.approx(ohms_law(dut, 0.5), rel=1e-4)
+    assert channel.voltage == pytest.approx(0.5)
+    sweep = []
+    for volts in (-0.4, -0.2, 0.2, 0.4):
+        channel.source_voltage = volts
+        sweep.append(channel.current)
+    assert sweep == pytest.approx([ohms_law(dut, v) for v in (-0.4, -0.2, 0.2, 0.4)], rel=1e-4)
+    channel.compliance_current = 1e-6
+    assert channel.current == pytest.approx(1e-6) and channel.compliance_current == pytest.approx(1e-6)
+    assert channel.check_errors() == []
+    channel.source_voltage = 30
+    assert [error[0] for error in client.check_errors()] == [1101]
+    channel.shutdown()
+    assert client.ask("*OPC?").strip() == "1" and not smu.output
