@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.device import Device
 from hil.errors import InputError
+from hil.experiments.grid import Grid
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 
@@ -21,8 +23,8 @@ class Samples:
     ----------
     time : (K,) array
         Device time at the end of the segment, s.
-    voltage : (K,) array
-        Voltage across the cell, V.
+    voltage, width : (K,) arrays
+        Voltage across the cell (V) and length of the segment (s), as they were driven.
     current : (K,) array
         Current through the cell at the end of the segment, A.
     tripped : (K,) array
@@ -31,6 +33,7 @@ class Samples:
 
     time: NDArray[np.float64]
     voltage: NDArray[np.float64]
+    width: NDArray[np.float64]
     current: NDArray[np.float64]
     tripped: NDArray[np.float64]
 
@@ -41,14 +44,56 @@ class Samples:
 
     def __getitem__(self, part: slice) -> Samples:
         """Cut out some of the samples."""
-        return Samples(self.time[part], self.voltage[part], self.current[part], self.tripped[part])
+        return Samples(*(getattr(self, field.name)[part] for field in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Driven:
+    """All that happened to a cell: segments of constant voltage without a break, time between waveforms included.
+
+    Attributes
+    ----------
+    voltage, duration : (T,) arrays
+        Across the cell, V, and how long, s; 0 s at 0 V parts two waveforms that follow at once.
+    measured : (T,) array
+        1 where the current was measured, else 0.
+    current : (T,) array
+        Current at the end of a measured segment, A; else NaN.
+    tripped : (T,) array
+        1 where the compliance current was reached in a measured segment, else 0.
+    resets : (N,) array of int
+        Segments before which the cell was brought back to its pristine state.
+    """
+
+    voltage: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    measured: NDArray[np.float64]
+    current: NDArray[np.float64]
+    tripped: NDArray[np.float64]
+    resets: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Driven]) -> Driven:
+        """One history after the other."""
+        starts = np.cumsum([0, *(len(part.voltage) for part in parts)])[:-1]
+        tables = [
+            np.concatenate([getattr(part, name) for part in parts]) if parts else np.zeros(0)
+            for name in ("voltage", "duration", "measured", "current", "tripped")
+        ]
+        resets = [part.resets + start for part, start in zip(parts, starts, strict=True)]
+        return cls(*tables, np.concatenate([*resets, np.zeros(0, np.int64)]).astype(np.int64))
 
 
 class Bench:
     """The cell at (`row`, `col`) of a device, every other line at 0 V.
 
-    Voltages and durations are rounded to what the device resolves, if `quantise` says so, and the rounded voltages are
-    the ones that are recorded. Nothing beyond the device's limits or beyond `v_max` is ever driven.
+    Voltages and durations are rounded to what the device resolves, if `quantise` says so, and the rounded ones are
+    recorded. Nothing beyond the device's limits or beyond `v_max` is ever driven.
+
+    Attributes
+    ----------
+    grid : Grid
+        What is driven for what is asked.
 
     Raises
     ------
@@ -63,7 +108,9 @@ class Bench:
         for name, index, count in (("row", row, device.rows), ("col", col, device.cols)):
             if not 0 <= index < count:
                 raise InputError(f"{name} = {index}: {device.name} has {count}, give 0 .. {count - 1}")
-        self.device, self.row, self.col, self._quantise = device, row, col, quantise
+        self.device, self.row, self.col, self.grid = device, row, col, Grid.of(device, quantise)
+        self._history: list[Driven] = []
+        self._until = device.time
         self._limits = None if v_max is None else Limits(v_min=-v_max, v_max=v_max, v_cell=v_max)
 
     @property
@@ -81,8 +128,7 @@ class Bench:
             If it goes beyond the device's limits or `v_max`; nothing has been driven.
         """
         limits = self.device.limits
-        if self._quantise and (limits.v_step > 0 or limits.time_step > 0):
-            waveform = waveform.quantised(limits)
+        waveform = self.grid.waveform(waveform)
         if self._limits is not None:
             try:
                 self._limits.check(waveform)
@@ -94,8 +140,44 @@ class Bench:
         return waveform.fan_out(rows, cols)
 
     def play(self, waveform: Waveform) -> Samples:
-        """Drive the cell with a 1 x 1 waveform, as one waveform of the device."""
+        """Drive the cell with a 1 x 1 waveform, as one waveform of the device; note all of it."""
         placed = self.place(waveform)
+        began = self.device.time
         response = self.device.apply(placed)
-        across = placed.rows[response.segments, self.row] - placed.cols[response.segments, self.col]
-        return Samples(response.time, across, response.currents[:, self.col], response.tripped.astype(np.float64))
+        across = placed.rows[:, self.row] - placed.cols[:, self.col]
+        seen, current = response.segments, response.currents[:, self.col]
+        tripped = response.tripped.astype(np.float64)
+        self._note(across, placed.duration, seen, current, tripped, max(began - self._until, 0.0))
+        return Samples(response.time, across[seen], placed.duration[seen], current, tripped)
+
+    def reset(self) -> None:
+        """Bring the device back to its pristine state; `Unsupported` where it cannot."""
+        self.device.reset()
+        self._until = self.device.time
+        nothing = np.zeros(0)
+        self._history.append(Driven(*[nothing] * 5, np.zeros(1, np.int64)))
+
+    def begin(self) -> None:
+        """Take the device as it is now, after it was brought to a state that it had before."""
+        self._until = self.device.time
+
+    def taken(self) -> Driven:
+        """What was driven since this was last asked for."""
+        parts, self._history = self._history, []
+        return Driven.joined(parts)
+
+    def _note(
+        self,
+        voltage: NDArray[np.float64],
+        duration: NDArray[np.float64],
+        seen: NDArray[np.int64],
+        current: NDArray[np.float64],
+        tripped: NDArray[np.float64],
+        idle: float,
+    ) -> None:
+        measured, currents, trips = np.zeros((3, len(voltage) + 1))
+        measured[seen + 1], trips[seen + 1], currents[:] = 1.0, tripped, np.nan
+        currents[seen + 1] = current
+        parts = (np.append(0.0, voltage), np.append(idle, duration), measured, currents, trips)
+        self._history.append(Driven(*parts, np.zeros(0, np.int64)))
+        self._until = self.device.time

@@ -23,9 +23,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from hil.backends import open_device
 from hil.config import validated
 from hil.device import Device, Unsupported
-from hil.errors import InputError, nearest
+from hil.errors import HilError, InputError, nearest
 from hil.experiments import catalogue
 from hil.experiments.bench import Bench
+from hil.experiments.continuing import (
+    how_to_go_on,
+    require_blocks,
+    require_given,
+    require_room,
+    require_same,
+    require_whole,
+)
 from hil.experiments.experiment import Block, Experiment, Records, Settings, check_limits
 from hil.experiments.export import save_netcdf
 from hil.experiments.records import CharacterizationRun, History, Recorder
@@ -101,16 +109,14 @@ class Plan:
         """Open a device with the user's limits; an instrument appends every exchange to `log`."""
         return open_device(uri, defaults=self.device.defaults | ({} if log is None else {"log": str(log)}))
 
-    def ready(self, device: Device, settings: Settings | None = None) -> tuple[Experiment, Bench, Sequence[Block]]:
-        """Fill in settings from the device and check every block; nothing is driven.
-
-        `settings` are those of a run that goes on, already filled in.
-        """
-        settings = settings or self.settings.resolved(device)
+    def ready(self, device: Device) -> tuple[Experiment, Bench, Sequence[Block]]:
+        """Fill in settings from the device and check every block; nothing is driven."""
+        settings = self.settings.resolved(device)
         check_limits(self.experiment.name, settings, self.device.v_max, self.device.i_max)
         experiment = self.experiment(settings)
         experiment.prepare(device)
         bench = Bench(device, settings.row, settings.col, v_max=self.device.v_max, quantise=settings.quantise)
+        experiment.grid = bench.grid
         blocks = experiment.blocks()
         for block in blocks:
             for waveform in block.waveforms:
@@ -132,8 +138,37 @@ class Characterization:
         ------
         Interrupted
             On Ctrl-C, SIGTERM or SIGHUP, after the block at hand; everything done so far is saved.
+        InputError
+            If the run's records are not whole, or not of this plan: nothing is driven again.
+        HilError
+            If the disk is full; what is recorded is kept.
         """
         fresh = not self.run.records_file.exists()
+        self._require_whole(fresh)
+        try:
+            return self._complete(fresh)
+        except InputError as error:
+            if not isinstance(error.__cause__, OSError) or "--resume" in str(error):
+                raise
+            self._stopped()
+            raise HilError(f"{error}; what was recorded is kept; {how_to_go_on(self.run)}") from error.__cause__
+
+    def _require_whole(self, fresh: bool) -> None:
+        name, uris = self.plan.experiment.name, self.plan.device.uri
+        if fresh:
+            require_whole(self.run, name, uris, None)
+            return
+        with self._recorder() as recorder:
+            require_whole(self.run, name, uris, recorder)
+            for uri, info in dict(recorder.devices()).values():
+                require_given(self.run.path, uri, info, self.plan.settings)
+
+    def _stopped(self) -> None:
+        """Note that the run is stopped, where there is room to note anything."""
+        with suppress(InputError):
+            self.run.set_state("stopped")
+
+    def _complete(self, fresh: bool) -> tuple[list[Row], list[Path]]:
         if fresh:
             for uri in self.plan.device.uri[1:]:
                 with self.plan.open(uri, self.run.command_log) as device:
@@ -154,13 +189,17 @@ class Characterization:
         if noted is not None and noted.get("finished"):
             return
         with self.plan.open(uri, self.run.command_log) as device:
-            own = None if noted is None else validated(type(self.plan.settings), noted["settings"], f"{self.run.path}")
-            experiment, bench, blocks = self.plan.ready(device, own)
+            if noted is not None:
+                now = describe(device, self.plan.settings.resolved(device))
+                require_same(self.run.path, uri, noted, now)
+            experiment, bench, blocks = self.plan.ready(device)
             info = noted or describe(device, experiment.settings)
-            self._note(index, uri, info)
             with self._recorder() as recorder:
+                done = self._restore(index, experiment, bench, blocks, recorder)
                 recorder.add_device(index, uri, info)
-                self._go_on(index, uri, experiment, bench, blocks, recorder, stop)
+                self._note(index, uri, info, done)
+                done = self._go_on(index, uri, experiment, bench, blocks, recorder, stop, done)
+                self._note(index, uri, info, done)
                 recorder.add_device(index, uri, {**info, "finished": True})
 
     def _go_on(
@@ -172,46 +211,61 @@ class Characterization:
         blocks: Sequence[Block],
         recorder: Recorder,
         stop: StopRequest,
-    ) -> None:
-        done = self._restore(index, experiment, bench.device, recorder)
+        done: int,
+    ) -> int:
+        """Measure the blocks that are left; return how many there are then."""
         history = History(recorder.columns, recorder.records(index))
         with Progress(len(blocks), "blocks", start=done) as progress:
             for number in range(done, len(blocks)):
                 ended = experiment.finished(history.records) if number else None
                 if ended is not None:
                     print(f"{uri}: {ended}", file=sys.stderr)
-                    return
+                    return number
                 block = blocks[number]
                 progress.describe(f"{uri}: {block.name}")
+                try:
+                    require_room(self.run, block, len(recorder.columns))
+                except HilError:
+                    self._stopped()
+                    raise
                 records = list(experiment.measure(block, bench, history.records))
-                recorder.add_block(index, number, block.name, records, _state(bench.device))
+                recorder.add_block(index, number, block.name, records, bench.taken(), _state(bench.device))
                 history.extend(records)
                 progress.describe(f"{uri}: {block.name}: {experiment.live(records[-1])}")
                 progress.advance(1)
                 if stop.requested and number + 1 < len(blocks):
+                    self._note(index, uri, recorder.device_info(index), number + 1)
                     self.run.set_state("stopped")
                     raise Interrupted(
                         f"stopped after {number + 1} of {len(blocks)} blocks of {uri}; "
                         f"go on with: hil characterize --resume {self.run.path}"
                     )
+        return len(blocks)
 
-    def _restore(self, index: int, experiment: Experiment, device: Device, recorder: Recorder) -> int:
+    def _restore(
+        self, index: int, experiment: Experiment, bench: Bench, blocks: Sequence[Block], recorder: Recorder
+    ) -> int:
         """Bring the device to where the last finished block left it; return how many blocks are finished."""
-        done = recorder.finished_blocks(index)
-        if not done:
+        finished = recorder.finished_blocks(index)
+        if not finished:
             return 0
+        device = bench.device
+        require_blocks(self.run.path, bench.device.name, finished, blocks)
         state = recorder.state(index)
         if state is not None:
             with suppress(Unsupported):
                 device.restore(state)
-                return done
+                bench.begin()
+                return len(finished)
+        elif _state(device) is not None:
+            raise InputError(f"{self.run.records_file} is damaged: the state in which it left {device.name} is missing")
         if experiment.continuous:
             recorder.supersede(index)
             return 0
-        return done
+        return len(finished)
 
-    def _note(self, index: int, uri: str, info: Mapping[str, Any]) -> None:
-        devices = [*self.run.meta().get("devices", [])[:index], {"uri": uri, **info}]
+    def _note(self, index: int, uri: str, info: Mapping[str, Any] | None, blocks: int) -> None:
+        devices = [*self.run.meta().get("devices", [])[:index], {"uri": uri, **(info or {}), "blocks": blocks}]
         self.run.note(
             state="running",
             experiment=self.plan.experiment.name,

@@ -19,6 +19,8 @@ from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
+    VOLTAGE,
+    WIDTH,
     Block,
     Column,
     Experiment,
@@ -65,6 +67,8 @@ class Desensitisation(Experiment):
         "pulse": Column("1", "number of the pulse, from 1; the last is the test pulse"),
         "current": Column("A", "current at the end of the pulse"),
         "response": Column("1", "current over that of the first pulse of the train"),
+        "voltage": VOLTAGE,
+        "width": WIDTH,
         "time": TIME,
         "tripped": TRIPPED,
     }
@@ -84,11 +88,13 @@ class Desensitisation(Experiment):
             train = Waveform.train(height, width=s.width, period=s.period, count=s.pulses - 1, measure=True) + pulse
         trains = (s.preparing_trains() + Waveform.rest(s.recovery),) if s.prepare == "train" else ()
         note = "after a reset, where the device can" if s.prepare in ("auto", "reset") else ""
+        driven = {t: self.grid.seconds(t) for t in s.pauses}
+        self.grid.require_different("desensitisation.pauses", "s", driven.items())
         return [
             Block(
-                f"pause {quantity(pause, 's')}",
+                f"pause {quantity(driven[pause], 's')}",
                 (*trains, train + Waveform.rest(pause) + pulse + Waveform.rest(s.recovery)),
-                {"pause": pause},
+                {"pause": driven[pause]},
                 note,
             )
             for pause in s.pauses

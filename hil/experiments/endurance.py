@@ -15,6 +15,7 @@ from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
+    WIDTH,
     Block,
     Column,
     Experiment,
@@ -46,6 +47,9 @@ class Endurance(Experiment):
         "after_positive": Column("S", "conductance after the positive pulses"),
         "after_negative": Column("S", "conductance after the negative pulses"),
         "ratio": Column("1", "the higher of the two over the lower"),
+        "voltage_positive": Column("V", "voltage of the positive pulses, as it was driven"),
+        "voltage_negative": Column("V", "voltage of the negative pulses, as it was driven"),
+        "width": WIDTH,
         "time": TIME,
         "tripped": TRIPPED,
     }
@@ -66,6 +70,7 @@ class Endurance(Experiment):
         """One point a cycle."""
         samples = bench.play(block.waveforms[0])
         g = samples.conductance.reshape(-1, 4)[:, 1::2]
+        volts, width = samples.voltage.reshape(-1, 4), samples.width.reshape(-1, 4)
         tripped, time = samples.tripped.reshape(-1, 4).max(axis=1), samples.time.reshape(-1, 4)[:, -1]
         for k, (positive, negative) in enumerate(g.tolist()):
             yield {
@@ -73,6 +78,9 @@ class Endurance(Experiment):
                 "after_positive": positive,
                 "after_negative": negative,
                 "ratio": max(positive, negative) / min(positive, negative) if min(positive, negative) > 0 else np.nan,
+                "voltage_positive": float(volts[k, 0]),
+                "voltage_negative": float(volts[k, 2]),
+                "width": float(width[k, 0]),
                 "time": float(time[k]),
                 "tripped": float(tripped[k]),
             }

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from hil.device import Device
 from hil.errors import InputError
 from hil.experiments.bench import Bench, Samples
+from hil.experiments.grid import Grid
 from hil.results import Row
 from hil.waveform import Waveform
 
@@ -56,7 +57,7 @@ class Block:
         What is played on the cell (1 x 1), in order; a block that adapts lists what it begins with and says so in
         `note`.
     values : mapping
-        Columns that have one value in the whole block.
+        Columns that have one value in the whole block; what is driven, not what was asked.
     note : str
         What the waveforms do not show.
     """
@@ -174,12 +175,15 @@ class Experiment(ABC):
     continuous : bool
         Whether time goes on between blocks, so that an interrupted measurement on a device that cannot restore its
         state begins anew instead of going on.
+    grid : Grid
+        What the device drives for what is asked; values of blocks and of records are on it.
     """
 
     name: ClassVar[str]
     settings_model: ClassVar[type[Settings]]
     columns: ClassVar[Mapping[str, Column]]
     continuous: ClassVar[bool] = False
+    grid: Grid = Grid()
 
     def __init__(self, settings: Any) -> None:
         """Keep the settings."""
@@ -221,13 +225,15 @@ class Experiment(ABC):
         return quantity(record[name], self.columns[name].unit)
 
 
+VOLTAGE = Column("V", "voltage of the pulse, as it was driven")
+WIDTH = Column("s", "width of the pulse, as it was driven")
 TIME = Column("s", "device time at the end of the measurement")
 TRIPPED = Column("1", "1 where the compliance current was reached")
 
 
 def points(block: Block, samples: Samples, **columns: ArrayLike) -> Iterator[Record]:
-    """Records of a block: its own values, time and compliance of the samples, and further columns, one entry each."""
-    table = {"time": samples.time, "tripped": samples.tripped, **columns}
+    """Records of a block: its values; time, compliance, driven voltage and width of the samples; further columns."""
+    table = {name: getattr(samples, name) for name in ("time", "tripped", "voltage", "width")} | columns
     arrays = {
         name: np.broadcast_to(np.asarray(column, np.float64), samples.time.shape) for name, column in table.items()
     }

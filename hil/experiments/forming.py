@@ -71,7 +71,8 @@ class Forming(Experiment):
     name = "forming"
     settings_model = FormingSettings
     columns: ClassVar = {
-        "voltage": Column("V", "voltage of the pulse; 0 for the read before the ramp"),
+        "voltage": Column("V", "voltage of the pulse, as it was driven; 0 for the read before the ramp"),
+        "width": Column("s", "width of the pulse, as it was driven; NaN for the read before the ramp"),
         "current": Column("A", "current at the end of the pulse"),
         "conductance": Column("S", "read after the pulse"),
         "time": TIME,
@@ -92,16 +93,20 @@ class Forming(Experiment):
         """A read, then one pulse and its read a block, so that nothing comes after the pulse that formed."""
         s = self.settings
         sign = 1 if s.polarity == "positive" else -1
-        heights = [sign * v for v in ramp(s.start, s.stop, s.step)]
+        heights = list(dict.fromkeys(self.grid.volts(sign * v) for v in ramp(s.start, s.stop, s.step)))
         pulses = [Block(quantity(v, "V"), (s.pulse_and_read(v),), {"voltage": v}) for v in heights]
         return [Block("before", (s.read_and_gap(),), {"voltage": 0.0}), *pulses]
 
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
         """One point a pulse."""
         samples = bench.play(block.waveforms[0])
-        current = samples.current[:1] if len(samples.time) == 2 else np.array([np.nan])
-        tripped = samples.tripped.max()
-        yield from points(block, samples[-1:], current=current, conductance=samples.conductance[-1:], tripped=tripped)
+        nothing = np.array([np.nan])
+        pulsed = len(samples.time) == 2
+        yield from points(
+            block, samples[-1:], voltage=samples.voltage[:1] if pulsed else 0.0, tripped=samples.tripped.max(),
+            width=samples.width[:1] if pulsed else nothing, current=samples.current[:1] if pulsed else nothing,
+            conductance=samples.conductance[-1:],
+        )  # fmt: skip
 
     def finished(self, past: Records) -> str | None:
         """Stop at the first pulse beyond a threshold."""

@@ -37,6 +37,7 @@ from hil.experiments.experiment import (
     unit,
     where,
 )
+from hil.experiments.grid import Grid
 from hil.experiments.iv import require_positive
 from hil.results import Row, repeated
 from hil.waveform import Waveform
@@ -101,7 +102,7 @@ class WriteVerifySettings(PulseSettings):
     def resolved(self, device: Device) -> WriteVerifySettings:
         """Fill in the narrowest pulse."""
         full = super().resolved(device)
-        finest = max(full.width / 100, device.limits.width_min)
+        finest = max(full.width / 100, device.limits.width_min, device.limits.time_step)
         return full._filled(width_min=finest)
 
 
@@ -136,11 +137,13 @@ class Controller:
         Sign of the pulses that raise the conductance.
     v_max : float
         Largest magnitude of a voltage, V.
+    grid : Grid
+        What the device drives for what is asked.
     """
 
-    def __init__(self, settings: WriteVerifySettings, raises: int, v_max: float) -> None:
+    def __init__(self, settings: WriteVerifySettings, raises: int, v_max: float, grid: Grid) -> None:
         """Know nothing yet about how far a pulse moves the cell."""
-        self._settings, self._raises = settings, raises
+        self._settings, self._raises, self._grid = settings, raises, grid
         highest = settings.amplitude_max or HIGHEST * max(settings.amplitude, settings.amplitude_negative)
         self._highest = min(highest, v_max)
         self._rate: dict[int, float] = {}
@@ -156,8 +159,10 @@ class Controller:
             width = max(dose, narrowest)
             height *= max(min(dose / narrowest, 1.0), LOWEST)
         full = s.signed(sign * self._raises)
-        voltage = float(np.clip(height * full, -self._highest, self._highest))
-        return Burst(sign, number, voltage, width * s.width, number * width * abs(voltage / full))
+        voltage = self._grid.volts(np.clip(height * full, -self._highest, self._highest), self._highest)
+        voltage = voltage or float(np.copysign(self._grid.v_step, full))
+        seconds = self._grid.seconds(width * s.width) or self._grid.time_step
+        return Burst(sign, number, voltage, seconds, number * seconds / s.width * abs(voltage / full))
 
     def learn(self, burst: Burst, change: float, noise: float) -> None:
         """Take in that a burst changed the conductance by `change`, known to `noise`, both in S."""
@@ -190,8 +195,8 @@ class WriteVerify(Experiment):
         "level": Column("1", f"number of the target, from 0; {RANGE_LEVEL} while the range is measured"),
         "target": Column("S", "target conductance"),
         "verification": Column("1", "number of the verification of this level, from 0"),
-        "voltage": Column("V", "pulses before this verification; NaN before the first"),
-        "width": Column("s", "width of these pulses"),
+        "voltage": Column("V", "pulses before this verification, as they were driven; NaN before the first"),
+        "width": Column("s", "width of these pulses, as they were driven"),
         "burst": Column("1", "number of these pulses"),
         "pulses": Column("1", "pulses of this level so far"),
         "conductance": Column("S", "mean of the reads of this verification"),
@@ -237,32 +242,33 @@ class WriteVerify(Experiment):
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
         """One point a verification."""
         if block.values["level"] == RANGE_LEVEL:
-            for polarity, train in zip((1, -1), block.waveforms, strict=True):
+            for train in block.waveforms:
                 samples = bench.play(train)
                 yield self._record(
-                    block, samples[-self.settings.reads :], voltage=self.settings.signed(polarity),
-                    width=self.settings.width, burst=self.settings.range_pulses,
+                    block, samples[-self.settings.reads :], voltage=samples.voltage[0], width=samples.width[0],
+                    burst=self.settings.range_pulses,
                 )  # fmt: skip
             return
         reach = self._range or measured_range(past)
         yield from self._approach(block, bench, self._targets(reach)[int(block.values["level"])], reach.raises)
 
     def _approach(self, block: Block, bench: Bench, target: float, raises: int) -> Iterator[Record]:
-        s, control = self.settings, Controller(self.settings, raises, bench.v_max)
-        burst, before, pulses = None, 0.0, 0
+        s, control = self.settings, Controller(self.settings, raises, bench.v_max, bench.grid)
+        burst, before, pulses, driven = None, 0.0, 0, None
         for verification in count():
             samples = bench.play(block.waveforms[0])
             record = self._record(block, samples, target=target, verification=verification, pulses=pulses)
             g = record["conductance"]
             if burst is not None:
                 control.learn(burst, g - before, 2.0 * record["spread"] / np.sqrt(s.reads))
-                record |= {"voltage": burst.voltage, "width": burst.width, "burst": float(burst.count)}
+                record |= {"voltage": float(driven.voltage[0]), "width": float(driven.width[0])}
+                record["burst"] = float(len(driven.voltage))
             record["reached"] = 1.0 if abs(g / target - 1.0) <= s.tolerance else -1.0 if pulses >= s.max_pulses else 0.0
             yield record
             if record["reached"]:
                 return
             burst, before = control.next(target - g, s.max_pulses - pulses), g
-            bench.play(s.pulse(burst.voltage, burst.width) * burst.count)
+            driven = bench.play(s.pulse(burst.voltage, burst.width) * burst.count)
             pulses += burst.count
 
     def _record(self, block: Block, samples: Samples, **values: float) -> Record:

@@ -72,6 +72,7 @@ class CurrentVoltage(Experiment):
         "frequency": Column("Hz", "loops per second"),
         "cycle": Column("1", "number of the loop, from 0"),
         "voltage": Column("V", "voltage across the cell"),
+        "width": Column("s", "time on the stair"),
         "current": Column("A", "current through the cell at the end of the stair"),
         "time": TIME,
         "tripped": TRIPPED,
@@ -85,28 +86,33 @@ class CurrentVoltage(Experiment):
 
     def blocks(self) -> Sequence[Block]:
         """One block an amplitude and frequency: all its loops without a pause."""
-        s = self.settings
-        return [
-            Block(
-                f"{quantity(peak, 'V')}, {quantity(frequency, 'Hz')}",
-                (self._loop(peak, frequency),),
-                {"amplitude": peak, "frequency": frequency},
-            )
-            for peak in s.amplitudes
-            for frequency in s.frequencies
-        ]
+        s, found = self.settings, []
+        loops = {(peak, f): self.grid.waveform(self._loop(peak, f)) for peak in s.amplitudes for f in s.frequencies}
+        driven = {key: self._driven(loop, *key) for key, loop in loops.items()}
+        for k, (name, symbol) in enumerate((("amplitudes", "V"), ("frequencies", "Hz"))):
+            self.grid.require_different(f"iv.{name}", symbol, [(key[k], values[k]) for key, values in driven.items()])
+        for key, loop in loops.items():
+            peak, frequency = driven[key]
+            name = f"{quantity(peak, 'V')}, {quantity(frequency, 'Hz')}"
+            found.append(Block(name, (loop,), {"amplitude": peak, "frequency": frequency}))
+        return found
 
     def _loop(self, peak: float, frequency: float) -> Waveform:
         quarter = max(round(self.settings.stairs / 4), 1)
         loop = Waveform.triangle(peak, step=peak / quarter, dwell=1.0 / (frequency * (4 * quarter + 1)))
         return loop * self.settings.cycles
 
+    def _driven(self, loop: Waveform, peak: float, frequency: float) -> tuple[float, float]:
+        """Peak (V) and frequency (Hz) of a loop as it is driven."""
+        grid, cycles = self.grid, self.settings.cycles
+        return float(loop.rows.max()) if grid.v_step else peak, cycles / loop.total if grid.time_step else frequency
+
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
         """Every stair is a point."""
         samples = bench.play(block.waveforms[0])
         count = len(samples.time)
         cycle = np.arange(count) // (count // self.settings.cycles)
-        yield from points(block, samples, cycle=cycle, voltage=samples.voltage, current=samples.current)
+        yield from points(block, samples, cycle=cycle, current=samples.current)
 
     def analyse(self, records: Records) -> list[Row]:
         """Areas of both lobes, current at 0 V, spread of the conductance at half the peak."""

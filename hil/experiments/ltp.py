@@ -74,6 +74,7 @@ class Potentiation(Experiment):
         "cycle": Column("1", "number of the cycle, from 0; -1 for the train before the first"),
         "polarity": Column("1", "sign of the train's pulses"),
         "pulse": Column("1", "pulses of this train so far; 0 for the read before it"),
+        "voltage": Column("V", "voltage of the pulse before this read, as it was driven; 0 before the first"),
         "pulse_current": Column("A", "current at the end of the pulse"),
         "conductance": Column("S", "read after the pulse"),
         "time": TIME,
@@ -88,15 +89,17 @@ class Potentiation(Experiment):
 
     def blocks(self) -> Sequence[Block]:
         """One block a train."""
-        s, found = self.settings, []
+        s, grid, found = self.settings, self.grid, []
+        grid.require_different("ltp.amplitudes", "V", [(v, grid.volts(v)) for v in s.amplitudes])
+        grid.require_different("ltp.widths", "s", [(t, grid.seconds(t)) for t in s.widths])
         for amplitude in s.amplitudes:
             for width in s.widths:
+                member = {"amplitude": grid.volts(amplitude), "width": grid.seconds(width)}
                 for cycle, polarity in [(-1, -1), *((c, p) for c in range(s.cycles) for p in (1, -1))]:
-                    scale = s.signed(polarity) / s.amplitude
-                    train = s.read_and_gap() + s.pulse_and_read(amplitude * scale, width) * s.pulses
-                    name = f"{quantity(amplitude * scale, 'V')}, {quantity(width, 's')}, cycle {cycle}"
-                    values = {"amplitude": amplitude, "width": width, "cycle": cycle, "polarity": polarity}
-                    found.append(Block(name, (train,), values))
+                    height = grid.volts(amplitude * s.signed(polarity) / s.amplitude)
+                    train = grid.waveform(s.read_and_gap() + s.pulse_and_read(height, width) * s.pulses)
+                    name = f"{quantity(height, 'V')}, {quantity(member['width'], 's')}, cycle {cycle}"
+                    found.append(Block(name, (train,), {**member, "cycle": cycle, "polarity": polarity}))
         return found
 
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
@@ -105,8 +108,10 @@ class Potentiation(Experiment):
         reads, pulses = samples[::2], samples[1::2]
         reads.tripped[1:] = np.maximum(reads.tripped[1:], pulses.tripped)
         current = np.concatenate([[np.nan], pulses.current])
-        numbers = np.arange(len(reads.time))
-        yield from points(block, reads, pulse=numbers, pulse_current=current, conductance=reads.conductance)
+        yield from points(
+            block, reads, pulse=np.arange(len(reads.time)), voltage=np.append(0.0, pulses.voltage),
+            width=block.values["width"], pulse_current=current, conductance=reads.conductance,
+        )  # fmt: skip
 
     def analyse(self, records: Records) -> list[Row]:
         """On/off ratio, nonlinearity of both branches, asymmetry, spread from cycle to cycle."""

@@ -18,6 +18,8 @@ from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
+    VOLTAGE,
+    WIDTH,
     Block,
     Column,
     Experiment,
@@ -58,6 +60,8 @@ class PairedPulses(Experiment):
         "first": Column("A", "current at the end of the first pulse"),
         "current": Column("A", "current at the end of the second pulse"),
         "ratio": Column("1", "second over first current"),
+        "voltage": VOLTAGE,
+        "width": WIDTH,
         "time": TIME,
         "tripped": TRIPPED,
     }
@@ -74,11 +78,13 @@ class PairedPulses(Experiment):
         pulse = Waveform.pulse(height, width=s.width, measure=True)
         trains = (s.preparing_trains() + Waveform.rest(s.recovery),) if s.prepare == "train" else ()
         note = "after a reset, where the device can" if s.prepare in ("auto", "reset") else ""
+        driven = {t: self.grid.seconds(t) for t in s.intervals}
+        self.grid.require_different("ppf.intervals", "s", driven.items())
         return [
             Block(
-                f"interval {quantity(interval, 's')}",
+                f"interval {quantity(driven[interval], 's')}",
                 (*trains, pulse + Waveform.rest(interval) + pulse + Waveform.rest(s.recovery)),
-                {"interval": interval},
+                {"interval": driven[interval]},
                 note,
             )
             for interval in s.intervals
@@ -94,6 +100,8 @@ class PairedPulses(Experiment):
             "first": first,
             "current": second,
             "ratio": second / first if first else np.nan,
+            "voltage": float(samples.voltage[-1]),
+            "width": float(samples.width[-1]),
             "time": float(samples.time[-1]),
             "tripped": float(samples.tripped.max()),
         }

@@ -37,7 +37,7 @@ class PreparedSettings(PulseSettings):
         """
         if self.prepare in ("auto", "reset"):
             try:
-                bench.device.reset()
+                bench.reset()
                 return
             except Unsupported as error:
                 if self.prepare == "reset":

@@ -56,6 +56,8 @@ class Retention(Experiment):
     columns: ClassVar = {
         "elapsed": Column("s", "end of the read after the end of programming; NaN before it, 0 for the last pulse"),
         "conductance": Column("S", "conductance"),
+        "voltage": Column("V", "voltage of the read or of the last pulse, as it was driven"),
+        "width": Column("s", "width of the read or of the last pulse, as it was driven"),
         "time": TIME,
         "tripped": TRIPPED,
     }

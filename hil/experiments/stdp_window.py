@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from hil.errors import InputError
 from hil.experiments import figures
 from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
@@ -57,6 +58,9 @@ class StdpWindow(Experiment):
     settings_model = StdpSettings
     columns: ClassVar = {
         "delay": Column("s", "onset of the post pulse minus onset of the pre pulse"),
+        "pre": Column("V", "voltage of the pre pulse on the row, as it was driven"),
+        "post": Column("V", "voltage of the post pulse on the column, as it was driven"),
+        "width": Column("s", "width of the pre pulse, as it was driven"),
         "before": Column("S", "conductance before the pairs"),
         "conductance": Column("S", "conductance after the pairs and the settling time"),
         "change": Column("1", "relative change of the conductance"),
@@ -68,12 +72,17 @@ class StdpWindow(Experiment):
         """One block a delay: read, pairs, settle, read, in one waveform after the preparation."""
         s, found = self.settings, []
         note = {"auto": "after a reset; the first waveform where the device cannot", "reset": "after a reset"}
-        for delay in s.delays:
-            pair = spike_pair(s.amplitude, s.amplitude_negative, s.width, delay) + Waveform.rest(s.settle)
+        pairs = {d: self.grid.waveform(spike_pair(s.amplitude, s.amplitude_negative, s.width, d)) for d in s.delays}
+        driven = {d: pair_of(pair) if self.grid.time_step > 0 else (d, s.width) for d, pair in pairs.items()}
+        self.grid.require_different("stdp.delays", "s", [(d, delay) for d, (delay, _) in driven.items()])
+        for asked, spikes in pairs.items():
+            delay, width = driven[asked]
+            values = {"delay": delay, "pre": float(spikes.rows.max()), "post": float(spikes.cols.max()), "width": width}
+            pair = spikes + Waveform.rest(s.settle)
             waveforms = (s.read_and_gap() + pair * s.pairs + s.read_and_gap(),)
             if s.prepare in ("auto", "train"):
                 waveforms = (s.preparing_trains() + Waveform.rest(s.settle), *waveforms)
-            found.append(Block(f"delay {quantity(delay, 's')}", waveforms, {"delay": delay}, note.get(s.prepare, "")))
+            found.append(Block(f"delay {quantity(delay, 's')}", waveforms, values, note.get(s.prepare, "")))
         return found
 
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
@@ -151,6 +160,15 @@ def spike_pair(pre: float, post: float, width: float, delay: float) -> Waveform:
         for start, height in zip(starts, (pre, post), strict=True)
     )
     return Waveform.samples(rows, cols, dwell=np.diff(edges), measure=(rows != 0) | (cols != 0))
+
+
+def pair_of(pair: Waveform) -> tuple[float, float]:
+    """Delay from the onset of the row's pulse to that of the column's, and width of the row's, s, as driven."""
+    starts = pair.starts
+    row, col = (np.flatnonzero(lines[:, 0] != 0) for lines in (pair.rows, pair.cols))
+    if not len(row) or not len(col):
+        raise InputError("stdp: a pulse of the pair rounds to 0 V on this device; give a higher one")
+    return float(starts[col[0]] - starts[row[0]]), float(pair.duration[row].sum())
 
 
 def window(records: Records, sign: int) -> tuple[Exponential | None, float]:

@@ -177,15 +177,22 @@ def sweep(time: Sequence[float], voltage: Sequence[float], current: Sequence[flo
             k = int(np.flatnonzero(~good)[0])
             raise InputError(f"{source}: {name} number {k + 1} is {values[k]:g}, it must be finite")
     seconds = _steps(t, source, first=float(np.median(np.diff(t))) if len(t) > 1 else 0.0)
-    seen = np.flatnonzero((np.abs(v) > FLAT * np.abs(v).max(initial=0.0)) & ~np.isnan(i))
-    against = seen[i[seen] * v[seen] <= 0]
+    known = np.flatnonzero(~np.isnan(i))
+    seen = known[telling(v[known], i[known], source)]
+    return Measurement("sweep", source, v, seconds, seen, i[seen] / v[seen], t[seen], v[seen])
+
+
+def telling(voltage: NDArray[np.float64], current: NDArray[np.float64], source: str) -> NDArray[np.bool_]:
+    """(N,) which samples of a sweep tell a conductance; `InputError` where one of these flows against its voltage."""
+    enough = np.abs(voltage) > FLAT * np.abs(voltage).max(initial=0.0)
+    against = np.flatnonzero(enough & (current * voltage <= 0))
     if len(against):
         k = int(against[0])
         raise InputError(
-            f"{source}: sample {k + 1} is {i[k]:g} A at {v[k]:g} V, no positive conductance; "
+            f"{source}: sample {k + 1} is {current[k]:g} A at {voltage[k]:g} V, no positive conductance; "
             "leave out samples below the offset of the instrument"
         )
-    return Measurement("sweep", source, v, seconds, seen, i[seen] / v[seen], t[seen], v[seen])
+    return enough
 
 
 def load_csv(path: Path) -> Measurement:

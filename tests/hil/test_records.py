@@ -14,6 +14,7 @@ import xarray
 
 from hil.device import Unsupported
 from hil.errors import InputError
+from hil.experiments.bench import Driven
 from hil.experiments.characterization import KIND, Characterization, Plan
 from hil.experiments.experiment import Column
 from hil.experiments.records import CharacterizationRun, History, Recorder, load, load_devices
@@ -21,6 +22,7 @@ from hil.interrupt import StopRequest
 from sim.array import SimulatedArray
 
 COLUMNS = {"x": Column("V", "a voltage"), "y": Column("S", "a conductance")}
+NOTHING = Driven.joined([])
 NOISY = "sim:rram?c2c=0.3&read_noise=0.02&seed=5"
 EXPERIMENTS = {
     "iv": {"stairs": 12, "frequencies": [1.0, 2.0, 3.0]},
@@ -243,7 +245,7 @@ def test_without_xarray_the_run_finishes_and_says_what_to_install(tmp_path, monk
 def test_values_come_back_bit_for_bit(tmp_path):
     values = [0.1, np.nan, np.inf, -np.inf, 5e-324, 1 / 3]
     with Recorder(tmp_path / "r.sqlite", COLUMNS) as recorder:
-        recorder.add_block(0, 0, "b", [{"x": v, "y": -v} for v in values], {"s": np.arange(3, dtype=np.int8)})
+        recorder.add_block(0, 0, "b", [{"x": v, "y": -v} for v in values], NOTHING, {"s": np.arange(3, dtype=np.int8)})
     with Recorder(tmp_path / "r.sqlite", COLUMNS) as recorder:
         found = recorder.records(0)
         state = recorder.state(0)
@@ -254,9 +256,9 @@ def test_values_come_back_bit_for_bit(tmp_path):
 
 def test_a_block_that_fails_on_its_way_leaves_nothing(tmp_path):
     with Recorder(tmp_path / "r.sqlite", COLUMNS) as recorder:
-        recorder.add_block(0, 0, "b", [{"x": 1.0, "y": 2.0}], {"s": np.zeros(1)})
+        recorder.add_block(0, 0, "b", [{"x": 1.0, "y": 2.0}], NOTHING, {"s": np.zeros(1)})
         with pytest.raises(sqlite3.IntegrityError):
-            recorder.add_block(0, 0, "again", [{"x": 3.0, "y": 4.0}], None)
+            recorder.add_block(0, 0, "again", [{"x": 3.0, "y": 4.0}], NOTHING, None)
         assert recorder.records(0)["x"].tolist() == [1.0]
         assert recorder.state(0)["s"].tolist() == [0.0]
 

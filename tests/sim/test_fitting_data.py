@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,14 @@ from typer.testing import CliRunner
 from hil.backends import open_device
 from hil.cli.main import build
 from hil.errors import InputError
+from hil.experiments.bench import Driven
 from hil.waveform import Waveform
 from sim.fitting import catalogue
 from sim.fitting.advice import advice
 from sim.fitting.comparison import comparison, verdict
 from sim.fitting.data import load_csv, train
 from sim.fitting.fitting import Noise, criteria, fit, robust
-from sim.fitting.records import load_run
+from sim.fitting.records import _measurement, load_run
 
 HEAD = "pulse,voltage_V,width_s,conductance_S\n"
 
@@ -432,3 +434,46 @@ def test_options_that_make_no_sense_are_refused(tmp_path, arguments, words):
 
     assert re.search(words, str(done.exception))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_fit_takes_what_was_driven_and_not_what_was_asked(tmp_path):
+    """0.104 V is driven as 0.10 V: the flux of the truth with 0.10 V is the run, with 0.104 V it is 4 % off."""
+    run = characterized(
+        tmp_path, "ltp", "fpga:golden?cell=flca&v_step=0.01&phi_max=0.02&D=2&R=1e4,1e7", "ltp.pulses=20",
+        "ltp.cycles=1", "ltp.amplitude=0.104", "ltp.amplitude_negative=0.056",
+    )  # fmt: skip
+    m = load_run(run)
+    assert (m.amplitudes(1).tolist(), m.amplitudes(-1).tolist()) == ([0.10], [0.06])
+    truth = {"A": 1.0, "D": 2.0, "R0": 1e4, "R1": 1e7, "phi0": 0.0}
+    assert catalogue.model("flca", m).curve(truth) == pytest.approx(m.conductance, rel=5e-3)
+
+
+def test_readings_at_the_compliance_are_dropped_and_told_and_drive_the_cell():
+    volts, width = [0.0, 0.1, 0.0, 1.0, 0.0, 0.1, 0.0, 1.0, 0.0, 0.1], np.full(10, 1e-3)
+    measured = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1.0])
+    current = np.where(measured > 0, 1e-6, np.nan)
+    current[[1, 5, 9]] = 1e-6, 2e-6, np.nan
+    block = Driven(
+        np.array(volts), width, measured, current, np.array([0, 0, 0, 1.0, 0, 1, 0, 0, 0, 0]), np.zeros(0, int)
+    )
+    with pytest.raises(InputError, match=r"1 reading cannot be fitted.*1 reading at the compliance dropped: number 2"):
+        _measurement("train", {"pulse": np.array([0.0, 1, 2])}, [block], "a run")
+    joined = _measurement("train", {"pulse": np.array([0.0, 1, 2, 0, 1, 2])}, [block, block], "a run")
+    assert joined.seen.tolist() == [1, 11]
+    assert joined.pulses[[3, 7]].tolist() == [1.0, 1.0] and joined.pulses[[1, 5, 9]].tolist() == [0, 0, 0]
+    assert joined.notes == (
+        "2 readings at the compliance dropped: number 2, 5",
+        "2 readings without a value dropped: number 3, 6",
+        "2 pulses met the compliance: the cell had less than their voltage, the fit takes all of it",
+    )
+
+
+def test_a_run_of_an_older_version_is_refused_in_one_sentence(tmp_path):
+    run = characterized(tmp_path, "iv", "sim:flca")
+    with sqlite3.connect(run / "records.sqlite") as db:
+        db.execute("ALTER TABLE block DROP COLUMN driven")
+        db.execute("PRAGMA user_version = 0")
+    with pytest.raises(
+        InputError, match="recorded by another version of this program, which did not keep what was driven"
+    ):
+        load_run(run)

@@ -1,0 +1,58 @@
+"""What a device drives for what is asked of it: voltages and times on its grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from hil.device import Device
+from hil.errors import InputError
+from hil.waveform import Waveform
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Steps of voltages (V) and durations (s) that are driven, 0 for any.
+
+    Everything that an experiment notes about its pulses is taken from what this gives back, never from a setting.
+    """
+
+    v_step: float = 0.0
+    time_step: float = 0.0
+
+    @classmethod
+    def of(cls, device: Device, quantise: bool = True) -> Self:
+        """Grid of a device; none where values off it shall be refused instead of rounded."""
+        return cls(device.limits.v_step, device.limits.time_step) if quantise else cls()
+
+    def waveform(self, waveform: Waveform) -> Waveform:
+        """What is driven for `waveform`; `InputError` if a segment would round to no time at all."""
+        return waveform.quantised(self) if self.v_step > 0 or self.time_step > 0 else waveform
+
+    def volts(self, asked: float, most: float = np.inf) -> float:
+        """Voltage that is driven for one that is asked, not beyond `most` in magnitude, V."""
+        if self.v_step <= 0:
+            return float(asked)
+        driven = float(np.round(asked / self.v_step) * self.v_step)
+        if abs(driven) > most:
+            driven -= float(np.copysign(self.v_step, driven))
+        return driven
+
+    def seconds(self, asked: float) -> float:
+        """Duration that is driven for one that is asked, s."""
+        return float(asked) if self.time_step <= 0 else float(np.round(asked / self.time_step) * self.time_step)
+
+    def require_different(self, name: str, unit: str, pairs: Iterable[tuple[float, float]]) -> None:
+        """Refuse values (asked, driven) of a family of which the device makes one and the same."""
+        seen: dict[float, float] = {}
+        for asked, driven in pairs:
+            other = seen.setdefault(driven, asked)
+            if other != asked:
+                step = self.time_step if unit in ("s", "Hz") else self.v_step
+                raise InputError(
+                    f"{name}: {other:g} {unit} and {asked:g} {unit} are both {driven:g} {unit} on this device, "
+                    f"which has steps of {step:g} {'V' if unit == 'V' else 's'}: leave one of them out"
+                )
