@@ -63,6 +63,20 @@ def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Value
     return Row(name, mean, unit, std, n, **fields)
 
 
+WARNING = "warning"
+"""Name of rows that say, in their note, what makes the other rows mean less than they seem to."""
+
+
+def warning(sentence: str) -> Row:
+    """Build the row of a warning; it is kept with the results and shown under their table."""
+    return Row(WARNING, None, note=sentence)
+
+
+def warnings_in(rows: Iterable[Row]) -> list[str]:
+    """Sentences of all warnings among the rows."""
+    return [row.note for row in rows if row.name == WARNING]
+
+
 def save_json(rows: Iterable[Row], target: str | Path) -> None:
     """Write rows as a JSON list to a file, or to standard output for ``-``."""
     found = [asdict(row) for row in rows]
@@ -108,10 +122,13 @@ def report(
     file: TextIO = sys.stderr if json_target == "-" else sys.stdout
     console = Console(file=file, width=None if file.isatty() else 160, highlight=False)
     roomy = console.width >= ROOM_FOR_NOTES
-    console.print(table(rows, title, heads or {}, notes=roomy))
-    for row in rows if not roomy else ():
+    told = [row for row in rows if row.name != WARNING]
+    console.print(table(told, title, heads or {}, notes=roomy))
+    for row in told if not roomy else ():
         if row.note:
             console.print(f"{row.name.strip()}: {row.note}", style="dim", markup=False)
+    for sentence in warnings_in(rows):
+        console.print(f"warning: {sentence}", style="yellow", markup=False)
     if json_target is not None:
         save_json(rows, json_target)
 

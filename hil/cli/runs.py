@@ -19,7 +19,7 @@ def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json =
     context.obj = root
     if context.invoked_subcommand is not None:
         return
-    from hil.results import Row, report
+    from hil.results import Row, report, warnings_in
     from hil.runs import find_runs, summary
 
     rows = []
@@ -38,7 +38,7 @@ def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json =
                 first.std,
                 first.n,
                 first.control,
-                note=f"{state}, {started}, {first.name}",
+                note="; ".join([f"{state}, {started}, {first.name}", *(f"warning: {w}" for w in warnings_in(results))]),
             )
         )
     report(rows or [Row("no runs yet", None, note="start one with: hil train stdp")], f"runs in {root}", json)

@@ -123,9 +123,13 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str
 
     The axis that sets nothing but one ``....seed`` is taken for the seeds.
     """
-    from hil.results import Row, repeated
+    from hil.results import WARNING, Row, repeated
 
     first = {row["task"]: row for row in rows if row["row"] == 0}
+    warned: dict[str, list[str]] = {}
+    for row in rows:
+        if row["name"] == WARNING:
+            warned.setdefault(row["task"], []).append(row["note"])
     groups: dict[str, list[dict]] = {}
     for task in tasks:
         named = [f"{n}={p.label}" for n, p in task.axes.items() if [k.split(".")[-1] for k in p.settings] != ["seed"]]
@@ -135,13 +139,23 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str
         values = [member["value"] for member in members]
         controls = [member["control"] for member in members]
         control = sum(controls) / len(controls) if _numbers(controls) else None
+        note = _told([warned.get(member["task"], []) for member in members])
         if len(members) == 1:
-            shown.append(Row(label, *(members[0][field] for field in ("value", "unit", "std", "n", "control"))))
+            fields = [members[0][field] for field in ("value", "unit", "std", "n", "control")]
+            shown.append(Row(label, *fields, note=note))
         elif _numbers(values):
-            shown.append(repeated(label, values, members[0]["unit"], control=control))
+            shown.append(repeated(label, values, members[0]["unit"], control=control, note=note))
         else:
             shown.append(Row(label, None, note="not a number for every seed"))
     return shown, first[tasks[0].id]["name"]
+
+
+def _told(warned: Sequence[Sequence[str]]) -> str:
+    """Say the first warning of the tasks of a point, and in how many of them there is any."""
+    told = [sentences[0] for sentences in warned if sentences]
+    if not told:
+        return ""
+    return f"warning: {told[0]}" if len(warned) == 1 else f"warning in {len(told)} of {len(warned)} tasks: {told[0]}"
 
 
 def _numbers(values: Sequence) -> bool:

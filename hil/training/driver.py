@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from hil.datasets import Dataset
 from hil.results import Row
 from hil.runs import Run
+from hil.training.sanity import Doubts
 
 
 class Driver(ABC):
@@ -40,11 +41,16 @@ class Driver(ABC):
     def draw(self) -> list[Path]:
         """Draw the pictures into the run folder and return their paths."""
 
+    def judge(self, doubts: Doubts) -> None:  # noqa: B027 - a driver may leave it to the checks of its rows
+        """Report what the results stand on: cells, spikes, answers, controls; see `hil.training.sanity`."""
+
     def complete(self, draw: bool = True) -> tuple[list[Row], list[Path]]:
-        """Train to the end, then leave rows and, unless told otherwise, pictures in the run folder."""
+        """Train to the end, then leave rows, warnings among them, and, unless told otherwise, pictures in the run."""
         self.run.set_state("running")
         self.play()
-        rows = self.rows()
+        rows, doubts = self.rows(), Doubts()
+        self.judge(doubts)
+        rows += doubts.rows(rows)
         self.run.save_results(rows)
         pictures = self.draw() if draw else []
         self.run.set_state("finished")

@@ -8,6 +8,7 @@ about 1 / (Dn T) images, so the default device is a pair with a larger Dn than t
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,12 +25,10 @@ from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.readout import class_means
+from hil.training.sanity import EQUAL, UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import DataSettings, DeviceSettings, open_for, plain_name, split_names
 
 LAYER, REFERENCE = 0, 1
-
-EQUAL = 1e-9
-"""Difference of intensities, 0..1, below which the pixels of a mean image are the same."""
 
 
 def _names(value: Any) -> Any:
@@ -96,11 +95,12 @@ class LifelongTraining(Driver):
         return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
 
     def stages(self) -> list[Stage]:
-        """For every seed, one stage a target; only the first begins on a pristine device."""
+        """For every seed, an untrained one, then one a target; only the first of these begins on a pristine device."""
         train, labels = self.config.train, self.dataset.train_labels
         stages = []
         for seed in self.seeds:
             order = presentation_order(len(labels), train.images * len(train.targets), seed)
+            stages.append(Stage("untrained", seed, True, order[:0], np.zeros((0, 2), bool)))
             for k, name in enumerate(train.targets):
                 shown = order[k * train.images : (k + 1) * train.images]
                 hit = labels[shown] == self.dataset.class_names.index(name)
@@ -130,6 +130,30 @@ class LifelongTraining(Driver):
                 )
             )
         return rows
+
+    def judge(self, doubts: Doubts) -> None:
+        """Mean images without contrast, cells that do not move, maps that match no target."""
+        train, protocol, seeds = self.config.train, self.config.protocol, self.seeds
+        flat = [n for n in train.targets if np.ptp(self._means[self.dataset.class_names.index(n)]) < EQUAL]
+        if flat:
+            listed = ", ".join(f"'{name}'" for name in flat)
+            doubts.cause(
+                f"the mean image of {listed} is the same in all pixels: no map can match it; take other targets"
+            )
+        device = DeviceFacts(**self._loop.outcomes.get("device", UNKNOWN))
+        last = [self._loop.outcomes[stage_key("target", seed, len(train.targets) - 1)] for seed in seeds]
+        doubts.cells(
+            [found["cells"] for found in last],
+            device.still(protocol.amplitude, protocol.width, "protocol.amplitude"),
+            f"the device does not tell a delay of {protocol.target_delay:g} s from one of {protocol.other_delay:g} s; "
+            f"its window: hil characterize stdp-window --device '{self.config.device.uri}'",
+        )
+        for k, name in enumerate(train.targets):
+            found = [self._loop.outcomes[stage_key("target", seed, k)] for seed in seeds]
+            match = f"correlation with the mean image of target '{name}'"
+            both = [f["own"] for f in found], [f["other"] for f in found]
+            hint = "show more images (--images), or take a device that changes faster"
+            doubts.compare(Comparison(match, *both, "the best other class", unit=""), hint)
 
     def draw(self) -> list[Path]:
         """Draw the morphing map of the first seed as an animation and as a contact sheet."""
@@ -162,6 +186,11 @@ class LifelongTraining(Driver):
 
     def _compare(self, stage: Stage, trainee: Trainee) -> None:
         g, names = trainee.device.read(), self.dataset.class_names
+        if stage.role == "untrained":
+            self._loop.arrays[f"g0/{stage.seed}"] = g
+            self._loop.outcomes[stage.key] = {"repeat": repeatability(g, trainee.device.read())}
+            self._loop.outcomes["device"] = asdict(DeviceFacts.of(trainee.device))
+            return
         own = names.index(stage.target)
         match, raw = self._correlations(self._difference(g)), self._correlations(g[:, LAYER])
         self._loop.outcomes[stage.key] = {
@@ -169,6 +198,11 @@ class LifelongTraining(Driver):
             "other": float(np.nanmax(np.delete(match, own))),
             "best": names[int(np.nanargmax(match))],
             "raw_best": names[int(np.nanargmax(raw))],
+            "cells": compare_cells(
+                self._loop.arrays[f"g0/{stage.seed}"],
+                g,
+                self._loop.outcomes[stage_key("untrained", stage.seed)]["repeat"],
+            ),
         }
 
     @staticmethod

@@ -15,6 +15,7 @@ from hil.training.driver import Driver
 from hil.training.pill_classes import ClassesTask
 from hil.training.pill_lines import LinesTask
 from hil.training.pill_settings import LINES, PillConfig
+from hil.training.sanity import Doubts
 
 
 class PillTraining(Driver):
@@ -35,6 +36,10 @@ class PillTraining(Driver):
     def rows(self) -> list[Row]:
         """Report every number beside its control."""
         return self.task.rows()
+
+    def judge(self, doubts: Doubts) -> None:
+        """Report what the results of the task stand on."""
+        self.task.judge(doubts)
 
     def draw(self) -> list[Path]:
         """Draw the pictures of the task."""

@@ -8,6 +8,7 @@ no other. Devices that take a `phi0` are opened there unless their address says 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,9 @@ from hil.runs import Run
 from hil.training.loop import Stage, TrainingLoop, presentation_order, stage_key
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
-from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped
+from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped, still_cells
 from hil.training.readout import class_means, nearest_class_mean, winners
+from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
 
 HELD = 1.0
@@ -60,6 +62,11 @@ class ClassesTask:
         for column, members in enumerate(self.columns):
             column_of[members] = column
         self._train_columns, self._test_columns = column_of[dataset.train_labels], column_of[dataset.test_labels]
+        for labels, part in ((self._train_columns, "training"), (self._test_columns, "test")):
+            if not (labels >= 0).any():
+                raise InputError(
+                    f"train.columns = {config.train.columns!r}: no {part} image shows any of these classes"
+                )
         self._loop = TrainingLoop(run, self._open, config.train.batch)
 
     @property
@@ -119,6 +126,29 @@ class ClassesTask:
             rows.append(self._row("  control: shuffled labels", "shuffled", images, readout, sign, "same training"))
         return [*rows, *self._baseline_rows(), *self._energy_rows()]
 
+    def judge(self, doubts: Doubts) -> None:
+        """Cells that do not move, columns that end alike, accuracy beside its controls."""
+        images, (readout, sign), seed = self.config.data.evaluate, self.selected(), self.seeds[0]
+        outcomes = [self._loop.outcomes[stage_key("trained", s)] for s in self.seeds]
+        device, protocol = DeviceFacts(**self._loop.outcomes.get("device", UNKNOWN)), self.config.protocol
+        apart = "the response changes nothing: raise protocol.response"
+        if protocol.timing == "after":
+            apart = f"the device does not see the delay of the response, {protocol.delay:g} s: it has no timing window"
+        doubts.cells([o.get("cells") for o in outcomes], still_cells(protocol, device), apart)
+        kept, held = split(self.dataset, self.config.data.holdout, seed)
+        labels = self._test_columns if images == "test" else self._train_columns[held]
+        labels, names = labels[labels >= 0], self._column_names()
+        doubts.classes(names, self._train_columns[kept], labels)
+        told = [o["answered"][readout][sign] if "answered" in o else None for o in outcomes]
+        doubts.answers(told, names, f"{len(labels):,} images")
+        role, words = ("shuffled", "shuffled labels") if self.config.train.controls else ("untrained", "untrained")
+        mine, control = (self.accuracies(r, images, readout, sign) for r in ("trained", role))
+        hint = "show more images (--epochs), or raise protocol.response"
+        doubts.accuracy(Comparison(f"{images} accuracy", mine, control, words, images=len(labels)), labels, hint)
+
+    def _column_names(self) -> list[str]:
+        return ["+".join(self.dataset.class_names[c] for c in members) for members in self.columns]
+
     def draw(self) -> list[Path]:
         """Draw maps of the weights, seen from the pixels, and the learning curve."""
         from hil import plots
@@ -126,10 +156,9 @@ class ClassesTask:
         data, drawn = self.dataset, [self.run.figure("maps.png")]
         pixels = self._pixels(data.train_images)
         means = class_means(pixels, self._train_columns, range(len(self.columns)))
-        names = ["+".join(data.class_names[c] for c in members) for members in self.columns]
         title = f"{self.config.device.uri}, '{data.name}', seed {self.seeds[0]}: mean conductance of a pixel's pairs"
         maps = self._loop.arrays[f"g/{stage_key('trained', self.seeds[0])}"]
-        plots.save_maps(maps, means, data.shape, names, drawn[0], title)
+        plots.save_maps(maps, means, data.shape, self._column_names(), drawn[0], title)
         metrics = self.run.metrics()
         if metrics:
             readout, sign = self.selected()
@@ -189,9 +218,39 @@ class ClassesTask:
             noisy = flipped(judged[0], fraction, stage.seed, numbers)
             outcome["corrupted"] = self._score(readout, (noisy, judged[1]), stage.seed)
         self._loop.outcomes[stage.key] = outcome
+        self._keep_evidence(stage, readout, trainee, judged)
         if stage.role == "trained" and stage.seed == self.seeds[0]:
             self._loop.arrays[f"g/{stage.key}"] = seen_from_pixels(core.conductances(), core.inputs)
             self._loop.outcomes["energy"] = self._energies(core, stage)
+
+    def _keep_evidence(
+        self,
+        stage: Stage,
+        readout: PairReadout,
+        trainee: PairedTrainee,
+        judged: tuple[NDArray[np.float64], NDArray[np.int64]],
+    ) -> None:
+        """Keep what `judge` needs: cells before and after, answers, the device."""
+        outcome, g = self._loop.outcomes[stage.key], readout.conductance
+        if stage.role == "untrained":
+            outcome["repeat"] = repeatability(g, trainee.core(stage).conductances())
+        elif stage.role == "trained":
+            mean, repeat = self._loop.arrays[f"g0/{stage.seed}"], self._loop.outcomes[
+                stage_key("untrained", stage.seed)].get("repeat", 0.0)  # fmt: skip
+            # All pristine conductances would weigh more than the rest of a checkpoint; their means per column do not.
+            found = compare_cells(np.broadcast_to(mean, g.shape), g, repeat)
+            same = np.abs(g.mean(axis=0) - mean) <= 1e-9 * mean + repeat / np.sqrt(len(g))
+            outcome["cells"] = found | {"moved": 0.0} if same.all() else found
+            known = judged[0][judged[1] >= 0]
+            scores = readout.scores(known)
+            outcome["answered"] = {
+                name: {
+                    sign: np.unique(winners(factor * s, np.random.default_rng([stage.seed, 4]))).tolist()
+                    for sign, factor in SIGNS.items()
+                }
+                for name, s in scores.items()
+            }
+            self._loop.outcomes["device"] = asdict(DeviceFacts.of(trainee.device))
 
     def _held_out(self, chosen: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         return self._pixels(self.dataset.train_images[chosen]), self._train_columns[chosen]

@@ -7,7 +7,7 @@ lines of 3 pixels it is larger for every associated pair than for any other, for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ from hil.pill_protocol import PillProtocol, pair_count, pair_indices
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.loop import Stage, TrainingLoop, presentation_order, stage_key
-from hil.training.pill_settings import PairedTrainee, PillConfig, flipped
+from hil.training.pill_settings import PairedTrainee, PillConfig, flipped, still_cells
+from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells
 
 MAIN = "trained"
 
@@ -159,6 +160,20 @@ class LinesTask:
         rows = [self._margin_row(name, variant) for name, variant in self.variants().items()]
         return rows + [self._probability_row(length) for length in (3, 2)] + self._recognition_rows()
 
+    def judge(self, doubts: Doubts) -> None:
+        """Cells that do not move, and the recognition of lines beside its controls."""
+        histories = [1.0 / self.resistances(MAIN, seed) for seed in self.seeds]
+        device = DeviceFacts(**self._loop.outcomes.get("device", UNKNOWN))
+        cells = [compare_cells(g[0][:, None], g[-1][:, None]) for g in histories]
+        doubts.cells(cells, still_cells(self.config.protocol, device))
+        mine, control = (
+            [self._loop.outcomes[stage_key(role, seed)]["clean"] for seed in self.seeds] for role in (MAIN, "untrained")
+        )
+        labels = line_labels(self.dataset.train_images, self.config.train.line)
+        name, judged = f"{self.config.train.line}-pixel lines recognised", len(labels) // 2
+        hint = "show more epochs, or raise protocol.response"
+        doubts.accuracy(Comparison(name, mine, control, "untrained", images=judged), labels, hint)
+
     def draw(self) -> list[Path]:
         """Draw Figure 9 with its controls."""
         from hil import plots
@@ -185,6 +200,7 @@ class LinesTask:
 
     def _evaluate(self, stage: Stage, trainee: PairedTrainee) -> None:
         core = trainee.core(stage)
+        self._loop.outcomes["device"] = asdict(DeviceFacts.of(trainee.device))
         if stage.role == "untrained":
             self._keep(stage, core, 0)
         if stage.role not in ("untrained", MAIN, "shuffled"):

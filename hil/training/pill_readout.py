@@ -26,6 +26,11 @@ _TIE = 1e-9
 class PairReadout:
     """Scores of all readouts for a trained layer.
 
+    Attributes
+    ----------
+    conductance : (pairs, cols) array
+        What was read for it, S.
+
     Parameters
     ----------
     core : PairedCore
@@ -39,7 +44,7 @@ class PairReadout:
     def __init__(self, core: PairedCore, pristine: NDArray[np.float64], reference: NDArray[np.float64]) -> None:
         """Measure what the normalisations need."""
         self._core, self._pristine = core, pristine
-        g = core.conductances()
+        self.conductance = g = core.conductances()
         self._mean = g.mean(axis=0)
         self._norm = np.sqrt(np.square(g - self._mean).sum(axis=0))
         self._change = np.sqrt(np.square(g - pristine).sum(axis=0))

@@ -15,6 +15,7 @@ from hil.errors import InputError, nearest
 from hil.pairs import PairedCore
 from hil.pill_protocol import PillProtocol, pair_count
 from hil.training.loop import Stage, Trainee
+from hil.training.sanity import DeviceFacts
 from hil.training.settings import DataSettings, DeviceSettings, plain_name, split_names
 
 LINES = "lines3x3"
@@ -99,6 +100,12 @@ def flipped(pixels: NDArray[np.float64], fraction: float, seed: int, numbers: ND
         return pixels
     chosen = [np.random.default_rng([seed, 5, n]).random(pixels.shape[1]) < fraction for n in numbers]
     return np.where(np.array(chosen).reshape(pixels.shape), 1.0 - pixels, pixels)
+
+
+def still_cells(protocol: PillProtocol, device: DeviceFacts) -> str:
+    """Say why no cell of a paired layer may have moved, for `Doubts.cells`."""
+    both = protocol.amplitude + (protocol.response if protocol.timing != "after" else 0.0)
+    return device.still(both, protocol.width, "protocol.amplitude")
 
 
 def paired(device: Device, inputs: int, protocol: PillProtocol, columns: int) -> PairedCore:

@@ -28,6 +28,11 @@ _TIE = 1e-9
 class Readout:
     """Scores of all readouts for a trained device, calibrated once on unlabelled images.
 
+    Attributes
+    ----------
+    conductance : (rows, layers) array
+        What was read for it, S.
+
     Parameters
     ----------
     device : Device
@@ -41,7 +46,7 @@ class Readout:
     def __init__(self, device: Device, reference: NDArray[np.float64], v_read: float) -> None:
         """Measure what the normalisations need."""
         self._device, self._v_read = device, v_read
-        g = device.read()
+        self.conductance = g = device.read()
         centred = g - g.mean(axis=0)
         self._mean, self._norm = g.mean(axis=0), np.sqrt((centred**2).sum(axis=0))
         self._all_on = self._currents(np.ones((1, device.rows)))

@@ -7,6 +7,7 @@ with shuffled ones.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ from hil.training.energy import paper_rows, pulse_energy
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
+from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import DataSettings, DeviceSettings, open_for, split
 
 V_READ = 1e-3
@@ -134,6 +136,34 @@ class StdpTraining(Driver):
         """Report accuracies beside their controls, then energies."""
         return self._accuracy_rows() + self._energy_rows()
 
+    def judge(self, doubts: Doubts) -> None:
+        """Cells that do not move or do not tell the delays apart, data without contrast, accuracy beside controls."""
+        data, protocol, seed = self.dataset, self.config.protocol, self.seeds[0]
+        images, readout, device = (
+            self.config.data.evaluate,
+            self.selected(),
+            DeviceFacts(**self._loop.outcomes.get("device", UNKNOWN)),
+        )
+        outcomes = [self._loop.outcomes[stage_key("trained", s)] for s in self.seeds]
+        means = class_means(self._pixels(data.train_images), data.train_labels, range(data.classes))
+        doubts.mean_images(data.name, means)
+        doubts.cells(
+            [outcome.get("cells") for outcome in outcomes],
+            device.still(protocol.amplitude, protocol.width, "protocol.amplitude"),
+            f"the device does not tell a delay of {protocol.target_delay:g} s from one of {protocol.other_delay:g} s; "
+            f"its window: hil characterize stdp-window --device '{self.config.device.uri}'",
+        )
+        labels = self._judged(seed)[1]
+        kept = split(data, self.config.data.holdout, seed)[0]
+        told = [outcome.get("answered", {}).get(readout) for outcome in outcomes]
+        doubts.answers(told, data.class_names, f"{len(labels):,} images")
+        doubts.classes(data.class_names, data.train_labels[kept], labels)
+        name, values = f"{images} accuracy", self.accuracies("trained", images, readout)
+        role, words = ("shuffled", "shuffled labels") if self.config.train.controls else ("untrained", "untrained")
+        hint = "show more images (--epochs), try other delays, or a device with less noise"
+        control = self.accuracies(role, images, readout)
+        doubts.accuracy(Comparison(name, values, control, words, images=len(labels)), labels, hint)
+
     def draw(self) -> list[Path]:
         """Draw conductance maps, learning curve and protocol into the run's folder."""
         from hil import plots
@@ -194,6 +224,14 @@ class StdpTraining(Driver):
         g = trainee.device.read()
         self._loop.arrays[f"g/{stage.key}"] = g
         self._loop.outcomes[stage.key] = outcome
+        if stage.role == "untrained":
+            outcome["repeat"] = repeatability(readout.conductance, g)
+        elif stage.role == "trained":
+            pristine = stage_key("untrained", stage.seed)
+            repeat = self._loop.outcomes[pristine].get("repeat", 0.0)
+            outcome["cells"] = compare_cells(self._loop.arrays[f"g/{pristine}"], g, repeat)
+            outcome["answered"] = self._answered(readout, stage.seed)
+            self._loop.outcomes["device"] = asdict(DeviceFacts.of(trainee.device))
         if stage.role == "trained" and stage.seed == self.seeds[0]:
             self._loop.outcomes["energy"] = self._energies(g, stage, self._v_read(trainee.device))
 
@@ -208,9 +246,24 @@ class StdpTraining(Driver):
     def _score(
         self, readout: Readout, images: NDArray[np.uint8], labels: NDArray[np.int64], seed: int
     ) -> dict[str, float]:
+        guesses = self._guesses(readout, images, seed)
+        return {name: float((guess == labels).mean() * 100) for name, guess in guesses.items()}
+
+    def _guesses(self, readout: Readout, images: NDArray[np.uint8], seed: int) -> dict[str, NDArray[np.int64]]:
         luck = np.random.default_rng([seed, 4])
-        scores = readout.scores(self._pixels(images))
-        return {name: float((winners(s, luck) == labels).mean() * 100) for name, s in scores.items()}
+        return {name: winners(s, luck) for name, s in readout.scores(self._pixels(images)).items()}
+
+    def _judged(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Images and labels that accuracies are reported on."""
+        data = self.dataset
+        if self.config.data.evaluate == "test":
+            return data.test_images, data.test_labels
+        held = split(data, self.config.data.holdout, seed)[1]
+        return data.train_images[held], data.train_labels[held]
+
+    def _answered(self, readout: Readout, seed: int) -> dict[str, list[int]]:
+        """Classes that are answered at all, by readout."""
+        return {name: np.unique(g).tolist() for name, g in self._guesses(readout, self._judged(seed)[0], seed).items()}
 
     def _energies(self, g: NDArray[np.float64], stage: Stage, v_read: float) -> dict[str, float]:
         """Mean energies of the first presented images on the trained weights, one layer, J."""
@@ -258,10 +311,7 @@ class StdpTraining(Driver):
     def _baseline_row(self) -> Row:
         data, values = self.dataset, []
         for seed in self.seeds:
-            kept, held = split(data, self.config.data.holdout, seed)
-            test = (data.test_images, data.test_labels)
-            if self.config.data.evaluate == "holdout":
-                test = (data.train_images[held], data.train_labels[held])
+            kept, test = split(data, self.config.data.holdout, seed)[0], self._judged(seed)
             guess = nearest_class_mean(
                 self._pixels(data.train_images[kept]),
                 data.train_labels[kept],

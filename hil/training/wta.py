@@ -7,6 +7,7 @@ most, and a digit is classified by its most active neuron.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ from hil.spiking import Lif, Rule
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
 from hil.training.readout import class_means, nearest_class_mean, winners
+from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
 from hil.training.wta_settings import WtaConfig
 
@@ -34,6 +36,8 @@ ENOUGH = 30_000
 
 PRISTINE_WEIGHT = 0.8
 """Weight before training, as in the paper, unless the device's address says otherwise."""
+
+ROLES = ("untrained", "trained")
 
 _LABELLING, _TESTING = 10**8, 2 * 10**8
 
@@ -143,6 +147,47 @@ class WtaTraining(Driver):
         ]  # fmt: skip
         return rows + self._reference_rows(outcomes) + self._duration_rows()
 
+    def judge(self, doubts: Doubts) -> None:
+        """Neurons that do not fire, cells that do not move, accuracy beside its controls."""
+        data, images = self.dataset, self.config.data.evaluate
+        pristine, outcomes = ([self._loop.outcomes[stage_key(r, s)] for s in self.seeds] for r in ROLES)
+        cells = [outcome.get("cells") for outcome in outcomes]
+        silent = float(np.mean([outcome["silent"] for outcome in outcomes])) / 100
+        busy = float(np.mean([outcome.get("busy", 0.0) for outcome in outcomes]))
+        starts = [found["start"] for found in cells if found is not None]
+        loud = "raise neuron.threshold or neuron.inhibition; a class is told only by who fires more"
+        doubts.firing(silent, busy, self._mute(starts), loud)
+        device = DeviceFacts(**self._loop.outcomes.get("device", UNKNOWN))
+        still = (
+            f"the rule's pulses do not change the cells of {device.name}: its steps are too small (alpha), its cells "
+            "are stuck, or the rule asks for no pulse"
+        )
+        doubts.cells(cells if silent < 1 else [], still)
+        labels = self._evaluation(self.seeds[0])[1]
+        doubts.classes(
+            data.class_names, data.train_labels[split(data, self.config.data.holdout, self.seeds[0])[0]], labels
+        )
+        doubts.answers([outcome.get("answered") for outcome in outcomes], data.class_names, f"{len(labels):,} images")
+        hint = "show more images (--epochs), or take finer steps of the device"
+        mine = [outcome["accuracy"] for outcome in outcomes]
+        for name, control in (("untrained", [p["accuracy"] for p in pristine]),
+                              ("shuffled labels", [o["shuffled"] for o in outcomes])):  # fmt: skip
+            doubts.accuracy(Comparison(f"{images} accuracy", mine, control, name, images=len(labels)), labels, hint)
+
+    def _mute(self, starts: list[float]) -> str:
+        """Why no neuron may fire."""
+        uri, threshold = self.config.device.uri, self.config.neuron.lif(self._mean_intensity, 0).threshold
+        if starts and np.mean(starts) < 0.75 * PRISTINE_WEIGHT:
+            told = re.sub(r"\bw0=[^&]*", f"w0={PRISTINE_WEIGHT}", uri)
+            if told == uri:
+                told += f"{'&' if '?' in uri else '?'}w0={PRISTINE_WEIGHT}"
+            return (
+                f"the cells begin at a weight of {np.mean(starts):.2g} (w0 of the device or its preset), and the "
+                f"threshold of {threshold:.3g} full weights is meant for {PRISTINE_WEIGHT}: give --device "
+                f"'{told}', or lower neuron.threshold"
+            )
+        return f"the threshold of {threshold:.3g} full weights is not reached: lower neuron.threshold"
+
     def draw(self) -> list[Path]:
         """Draw receptive fields and the learning curve."""
         from hil import plots
@@ -238,6 +283,29 @@ class WtaTraining(Driver):
             self._loop.outcomes[stage.key]["reference"] = asdict(trainee.core.reference)
         if stage.role == "trained" and stage.seed == self.seeds[0]:
             self._loop.arrays[f"w/{stage.key}"] = weights.astype(np.float32)
+        self._keep_evidence(stage, trainee, weights, counts, self._guess(classes, counts, stage.seed))
+
+    def _keep_evidence(
+        self,
+        stage: Stage,
+        trainee: SpikingTrainee,
+        weights: NDArray[np.float64],
+        counts: NDArray[np.int64],
+        guess: NDArray[np.int64],
+    ) -> None:
+        """Keep what `judge` needs: weights before and after, spikes, answers, the device."""
+        outcome, pristine = self._loop.outcomes[stage.key], f"w0/{stage.seed}"
+        if stage.role == "untrained":
+            self._loop.arrays[pristine] = weights
+            outcome["repeat"] = repeatability(weights, trainee.core.weights())
+            return
+        before = self._loop.arrays.pop(pristine, None)
+        if before is not None:  # a checkpoint of an earlier version has none
+            repeat = self._loop.outcomes[stage_key("untrained", stage.seed)].get("repeat", 0.0)
+            outcome["cells"] = compare_cells(before, weights, repeat)
+        outcome["busy"] = float((counts > 0).mean())
+        outcome["answered"] = np.unique(guess).tolist()
+        self._loop.outcomes["device"] = asdict(DeviceFacts.of(trainee.device))
 
     def _baseline(self) -> list[float]:
         data, values = self.dataset, []
