@@ -36,6 +36,9 @@ PULSE_WIDTH = 1e-6
 READ_VOLTAGE, READ_WIDTH = 1e-3, 1e-3
 """Read pulse, V and s, where the emulator resolves it."""
 
+_LINES = ("row_voltages", "col_voltages")
+"""Arrays of snapshots from when a call could leave lines at a voltage."""
+
 UP, DOWN, REST = 1, 255, 0
 """Actions of PROGRAM."""
 
@@ -230,21 +233,22 @@ class StepDevice(FpgaDevice):
         return super().spiking(lif, stdp)
 
     def reset(self) -> None:
-        """Pristine cells and lines at 0 V at time 0, and the random numbers from their beginning."""
+        """Pristine cells at time 0, and the random numbers from their beginning."""
         super().reset()
-        self._lines = np.zeros(self.rows), np.zeros(self.cols)
         random, encoder_random = np.random.default_rng([self.parameters.seed, 6]).integers(1, 1 << 32, 2)
         self.client.write_registers({"random": int(random), "encoder_random": int(encoder_random)})
 
     def snapshot(self) -> dict[str, NDArray]:
-        """Exact state: cells, time, random numbers, and the voltages that the lines were left at."""
+        """Exact state: cells, time and random numbers."""
         state = super().snapshot()
         random = self.client.read_registers("random", "encoder_random")
-        state |= {name: np.array(value, np.int64) for name, value in random.items()}
-        return state | {"row_voltages": self._lines[0].copy(), "col_voltages": self._lines[1].copy()}
+        return state | {name: np.array(value, np.int64) for name, value in random.items()}
+
+    def restore(self, state: dict[str, NDArray]) -> None:
+        """Return to a snapshot; what older ones tell of the lines is passed over, for all are at 0 V between calls."""
+        super().restore({name: array for name, array in state.items() if name not in _LINES})
 
     def _restore(self, state: dict[str, NDArray]) -> None:
-        self._lines = state["row_voltages"].astype(float), state["col_voltages"].astype(float)
         self.client.write_registers({name: int(state[name]) for name in ("random", "encoder_random")})
 
     def _load(self) -> None:
@@ -267,6 +271,7 @@ class StepDevice(FpgaDevice):
 
     def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
         seen: list[NDArray[np.float64] | None] = []
+        self._lines = np.zeros(self.rows), np.zeros(self.cols)
         for rows, cols, measure in zip(waveform.rows, waveform.cols, waveform.measure, strict=True):
             self._pulse(rows, cols)
             seen.append(np.broadcast_to(self._conductances(), (3, self.rows, self.cols)) if measure else None)

@@ -8,8 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from gateware.geometry import Geometry
 from gateware.model import StepTables, curve_tables, rram_tables
-from sim.array import unit
 from sim.memristance import Coefficients
+from sim.parameters import unit
 from sim.rram import RramParameters
 
 FULL_AMPLITUDE = 4080

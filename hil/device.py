@@ -61,6 +61,11 @@ class Device(ABC):
     A cell sees ``V_row - V_col``; a positive cell voltage drives current from the row to the column. A back end
     implements `_play`, `reset` and `_release`, and overrides the rest where it can do better.
 
+    A pulse of a cell is the longest stretch of one call in which its voltage stays the same and is not 0. Every call
+    begins and ends with all lines at 0 V, so two calls are two pulses; within a waveform, neighbouring segments that
+    leave a cell at its voltage are one, whether they are measured or not and whatever other lines do. What a pulse does
+    to a cell, its random part included, does not depend on how it was cut.
+
     Attributes
     ----------
     name : str
@@ -101,7 +106,7 @@ class Device(ABC):
         """Device time in s: the total length of everything applied since the start or the last reset."""
 
     def apply(self, waveform: Waveform) -> Response:
-        """Drive the lines; device time advances by the waveform's length.
+        """Drive the lines from 0 V and back to 0 V; device time advances by the waveform's length.
 
         Raises
         ------

@@ -132,7 +132,8 @@ def passages(
     Raises
     ------
     LimitError
-        If a segment needs a current that one source cannot tell apart, or a stretch without a rest is too long.
+        If a segment needs a current that one source cannot tell apart, a stretch without a rest is too long, or a train
+        would have to be cut within a pulse, which would make two of it.
     """
     steps = [step for t in range(len(waveform)) for step in _steps(waveform, t, serial)]
     found: list[Passage] = []
@@ -142,6 +143,7 @@ def passages(
             rest, at = rest + steps[at].duration, at + 1
             continue
         end = _end_of_train(steps, at, points, time_step, host_rest, gaps)
+        _require_whole_pulses(steps, end, waveform.lines[0])
         if all(_is_rest(step) and step.duration < host_rest for step in steps[end:]) and _fits(
             steps[at:], points, time_step
         ):
@@ -199,6 +201,34 @@ def _is_rest(step: _Step) -> bool:
     return step.level == 0.0 and not step.readings
 
 
+def _same_level(steps: Sequence[_Step], at: int) -> float | None:
+    """Level that the source holds from the step before `at` on, V; None if it changes there, or is 0 V."""
+    if not 0 < at < len(steps) or steps[at].level != steps[at - 1].level:
+        return None
+    return steps[at].level or None
+
+
+def _require_whole_pulses(steps: Sequence[_Step], end: int, rows: int) -> None:
+    """Refuse to end a train where a cell would stay at its voltage; a waveform with `rows` rows."""
+    level = _same_level(steps, end)
+    if level is None:
+        return
+    before, after = steps[end - 1], steps[end]
+    if before.wiring is not None and after.wiring is not None:
+        high = set(before.wiring.high) & set(after.wiring.high)
+        low = set(before.wiring.low) & set(after.wiring.low)
+        kinds = [{line < rows for line in lines} for lines in (high, low)]
+        if not any(kind in kinds[0] and (not kind) in kinds[1] for kind in (True, False)):
+            return
+    why = "other lines are driven, and relays move at 0 V only"
+    if any(reading.col == ALL for reading in before.readings):
+        why = f"the currents of segment {before.segment} are told apart by reads after it: measure the last one only"
+    raise LimitError(
+        f"segment {after.segment}: a pulse of {level:g} V goes on from the segment before, and would become two, for "
+        f"{why}; or put a rest between them"
+    )
+
+
 def _end_of_train(steps: Sequence[_Step], at: int, points: int, time_step: float, host_rest: float, gaps: bool) -> int:
     """First step that no longer belongs to the train from `at` on; rests at its end do not."""
     wiring, unit, length, safe, end = None, 0, 0, None, at
@@ -221,8 +251,9 @@ def _end_of_train(steps: Sequence[_Step], at: int, points: int, time_step: float
         if length > points * unit:
             if safe is not None:
                 return safe
-            if gaps and k > at:
-                return k
+            whole_pulses = (cut for cut in range(k, at, -1) if _same_level(steps, cut) is None)
+            if gaps and (cut := next(whole_pulses, None)) is not None:
+                return cut
             raise LimitError(
                 f"segments {steps[at].segment} to {step.segment} need {length // unit} points of {unit * time_step:g} "
                 f"s, a train has {points}: put a rest between them, or gaps=true adds one"

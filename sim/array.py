@@ -11,29 +11,24 @@ import os
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from hil.device import Device, Response
 from hil.errors import InputError
 from hil.limits import Limits
 from hil.waveform import Waveform
 from sim.lines import line_voltages
-from sim.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
+from sim.parameters import ArrayParameters
+from sim.pulses import PulseSpread
 
 FLOATING_STEPS = 32
 """Midpoint steps in a segment with floating lines; the error falls with the square of their number."""
 
 WORTH_A_THREAD = 200_000
 """Cell-segments below which handing columns to threads costs more than it gains."""
-
-
-def unit(symbol: str) -> dict[str, str]:
-    """Unit of a parameter, for `Field(json_schema_extra=...)`."""
-    return {"unit": symbol}
 
 
 class Segments(NamedTuple):
@@ -45,61 +40,37 @@ class Segments(NamedTuple):
         As in `hil.waveform.Waveform`; read-only.
     level : (T,) array
         Voltage that all rows share, NaN where they differ: a column at that voltage is at rest.
-    events : (T,) array
-        Numbers of the segments, which pick the cycle-to-cycle noise.
+    again : bool
+        Whether the first of them goes on with what was driven before, so that no pulse begins with it even where
+        voltages differ: those between floating lines move with the cells.
     """
 
     duration: NDArray[np.float64]
     rows: NDArray[np.float64]
     cols: NDArray[np.float64]
     level: NDArray[np.float64]
-    events: NDArray[np.int64]
+    again: bool
 
 
-class ArrayParameters(BaseModel):
-    """Parameters that every simulated crossbar has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    rows: int = Field(1, ge=1, description="number of rows (word lines)")
-    cols: int = Field(1, ge=1, description="number of columns (bit lines)")
-    v_max: float = Field(
-        5.0, gt=0, allow_inf_nan=True, description="largest magnitude of a line's voltage", json_schema_extra=unit("V")
-    )
-    i_max: float = Field(
-        np.inf,
-        gt=0,
-        allow_inf_nan=True,
-        description="column current reported as tripped (the simulated source does not limit it)",
-        json_schema_extra=unit("A"),
-    )
-    d2d: float = Field(0.0, ge=0, le=1, description="device-to-device spread of sensitivity, fraction")
-    d2d_r: float = Field(0.0, ge=0, le=1, description="device-to-device spread of memristance, fraction")
-    c2c: float = Field(0.0, ge=0, le=1, description="cycle-to-cycle spread of every programming change, fraction")
-    read_noise: float = Field(0.0, ge=0, le=1, description="noise of every measured cell current, fraction")
-    stuck_on: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_on")
-    stuck_off: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_off")
-    g_on: float = Field(1e-2, gt=0, description="conductance of cells stuck on", json_schema_extra=unit("S"))
-    g_off: float = Field(1e-9, gt=0, description="conductance of cells stuck off", json_schema_extra=unit("S"))
-    seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
-    threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
-
-    def variability(self) -> Variability:
-        """The four parts of `sim.variability` as these parameters ask for them."""
-        return Variability(
-            DeviceToDevice(self.d2d, self.d2d_r),
-            CycleToCycle(self.c2c),
-            ReadNoise(self.read_noise),
-            StuckCells(self.stuck_on, self.stuck_off, self.g_on, self.g_off),
-            self.seed,
-        )
+COURSE = "course"
+"""State array of an array with cycle-to-cycle spread: where the law alone would have taken the cells (`sim.pulses`)."""
 
 
 class SimulatedArray(Device):
     """A crossbar of simulated cells; state arrays are laid out (cols, rows), a column contiguous in memory.
 
     `read` without a voltage and `mvm` look at the state without touching it, and take no device time.
+
+    Attributes
+    ----------
+    programmed : str
+        State array that pulses move, on which cycle-to-cycle spread acts.
+    in_pulse : tuple of str
+        State arrays in which a law keeps what it must know of a pulse under way; all 0 at rest, and in no snapshot.
     """
+
+    programmed: ClassVar[str]
+    in_pulse: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, name: str, parameters: ArrayParameters) -> None:
         """Draw the cells and set them to their pristine state."""
@@ -115,12 +86,23 @@ class SimulatedArray(Device):
         self._any_stuck = not np.isnan(self._stuck).all()
         self._threads = p.threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
-        self._time, self._events, self._measurements = 0.0, 0, 0
-        self._state: dict[str, NDArray] = self._pristine(shape)
+        self._spread: PulseSpread | None = None
+        self._state: dict[str, NDArray] = {}
+        self._start()
 
     @abstractmethod
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         """State arrays of untouched cells; every array's first axis is the column."""
+
+    @property
+    @abstractmethod
+    def _bounds(self) -> tuple[float, float]:
+        """Range of the programmed state."""
+
+    @property
+    def _reach(self) -> tuple[float, float]:
+        """Range in which a law holds the programmed state; none where a factor comes upon its change (`sim.pulses`)."""
+        return self._bounds if self._spread is None else (-np.inf, np.inf)
 
     @abstractmethod
     def _drive(self, columns: slice, play: Segments) -> None:
@@ -167,41 +149,90 @@ class SimulatedArray(Device):
     def snapshot(self) -> dict[str, NDArray]:
         """Exact state: cell arrays, device time and the counters of the noise streams."""
         self._require_open()
-        counters = np.array([self._events, self._measurements])
-        return self._copied_state() | {"time": np.array(self._time), "counters": counters}
+        counters = np.array([0 if self._spread is None else self._spread.number, self._measurements])
+        return {name: self._state[name].copy() for name in self._kept} | {
+            "time": np.array(self._time),
+            "counters": counters,
+        }
 
     def restore(self, state: dict[str, NDArray]) -> None:
-        """Return to a snapshot of an array of the same kind and size."""
+        """Return to a snapshot of an array of the same kind and size; all lines are at 0 V then."""
         self._require_open()
-        expected = self._state.keys() | {"time", "counters"}
-        if state.keys() != expected:
+        state = {name: array for name, array in state.items() if name not in self.in_pulse}  # older ones have them
+        expected = {name: self._state[name] for name in self._kept}
+        expected |= {"time": np.array(0.0), "counters": np.zeros(2, int)}
+        if state.keys() != expected.keys():
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
-        for name, array in (self._state | {"time": np.array(0.0), "counters": np.zeros(2, int)}).items():
+        for name, array in expected.items():
             if np.shape(state[name]) != array.shape:
                 raise InputError(f"{self.name}: snapshot array {name} is {np.shape(state[name])}, not {array.shape}")
-        self._state = {name: state[name].astype(array.dtype, copy=True) for name, array in self._state.items()}
-        self._time = float(state["time"])
-        self._events, self._measurements = (int(n) for n in state["counters"])
+        pulses, measurements = (int(n) for n in state["counters"])
+        self._start({name: state[name].astype(self._state[name].dtype, copy=True) for name in self._kept}, pulses)
+        self._time, self._measurements = float(state["time"]), measurements
 
-    def hold(self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float) -> None:
+    def hold(
+        self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float, *, again: bool = False
+    ) -> None:
         """Play one segment without measuring or checking it, for callers that step a circuit around the array.
+
+        Unlike `apply` it leaves the lines where they are: the next `hold` may go on with the same pulse.
 
         Parameters
         ----------
         rows, cols : (R,) and (C,) arrays
             Line voltages within the limits, none floating, V.
         duration : float
-            s, > 0.
+            s, >= 0; in no time at all, cells only see the voltages that begin or end a pulse.
+        again : bool
+            Whether the sources of the circuit are as they were at the last call: pulses go on then, even where the
+            voltages of cells have moved with their states.
         """
-        self._drive_all(np.array([duration]), rows[None], cols[None], np.array([self._events]))
-        self._events += 1
+        self._begin(rows, cols, again)
+        self._drive_all(np.array([duration]), rows[None], cols[None], again)
         self._time += duration
+
+    def moment(self) -> tuple:
+        """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""
+        return self._copied_state(), self._time, self._measurements, self._spread and self._spread.copy()
+
+    def recall(self, moment: tuple) -> None:
+        """Return to what `moment` gave; it can be used again."""
+        state, self._time, self._measurements, spread = moment
+        self._state, self._spread = {name: array.copy() for name, array in state.items()}, spread and spread.copy()
 
     def reset(self) -> None:
         """Pristine cells at time 0; spread and stuck cells stay as they were made."""
         self._require_open()
-        self._state = self._pristine((self.cols, self.rows))
-        self._time, self._events, self._measurements = 0.0, 0, 0
+        self._start()
+
+    @property
+    def _kept(self) -> list[str]:
+        """Names of the state arrays that tell all about cells at rest."""
+        return [name for name in self._state if name not in self.in_pulse and name != COURSE]
+
+    def _start(self, state: dict[str, NDArray] | None = None, pulses: int = 0) -> None:
+        """Lines at 0 V, time and measurements at 0, cells pristine or in a given state, after `pulses` pulses."""
+        self._state = self._pristine((self.cols, self.rows)) | (state or {})
+        self._time, self._measurements, self._spread = 0.0, 0, None
+        if self.parameters.c2c:
+            cells = self._state[self.programmed]
+            self._spread = PulseSpread.at_rest(self.parameters.c2c, self.parameters.seed, self._bounds, cells)
+            self._spread.number = pulses
+            self._state[COURSE] = cells.copy()
+
+    def _rest(self) -> None:
+        """All lines at 0 V, in no time: every pulse is over."""
+        for name in self.in_pulse:
+            self._state[name][:] = 0
+        self._begin(np.zeros(self.rows), np.zeros(self.cols))
+
+    def _begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False) -> None:
+        """Line voltages of the next segment: tell the spread which pulses end and begin."""
+        if self._spread is None or again:
+            return
+        if np.isnan(rows).any() or np.isnan(cols).any():
+            rows, cols = line_voltages(self._cell_conductance().T, rows, cols)
+        self._spread.begin(rows, cols, self._state[self.programmed], self._state[COURSE])
 
     def _release(self) -> None:
         if self._pool is not None:
@@ -213,14 +244,17 @@ class SimulatedArray(Device):
         special = np.flatnonzero(waveform.measure | floating)
         ends = self._time + np.cumsum(duration)
         records, start = [], 0
+        self._rest()
         for t in [*special, len(duration)]:
-            self._drive_all(duration[start:t], rows[start:t], cols[start:t], self._events + np.arange(start, t))
+            self._plain(duration[start:t], rows[start:t], cols[start:t])
             if t < len(duration):
-                samples = self._segment(duration[t], rows[t], cols[t], self._events + t, floating[t])
+                again = bool(t and floating[t] and _alike(rows[t - 1 : t + 1]) and _alike(cols[t - 1 : t + 1]))
+                self._begin(rows[t], cols[t], again)
+                samples = self._segment(duration[t], rows[t], cols[t], floating[t], again)
                 if waveform.measure[t]:
                     records.append(self._record(duration[t], samples))
             start = t + 1
-        self._events += len(duration)
+        self._rest()
         self._time = float(ends[-1]) if len(ends) else self._time
         measured = np.flatnonzero(waveform.measure)
         currents, charge, energy = (
@@ -231,8 +265,17 @@ class SimulatedArray(Device):
         tripped = (np.abs(currents) >= self.limits.i_max).any(axis=1)
         return Response(measured, ends[measured], currents, charge, energy, tripped)
 
+    def _plain(self, duration: NDArray, rows: NDArray, cols: NDArray) -> None:
+        """Play segments without floating lines; one by one where a factor is drawn for every pulse."""
+        if self._spread is None:
+            self._drive_all(duration, rows, cols)
+            return
+        for t in range(len(duration)):
+            self._begin(rows[t], cols[t])
+            self._drive_all(duration[t : t + 1], rows[t : t + 1], cols[t : t + 1])
+
     def _segment(
-        self, duration: float, rows: NDArray, cols: NDArray, event: int, floating: bool
+        self, duration: float, rows: NDArray, cols: NDArray, floating: bool, again: bool
     ) -> list[tuple[NDArray, NDArray]]:
         """Play one segment and return cell voltages and conductances (cols, rows) at its start, middle and end."""
         samples = [self._look(rows, cols)]
@@ -240,9 +283,9 @@ class SimulatedArray(Device):
         for length in (duration / 2, duration):
             self._state = {name: array.copy() for name, array in start.items()}
             if floating:
-                self._drive_floating(length, rows, cols, event)
+                self._drive_floating(length, rows, cols, again)
             else:
-                self._drive_all(np.array([length]), rows[None], cols[None], np.array([event]))
+                self._drive_all(np.array([length]), rows[None], cols[None])
             samples.append(self._look(rows, cols))
         return samples
 
@@ -254,23 +297,40 @@ class SimulatedArray(Device):
         rows, cols = line_voltages(g.T, rows, cols)
         return rows[None, :] - cols[:, None], g
 
-    def _drive_floating(self, duration: float, rows: NDArray, cols: NDArray, event: int) -> None:
+    def _drive_floating(self, duration: float, rows: NDArray, cols: NDArray, again: bool) -> None:
         """Midpoint rule: node voltages are solved at the start and at the middle of every step."""
-        step, number = duration / FLOATING_STEPS, np.array([event])
-        for _ in range(FLOATING_STEPS):
+        step = duration / FLOATING_STEPS
+        for k in range(FLOATING_STEPS):
             start = self._copied_state()
             for length in (step / 2, step):
                 solved = line_voltages(self._cell_conductance().T, rows, cols)
                 self._state = {name: array.copy() for name, array in start.items()}
-                self._drive_all(np.array([length]), solved[0][None], solved[1][None], number)
+                self._drive_all(np.array([length]), solved[0][None], solved[1][None], again or k > 0)
 
-    def _drive_all(self, duration: NDArray, rows: NDArray, cols: NDArray, events: NDArray) -> None:
+    def _drive_all(self, duration: NDArray, rows: NDArray, cols: NDArray, again: bool = False) -> None:
+        """Move all cells through segments without floating lines; see `Segments`."""
         if not len(duration):
             return
-        level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], np.nan)
-        play = Segments(*(_fixed(array) for array in (duration, rows, cols, level, events)))
-        parts = min(self._threads, self.cols)
-        if self._pool is None or parts == 1 or len(duration) * self.rows * self.cols < WORTH_A_THREAD:
+        # A column at rest is booked and caught up with later; where there is noise, a pulse must not be blamed for it.
+        quiet = self._spread is None
+        level = np.where(quiet & (rows.min(axis=1) == rows.max(axis=1)), rows[:, 0], np.nan)
+        play = Segments(*(_fixed(array) for array in (duration, rows, cols, level)), again)
+        if self._spread is None:
+            self._share_out(play)
+            return
+        self._swap()
+        self._share_out(play)
+        self._swap()
+        self._spread.settle(self._state[self.programmed], self._state[COURSE])
+
+    def _swap(self) -> None:
+        """Let the law move the course in place of the cells, and back."""
+        state, name = self._state, self.programmed
+        state[name], state[COURSE] = state[COURSE], state[name]
+
+    def _share_out(self, play: Segments) -> None:
+        parts, cols = min(self._threads, self.cols), play.cols
+        if self._pool is None or parts == 1 or len(play.duration) * self.rows * self.cols < WORTH_A_THREAD:
             self._drive(slice(0, self.cols), play)
             return
         edges = [self.cols * k // parts for k in range(parts + 1)]
@@ -303,3 +363,8 @@ def _fixed(array: NDArray) -> NDArray:
     array = np.ascontiguousarray(array).view()
     array.flags.writeable = False
     return array
+
+
+def _alike(two: NDArray[np.float64]) -> bool:
+    """Whether two segments drive lines alike; floating lines are alike."""
+    return np.array_equal(two[0], two[1], equal_nan=True)

@@ -24,9 +24,9 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from sim.array import ArrayParameters, Segments, SimulatedArray, unit
+from sim.array import Segments, SimulatedArray
 from sim.memristance import Coefficients, memristance_table
-from sim.variability import cycle_factor
+from sim.parameters import ArrayParameters, unit
 
 
 class FlcaParameters(ArrayParameters):
@@ -69,6 +69,11 @@ class FlcaArray(SimulatedArray):
     """
 
     parameters: FlcaParameters
+    programmed = "phi"
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return self.parameters.lowest, self.parameters.phi_max
 
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"phi": np.full(shape, self.parameters.phi0), "idle": np.zeros(shape[0])}
@@ -77,7 +82,7 @@ class FlcaArray(SimulatedArray):
         p = self.parameters
         _drive_flca(
             play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
-            p.A, p.D, p.lowest, p.phi_max, p.kind == "volatile", p.c2c, p.seed, columns.start,
+            p.A, p.D, *self._reach, p.kind == "volatile",
         )  # fmt: skip
 
     def _memristance(self) -> NDArray[np.float64]:
@@ -100,7 +105,7 @@ def _rate(v, drive, decay, volatile):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_flca(
-    play, phi, idle, gain, a, d, low, high, volatile, sigma, seed, first_col
+    play, phi, idle, gain, a, d, low, high, volatile
 ):  # fmt: skip
     for c in range(play.cols.shape[1]):
         state, sensitivity = phi[c], gain[c]
@@ -114,16 +119,8 @@ def _drive_flca(
                     for r in range(state.size):
                         state[r] *= decay if volatile or state[r] < 0.0 else 1.0
                 idle[c] = 0.0
-            tau, voltage, col = time_constant(d, play.duration[t]), play.rows[t], play.cols[t, c]
-            if sigma == 0.0:
-                _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile)
-                continue
-            for r in range(state.size):
-                v = voltage[r] - col
-                change = tau * _rate(v, a * sensitivity[r] * v, d * state[r], volatile)
-                if v != 0.0:
-                    change *= cycle_factor(sigma, seed, play.events[t], first_col + c, r)
-                state[r] = min(max(state[r] + change, low), high)
+            tau = time_constant(d, play.duration[t])
+            _advance(state, play.rows[t], play.cols[t, c], sensitivity, a, d, tau, low, high, volatile)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})

@@ -21,9 +21,9 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sim.array import ArrayParameters, Segments, SimulatedArray, unit
+from sim.array import Segments, SimulatedArray
 from sim.memristance import Coefficients, memristance, memristance_table, steepest_log_slope
-from sim.variability import cycle_factor
+from sim.parameters import ArrayParameters, unit
 
 STABLE = 0.5
 """Fewest steps per relaxation time; the method is unstable below 0.36."""
@@ -59,6 +59,7 @@ class FlcaPairArray(SimulatedArray):
     """
 
     parameters: FlcaPairParameters
+    programmed = "phi_n"
 
     def __init__(self, name: str, parameters: FlcaPairParameters) -> None:
         """Draw the cells; see how sharply a flux can bend their memristance."""
@@ -69,12 +70,15 @@ class FlcaPairArray(SimulatedArray):
         phi_n = np.full(shape, self.parameters.phi0)
         return {"phi_v": np.zeros(shape), "phi_n": phi_n, "idle": np.zeros(shape[0])}
 
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return 0.0, np.inf
+
     def _drive(self, columns: slice, play: Segments) -> None:
         p, state = self.parameters, self._state
         _drive_pair(
             play, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns],
-            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, self._slope,
-            p.c2c, p.seed, columns.start,
+            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, self._slope, self._reach[0],
         )  # fmt: skip
 
     @property
@@ -121,7 +125,7 @@ def _gain(drive, b1, b2, b3, b4):
 
 
 @njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
-def _to_zero(n, steps, x, y, drive, clock, dv, dn, rv, rn):
+def _to_zero(n, steps, x, y, drive, clock, dv, dn, rv, rn, low):
     """Fourth-order steps in x from x[i] to 0; leaves y there and the time it took in `clock`."""
     for i in range(n):
         clock[i] = 0.0
@@ -138,11 +142,11 @@ def _to_zero(n, steps, x, y, drive, clock, dv, dn, rv, rn):
             a4, b4 = _rates(x0 + h, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
             b4 = b4 / a4
             clock[i] += h / 6.0 * (1.0 / a1 + 2.0 / a2 + 2.0 / a3 + 1.0 / a4)
-            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), 0.0)
+            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), low)
 
 
 @njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
-def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn):
+def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn, low):
     """Fourth-order steps in time over left[i] seconds."""
     for _ in range(steps):
         for i in range(n):
@@ -153,12 +157,12 @@ def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn):
             a3, b3 = _rates(x0 + 0.5 * h * a2, y0 + 0.5 * h * _held(drive[i], b2), drive[i], dv, dn, rv, rn)
             a4, b4 = _rates(x0 + h * a3, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
             x[i] = x0 + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4)
-            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), 0.0)
+            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), low)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_pair(
-    play, phi_v, phi_n, idle, gain, a, dv, dn, rv, rn, accuracy, slope, sigma, seed, first_col
+    play, phi_v, phi_n, idle, gain, a, dv, dn, rv, rn, accuracy, slope, low
 ):  # fmt: skip
     size = play.rows.shape[1]
     x, y, drive, left = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
@@ -193,19 +197,14 @@ def _drive_pair(
                     furthest = max(furthest, abs(x[n]))
                     m += 1
                 n += 1
-            _to_zero(m, int(accuracy * slope * furthest) + 1, back_x, back_y, back_drive, clock, dv, dn, rv, rn)
+            _to_zero(m, int(accuracy * slope * furthest) + 1, back_x, back_y, back_drive, clock, dv, dn, rv, rn, low)
             for k in range(m):
                 if clock[k] <= length:
                     i = crossing[k]
                     x[i], y[i], left[i] = 0.0, back_y[k], length - clock[k]
             relaxation = max(dv, dn) * length
             needed = max(accuracy * (slope * strongest * length + relaxation), STABLE * relaxation)
-            _in_time(n, max(4, int(needed) + 1), x, y, drive, left, dv, dn, rv, rn)
+            _in_time(n, max(4, int(needed) + 1), x, y, drive, left, dv, dn, rv, rn, low)
             for i in range(n):
                 r = cell[i]
-                phi_v[c, r] = x[i]
-                if sigma > 0.0:
-                    change = (y[i] - phi_n[c, r]) * cycle_factor(sigma, seed, play.events[t], first_col + c, r)
-                    phi_n[c, r] = max(phi_n[c, r] + change, 0.0)
-                else:
-                    phi_n[c, r] = y[i]
+                phi_v[c, r], phi_n[c, r] = x[i], y[i]

@@ -20,10 +20,10 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
-from sim.array import ArrayParameters, Segments, SimulatedArray, unit
+from sim.array import Segments, SimulatedArray
 from sim.flca import time_constant
 from sim.memristance import Coefficients, memristance_table
-from sim.variability import cycle_factor
+from sim.parameters import ArrayParameters, unit
 
 
 class FlcaStepParameters(ArrayParameters):
@@ -42,19 +42,26 @@ class FlcaStepArray(SimulatedArray):
     """Crossbar of reduced flux-step cells (`sim:flca-step`)."""
 
     parameters: FlcaStepParameters
+    programmed, in_pulse = "phi", ("across", "opposed")
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return 0.0, np.inf
 
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {
             "phi": np.full(shape, self.parameters.phi0),
             "trace": np.zeros(shape),
             "idle": np.zeros(shape[0]),
+            "across": np.zeros(shape),
+            "opposed": np.zeros(shape),
         }
 
     def _drive(self, columns: slice, play: Segments) -> None:
         p, state = self.parameters, self._state
         _drive_step(
-            play, state["phi"][columns], state["trace"][columns], state["idle"][columns],
-            self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, p.c2c, p.seed, columns.start,
+            play, state["phi"][columns], state["trace"][columns], state["idle"][columns], state["across"][columns],
+            state["opposed"][columns], self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, self._reach[0],
         )  # fmt: skip
 
     def _memristance(self) -> NDArray[np.float64]:
@@ -63,13 +70,16 @@ class FlcaStepArray(SimulatedArray):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_step(
-    play, phi, trace, idle, gain, a, d, dv, boost, sigma, seed, first_col
+    play, phi, trace, idle, across, opposed, gain, a, d, dv, boost, low
 ):  # fmt: skip
-    start = np.empty(play.rows.shape[1])
+    last = play.duration.size - 1
     for c in range(play.cols.shape[1]):
-        state, x, sensitivity = phi[c], trace[c], gain[c]
-        for t in range(play.duration.size):
+        quiet = not across[c].any()
+        for t in range(last + 1):
             if play.cols[t, c] == play.level[t]:
+                if not quiet:
+                    across[c, :] = 0.0
+                quiet = True
                 idle[c] += play.duration[t]
                 continue
             caught_up = np.exp(-dv * idle[c])
@@ -79,26 +89,47 @@ def _drive_step(
                 time_constant(dv, play.duration[t]),
                 np.exp(-dv * play.duration[t]),
             )
-            voltage, col = play.rows[t], play.cols[t, c]
-            if sigma == 0.0:
-                _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, 0.0)
+            voltage, col, sensitivity = play.rows[t], play.cols[t, c], gain[c]
+            if quiet and t < last and play.cols[t + 1, c] == play.level[t + 1]:
+                _alone(phi[c], trace[c], voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, low)
                 continue
-            start[:] = state
-            _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, -np.inf)
-            for r in range(state.size):
-                factor = cycle_factor(sigma, seed, play.events[t], first_col + c, r) if voltage[r] != col else 1.0
-                state[r] = max(start[r] + factor * (state[r] - start[r]), 0.0)
+            _advance(
+                phi[c], trace[c], across[c], opposed[c], voltage, col, sensitivity,
+                a, d, tau, tau_v, boost, caught_up, decay, low, play.again and t == 0,
+            )  # fmt: skip
+            quiet = False
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _moved(phi, v, drive, met, d, tau, boost, low):
+    """Eq 4 over a segment of a pulse that met a trace."""
+    rate = drive * (1.0 + boost * met) - d * phi
+    rate = max(rate, 0.0) if v >= 0.0 else rate
+    return max(phi + tau * rate, low)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
-def _advance(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, low):
-    """One segment for all cells of a column: the weight, then its trace."""
+def _alone(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, low):
+    """One segment between two rests for all cells of a column: the weight, then its trace."""
     for r in range(state.size):
         v = voltage[r] - col
         before = x[r] * caught_up
-        opposed = max(-before if v >= 0.0 else before, 0.0)
         drive = a * sensitivity[r] * v
-        rate = drive * (1.0 + boost * opposed) - d * state[r]
-        rate = max(rate, 0.0) if v >= 0.0 else rate
-        state[r] = max(state[r] + tau * rate, low)
+        state[r] = _moved(state[r], v, drive, max(-before if v >= 0.0 else before, 0.0), d, tau, boost, low)
+        x[r] = before * decay + drive * tau_v
+
+
+@njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
+def _advance(
+    state, x, across, opposed, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_up, decay, low, again
+):  # fmt: skip
+    """One segment of any pulse; `opposed` is the trace against it with which the pulse began, `across` its voltage."""
+    for r in range(state.size):
+        v = voltage[r] - col
+        before = x[r] * caught_up
+        fresh = max(-before if v >= 0.0 else before, 0.0)
+        opposed[r] = opposed[r] if again or v == across[r] else fresh
+        across[r] = v
+        drive = a * sensitivity[r] * v
+        state[r] = _moved(state[r], v, drive, opposed[r], d, tau, boost, low)
         x[r] = before * decay + drive * tau_v

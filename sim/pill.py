@@ -21,9 +21,9 @@ from pydantic import Field, model_validator
 
 from hil.pairs import PairedCore, PairedInputs
 from hil.pill_protocol import PillProtocol, pair_count
-from sim.array import ArrayParameters, unit
 from sim.flca import FlcaArray
 from sim.memristance import Coefficients, memristance_table
+from sim.parameters import ArrayParameters, unit
 from sim.pill_pairs import CompiledPairs
 from sim.variability import DeviceToDevice, StuckCells, Variability
 
@@ -139,10 +139,9 @@ class PillArray(FlcaArray):
         for done in [self._pool.submit(job, col) for col in range(self.cols)]:
             done.result()
 
-    def pass_time(self, seconds: float, segments: int) -> None:
-        """Count time and segments that compiled pairs have played."""
+    def pass_time(self, seconds: float) -> None:
+        """Count time that compiled pairs have played."""
         self._time += seconds
-        self._events += segments
 
     def read(self, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of every weight, (rows, cols), S; see `SimulatedArray.read`."""

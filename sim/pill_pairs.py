@@ -35,7 +35,7 @@ class PairWeights(Weights, Protocol):
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Do `job` for every column."""
 
-    def pass_time(self, seconds: float, segments: int) -> None:
+    def pass_time(self, seconds: float) -> None:
         """Count what was played."""
 
 
@@ -52,7 +52,7 @@ class ClosedFormPairs(PairedCore):
         tau = time_constant(p.D, protocol.width)
         self._flux_per_volt, self._decay, self._high = p.A * tau, np.float32(p.D * tau), np.float32(p.phi_max)
         one = protocol.waveform(np.zeros((1, 2)), np.zeros((1, self.cols), bool))
-        self._image_time, self._image_segments = one.total, len(one.duration)
+        self._image_time = one.total
 
     def check(self) -> None:
         """Hold a lit pair with and without a response against the limits."""
@@ -71,7 +71,7 @@ class ClosedFormPairs(PairedCore):
         for start in range(0, len(pixels), AT_ONCE):
             here = slice(start, start + AT_ONCE)
             self._play(pulses(pixels[here], response[here], self.protocol, self._flux_per_volt))
-        self.device.pass_time(len(pixels) * self._image_time, len(pixels) * self._image_segments)
+        self.device.pass_time(len(pixels) * self._image_time)
 
     def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """Read all pairs; see `PairedCore.currents`."""

@@ -10,8 +10,8 @@ Front. Neurosci. 15:580909, eqs 1-3. The weight w in [0, 1] changes by dw/dn wit
 where ws = 1 - (1 + (gamma - 1) alpha Nstop)^(-1 / (gamma - 1)), or 1 - exp(-alpha Nstop) for gamma = 1, is the weight
 at which the soft-bound dynamics is cut off after Nstop pulses. The depression of eq 3 mirrors the potentiation.
 
-A pulse is a stretch of time in which the cell voltage is at or beyond a threshold: v_set potentiates, -v_reset
-depresses. Its length and height do not matter, and neither does how it is cut into segments.
+A pulse is a stretch of a call in which the cell voltage is at or beyond a threshold: v_set potentiates, -v_reset
+depresses. Its length and height do not matter, and neither does how it is cut into segments; the call ends it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from hil.spiking import Lif, Programming, Rule, SpikingCore
-from sim.array import ArrayParameters, Segments, SimulatedArray, unit
+from sim.array import Segments, SimulatedArray
+from sim.parameters import ArrayParameters, unit
 from sim.spiking_core import CompiledCore
-from sim.variability import cycle_factor
 
 PULSE_WIDTH = 1e-6
 """Width of a programming pulse, s; the model counts pulses, whatever their width."""
@@ -88,6 +88,7 @@ class RramArray(SimulatedArray):
     """
 
     parameters: RramParameters
+    programmed, in_pulse = "weight", ("beyond",)
 
     def __init__(self, name: str, parameters: RramParameters) -> None:
         """Draw the cells; say by which pulses they are programmed."""
@@ -105,12 +106,16 @@ class RramArray(SimulatedArray):
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}
 
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
     def _drive(self, columns: slice, play: Segments) -> None:
         p = self.parameters
         up, down = p.branches()
         _drive_rram(
             play, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
-            p.v_set, p.v_reset, up, down, p.c2c, p.seed, columns.start,
+            p.v_set, p.v_reset, up, down, *self._reach,
         )  # fmt: skip
 
     @property
@@ -122,6 +127,7 @@ class RramArray(SimulatedArray):
         """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
         self._require_open()
         self._state["weight"][:] = weights.T
+        self._rest()
 
     @property
     def sensitivity(self) -> NDArray[np.float64]:
@@ -135,7 +141,7 @@ class RramArray(SimulatedArray):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_rram(
-    play, weight, beyond, gain, v_set, v_reset, up, down, sigma, seed, first_col
+    play, weight, beyond, gain, v_set, v_reset, up, down, low, high
 ):  # fmt: skip
     for c in range(play.cols.shape[1]):
         w, last, sensitivity = weight[c], beyond[c], gain[c]
@@ -148,8 +154,5 @@ def _drive_rram(
                         step = up[0] * (1.0 - w[r] * up[2]) ** up[1]
                     else:
                         step = -down[0] * (1.0 - (1.0 - w[r]) * down[2]) ** down[1]
-                    step *= sensitivity[r]
-                    if sigma > 0.0:
-                        step *= cycle_factor(sigma, seed, play.events[t], first_col + c, r)
-                    w[r] = min(max(w[r] + step, 0.0), 1.0)
+                    w[r] = min(max(w[r] + step * sensitivity[r], low), high)
                 last[r] = now

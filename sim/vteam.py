@@ -32,8 +32,8 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from sim.array import ArrayParameters, Segments, SimulatedArray, unit
-from sim.variability import cycle_factor
+from sim.array import Segments, SimulatedArray
+from sim.parameters import ArrayParameters, unit
 
 STEP = 0.1
 """Longest step of the drive through a window, times the steepest slope 2p of the window."""
@@ -88,6 +88,11 @@ class VteamArray(SimulatedArray):
     """
 
     parameters: VteamParameters
+    programmed = "x"
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return 0.0, 1.0
 
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"x": np.full(shape, self.parameters.w0)}
@@ -97,7 +102,7 @@ class VteamArray(SimulatedArray):
         off, on = p.thresholds()
         drive_vteam(
             play, self._state["x"][columns], self._gain[columns], p.sign, off, on,
-            p.p if p.window == "biolek" else 0.0, p.c2c, p.seed, columns.start,
+            p.p if p.window == "biolek" else 0.0, *self._reach,
         )  # fmt: skip
 
     @property
@@ -136,7 +141,7 @@ def _through_window(y, s, p):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def drive_vteam(
-    play, x, gain, sign, off, on, p, sigma, seed, first_col
+    play, x, gain, sign, off, on, p, low, high
 ):  # fmt: skip
     """Move the states `x` (cols, rows) through the segments of `play`; p = 0 is no window."""
     for c in range(play.cols.shape[1]):
@@ -155,6 +160,4 @@ def drive_vteam(
                     change = _through_window(state[r], drive, p) - state[r]
                 else:
                     change = 1.0 - state[r] - _through_window(1.0 - state[r], -drive, p)
-                if sigma > 0.0:
-                    change *= cycle_factor(sigma, seed, play.events[t], first_col + c, r)
-                state[r] = min(max(state[r] + change, 0.0), 1.0)
+                state[r] = min(max(state[r] + change, low), high)

@@ -14,13 +14,14 @@ package: it needs pytest and hypothesis, which are development dependencies (``p
 """
 
 from hil.contract.answers import Answers
+from hil.contract.pulses import Pulses
 from hil.contract.refusals import Refusals
 from hil.contract.states import States
 
 __all__ = ["DeviceContract"]
 
 
-class DeviceContract(Refusals, Answers, States):
+class DeviceContract(Refusals, Answers, Pulses, States):
     """What any `Device` owes its drivers, as tests; override `open`, and the attributes where they do not fit.
 
     Attributes
@@ -38,4 +39,10 @@ class DeviceContract(Refusals, Answers, States):
         Relative agreement of a read pulse played by `apply` with `read` and with `mvm`.
     examples : int
         How many random waveforms a property is tried on.
+    repeatable : bool
+        Whether the random part of a programming pulse is the same again after `reset`. If it is not, pulses are
+        compared by how they are spread.
+    joined : bool
+        Whether random waveforms may hold a pulse over neighbouring segments. A device that cannot measure within a
+        pulse refuses it, by a `LimitError`.
     """

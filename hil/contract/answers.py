@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from hil.contract.bench import ROUNDING, Bench, assert_close
 from hil.device import Device, Response, Unsupported
@@ -96,31 +94,6 @@ class Answers(Bench):
             assert_close(device.read(), first, room, f"conductance after {count} reads, S")
         device.mvm(device.read_voltage * np.eye(device.rows))
         assert_close(device.read(), first, room + 2 * device.read_disturbance, "conductance after mvm, S")
-
-    def replayed(self, device: Device, parts: list[Waveform]) -> tuple[NDArray, NDArray]:
-        """Currents and conductances after a reset and `parts`."""
-        self.reset(device)
-        currents = np.concatenate([device.apply(part).currents for part in parts])
-        return currents, device.read()
-
-    def test_a_waveform_may_be_cut(self, device: Device) -> None:
-        """Two calls of `apply` are one call with the two parts joined."""
-
-        def check(drawn: tuple[Waveform, int]) -> None:
-            waveform, cut = drawn
-            whole = self.replayed(device, [waveform])
-            pieces = self.replayed(device, [waveform[:cut], waveform[cut:]])
-            for a, b, what in zip(whole, pieces, ("currents, A", "conductances, S"), strict=True):
-                assert_close(a, b, self.noise, f"{what}, of a whole waveform and of one cut at {cut}")
-
-        self.for_all(st.tuples(self.stimulus(device).any(), st.integers(0, 6)), check)
-
-    def test_measuring_changes_nothing(self, device: Device) -> None:
-        """Cells end up the same whether currents are wanted or not."""
-        stimulus = self.stimulus(device)
-        _, measured = self.replayed(device, [stimulus.program(measure=True)])
-        _, unmeasured = self.replayed(device, [stimulus.program(measure=False)])
-        assert_close(measured, unmeasured, self.noise, "conductance measured or not, S")
 
     def floated(self, device: Device, waveform: Waveform) -> Response:
         """Play a waveform with floating lines; skips the test where the device refuses them."""

@@ -31,11 +31,14 @@ class Stimulus:
         Where they will be played.
     voltage, width : float
         Height (V, negative for a device that drives no positive voltage) and duration (s) of a programming pulse.
+    joined : bool
+        Whether neighbouring segments may be one pulse.
     """
 
     device: Device
     voltage: float
     width: float
+    joined: bool = True
 
     @property
     def lines(self) -> int:
@@ -61,19 +64,26 @@ class Stimulus:
         drives += [{last_row: -self.voltage}, {}] if self.bipolar else []
         return Waveform.concat(self.drive(levels, measure=measure) for levels in drives)
 
-    def any(self) -> st.SearchStrategy[Waveform]:
-        """Strategy: up to six segments of any line, none to all of the voltage in quarters, one to three widths."""
+    def any(self, most: int = 6) -> st.SearchStrategy[Waveform]:
+        """Strategy: up to `most` segments of any line, none to all of the voltage in quarters, one to three widths."""
         limits = self.device.limits
-        segment = st.builds(
-            lambda line, quarters, widths, measure: self.drive(
-                {line: on_grid(quarters / 4 * self.voltage, limits.v_step)}, widths * self.width, measure
-            ),
+        segment = st.tuples(
             st.integers(0, self.lines - 1),
             st.integers(-4 if self.bipolar else 0, 4),
             st.integers(1, 3 if 3 * self.width <= limits.width_max else 1),
             st.booleans(),
         )
-        return st.lists(segment, min_size=1, max_size=6).map(Waveform.concat)
+
+        def built(drawn: list[tuple[int, int, int, bool]]) -> Waveform:
+            parts, before = [], None
+            for line, quarters, widths, measure in drawn:
+                rests = before == (line, quarters) and not self.joined
+                level = 0.0 if rests else on_grid(quarters / 4 * self.voltage, limits.v_step)
+                parts.append(self.drive({line: level}, widths * self.width, measure))
+                before = None if rests else (line, quarters)
+            return Waveform.concat(parts)
+
+        return st.lists(segment, min_size=1, max_size=most).map(built)
 
 
 def on_grid(value: float, step: float) -> float:
@@ -117,6 +127,8 @@ class Bench:
     noise: float = 1e-9
     tolerance: float = 1e-6
     examples: int = 15
+    repeatable: bool = True
+    joined: bool = True
 
     def open(self, rows: int, cols: int) -> Device:
         """Open a pristine device under test."""
@@ -136,7 +148,8 @@ class Bench:
             reach = min(limits.v_max if sign > 0 else -limits.v_min, limits.v_cell)
             half = reach / 2 if np.isfinite(reach) else 1.0
             voltage = sign * (max(on_grid(half, limits.v_step), limits.v_step) if limits.v_step else half)
-        return Stimulus(device, voltage, device.read_width if self.drive_width is None else self.drive_width)
+        width = device.read_width if self.drive_width is None else self.drive_width
+        return Stimulus(device, voltage, width, self.joined)
 
     def programmed(self, device: Device) -> None:
         """Program cells of the device and let it settle."""
@@ -174,6 +187,12 @@ class Bench:
         except Unsupported as reason:
             assert str(reason).strip(), "Unsupported must give its reason"
             pytest.skip(str(reason))
+
+    def replayed(self, device: Device, parts: list[Waveform]) -> tuple[NDArray, NDArray]:
+        """Currents and conductances after a reset and `parts`."""
+        self.reset(device)
+        currents = [device.apply(part).currents for part in parts]
+        return np.concatenate([np.zeros((0, device.cols)), *currents]), device.read()
 
     @contextmanager
     def untouched(self, device: Device) -> Iterator[None]:

@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import Literal, Self
 
 from hil.backends import open_device
-from hil.device import Device
 from hil.errors import InputError
 from hil.waveform import Waveform
 from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
 from instruments.virtual.server import Server
+from sim.array import SimulatedArray
 
 Transport = Literal["socket", "hislip", "serial"]
 
@@ -108,6 +108,11 @@ class Bench:
             device = stack.enter_context(open_device(uri, defaults={"rows": rows, "cols": cols, "seed": seed}))
             if device.cells != (rows, cols):
                 raise InputError(f"dut = {dut} has {device.rows} x {device.cols} cells, rows x cols is {rows} x {cols}")
+            if not isinstance(device, SimulatedArray):
+                raise InputError(
+                    f"dut = {dut} is no simulated array of cells (sim:...): the bench holds voltages from one message "
+                    "to the next, every call of another device ends at 0 V"
+                )
             self._load(device)
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
@@ -122,7 +127,7 @@ class Bench:
             self._stack = stack.pop_all()
 
     @staticmethod
-    def _load(device: Device) -> None:
+    def _load(device: SimulatedArray) -> None:
         """Load the compiled model now: it takes longer than a client may wait for an answer."""
         pristine = device.snapshot()
         device.apply(Waveform.rest(device.read_width, device.rows, device.cols))

@@ -23,9 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.device import Device
 from hil.errors import InputError
-from hil.waveform import Waveform
 from instruments.virtual.budget import STEP, Budget
 from instruments.virtual.network import Drive, Network, Port, Solution
 from sim.array import SimulatedArray
@@ -71,8 +69,8 @@ class Dut:
 
     Parameters
     ----------
-    device : Device
-        What is simulated, 1 x 1 or R x C. It should offer its true `conductance`; else `read()` is used.
+    device : sim.array.SimulatedArray
+        What is simulated, 1 x 1 or R x C.
     series : float
         Resistance in series with every HI terminal, ohm: the device's own leads and access resistance.
     contact : float
@@ -104,7 +102,7 @@ class Dut:
 
     def __init__(
         self,
-        device: Device,
+        device: SimulatedArray,
         *,
         series: float = 0.0,
         contact: float = 0.0,
@@ -122,7 +120,7 @@ class Dut:
             if not 0 <= value < np.inf:
                 raise InputError(f"{name} {value} {unit}".strip() + " must be finite and not negative")
         self._device, self.series, self.contact = device, series, contact
-        self._hold_device = device.hold if isinstance(device, SimulatedArray) else self._apply
+        self._sources: tuple[Network, NDArray[np.float64]] | None = None
         self.noise, self.relative_noise = noise, relative_noise
         self._random = np.random.default_rng(seed)
         self._ports: dict[str, Port] = {}
@@ -133,7 +131,7 @@ class Dut:
         self.port("1").connect({0}, {device.rows})
 
     @property
-    def truth(self) -> Device:
+    def truth(self) -> SimulatedArray:
         """The simulated device itself, for tests and figures that compare with what was measured."""
         return self._device
 
@@ -258,6 +256,11 @@ class Dut:
         normal = self._random.standard_normal(2)
         return float(current * (1.0 + self.relative_noise * normal[0]) + self.noise * normal[1])
 
+    def let_go(self) -> None:
+        """An output was switched off: in no time at all, the pulses that it drove are over."""
+        self._sources = None
+        self._hold(self._network(self.standing).solve(self._conductance()).voltages, 0.0)
+
     def advance(self, seconds: float) -> None:
         """Let time pass: at rest where all outputs are off, else at the levels that they hold."""
         if not seconds >= 0:
@@ -283,54 +286,58 @@ class Dut:
     def _step(self, network: Network, duration: float) -> list[Seen]:
         if not 0 < duration < np.inf:
             raise InputError(f"duration {duration} s of a step must be positive and finite")
+        again = self._unchanged(network)
         state = network.solve(self._conductance())
         self.budget.spend(STEP)
         before = state
         tripped = state.tripped
-        snapshot = None if not state.voltages.any() else self._device.snapshot()
-        self._hold(state.voltages, duration)
-        if snapshot is not None:
+        moment = None if not state.voltages.any() else self._device.moment()
+        self._hold(state.voltages, duration, again)
+        if moment is not None:
             state = network.solve(self._conductance())
             moved = state.voltages - before.voltages
             change = np.abs(moved).max() / np.abs(before.voltages).max() if moved.any() else 0.0
             if change > RIGID:
-                self._device.restore(snapshot)
-                state, tripped = self._midpoint(network, duration, change)
+                self._device.recall(moment)
+                state, tripped = self._midpoint(network, duration, change, again)
             tripped = tripped | state.tripped
         self.clock += duration
         return [
             Seen(*row) for row in zip(state.current.tolist(), state.terminal.tolist(), tripped.tolist(), strict=True)
         ]
 
-    def _midpoint(self, network: Network, duration: float, change: float) -> tuple[Solution, NDArray[np.bool_]]:
+    def _unchanged(self, network: Network) -> bool:
+        """Whether all sources are as they were in the step before: the same pulse goes on in the cells then."""
+        last, self._sources = self._sources, (network, network.wanted.copy())
+        return last is not None and last[0] is network and np.array_equal(last[1], network.wanted)
+
+    def _midpoint(
+        self, network: Network, duration: float, change: float, again: bool
+    ) -> tuple[Solution, NDArray[np.bool_]]:
         number = int(np.clip(np.ceil(change / SUBSTEP), 2, MOST_SUBSTEPS))
         width = duration / number
         self.budget.spend(STEP * number)
         state = network.solve(self._conductance())
         tripped = state.tripped
-        for _ in range(number):
-            start = self._device.snapshot()
-            self._hold(state.voltages, width / 2)
+        for k in range(number):
+            start = self._device.moment()
+            self._hold(state.voltages, width / 2, again or k > 0)
             middle = network.solve(self._conductance())
-            self._device.restore(start)
-            self._hold(middle.voltages, width)
+            self._device.recall(start)
+            self._hold(middle.voltages, width, again or k > 0)
             state = network.solve(self._conductance())
             tripped = tripped | middle.tripped | state.tripped
         return state, tripped
 
-    def _hold(self, voltages: NDArray[np.float64], duration: float) -> None:
+    def _hold(self, voltages: NDArray[np.float64], duration: float, again: bool = False) -> None:
         rows, limits = self._device.rows, self._device.limits
         if voltages.max() > limits.v_max or voltages.min() < limits.v_min:
             self.overstress += 1
             voltages = np.clip(voltages, limits.v_min, limits.v_max)
-        self._hold_device(voltages[:rows], voltages[rows:], duration)
-
-    def _apply(self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float) -> None:
-        self._device.apply(Waveform(np.array([duration]), rows[None], cols[None], np.zeros(1, bool)))
+        self._device.hold(voltages[:rows], voltages[rows:], duration, again=again)
 
     def _conductance(self) -> NDArray[np.float64]:
-        true = getattr(self._device, "conductance", None)
-        return self._device.read() if true is None else true
+        return self._device.conductance
 
 
 def _merge(ends: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], list[NDArray[np.bool_]]]:

@@ -160,6 +160,8 @@ class Channel:
         """Output on or off; off has no effect where it is stuck. A trigger model does not `settle`: it goes on."""
         was, self._on = self._on, on or (self._on and self.stuck)
         self._stand()
+        if was and not self._on:
+            self.dut.let_go()
         if settle and self._on and not was:
             self.hold(self.settling)
 

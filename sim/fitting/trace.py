@@ -21,8 +21,8 @@ _GAIN = np.ones((1, 1))
 def segments(voltage: NDArray[np.float64], duration: NDArray[np.float64]) -> Segments:
     """History of one cell: voltages (T,) in V and lengths (T,) in s, of which 0 is allowed."""
     count = len(voltage)
-    arrays = (duration, voltage[:, None], np.zeros((count, 1)), voltage, np.arange(count))
-    return Segments(*(np.ascontiguousarray(array) for array in arrays))
+    arrays = (duration, voltage[:, None], np.zeros((count, 1)), voltage)
+    return Segments(*(np.ascontiguousarray(array) for array in arrays), again=False)
 
 
 def rram_weights(p: RramParameters, play: Segments) -> NDArray[np.float64]:
@@ -49,8 +49,7 @@ def vteam_states(p: VteamParameters, play: Segments) -> NDArray[np.float64]:
 @njit(cache=True, inline="always")
 def _one(play, t):
     return Segments(
-        play.duration[t : t + 1], play.rows[t : t + 1], play.cols[t : t + 1], play.level[t : t + 1],
-        play.events[t : t + 1],
+        play.duration[t : t + 1], play.rows[t : t + 1], play.cols[t : t + 1], play.level[t : t + 1], play.again
     )  # fmt: skip
 
 
@@ -58,7 +57,7 @@ def _one(play, t):
 def _trace_rram(play, weight, beyond, gain, v_set, v_reset, up, down):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
-        _drive_rram(_one(play, t), weight, beyond, gain, v_set, v_reset, up, down, 0.0, 0, 0)
+        _drive_rram(_one(play, t), weight, beyond, gain, v_set, v_reset, up, down, 0.0, 1.0)
         seen[t] = weight[0, 0]
     return seen
 
@@ -67,7 +66,7 @@ def _trace_rram(play, weight, beyond, gain, v_set, v_reset, up, down):
 def _trace_flca(play, phi, idle, gain, a, d, low, high, volatile):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
-        _drive_flca(_one(play, t), phi, idle, gain, a, d, low, high, volatile, 0.0, 0, 0)
+        _drive_flca(_one(play, t), phi, idle, gain, a, d, low, high, volatile)
         relaxes = volatile or phi[0, 0] < 0.0
         seen[t] = phi[0, 0] * (np.exp(-d * idle[0]) if relaxes else 1.0)
     return seen
@@ -77,6 +76,6 @@ def _trace_flca(play, phi, idle, gain, a, d, low, high, volatile):
 def _trace_vteam(play, x, gain, sign, off, on, p):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
-        drive_vteam(_one(play, t), x, gain, sign, off, on, p, 0.0, 0, 0)
+        drive_vteam(_one(play, t), x, gain, sign, off, on, p, 0.0, 1.0)
         seen[t] = x[0, 0]
     return seen

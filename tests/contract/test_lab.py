@@ -43,7 +43,8 @@ class TestColumnBehindA707B(BenchContract):
 
 
 class TestCrossbarBehindAB2201A(BenchContract):
-    """Played column by column: what sneaks through the open lines is measured as well."""
+    """Played column by column: what sneaks through the open lines is measured as well, after every pulse."""
 
     uri = "visa:virtual?v_max=2&dut=sim:rram&matrix=B2201A&serial=true"
     rows, cols = 2, 2
+    joined = False

@@ -89,15 +89,23 @@ def test_cells_with_the_same_actions_share_a_drive():
     assert recorder.sent() == []
 
 
-def test_a_pulse_lasts_until_the_voltage_goes_back():
-    with open_device("fpga:golden", rows=1, cols=1, alpha=0.1, state_bits=16) as device:
+def test_a_pulse_lasts_until_the_voltage_goes_back_or_the_call_ends():
+    with open_device("fpga:golden", rows=1, cols=1, alpha=0.1, state_bits=16, w0=0, rounding="nearest") as device:
+        pulse, rest = Waveform.pulse([1.0], [0.0], width=1e-6), Waveform.rest(1e-6, 1, 1)
+        for waveform, steps in ((pulse, 1), (pulse * 3, 2), (pulse + rest + pulse, 4), (pulse, 5)):
+            device.apply(waveform)
+            assert device.states[0, 0] == pytest.approx(6553.5 * steps, abs=steps)
+
+
+def test_a_snapshot_from_when_lines_stayed_at_a_voltage_opens():
+    with open_device("fpga:golden", rows=1, cols=1, alpha=0.1, state_bits=16, w0=0, rounding="nearest") as device:
         pulse = Waveform.pulse([1.0], [0.0], width=1e-6)
         device.apply(pulse)
-        once = device.states.copy()
-        device.apply(pulse * 3)
-        assert np.array_equal(device.states, once)
-        device.apply(Waveform.rest(1e-6, 1, 1) + pulse)
-        assert device.states[0, 0] > once[0, 0]
+        state = device.snapshot()
+        assert state.keys() == {"states", "time", "random", "encoder_random"}
+        device.restore(state | {"row_voltages": np.ones(1), "col_voltages": np.zeros(1)})
+        device.apply(pulse)
+        assert device.states[0, 0] == pytest.approx(2 * 6553.5, abs=2)
 
 
 @pytest.mark.parametrize(("rows", "cols", "lanes"), [(5, 7, 3), (4, 4, 4), (3, 2, 8), (6, 1, 1)])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.limits import LimitError
@@ -64,7 +64,7 @@ def test_two_columns_are_told_apart_by_reads_if_the_caller_says_so():
     waveform = Waveform.pulse([0.5, 0.0], [0.0, 0.0], width=1e-3, measure=True)
     with pytest.raises(LimitError, match="segment 0: one source measures one current, 2 columns are wanted"):
         cut(waveform)
-    first, second = cut(waveform * 2, serial=True)
+    first, second = cut(waveform + Waveform.rest(1e-3, 2, 2) + waveform, serial=True)
     for passage in (first, second):
         assert passage.wiring == Wiring((0,), (1, 2, 3))
         assert [r.col for r in passage.readings] == [ALL]
@@ -72,6 +72,25 @@ def test_two_columns_are_told_apart_by_reads_if_the_caller_says_so():
         cut(Waveform.pulse([0.5, np.nan], [0.0, 0.0], width=1e-3, measure=True), serial=True)
 
 
+def test_no_pulse_is_cut_into_two():
+    """By reads after a part of it, by relays, or by the length of a list; unless a cut elsewhere will do."""
+    one, both = [0.5, 0.0], [0.5, 0.5]
+    measured = Waveform.samples([one, one], np.zeros((2, 2)), dwell=1e-3, measure=[True, False])
+    with pytest.raises(LimitError, match=r"segment 1: a pulse of 0\.5 V goes on .* segment 0 are told apart"):
+        cut(measured, serial=True, gaps=True)
+    (passage,) = cut(Waveform.samples([one, one], np.zeros((2, 2)), dwell=1e-3, measure=[False, True]), serial=True)
+    assert len(passage.plan) == 2
+    with pytest.raises(LimitError, match=r"segment 1: a pulse of 0\.5 V goes on .* relays move at 0 V only"):
+        cut(Waveform.samples([one, both], np.zeros((2, 2)), dwell=1e-3), gaps=True)
+    assert len(cut(Waveform.samples([one, one[::-1]], np.zeros((2, 2)), dwell=1e-3), gaps=True)) == 2
+    levels = np.array([0.2, 0.3, 0.3, 0.3, 0.1])
+    trains = cut(Waveform.samples(levels, dwell=1e-3), gaps=True, points=3)
+    assert [train.plan.level.tolist() for train in trains] == [[0.2], [0.3, 0.3, 0.3], [0.1]]
+    with pytest.raises(LimitError, match="segments 1 to 3 need 3 points"):
+        cut(Waveform.samples(levels, dwell=1e-3), gaps=True, points=2)
+
+
+@settings(derandomize=True)
 @given(
     st.lists(
         st.tuples(st.integers(-1, 4), st.sampled_from([1, 2, 50, 1500]), st.booleans(), st.booleans()),
@@ -84,7 +103,8 @@ def test_every_cell_gets_every_pulse_once_whatever_is_cut(table, measure_all):
     """Summed over the passages, every cell of 3 x 2 sees the same volt-seconds of each sign as by the waveform."""
     rows, cols = np.zeros((len(table), 3)), np.zeros((len(table), 2))
     for t, (line, _, negative, _) in enumerate(table):
-        if line >= 0:
+        goes_on = t > 0 and (line, negative) == (table[t - 1][0], table[t - 1][2])
+        if line >= 0 and not goes_on:
             (rows if line < 3 else cols)[t, line % 3] = -0.5 if negative else 0.5
     dwell = np.array([steps for _, steps, _, _ in table]) * 1e-3
     measure = [measure_all and m for _, _, _, m in table]

@@ -13,7 +13,7 @@ from sim.array import WORTH_A_THREAD
 
 
 def by_formula(phi, trace, segments, *, a, d, dv, k, flux_ref):
-    """Flux and trace of one cell after segments (V, T)."""
+    """Flux and trace of one cell after segments (V, T), of which neighbours at one voltage are one pulse."""
 
     def relaxed(start, rate, target_slope, length):
         """Solution of dx/dt = target_slope - rate x."""
@@ -22,8 +22,12 @@ def by_formula(phi, trace, segments, *, a, d, dv, k, flux_ref):
         end = target_slope / rate
         return end + (start - end) * math.exp(-rate * length)
 
+    before = 0.0
     for v, length in segments:
-        opposed = -trace if v > 0 else trace
+        if v != before:
+            opposed = -trace if v > 0 else trace
+        before = v
+        opposed = opposed if v else 0.0
         boosted = v * (1 + k * max(opposed, 0) / flux_ref)
         if v < 0 or a * boosted > d * phi:
             phi = max(relaxed(phi, d, a * boosted, length), 0)
@@ -35,6 +39,25 @@ def step(**parameters):
     """Cells with parameters that do not follow the defaults."""
     plain = {"A": 1.0, "D": 0.1, "Dv": 70.0, "k": 1.0, "flux_ref": 1e-4, "R": (5e3, 1.5e4), "phi0": 0.5}
     return open_device("sim:flca-step", threads=1, **(plain | parameters))
+
+
+@pytest.mark.parametrize("pieces", [2, 7])
+@pytest.mark.parametrize("measure", [False, True])
+def test_what_sensitises_a_pulse_is_the_trace_it_began_with(pieces, measure):
+    """However the pulse is cut; a second call is a pulse of its own, and meets the trace that the first one left."""
+    ends = []
+    for number in (1, pieces):
+        device = step(rows=2, cols=3)
+        device.apply(Waveform.pulse([-0.1, -0.05], np.zeros(3), width=1e-3) + Waveform.rest(5e-3, 2, 3))
+        cut = Waveform.pulse([0.1, 0.1], np.zeros(3), width=1e-3 / number, measure=measure) * number
+        device.apply(cut + Waveform.rest(1e-3, 2, 3))
+        ends.append(state(device)[0])
+    assert ends[1] == pytest.approx(ends[0], rel=1e-12)
+    calls = step(rows=2, cols=3)
+    calls.apply(Waveform.pulse([-0.1, -0.05], np.zeros(3), width=1e-3) + Waveform.rest(5e-3, 2, 3))
+    for _ in range(pieces):
+        calls.apply(Waveform.pulse([0.1, 0.1], np.zeros(3), width=1e-3 / pieces))
+    assert (state(calls)[0] < ends[0] - 1e-6).all()
 
 
 def state(device):

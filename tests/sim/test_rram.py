@@ -183,19 +183,26 @@ def test_a_pulse_cut_into_segments_is_one_step(cell, measure):
     assert cell.weights[0, 0] == pytest.approx(0.6)
 
 
-def test_a_pulse_cut_into_calls_is_one_step(cell):
-    for _ in range(5):
+def test_every_call_is_a_pulse_of_its_own(cell):
+    for count in range(1, 5):
         cell.apply(Waveform.pulse(1.5, width=1e-3))
-    assert cell.weights[0, 0] == pytest.approx(0.6)
+        assert cell.weights[0, 0] == pytest.approx(0.5 + 0.1 * count)
 
 
-def test_a_pulse_goes_on_after_restore(cell):
+def test_a_snapshot_knows_of_no_pulse(cell):
     cell.apply(Waveform.pulse(1.5, width=1e-3))
-    during = cell.snapshot()
-    cell.apply(Waveform.rest(1e-3))
-    cell.restore(during)
+    state = cell.snapshot()
+    assert state.keys() == {"weight", "time", "counters"}
+    cell.restore(state)
     cell.apply(Waveform.pulse(1.5, width=1e-3))
-    assert cell.weights[0, 0] == pytest.approx(0.6)
+    assert cell.weights[0, 0] == pytest.approx(0.7)
+
+
+def test_a_snapshot_from_when_pulses_went_on_opens(cell):
+    cell.apply(Waveform.pulse(1.5, width=1e-3))
+    cell.restore(cell.snapshot() | {"beyond": np.ones((1, 1), np.int8)})
+    cell.apply(Waveform.pulse(1.5, width=1e-3))
+    assert cell.weights[0, 0] == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("between", [0.0, 0.999, -0.799])
