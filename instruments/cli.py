@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
 
@@ -87,15 +88,15 @@ def find(
     from instruments.link import Link
     from instruments.smu.models import driver_for
 
-    rows = []
-    for resource in resources or _listed(library):
+    rows, manager = [], _manager(library)
+    for resource in resources or _listed(library, manager):
         identity, note = "no answer", ""
         try:
             with Link.open(resource, timeout=timeout, library=library) as link:
                 identity = link.query("*IDN?")
             note = f"driver for {driver_for(identity).spec.model}"
         except InputError as error:
-            note = str(error)
+            note = str(error).removeprefix(f"resource '{resource}': ")
         except (LinkError, HilError) as error:
             note = str(error).removeprefix(f"{resource}: ")
         rows.append(Row(resource, identity, note=note))
@@ -104,15 +105,36 @@ def find(
     report(rows, "VISA resources", json, heads={"quantity": "resource", "value": "identity"})
 
 
-def _listed(library: str) -> tuple[str, ...]:
+def _manager(library: str) -> Any:
+    """VISA's resource manager; `InputError` if there is no such library.
+
+    It is one for the whole process, so it stays open: to close it would close the links of others.
+    """
     from hil.errors import InputError
 
     try:
         import pyvisa
-
-        with pyvisa.ResourceManager(library) as manager:
-            return tuple(manager.list_resources("?*"))
     except ImportError as error:
         raise InputError(f'VISA needs the extra lab, pip install "memhil[lab]": {error}') from None
+    try:
+        return pyvisa.ResourceManager(library)
     except (OSError, ValueError) as error:
-        raise InputError(f"library = {library}: {error}") from None
+        raise InputError(f"library = {library}: {_in_a_line(error)}") from None
+
+
+def _listed(library: str, manager: Any) -> tuple[str, ...]:
+    """Resources that can be talked to, as far as the library finds them; interfaces and registers are left out."""
+    from hil.errors import InputError
+
+    try:
+        # What a library warns of, packages that it could use as well, is no use in a list.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = manager.list_resources("?*")
+    except Exception as error:  # back ends raise what they like: usb.core.NoBackendError, termios.error, VisaIOError
+        raise InputError(f"library = {library} finds no resources: {_in_a_line(error)}; name one") from None
+    return tuple(sorted(resource for resource in found if resource.upper().endswith(("::INSTR", "::SOCKET"))))
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(":") or type(error).__name__
