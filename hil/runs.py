@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 from hil.config import load_toml
 from hil.errors import InputError
 from hil.files import read_json, read_text, reason, replacing, write_json, write_text
-from hil.results import Row, load_json, save_json
+from hil.results import Row, load_json
 
 ROOT = Path("runs")
 """Where runs are kept unless the user names another place."""
@@ -176,7 +177,7 @@ class Run:
 
     def save_results(self, rows: Sequence[Row]) -> None:
         """Write the result rows."""
-        save_json(rows, self.path / "results.json")
+        write_json(self.path / "results.json", [asdict(row) for row in rows])
 
     def figure(self, name: str) -> Path:
         """Path for a picture."""
