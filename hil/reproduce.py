@@ -230,7 +230,7 @@ def _check(row: Finding) -> str:
     told = [f"{digits(row.follows)} ({row.follows_by})"] if row.follows is not None else []
     if row.check is None:
         return "; ".join([*told, *[row.check_by] * bool(row.check_by)])
-    near = f", to {row.check_tolerance * 100:g} %" if row.check_tolerance != Finding.check_tolerance else ""
+    near = f", to {row.check_tolerance * 100:.2g} %" if row.check_tolerance != Finding.check_tolerance else ""
     near = f", to {digits(row.check_margin)}{f' {row.unit}' * bool(row.unit)}" if row.check_margin else near
     return "; ".join([*told, f"{digits(row.check)} ({row.check_by}{near})"])
 

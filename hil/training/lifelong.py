@@ -52,6 +52,7 @@ class LifelongSettings(BaseModel):
     seeds: int = Field(3, ge=1, description="number of seeds")
     batch: int = Field(128, ge=1, description="images in one waveform")
     frames: int = Field(10, ge=1, description="frames per target in the animation")
+    shuffled: bool = Field(False, description="responses by permuted labels: the control, which must learn nothing")
 
 
 class LifelongConfig(BaseModel):
@@ -99,6 +100,8 @@ class LifelongTraining(Driver):
         train, labels = self.config.train, self.dataset.train_labels
         stages = []
         for seed in self.seeds:
+            if train.shuffled:
+                labels = np.random.default_rng([seed, 3]).permutation(self.dataset.train_labels)
             order = presentation_order(len(labels), train.images * len(train.targets), seed)
             stages.append(Stage("untrained", seed, True, order[:0], np.zeros((0, 2), bool)))
             for k, name in enumerate(train.targets):
@@ -113,11 +116,15 @@ class LifelongTraining(Driver):
         resume = f"continue with: hil {self.kind} --resume {self.run.path}"
         self._loop.play(self.stages(), self._frame, self._compare, resume)
 
+    def found(self, step: int) -> list[dict[str, Any]]:
+        """What was found about the map after the target of this place in the list, one entry a seed."""
+        return [self._loop.outcomes[stage_key("target", seed, step)] for seed in self.seeds]
+
     def rows(self) -> list[Row]:
         """How well the layer's map matches the mean image of each target, beside the best other class."""
-        rows, outcomes = [], self._loop.outcomes
+        rows = []
         for k, name in enumerate(self.config.train.targets):
-            found = [outcomes[stage_key("target", seed, k)] for seed in self.seeds]
+            found = self.found(k)
             hits = sum(f["best"] == name for f in found)
             raw = ", ".join(f["raw_best"] for f in found)
             rows.append(

@@ -155,6 +155,10 @@ class LinesTask:
         epochs += [self._loop.arrays[_resistances(name, seed, k + 1)] for k in range(self.epochs)]
         return np.array(epochs)
 
+    def recognised(self, kind: str, role: str = MAIN) -> list[float]:
+        """Images told apart, in %, of every seed: `kind` ``clean`` or, with train.flipped_test, ``corrupted``."""
+        return [self._loop.outcomes[stage_key(role, seed)][kind] for seed in self.seeds]
+
     def rows(self) -> list[Row]:
         """Report resistances and margins, the probabilities that explain them, and the recognition of lines."""
         rows = [self._margin_row(name, variant) for name, variant in self.variants().items()]
@@ -272,12 +276,8 @@ class LinesTask:
     def _recognition_rows(self) -> list[Row]:
         line, images = self.config.train.line, self.dataset.train_images
         rows, kinds = [], ["clean"] + ["corrupted"] * (self.config.train.flipped_test > 0)
-
-        def accuracies(role: str, kind: str) -> list[float]:
-            return [self._loop.outcomes[stage_key(role, seed)][kind] for seed in self.seeds]
-
         for kind in kinds:
-            control = float(np.mean(accuracies("untrained", kind)))
+            control = float(np.mean(self.recognised(kind, "untrained")))
             note = (
                 "current alone or against a reference, and its threshold, chosen on one half of the images; counted on "
                 "the other; control: untrained layer"
@@ -285,11 +285,11 @@ class LinesTask:
             if kind == "corrupted":
                 note = f"{self.config.train.flipped_test:.0%} of the pixels inverted; {note}"
             rows.append(
-                repeated(f"images with {line}-pixel lines recognised, {kind}", accuracies(MAIN, kind), "%",
+                repeated(f"images with {line}-pixel lines recognised, {kind}", self.recognised(kind), "%",
                          control=control, note=note)
             )  # fmt: skip
         if self.config.train.controls:
-            rows.append(repeated("  control: responses at random", accuracies("shuffled", "clean"), "%"))
+            rows.append(repeated("  control: responses at random", self.recognised("clean", "shuffled"), "%"))
         labels = line_labels(images, line)
         rows.append(Row("  baseline: always the same answer", float(max(labels.mean(), 1 - labels.mean()) * 100), "%"))
         first, second = pair_indices(9)

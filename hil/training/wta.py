@@ -208,11 +208,11 @@ class WtaTraining(Driver):
 
     def measured(self, seed: int, trained: bool = True) -> dict[str, Any]:
         """What was found about the array of a seed, before or after training: accuracy, shuffled, contrast, ..."""
-        return self._loop.outcomes[f"{'trained' if trained else 'untrained'} #{seed}"]
+        return self._loop.outcomes[stage_key("trained" if trained else "untrained", seed)]
 
     def weights(self) -> NDArray[np.float32]:
         """(rows, neurons) weights of the first seed at the end."""
-        return self._loop.arrays[f"w/trained #{self.seeds[0]}"]
+        return self._loop.arrays[f"w/{stage_key('trained', self.seeds[0])}"]
 
     def _open(self, seed: int) -> SpikingTrainee:
         config, data = self.config, self.dataset

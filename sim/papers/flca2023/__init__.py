@@ -13,7 +13,16 @@ from sim.papers.flca2023.equation4 import equation_4
 from sim.papers.flca2023.inputs import figure_2c, figure_2d, table_1
 from sim.papers.flca2023.layer import figure_8, figure_9
 from sim.papers.flca2023.pairs import figure_3a, figure_3c, figure_4
-from sim.papers.flca2023.perceptron import accuracy, check_data, figure_5, figure_6, figure_7
+from sim.papers.flca2023.perceptron import (
+    accuracy,
+    check_data,
+    convergence,
+    figure_5,
+    figure_6,
+    figure_7,
+    two_classes,
+)
+from sim.papers.flca2023.pill import corrupted, several_targets, size, spike_timing
 
 PAPER = Paper(
     "flca",
@@ -33,9 +42,15 @@ PAPER = Paper(
         PaperFigure("6", "one layer trained on one digit", figure_6),
         PaperFigure("7", "lifelong relearning", figure_7),
         PaperFigure("accuracy", "more than 70 % by winner take all", accuracy),
+        PaperFigure("convergence", "converged after a quarter of an epoch", convergence),
+        PaperFigure("classes", "one layer tells its class from the others", two_classes),
         PaperFigure("energy", "1.6 uJ an image, 94 mJ in all, 78 pJ an inference", energies),
         PaperFigure("8", "paired-input layer: its size", figure_8),
+        PaperFigure("size", "paired-input layer: smaller than a fully connected network", size),
         PaperFigure("9", "resistances of a paired-input layer that learns vertical lines", figure_9),
+        PaperFigure("corrupted", "paired-input layer: corrupted data", corrupted),
+        PaperFigure("several", "paired-input layer: several targets in one layer", several_targets),
+        PaperFigure("timed", "paired-input layer by spike timing", spike_timing),
     ),
     check=check_data,
 )

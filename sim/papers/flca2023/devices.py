@@ -57,8 +57,8 @@ def figure_1b(scope: Scope) -> list[Finding]:
     return [
         Finding(
             "1B", "part of the programmed change left 5 / D after the pulse", "\"volatile decay of resistance\"",
-            left(VOLATILE), accept=(0.0, 0.05), control=left(NONVOLATILE), control_is="non-volatile, eq 4",
-            **by_lsoda(check), note="exp(-5) by eq 3",
+            left(VOLATILE), accept=(0.0, 0.05), follows=math.exp(-5), follows_by="exp(-5), eq 3",
+            control=left(NONVOLATILE), control_is="non-volatile, eq 4", **by_lsoda(check),
         ),
         Finding("1B", "fit to the measured device", MEASURED, None, note="parameters and points are in the supplement"),
     ]  # fmt: skip
@@ -84,16 +84,19 @@ def figure_1c(scope: Scope) -> list[Finding]:
         Finding(
             "1C", "smallest change of resistance to the next longer pulse, 1 ms to 20 s (60 durations)",
             "\"resistance changes as a function of the pulse duration\"", float(steps.min()), "ohm", above(0.0),
+            follows=float(np.diff(_closed(0.1, duration)).min()), follows_by="R1 A V / D (1 - exp(-D t))",
             control=0.0, control_is="fixed resistor",
         ),
         Finding(
             "1C", "resistance gained by 20 s over that by 2 s of 100 mV", "saturates, no \"windup\"", limited,
-            accept=(1.0, 1.5), control=unlimited, control_is="D = 0: flux grows without limit",
+            accept=(1.0, 1.5), follows=math.expm1(-20) / math.expm1(-2), follows_by="the same",
+            control=unlimited, control_is="D = 0: flux grows without limit",
             **by_lsoda(lambda: single(0, [(0.1, 20.0)], 1, 1, volatile=False) / single(
                 0, [(0.1, 2.0)], 1, 1, volatile=False)),
         ),
         Finding(
             "1C", "saturated flux at 150 mV over that at 100 mV", "AV/D: 1.5", ratio, accept=near(1.5, 0.01),
+            follows=1.5, follows_by="A V / D",
             **by_lsoda(lambda: single(0, [(0.15, 20.0)], 1, 1, volatile=False) / single(
                 0, [(0.1, 20.0)], 1, 1, volatile=False)),
         ),
@@ -121,7 +124,7 @@ def pinched_loops(scope: Scope) -> list[Finding]:
         Finding("loop", "the same at 1 MHz: the loop closes", "Chua's fingerprint, cited", fast, accept=(-0.01, 0.01),
                 control=slow, control_is="100 Hz"),
         Finding("loop", "current at 0 V over the largest", claim, crossing, accept=(-1e-9, 1e-9),
-                note="exact: i = v / M"),
+                follows=0.0, follows_by="i = v / M"),
     ]  # fmt: skip
 
 
@@ -129,6 +132,12 @@ def _programmed(volts: float, duration: NDArray[np.float64]) -> NDArray[np.float
     """Resistance after one pulse and a second of rest, ohm."""
     times = np.stack([duration, np.ones_like(duration)], axis=-1)
     return simulate(alone(NONVOLATILE), Drive(times, {"in": [volts, 0.0]})).memristance["cell"][..., -1]
+
+
+def _closed(volts: float, duration: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same from eqs 2 and 4 for a cell that begins at 0."""
+    return NONVOLATILE.R[0] + NONVOLATILE.R[1] * NONVOLATILE.A * volts / NONVOLATILE.D * -np.expm1(
+        -NONVOLATILE.D * duration)  # fmt: skip
 
 
 def _unlimited(volts: float, seconds: float) -> float:

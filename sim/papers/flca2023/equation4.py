@@ -7,9 +7,10 @@ the same lines.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from hil.backends import open_device
-from hil.papers import Finding, Scope, near
+from hil.papers import Finding, Scope, above, near
 from hil.waveform import Waveform
 from sim.papers.flca2023.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda, single
@@ -21,6 +22,7 @@ START = 0.03
 REST = 5.0
 """Relaxation times (1 / D) that the cell is left alone."""
 
+PULSE = 0.1
 READ, READ_TIME = 1e-3, 1e-3
 """A small test signal: 1 mV, 1 ms."""
 
@@ -52,13 +54,15 @@ def equation_4(scope: Scope) -> list[Finding]:
     return [
         Finding(
             "eq4", f"flux left after {REST:g} / D at rest, printed condition 0 < A v / D < phi", claim, kept[True],
-            accept=near(1.0, 1e-3), control=volatile, control_is="volatile, eq 3",
+            accept=near(1.0, 1e-3), follows=math.exp(-REST), follows_by="exp(-5)", control=volatile,
+            control_is="volatile, eq 3",
             **by_lsoda(lambda: single(START, [(0, REST / D)], A, D, volatile=False, strict=True) / START),
             note="at 0 V the printed condition is false, so the cell decays as a volatile one",
         ),
         Finding(
             "eq4", f"flux left after {REST:g} / D at rest, condition 0 <= A v / D < phi", claim, ours,
-            accept=near(1.0, 1e-3), control=volatile, control_is="volatile, eq 3",
+            accept=near(1.0, 1e-3), follows=1.0, follows_by="dphi/dt = 0", control=volatile,
+            control_is="volatile, eq 3",
             **by_lsoda(lambda: single(START, [(0, REST / D)], A, D, volatile=False) / START),
             note="sim:flca; what we use everywhere",
         ),
@@ -70,7 +74,25 @@ def equation_4(scope: Scope) -> list[Finding]:
                 START, [(READ, READ_TIME), (-READ, READ_TIME)], A, D, volatile=False) / START - 1)),
             note="for any negative voltage the whole decay D phi acts; a small positive read disturbs nothing",
         ),
+        _polarity(),
     ]  # fmt: skip
+
+
+def _polarity() -> Finding:
+    """How much more a negative pulse takes than a positive one of the same size adds."""
+
+    def ratio(change: Callable[[float], float]) -> float:
+        return -change(-PULSE) / change(PULSE)
+
+    exact = (A * PULSE + D * START) / (A * PULSE - D * START)
+    return Finding(
+        "eq4", f"flux taken by -100 mV over flux added by +100 mV, 1 ms, at {START / (A * PULSE / D):g} of saturation",
+        "negative voltage decreases the flux-linkage faster than positive voltage increases it",
+        ratio(lambda v: _device_after([v], [READ_TIME]) - START), accept=above(1.01), follows=exact,
+        follows_by="(A V + D phi) / (A V - D phi)", control=ratio(lambda v: A * v * READ_TIME),
+        control_is="D = 0: A V T either way",
+        **by_lsoda(lambda: ratio(lambda v: single(START, [(v, READ_TIME)], A, D, volatile=False) - START)),
+    )  # fmt: skip
 
 
 def _device_after(volts: list[float], dwell: list[float]) -> float:

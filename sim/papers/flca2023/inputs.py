@@ -13,7 +13,7 @@ import numpy as np
 from hil.papers import Finding, Scope, above, near, rounds_to
 from sim.circuits import Drive
 from sim.circuits.figures import draw_valved
-from sim.circuits.valved import HIGH, LOAD, WIDTH, resistor_circuit, valved, valved_circuit
+from sim.circuits.valved import HIGH, LOAD, VALVED_MEMRISTOR, WIDTH, resistor_circuit, valved, valved_circuit
 from sim.papers.flca2023.checks import by_ngspice
 
 LOADS = (3e3, 10e3, 100e3, 1e6)
@@ -29,6 +29,11 @@ def passed(v1: float, v2: float, load: float = LOAD, memristors: bool = True) ->
     return float(valved(v1, v2, load=load, memristors=memristors).flux * 1e6)
 
 
+def divided(load: float) -> float:
+    """Output over the one high input, the other input at 0 V, both through R0."""
+    return load / (2 * load + VALVED_MEMRISTOR.R[0])
+
+
 def over_loads(value: Callable[[float], float]) -> dict[str, float]:
     """A function of the load at every one of `LOADS`."""
     return {f"load {load / 1e3:g} kohm": value(load) for load in LOADS}
@@ -40,6 +45,7 @@ def figure_2c(scope: Scope) -> list[Finding]:
         Finding(
             "2C", "flux at the output, one input high", "50 uVs", passed(HIGH, 0, memristors=False), "uVs",
             near(50, 0.02), open=over_loads(lambda r: passed(HIGH, 0, r, False)),
+            follows=HIGH * WIDTH * 1e6 * divided(LOAD), follows_by="voltage divider",
             **by_ngspice(resistor_circuit(), ONE_HIGH, "area_out", 1e6), control=passed(0, 0, memristors=False),
             control_is="no input high", note="the load takes 1.2 %",
         ),
@@ -47,6 +53,7 @@ def figure_2c(scope: Scope) -> list[Finding]:
             "2C", "flux at the output, both inputs high", "identical to the inputs, 100 uVs",
             passed(HIGH, HIGH, memristors=False), "uVs", near(100, 0.02),
             open=over_loads(lambda r: passed(HIGH, HIGH, r, False)),
+            follows=2 * HIGH * WIDTH * 1e6 * divided(LOAD), follows_by="voltage divider",
             **by_ngspice(resistor_circuit(), BOTH_HIGH, "area_out", 1e6),
             control=passed(HIGH, 0, memristors=False), control_is="one input high",
         ),
@@ -83,7 +90,7 @@ def figure_2d(scope: Scope) -> list[Finding]:
         ),
         Finding(
             "2D", "output at the first instant of one high input", "50 mV", edge(LOAD), "mV", near(50, 0.02),
-            open=over_loads(edge), check=HIGH * 1e3 * LOAD / (2 * LOAD + 100), check_by="voltage divider",
+            open=over_loads(edge), follows=HIGH * 1e3 * divided(LOAD), follows_by="voltage divider",
             control=0.0, control_is="no input high",
         ),
         Finding(

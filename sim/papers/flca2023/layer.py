@@ -7,6 +7,7 @@ Figure 9 is computed from the whole circuit, two VALVeD memristors and the weigh
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
@@ -27,21 +28,38 @@ from sim.papers.flca2023.checks import by_ngspice
 VOLTS, WIDTH = 0.1, 1e-3
 PIXELS = 9
 
+
+@dataclass(frozen=True)
+class Variant:
+    """How the whole circuit is trained: length of the lines that get a response, and what is changed for a control."""
+
+    line: int = 3
+    response: float = -VOLTS
+    valved: bool = True
+    shuffled: bool = False
+    phi: float = 0.0
+
+
+THREE, TWO = "3-pixel lines", "2-pixel lines"
+RESISTORS, RANDOM = "resistors, no VALVeD", "responses at random"
+LATER = "resistors, weights begin at u = 1"
 VARIANTS = {
-    "3-pixel lines": (3, -VOLTS, True),
-    "resistors, no VALVeD": (3, -VOLTS, False),
-    "no response": (3, 0.0, True),
-    "opposing response": (3, VOLTS, True),
-    "2-pixel lines": (2, -VOLTS, True),
+    THREE: Variant(),
+    RESISTORS: Variant(valved=False),
+    "no response": Variant(response=0.0),
+    "opposing response": Variant(response=VOLTS),
+    RANDOM: Variant(shuffled=True),
+    TWO: Variant(line=2),
+    LATER: Variant(valved=False, phi=VOLTS * PILL_WEIGHT.A / PILL_WEIGHT.D),
 }
-"""Length of the lines that get a response, voltage of the response on the output node, and whether it is VALVeD."""
+TWO_RANDOM = Variant(line=2, shuffled=True)
 
 
 def figure_8(scope: Scope) -> list[Finding]:
     """Sizes of the layer."""
     return [
         Finding("8", f"pairs of {side} x {side} pixels", printed, float(len(pair_indices(side**2)[0])),
-                accept=rounds_to(counted, 1), check=float(comb(side**2, 2)), check_by="binomial coefficient")
+                accept=rounds_to(counted, 1), follows=float(comb(side**2, 2)), follows_by="binomial coefficient")
         for side, printed, counted in ((3, "36", 36), (28, "306,936", 306_936))
     ]  # fmt: skip
 
@@ -50,8 +68,10 @@ def figure_9(scope: Scope) -> list[Finding]:
     """Resistances over epochs with controls, and the probabilities that explain them."""
     epochs, seeds = (2, 1) if scope.quick else (8, 3)
     histories = {
-        name: [_trained(scope, *variant, epochs, seed) for seed in range(seeds)] for name, variant in VARIANTS.items()
+        name: [_trained(scope, variant, epochs, seed) for seed in range(seeds)] for name, variant in VARIANTS.items()
     }
+    random = [_trained(scope, TWO_RANDOM, epochs, seed) for seed in range(seeds)]
+    least_random = tuple(min(separation(r)[1] for r in history[1:]) for history in random)
     title = f"whole circuit, all 512 images an epoch, seed 0, {PILL_WEIGHT.R[0] / 1e3:g} kohm weights"
     save_separation({n: h[0] for n, h in histories.items()}, associated(), scope.folder / "figure9.png", title)
     least = {n: [min(separation(r)[1] for r in history[1:]) for history in h] for n, h in histories.items()}
@@ -62,7 +82,7 @@ def figure_9(scope: Scope) -> list[Finding]:
         f"{n}: associated {', '.join(sorted({words[e] for e in ends[n]}))} the others, lowest margin {mean[n]:.4g} ohm"
         for n in VARIANTS
     )
-    last = histories["3-pixel lines"][0][-1]
+    last = histories[THREE][0][-1]
     apart = separation(last)[1]
     told = f"seed 0 ends {apart:,.0f} ohm or {apart / last.mean() * 100:.1f} % apart; at the end {told}"
     fast = {length: _fast(scope, length, epochs, seeds) for length in (3, 2)}
@@ -70,13 +90,14 @@ def figure_9(scope: Scope) -> list[Finding]:
     margin = f"least associated minus largest other resistance, lowest of {epochs} epochs"
     rows = [
         repeated(
-            "9", f"3-pixel lines: {margin}", "associated weights higher", least["3-pixel lines"], unit="ohm",
-            accept=above(0.0), open={"analog minimum, hil train pill": fast[3]}, control=mean["resistors, no VALVeD"],
-            control_is="resistors instead of VALVeD", note=told,
+            "9", f"3-pixel lines: {margin}", "associated weights higher", least[THREE], unit="ohm",
+            accept=above(0.0), open={"analog minimum, hil train pill": fast[3]}, control=tuple(least[RANDOM]),
+            control_is="responses to images at random", note=told,
         ),
         repeated(
-            "9", f"2-pixel lines: {margin}", "\"confirmed using both 2 and 3-pixel lines\"", least["2-pixel lines"],
-            unit="ohm", accept=above(0.0), open={"analog minimum, hil train pill": fast[2]},
+            "9", f"2-pixel lines: {margin}", "\"confirmed using both 2 and 3-pixel lines\"", least[TWO],
+            unit="ohm", accept=above(0.0), open={"analog minimum, hil train pill": fast[2]}, control=least_random,
+            control_is="responses to images at random",
             note="with the paper's list of associations; the probabilities below say why",
         ),
     ]  # fmt: skip
@@ -87,43 +108,61 @@ def figure_9(scope: Scope) -> list[Finding]:
             Finding(
                 "9", f"P({length}-pixel line | both pixels lit), least associated minus largest other",
                 "what separation needs", float(p[mine].min() - p[~mine].max()), accept=above(0.0),
-                check=_counted(length), check_by="second count, pixel by pixel",
+                follows=_counted(length), follows_by="second count, pixel by pixel",
                 note=f"associated {listed[0]}; others {listed[1]}",
             )
         )  # fmt: skip
-    return [*rows, _amplified()]
+    return [*rows, *_required(least), _amplified()]
 
 
-def _trained(scope: Scope, length: int, response: float, valved: bool, epochs: int, seed: int) -> NDArray[np.float64]:
+def _required(least: dict[str, list[float]]) -> list[Finding]:
+    """What VALVeD is for: with resistors in its place, and how much it adds."""
+    margin = "3-pixel lines: least associated minus largest other resistance"
+    bolstered = [a - b for a, b in zip(least[THREE], least[RESISTORS], strict=True)]
+    return [
+        repeated(
+            "9", f"{margin}, resistors in place of VALVeD", "VALVeD \"not required for successful operation\"",
+            least[RESISTORS], unit="ohm", accept=above(0.0), open={LATER: tuple(least[LATER])},
+            control=tuple(least[RANDOM]), control_is="VALVeD, responses to images at random",
+            note="where the weights begin is not printed; u: flux over what 100 mV hold",
+        ),
+        repeated(
+            "9", f"{margin}, VALVeD minus resistors", "VALVeD inputs \"bolster this learning mechanism\"", bolstered,
+            unit="ohm", accept=above(0.0), control=0.0, control_is="resistors minus resistors",
+        ),
+    ]  # fmt: skip
+
+
+def _trained(scope: Scope, variant: Variant, epochs: int, seed: int) -> NDArray[np.float64]:
     """Resistances (epochs + 1, 36) of a layer that is shown all images in random order, ohm."""
     data = load("lines3x3")
     volts = intensities(data.train_images, data.full_scale) * VOLTS
-    label = line_labels(data.train_images, length)
+    label = line_labels(data.train_images, variant.line)
+    if variant.shuffled:
+        label = np.random.default_rng([seed, 3]).permutation(label)
     order = presentation_order(len(volts), len(volts) * epochs, seed).reshape(epochs, -1)
     first, second = pair_indices(PIXELS)
-    phi, volatile = np.zeros(len(first)), (np.zeros(len(first)),) * 2
-    history = [np.full(len(first), PILL_WEIGHT.R[0])]
-    kind = {} if valved else {"volatile": 100.0}
+    phi, volatile = np.full(len(first), variant.phi), (np.zeros(len(first)),) * 2
+    history = [np.full(len(first), PILL_WEIGHT.R[0] + PILL_WEIGHT.R[1] * variant.phi)]
+    kind = {} if variant.valved else {"volatile": 100.0}
     for epoch in order:
         scope.pause()
         shown = volts[epoch].T
-        result = pill_cell(shown[first], shown[second], response * label[epoch], phi, volatile_phi=volatile, **kind)
+        inputs, pulse = (shown[first], shown[second]), variant.response * label[epoch]
+        result = pill_cell(*inputs, pulse, phi, volatile_phi=volatile, **kind)
         phi, volatile = result.phi[:, -1], result.volatile
         history.append(result.resistance[:, -1])
     return np.array(history)
 
 
-def _fast(scope: Scope, length: int, epochs: int, seeds: int) -> float:
-    """The same margin by `hil train pill`, mean over the seeds."""
+def _fast(scope: Scope, length: int, epochs: int, seeds: int) -> tuple[float, ...]:
+    """The same margin by `hil train pill`, every seed."""
     config = {
         "data": {"dataset": "lines3x3"},
         "train": {"line": length, "epochs": epochs, "seeds": seeds, "controls": False},
     }
     training = scope.train(PillTraining, config, f"pill-{length}")
-    margins = [
-        min(separation(r)[1] for r in training.task.resistances("trained", seed)[1:]) for seed in range(seeds)
-    ]  # fmt: skip
-    return float(np.mean(margins))
+    return tuple(min(separation(r)[1] for r in training.task.resistances("trained", seed)[1:]) for seed in range(seeds))
 
 
 def _counted(length: int) -> float:
