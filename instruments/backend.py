@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from instruments.link import Link
     from instruments.wiring import Router
 
+TERMINATORS = {"lf": "\n", "cr": "\r", "crlf": "\r\n", "lfcr": "\n\r", "nul": "\0"}
+"""What a message can end with, by name."""
+
 INSTALL = 'pip install "memhil[lab]"'
 
 PROGRAMMING = ("v_set", "v_reset", "g_min", "g_max")
@@ -45,7 +48,9 @@ class SampleParameters(BaseModel):
     energy_max: float = Field(
         float("inf"), gt=0, description="largest energy of a pulse, at compliance", json_schema_extra=_unit("J")
     )
-    pulses_max: int | None = Field(None, ge=1, description="most pulses above v_read in one session; any if not given")
+    pulses_max: int | None = Field(
+        None, ge=1, description="most pulses above v_read in one session, or in all sessions with one log"
+    )
     forming: bool = Field(False, description="allow voltages up to v_forming")
     v_forming: float = Field(0.0, ge=0, description="largest voltage of forming", json_schema_extra=_unit("V"))
     v_read: float = Field(0.1, gt=0, description="voltage of a read", json_schema_extra=_unit("V"))
@@ -68,7 +73,26 @@ class SampleParameters(BaseModel):
     nplc: float = Field(0.01, ge=0.001, le=25, description="integration time in power line cycles")
     four_wire: bool = Field(False, description="remote sensing")
     channel: int = Field(1, ge=1, le=2, description="source channel")
-    line_frequency: float = Field(50.0, ge=45, le=65, description="of the mains", json_schema_extra=_unit("Hz"))
+    terminals: Literal["front", "rear"] | None = Field(
+        None, description="where the sample is; those that the instrument is found with if not given"
+    )
+    overvoltage: float = Field(
+        0.0,
+        ge=0,
+        description="accept that a sense lead that comes off puts so much on the sample",
+        json_schema_extra=_unit("V"),
+    )
+    sense_check: bool = Field(False, description="with four_wire, look for a lost sense lead before anything else")
+    abort_on_compliance: bool = Field(
+        False, description="play excursion by excursion, and nothing more once the current has reached i_max"
+    )
+    time_tolerance: float = Field(
+        0.1, gt=0, le=10, description="part of itself by which a step may take longer than asked"
+    )
+    all_channels: bool = Field(False, description="reset and switch off the other channel as well")
+    line_frequency: float | None = Field(
+        None, ge=45, le=65, description="of the mains; asked for if not given", json_schema_extra=_unit("Hz")
+    )
     timeout: float = Field(2.0, gt=0, le=60, description="deadline of one exchange", json_schema_extra=_unit("s"))
     serial: bool = Field(False, description="play measured segments column by column")
     watchdog: bool = Field(True, description="a process of its own switches the output off if this one dies or hangs")
@@ -79,6 +103,10 @@ class ResourceParameters(SampleParameters):
     """A real instrument."""
 
     gaps: bool = Field(False, description="cut trains and move relays where the waveform has no rest")
+    library: str = Field("@py", description="VISA library: @py is pyvisa-py, @ivi the system's, or a path")
+    baud_rate: int = Field(9600, ge=50, le=4_000_000, description="of a serial port", json_schema_extra=_unit("1/s"))
+    terminator: Literal["lf", "cr", "crlf", "lfcr", "nul"] = Field("lf", description="what ends a message, both ways")
+    serial_number: str | None = Field(None, description="refuse any other instrument than this one")
     matrix: str | None = Field(None, description="VISA resource of the switch matrix")
     map: str | None = Field(None, description="TOML file: which relay leads to which line")
 
@@ -174,35 +202,67 @@ def _open(
         from instruments.device import SmuDevice
         from instruments.guard import OutputGuard
         from instruments.link import Link
+        from instruments.lock import ResourceLock
         from instruments.safety import SafetyLimits
         from instruments.smu.driver import Settings
         from instruments.smu.session import Smu
+        from instruments.tally import Tally
     except ImportError as error:
         raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
     safety = SafetyLimits(
         v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
         forming=p.forming, v_forming=p.v_forming, v_read=p.v_read,
     )  # fmt: skip
-    settings = Settings(p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency)
+    settings = Settings(
+        p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency, p.terminals, p.overvoltage,
+        p.all_channels, p.time_tolerance,
+    )  # fmt: skip
+    if p.sense_check and not p.four_wire:
+        raise InputError(f"{name}: sense_check looks at the sense leads of four_wire=true, which is not given")
+    reach = _reach(p)
     with ExitStack() as stack:
         log = None if p.log is None else stack.enter_context(CommandLog(Path(p.log)))
-        link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log))
+        for channel in (1, 2) if p.all_channels else (p.channel,):
+            stack.enter_context(ResourceLock(resource, f"channel {channel}"))
+        link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log, **reach))
         smu = Smu(link, settings, safety)
+        _require_serial_number(name, smu.identity, p)
         link.sync = smu.driver.sync
+        if p.pulses_max is not None:
+            tally = Tally(log, name)
+            smu.pulses, smu.tally = tally.so_far(), tally.note
         router = None if matrix is None else _router(matrix, crossbar, p, log, stack)
 
         def guard() -> OutputGuard:
-            return OutputGuard(resource, smu.driver.off, smu.driver.sync, smu.driver.error_query)
+            off = smu.driver.off(smu.settings)
+            return OutputGuard(resource, off, smu.driver.sync, smu.driver.error_query, reach=reach)
 
         device = SmuDevice(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
             serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width,
-            contact_floor=p.contact_floor, forget=forget,
+            contact_floor=p.contact_floor, sense_check=p.sense_check, abort_on_compliance=p.abort_on_compliance,
+            forget=forget,
         )  # fmt: skip
         device.programming = _programming(name, p)
         device.parameters = p
         device.also_close(stack.pop_all().close)
         return device
+
+
+def _reach(p: ResourceParameters | VirtualParameters) -> dict[str, Any]:
+    """Further arguments of `Link.open`, for the program and for its watchdog."""
+    if isinstance(p, VirtualParameters):
+        return {}
+    return {"library": p.library, "baud_rate": p.baud_rate, "terminator": TERMINATORS[p.terminator]}
+
+
+def _require_serial_number(name: str, identity: str, p: ResourceParameters | VirtualParameters) -> None:
+    """Refuse another instrument; the third field of ``*IDN?`` is its serial number (IEEE 488.2 10.14)."""
+    if isinstance(p, VirtualParameters) or p.serial_number is None:
+        return
+    fields = [field.strip() for field in identity.split(",")]
+    if fields[2:3] != [p.serial_number.strip()]:
+        raise InputError(f"{name}: serial_number = {p.serial_number}, the instrument that answers is '{identity}'")
 
 
 def _programming(name: str, p: SampleParameters) -> Programming | None:
@@ -226,9 +286,12 @@ def _router(
 ) -> Router:
     """Open the switch matrix of a crossbar."""
     from instruments.link import Link
+    from instruments.lock import ResourceLock
     from instruments.matrix.crossbar import MatrixRouter, default_map, load_map
 
-    link: Link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log))
+    library = "@py" if isinstance(p, VirtualParameters) else p.library
+    stack.enter_context(ResourceLock(resource, "matrix"))
+    link: Link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log, library=library))
     wires = default_map(p.rows, p.cols) if crossbar is None else load_map(crossbar, p.rows, p.cols)
     return MatrixRouter(link, wires)
 

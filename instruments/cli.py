@@ -72,6 +72,8 @@ def find(
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.05, max=60, help="Seconds that an answer may take.")] = 1.0,
     library: Annotated[str, typer.Option(help="VISA library: @py, @ivi or a path.")] = "@py",
+    baud_rate: Annotated[int, typer.Option(min=50, help="Of a serial port.")] = 9600,
+    terminator: Annotated[str, typer.Option(help="What ends a message: lf, cr, crlf, lfcr or nul.")] = "lf",
     json: options.Json = None,
 ) -> None:
     """List VISA resources and what they say to ``*IDN?``; nothing on them is changed.
@@ -82,17 +84,21 @@ def find(
     hil lab find
     hil lab find TCPIP::192.168.0.5::5025::SOCKET
     """
-    from hil.errors import HilError, InputError
+    from hil.errors import HilError, InputError, nearest
     from hil.results import Row, report
+    from instruments.backend import TERMINATORS
     from instruments.errors import LinkError
     from instruments.link import Link
     from instruments.smu.models import driver_for
 
+    if terminator not in TERMINATORS:
+        raise InputError(f"terminator = {terminator} {nearest(terminator, TERMINATORS)}")
+    reach = {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator]}
     rows, manager = [], _manager(library)
     for resource in resources or _listed(library, manager):
         identity, note = "no answer", ""
         try:
-            with Link.open(resource, timeout=timeout, library=library) as link:
+            with Link.open(resource, timeout=timeout, **reach) as link:
                 identity = link.query("*IDN?")
             note = f"driver for {driver_for(identity).spec.model}"
         except InputError as error:

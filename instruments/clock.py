@@ -7,7 +7,15 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells and spends time in seconds."""
+    """Tells and spends time in seconds.
+
+    Attributes
+    ----------
+    latency : float
+        Time between what an instrument did and when the program hears of it that nobody need wonder about, s.
+    """
+
+    latency: float
 
     def now(self) -> float:
         """Seconds since some moment."""
@@ -18,6 +26,8 @@ class Clock(Protocol):
 
 class RealClock:
     """The clock on the wall."""
+
+    latency = 1.0
 
     def now(self) -> float:
         """Seconds since some moment."""

@@ -14,52 +14,20 @@ from hil.device import Device, Response, Unsupported
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
+from instruments.answer import Answer
 from instruments.clock import Clock
-from instruments.errors import ContactError
+from instruments.errors import ComplianceError, ContactError
+from instruments.excursions import excursions
 from instruments.plan import Plan
+from instruments.rehearsal import Rehearsal
+from instruments.sensing import check_sense_leads
+from instruments.smu.capability import no_readings
 from instruments.smu.driver import Message, Readings
 from instruments.smu.session import Guard, Smu
-from instruments.wiring import ALL, Passage, Router, Wiring, passages
+from instruments.wiring import Passage, Router, Wiring, passages
 
 HOST_REST = 1.0
 """Rests at least this long are waited for with the output off, s: the instrument's list is too short for them."""
-
-
-class Rehearsal:
-    """A session from here on of which every message is told and none is sent."""
-
-    def __init__(self, device: SmuDevice) -> None:
-        """Begin with the device as it is."""
-        self._device, self._prepared, self._wiring = device, device._prepared, device._wiring
-        self._moved = False
-
-    def explain(self, waveform: Waveform) -> list[str]:
-        """Every message for a waveform that follows those explained before; comments begin with ``#``.
-
-        Raises
-        ------
-        LimitError
-            Just as `SmuDevice.apply` would.
-        """
-        smu, router = self._device.smu, self._device._router
-        self._device.limits.check(waveform)
-        found = self._device._compile(waveform)
-        lines = [m.text for m in smu.driver.prepare(smu.settings)] if found and not self._prepared else []
-        self._prepared = self._prepared or bool(found)
-        for passage, script in found:
-            lines += [f"# {passage.rest:g} s at 0 V"] if passage.rest else []
-            if router is not None and passage.wiring not in (None, self._wiring):
-                lines += router.explain(passage.wiring, moved=self._moved)
-                self._moved, self._wiring = True, passage.wiring
-            lines += [message.text for message in script]
-        return lines
-
-    def close(self) -> list[str]:
-        """Every message at the end of the session."""
-        device = self._device
-        driver, watched = device.smu.driver, self._prepared and device._start_guard is not None
-        lines = [*driver.off, driver.is_off(device.smu.settings).text] if watched else []
-        return lines + (device._router.farewell(moved=self._moved) if device._router is not None else [])
 
 
 class SmuDevice(Device):
@@ -95,6 +63,8 @@ class SmuDevice(Device):
         read_voltage: float = 0.1,
         read_width: float | None = None,
         contact_floor: float | None = None,
+        sense_check: bool = False,
+        abort_on_compliance: bool = False,
         forget: Callable[[], None] | None = None,
     ) -> None:
         """Take over a session that has asked who is there.
@@ -119,6 +89,10 @@ class SmuDevice(Device):
             Of a read, V and s; the shortest measured step of the model unless a width is given.
         contact_floor : float, optional
             Current below which a contact counts as open, A: `check_contact` is done before the first waveform.
+        sense_check : bool
+            Whether `instruments.sensing.check_sense_leads` is done before the first waveform.
+        abort_on_compliance : bool
+            Whether a train is played excursion by excursion and ends with the first that reaches the compliance.
         forget : callable, optional
             Brings the cells back to the pristine state, where there is a way.
         """
@@ -126,8 +100,8 @@ class SmuDevice(Device):
         self.name, self.rows, self.cols, self.smu = name, rows, cols, smu
         self._clock, self._start_guard, self._router = clock, guard, router
         self._serial, self._gaps, self._forget = serial, gaps, forget
-        self._contact_floor = contact_floor
-        self._time, self._prepared, self._wiring = 0.0, False, None
+        self._contact_floor, self._sense_check, self._abort = contact_floor, sense_check, abort_on_compliance
+        self._time, self._trail, self._prepared, self._wiring = 0.0, 0.0, False, None
         self.lateness, self.bench = 0.0, None
         self._closers: list[Callable[[], None]] = []
         self.parameters: BaseModel | None = None
@@ -169,6 +143,11 @@ class SmuDevice(Device):
         ``cut(row) + cut(column) - cut(row and column) = 2 G(row, column)``: every cell is read without sneak paths, at
         the price of R + C + R C reads instead of R. Each is one read at v and one at -v: a cell sees as much of the
         one as of the other, and offsets of the instrument cancel.
+
+        Raises
+        ------
+        ComplianceError
+            If a current reached `Limits.i_max`: it is a bound, not the cell's.
         """
         self._require_open()
         v = self.read_voltage if v is None else float(v)
@@ -184,11 +163,12 @@ class SmuDevice(Device):
         if self.cols == 1 or self.rows == 1:
             # A single row is read from its columns, at -v: its cells see the same polarity.
             sign, first, count = (1, 0, self.rows) if self.cols == 1 else (-1, self.rows, self.cols)
-            read = [self._cut({first + k}, sign * v) / (sign * v) for k in range(count)]
+            cells = [(k, 0) if self.cols == 1 else (0, k) for k in range(count)]
+            read = [self._cut({first + k}, sign * v, cells[k]) / (sign * v) for k in range(count)]
             return np.array(read).reshape(self.cells)
         rows = np.array([self._cut({r}, v) for r in range(self.rows)])
         cols = np.array([self._cut({self.rows + c}, v) for c in range(self.cols)])
-        both = [[self._cut({r, self.rows + c}, v) for c in range(self.cols)] for r in range(self.rows)]
+        both = [[self._cut({r, self.rows + c}, v, (r, c)) for c in range(self.cols)] for r in range(self.rows)]
         return np.abs(rows[:, None] + cols[None, :] - np.array(both)) / (2 * abs(v))
 
     def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
@@ -196,9 +176,18 @@ class SmuDevice(Device):
 
         One source has one voltage: a crossbar is read cell by cell and the currents are added up, as virtual grounds
         at all columns would do. A floating row (NaN) lies between grounds and adds nothing.
+
+        Raises
+        ------
+        ComplianceError
+            If a current reached `Limits.i_max`.
         """
         if self.cells == (1, 1):
-            return super().mvm(v)
+            v = self._row_voltages(v)
+            response = self.apply(Waveform.samples(v, np.zeros((len(v), 1)), dwell=self.read_width, measure=True))
+            for k in np.flatnonzero(response.tripped):
+                self._refuse_clipped(float(response.currents[k, 0]), float(v[k, 0]), "row 0, column 0")
+            return response.currents
         v = np.nan_to_num(self._row_voltages(v))
         if not len(v):
             return np.zeros((0, self.cols))
@@ -231,15 +220,19 @@ class SmuDevice(Device):
             If a current is below the floor (open) or at the compliance (short).
         """
         v = self.read_voltage
-        reads = [self.read(v)] + ([self.read(-v)] if self.cells == (1, 1) else [])
-        for conductance, sign in zip(reads, (1, -1), strict=False):
-            current = conductance * v
+        for sign in (1, -1) if self.cells == (1, 1) else (1,):
+            try:
+                current = self.read(sign * v) * v
+            except ComplianceError as error:
+                raise ContactError(
+                    f"{error.cell}: {error.current:g} A at {sign * v:g} V is short; a contact has {floor:g} A .. "
+                    f"{self.limits.i_max:g} A"
+                ) from None
             for (r, c), value in np.ndenumerate(current):
-                if not floor <= value < self.limits.i_max:
-                    what = "open" if value < floor else "short"
+                if not value >= floor:
                     raise ContactError(
-                        f"row {r}, column {c}: {value:g} A at {sign * v:g} V is {what}; a contact has "
-                        f"{floor:g} A .. {self.limits.i_max:g} A"
+                        f"row {r}, column {c}: {value:g} A at {sign * v:g} V is open; a contact has {floor:g} A .. "
+                        f"{self.limits.i_max:g} A"
                     )
 
     def also_close(self, closer: Callable[[], None]) -> None:
@@ -261,26 +254,15 @@ class SmuDevice(Device):
         return Rehearsal(self)
 
     def _play(self, waveform: Waveform) -> Response:
-        found = self._compile(waveform)
-        segments = np.flatnonzero(waveform.measure)
-        place = {int(t): k for k, t in enumerate(segments)}
-        currents, energy = np.zeros((len(segments), self.cols)), np.zeros(len(segments))
-        tripped = np.zeros(len(segments), dtype=bool)
-        for passage, _ in found:
+        found, answer = self._compile(waveform), Answer(waveform, self.cols, self._time, self.limits.i_max)
+        starts = np.concatenate([[0.0], np.cumsum(waveform.duration)])
+        for k, (passage, _) in enumerate(found):
             readings = self._pass(passage)
-            for k, (where, current) in enumerate(zip(passage.readings, readings.current, strict=True)):
-                at = place[where.segment]
-                if where.col == ALL:
-                    assert passage.wiring is not None
-                    currents[at] = float(readings.voltage[k]) * self._column_conductances(passage.wiring)
-                else:
-                    currents[at, where.col] = where.sign * current
-                energy[at] += abs(readings.voltage[k] * current) * waveform.duration[where.segment]
-                tripped[at] |= readings.tripped[k] or abs(current) >= self.limits.i_max
-        ends = self._time + np.cumsum(waveform.duration)
+            answer.add(passage, readings, float(starts[passage.first]), self._column_conductances)
+            if self._abort and readings.tripped.any():
+                raise answer.cut_short(passage, readings, len(found) - k - 1)
         self._time += waveform.total
-        charge = currents * waveform.duration[segments][:, None]
-        return Response(segments, ends[segments], currents, charge, energy, tripped)
+        return answer.response()
 
     def _compile(self, waveform: Waveform) -> list[tuple[Passage, tuple[Message, ...]]]:
         """Cut, hold everything against every limit, translate; nothing is sent before all of it is legal."""
@@ -299,6 +281,8 @@ class SmuDevice(Device):
                         f"segment {after.first}: the relays need {needed:g} s at 0 V before it, the waveform gives "
                         f"{after.rest:g} s; gaps=true takes the time"
                     )
+        if self._abort:
+            found = [piece for passage in found for piece in excursions(passage)]
         scripts = iter(self.smu.compile([p.plan for p in found if p.plan is not None]))
         return [(p, next(scripts) if p.plan is not None else ()) for p in found]
 
@@ -310,20 +294,32 @@ class SmuDevice(Device):
             self._wiring = None
             self._router.route(passage.wiring)
             self._wiring = passage.wiring
+        plan, smu = passage.plan, self.smu
+        lead, trail = (0.0, 0.0) if plan is None else smu.driver.margins(plan, smu.settings)
         if passage.rest:
-            left = passage.rest - (self._clock.now() - began)
+            left = passage.rest - (self._clock.now() - began) - self._trail - lead
             self.lateness = max(self.lateness, -left)
             self._clock.wait(max(0.0, left))
-        if passage.plan is None:
-            return Readings(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
-        return self.smu.play(passage.plan)
+        if plan is None:
+            self._trail = 0.0
+            return no_readings()
+        self._trail = trail
+        return smu.play(plan, self._clock)
 
     def _prepare(self) -> None:
-        if not self._prepared:
-            self.smu.prepare(None if self._start_guard is None else self._start_guard())
-            self._prepared = True
+        """Set up, and look at the contacts, once; a sample that is refused is refused again."""
+        if self._prepared:
+            return
+        self._prepared = True
+        try:
+            self.smu.prepare(self._start_guard)
+            if self._sense_check:
+                check_sense_leads(self)
             if self._contact_floor is not None:
                 self.check_contact(self._contact_floor)
+        except BaseException:
+            self._prepared = False
+            raise
 
     def _column_conductances(self, wiring: Wiring) -> NDArray[np.float64]:
         """Current out of the array into every column per volt on HI, (cols,), S, from reads; see `read`."""
@@ -341,7 +337,7 @@ class SmuDevice(Device):
                 found[c] = sign * (known[whole] + self._cut({line}, v) - self._cut({*rows, line}, v)) / (2 * v)
         return found
 
-    def _cut(self, high: set[int], v: float) -> float:
+    def _cut(self, high: set[int], v: float, cell: tuple[int, int] | None = None) -> float:
         """Current out of HI with some lines at `v` volts and all others at 0 V, A; in a crossbar, the mean of +-v."""
         lines = range(self.rows + self.cols)
         wiring = Wiring(tuple(sorted(high)), tuple(k for k in lines if k not in high))
@@ -349,7 +345,20 @@ class SmuDevice(Device):
         plan = Plan(levels, [self.read_width] * len(levels), [True] * len(levels))
         self.smu.compile([plan])
         readings = self._pass(Passage(None if self._router is None else wiring, 0.0, plan, (), 0))
+        clipped = readings.tripped | ~(np.abs(readings.current) < self.limits.i_max)
+        if clipped.any():
+            place = _lines(wiring.high, self.rows) if cell is None else f"row {cell[0]}, column {cell[1]}"
+            self._refuse_clipped(float(readings.current[clipped][0]), v, place)
         return float((readings.current * np.sign(levels)).mean() * np.sign(v))
+
+    def _refuse_clipped(self, current: float, v: float, place: str) -> None:
+        """Raise: a current at the compliance is a bound on the cells' current, not its value."""
+        raise ComplianceError(
+            f"{place}: {abs(current):g} A at {v:g} V is at the compliance, i_max = {self.limits.i_max:g} A, or beyond "
+            "the measure range: no conductance can be read; raise i_max, or lower v_read",
+            current,
+            place,
+        )
 
     def _release(self) -> None:
         with ExitStack() as stack:
@@ -358,3 +367,8 @@ class SmuDevice(Device):
             if self._router is not None:
                 stack.callback(self._router.close)
             stack.callback(self.smu.close)
+
+
+def _lines(high: tuple[int, ...], rows: int) -> str:
+    """Name the lines on HI."""
+    return ", ".join(f"row {k}" if k < rows else f"column {k - rows}" for k in high)

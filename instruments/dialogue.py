@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from instruments.answers import shown
 from instruments.errors import InstrumentError, ProtocolError
 from instruments.smu.driver import Message
 
@@ -85,10 +86,20 @@ class Dialogue:
             self.line.write(message.text)
             return ""
         reply = self.line.query(message.text, patience=message.patience).strip()
-        if message.expect is not None and not _agrees(reply, message.expect, message.tolerance):
+        answers = reply.split(message.separator) if message.parts else [reply]
+        parts = message.parts or (message,)
+        if len(answers) != len(parts):
             raise ProtocolError(
-                f"{self.line.resource}: '{message.text}' reads back '{reply}', '{message.expect}' was expected"
+                f"{self.line.resource}: '{shown(message.text)}' asks {len(parts)} questions and is answered "
+                f"'{shown(reply)}'"
             )
+        for part, answer in zip(parts, answers, strict=True):
+            hint = part.hint or message.hint
+            if part.expect is not None and not _agrees(answer.strip(), part.expect, part.tolerance):
+                raise ProtocolError(
+                    f"{self.line.resource}: '{part.text}' reads back '{shown(answer.strip())}', '{part.expect}' was "
+                    f"expected{hint and ': '}{hint}"
+                )
         return reply
 
     def forget_errors(self) -> None:
@@ -104,7 +115,7 @@ class Dialogue:
 
 def _agrees(reply: str, expected: str | float, tolerance: float) -> bool:
     if isinstance(expected, str):
-        return reply.strip("\"' ").casefold() == expected.casefold()
+        return reply.strip("\"' ").casefold() in expected.casefold().split("|")
     try:
         value = float(reply)
     except ValueError:

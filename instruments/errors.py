@@ -21,8 +21,43 @@ class ProtocolError(LinkError):
     """An answer that is not what the manual says: garbage, a word for a number, a setting that reads back otherwise."""
 
 
+class TimingError(HilError):
+    """The instrument took another time than was asked for; the train is over and the output off.
+
+    Attributes
+    ----------
+    readings : object or None
+        `instruments.smu.driver.Readings` of the train that was played, with the times that it really took.
+    """
+
+    readings: object | None = None
+
+
+class ComplianceError(HilError):
+    """A current at the compliance where a conductance was to be read, or where a train was to end with it.
+
+    Attributes
+    ----------
+    current : float
+        The current, A; NaN beyond the measure range.
+    cell : str
+        Where it flows, such as ``row 0, column 0``.
+    response : object or None
+        `hil.device.Response` of what was played of a train that ended so.
+    """
+
+    def __init__(self, message: str, current: float, cell: str, response: object | None = None) -> None:
+        """Keep the current, its place and what was played."""
+        super().__init__(message)
+        self.current, self.cell, self.response = current, cell, response
+
+
+class InUse(HilError):
+    """Another session of ours holds the instrument; the message names its process."""
+
+
 class ContactError(HilError):
-    """A sample that is not connected, or shorted; the message names the cell and its current."""
+    """A sample that is not connected, or shorted, or a sense lead that is off; the message names the current."""
 
 
 class InstrumentError(HilError):

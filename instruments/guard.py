@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from hil.errors import HilError
@@ -30,8 +30,19 @@ class GuardError(HilError):
 class OutputGuard:
     """Starts the watchdog of one instrument and tells it what goes on; see `instruments.watchdog`."""
 
-    def __init__(self, resource: str, off: Sequence[str], sync: str, query: str, lease: float = LEASE) -> None:
-        """Start the process; it is waited for when the output is about to go on."""
+    def __init__(
+        self,
+        resource: str,
+        off: Sequence[str],
+        sync: str,
+        query: str,
+        lease: float = LEASE,
+        reach: Mapping[str, str | int] | None = None,
+    ) -> None:
+        """Start the process; it is waited for when the output is about to go on.
+
+        `reach` says how the instrument is reached: library, baud_rate and terminator of `instruments.link.Link.open`.
+        """
         self.resource, self.lease = resource, lease
         self._ready, self._armed, self._heard, self._last = False, False, b"", 0.0
         # A session of its own: Ctrl-C at the terminal must not reach it.
@@ -42,6 +53,7 @@ class OutputGuard:
             start_new_session=True,
         )
         order = {"resource": resource, "off": list(off), "sync": sync, "query": query, "lease": lease}
+        order |= {"reach": dict(reach or {})}
         self._tell(json.dumps(order | {"parent": os.getpid(), "persistence": PERSISTENCE}))
 
     @property

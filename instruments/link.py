@@ -266,13 +266,19 @@ class Link:
             with self._loss_is_told(text):
                 answer = parse(self._receive(self._due, length))
         except TimeoutError:
-            part = f", only '{shown(bytes(self._buffer))}'" if self._buffer else ""
+            part = f", only '{shown(bytes(self._buffer))}'{self._other_end()}" if self._buffer else ""
             self._log.add(self.resource, "!", f"no whole answer within {total:g} s{part}")
             raise LinkTimeout(f"{self.resource}: no whole answer to '{shown(text)}' within {total:g} s{part}") from None
         except ValueError as error:
             raise ProtocolError(f"{self.resource}: the answer to '{shown(text)}' is garbled, {error}") from None
         self._in_step = True
         return answer
+
+    def _other_end(self) -> str:
+        """Say what to do where the answer seems to be whole, with another terminator than is waited for."""
+        names = {b"\r": "cr", b"\0": "nul", b"\n": "lf"}
+        name = names.get(bytes(self._buffer[-1:]))
+        return "" if name is None else f", which ends with another terminator: give terminator={name}"
 
     def _send(self, text: str, data: bytes, deadline: float) -> None:
         self._log.add(self.resource, ">", text)

@@ -23,6 +23,9 @@ OVERFLOW = 9.9e37
 NOT_A_NUMBER = 9.91e37
 """What instruments answer where there is no reading (SCPI-99 vol. 1, 7.2.1)."""
 
+LARGEST_ERROR = 32767
+"""Error numbers are -32768 .. 32767 (SCPI-99 vol. 2, 21.8)."""
+
 _ERROR = re.compile(r"\s*([+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*,\s*(.*)\Z", re.DOTALL)
 
 
@@ -108,9 +111,26 @@ def parse_error(reply: str) -> tuple[int, str] | None:
     match = _ERROR.match(reply)
     if match is None:
         raise ProtocolError(f"'{reply.strip()[:60]}' is not an entry of an error queue: number, comma, text")
-    code = round(float(match[1]))
+    code = error_number(match[1], reply)
     text = match[2].strip().strip('"').split(";")[0].strip()
     return None if code == 0 else (code, text)
+
+
+def error_number(word: str, reply: str) -> int:
+    """Whole number of an entry of an error queue.
+
+    Raises
+    ------
+    ProtocolError
+        If the word is none that an error queue can hold, such as ``nan``, ``-inf`` or ``1e999``.
+    """
+    try:
+        value = float(word)
+    except ValueError:
+        value = np.nan
+    if not abs(value) <= LARGEST_ERROR:
+        raise ProtocolError(f"'{reply.strip()[:60]}' is no entry of an error queue: '{word[:20]}' is no error number")
+    return round(value)
 
 
 def model_words(identity: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from instruments.errors import ProtocolError
+from instruments.scpi import error_number
 
 
 def parse_error(reply: str) -> tuple[int, str] | None:
@@ -13,11 +13,8 @@ def parse_error(reply: str) -> tuple[int, str] | None:
     Raises
     ------
     ProtocolError
-        If the answer does not begin with a number.
+        If the answer does not begin with an error number.
     """
     words = reply.strip().split("\t")
-    try:
-        code = round(float(words[0]))
-    except ValueError:
-        raise ProtocolError(f"'{reply.strip()[:60]}' is no entry of the error queue: number, tab, text") from None
+    code = error_number(words[0], reply)
     return None if code == 0 else (code, words[1].strip() if len(words) > 1 else "")

@@ -20,7 +20,9 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from instruments.errors import InstrumentError, LinkError
 from instruments.link import Link
@@ -30,7 +32,13 @@ PATIENCE = 0.4
 
 
 def switch_off(
-    resource: str, off: Sequence[str], sync: str, query: str, persistence: float, stuck: int | None = None
+    resource: str,
+    off: Sequence[str],
+    sync: str,
+    query: str,
+    persistence: float,
+    reach: Mapping[str, Any],
+    stuck: int | None = None,
 ) -> bool:
     """Send the messages over a new connection and wait for an answer after them; try again until it comes.
 
@@ -46,13 +54,15 @@ def switch_off(
         Question that is answered when the messages before it have been carried out.
     persistence : float
         Seconds for which it is tried.
+    reach : mapping
+        Further arguments of `Link.open`: the VISA library, a serial port's speed, the terminator.
     stuck : int, optional
         Process that may hold the only connection the instrument accepts; it is killed when nothing else helps.
     """
     end = time.monotonic() + persistence
     while time.monotonic() < end:
         try:
-            with Link.open(resource, timeout=PATIENCE, sync=sync) as link:
+            with Link.open(resource, timeout=PATIENCE, sync=sync, **reach) as link:
                 for message in off:
                     link.write(message)
                 link.query(query)
@@ -76,9 +86,9 @@ def watch(pipe: int) -> None:
     """Follow the words on a pipe; see the module."""
     words, ended = _Words(pipe), False
     order = json.loads(words.first())
-    target = order["resource"], order["off"], order["sync"], order["query"], order["persistence"]
+    target = tuple(order[name] for name in ("resource", "off", "sync", "query", "persistence", "reach"))
     lease, armed = float(order["lease"]), False
-    print("ready", flush=True)
+    _say("ready")
     while not ended:
         heard, ended = words.listen(lease if armed else None)
         for word in heard:
@@ -90,10 +100,9 @@ def watch(pipe: int) -> None:
 
 
 def _say(word: str) -> None:
-    try:
-        print(word, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    # Not through sys.stdout: what its buffer cannot get rid of, Python would complain about at the end.
+    with suppress(OSError):
+        os.write(1, word.encode() + b"\n")
 
 
 class _Words:

@@ -54,6 +54,9 @@ class Router(Protocol):
 ALL = -1
 """In place of a column: the current is that of several columns together."""
 
+NOBODY = -1
+"""In place of a segment: the reading was not asked for."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -62,7 +65,7 @@ class Reading:
     Attributes
     ----------
     segment : int
-        Of the waveform.
+        Of the waveform, or `NOBODY`.
     col : int
         Column that it flows out of the array into, or `ALL`.
     sign : int

@@ -10,24 +10,30 @@ train would end with its last pulse, so a further one of 0 V is triggered at its
 played, and one width at 0 V more.
 
 Safety. `:OUTP:ON:AUTO 0`, else a trigger would switch the output on; `:OUTP:OFF:AUTO 1`, so that the instrument
-switches it off itself when the train is over. On, and start, are one message.
+switches it off itself when the train is over. On, and start, are one message. `*RST` resets both channels, so where
+there are two the settings of one are sent instead. `:FETC:ARR?` answers with older readings where a start was lost: the
+instrument's clock is never reset in a session, so that their stamps tell; a train without readings must leave the
+event of an idle channel.
 
 Never run on hardware.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.errors import ProtocolError
 from instruments.plan import Plan, Pulses
 from instruments.scpi import list_messages, number, parse_error, table
 from instruments.smu.capability import (
+    MAINS,
     READOUT,
+    after_single_tick,
     aperture,
     check_plan,
     check_points,
@@ -37,14 +43,36 @@ from instruments.smu.capability import (
     places,
     readings,
     regular_train,
-    since_start,
     smallest_range,
+    sourced,
+    status_words,
     tick_list,
 )
-from instruments.smu.driver import Driver, Message, Readings, Settings, Spec, confirm, query, write
+from instruments.smu.driver import (
+    Driver,
+    Message,
+    Readings,
+    Settings,
+    Spec,
+    before_output,
+    confirm,
+    query,
+    together,
+    write,
+)
+from instruments.smu.timing import RESOLUTION, measured_times
 
 MARGIN = 2e-5
 """Time that a measurement must end before its step does, s: one shortest trigger interval."""
+
+EVENTS = ":STAT:OPER?"
+"""Events of the operation status since it was asked last; the answer forgets them."""
+
+TRANSIENT_IDLE = {1: 1, 2: 7}
+"""Bit of the operation status, by channel: its transient action has become idle."""
+
+LEAST_TICKS = 2
+"""Shortest list that is measured: the second reading tells how long a tick is."""
 
 LIMITED = 0b110
 """Bits of the status word: compliance (B2910-90030, table 1-2)."""
@@ -93,16 +121,20 @@ class KeysightB2900(Driver):
     error_query: ClassVar[str] = ":SYST:ERR?"
     sync: ClassVar[str] = "scpi"
 
-    def __init__(self, spec: Spec) -> None:
-        """Drive the model of `spec`; `off` names the channels that it has."""
-        super().__init__(spec)
-        channels = range(1, spec.channels + 1)
-        listed = ",".join(map(str, channels))
-        self.off = (
-            f":ABOR (@{listed})",
+    questions: ClassVar[Mapping[str, str]] = {"line_frequency": ":SYST:LFR?"}
+
+    def off(self, settings: Settings) -> tuple[str, ...]:
+        """Stop the triggers, output off, 0 V."""
+        channels = self._own(settings)
+        return (
+            f":ABOR (@{','.join(map(str, channels))})",
             *(f":OUTP{c} OFF" for c in channels),
             *(f":SOUR{c}:VOLT 0" for c in channels),
         )
+
+    def _own(self, settings: Settings) -> Sequence[int]:
+        """Channels that are reset and switched off."""
+        return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
 
     def identify(self) -> tuple[Message, ...]:
         """Ask whether the instrument is idle; it speaks SCPI alone, so there is no language to ask for."""
@@ -110,13 +142,12 @@ class KeysightB2900(Driver):
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
         """Set one channel up with the output off; ranges before the limit, and the limit read back."""
-        check_settings(self.spec, settings)
-        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
-        measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
+        source, measure = self._ranges(settings)
         c = settings.channel
+        whole = settings.all_channels or self.spec.channels == 1
         setup = [
             f":OUTP{c} OFF",
-            "*RST",
+            *(("*RST",) if whole else _reset(c)),
             f":OUTP{c}:ON:AUTO 0",
             f":OUTP{c}:OFF:AUTO 1",
             f":OUTP{c}:OFF:MODE NORM",
@@ -137,24 +168,44 @@ class KeysightB2900(Driver):
             f":SENS{c}:CURR:NPLC {number(settings.nplc)}",
             ":FORM:DATA ASC",
             f":FORM:ELEM:SENS {ELEMENTS}",
+            ":SYST:TIME:TIM:COUN:RES:AUTO 0",
         ]
-        checks = [
-            confirm(":SYST:LFR?", settings.line_frequency),
+        return (*map(write, setup), self.standing(settings))
+
+    def standing(self, settings: Settings) -> Message:
+        """Ask for function, sensing, ranges, limit, integration time, elements, mains and output."""
+        source, measure = self._ranges(settings)
+        c = settings.channel
+        return together(
+            confirm(f":SOUR{c}:FUNC:MODE?", "VOLT|VOLTAGE"),
+            confirm(f":SENS{c}:FUNC?", "CURR|CURR:DC"),
+            confirm(f":SENS{c}:REM?", float(settings.four_wire)),
             confirm(f":SOUR{c}:VOLT:RANG?", source),
+            confirm(f":SOUR{c}:VOLT:RANG:AUTO?", 0.0),
             confirm(f":SENS{c}:CURR:RANG?", measure),
+            confirm(f":SENS{c}:CURR:RANG:AUTO?", 0.0),
             confirm(f":SENS{c}:CURR:PROT?", settings.compliance),
             confirm(f":SENS{c}:CURR:NPLC?", settings.nplc),
+            confirm(":FORM:ELEM:SENS?", ELEMENTS),
             confirm(f":OUTP{c}:ON:AUTO?", 0.0),
+            confirm(":SYST:LFR?", settings.mains, hint=MAINS),
             confirm(f":OUTP{c}?", 0.0),
-        ]
-        return (*map(write, setup), *checks)
+        )
+
+    def _ranges(self, settings: Settings) -> tuple[float, float]:
+        """Source range (V) and measure range (A)."""
+        check_settings(self.spec, settings)
+        return (
+            smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V"),
+            smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A"),
+        )
 
     def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
         """Pulses for a regular train from 0 V, a DC list for anything else; measured only where the plan wants it."""
         check_plan(self.spec, plan, settings)
         c, pulses, measured = settings.channel, _from_zero(plan), bool(plan.measure.any())
         if pulses is None:
-            ticks = tick_list(self.spec, plan)
+            ticks = tick_list(self.spec, plan, LEAST_TICKS if measured else 1)
             period, width, levels = ticks.tick, ticks.tick, ticks.level
             shape = [f":SOUR{c}:FUNC:SHAP DC"]
         else:
@@ -174,19 +225,30 @@ class KeysightB2900(Driver):
         if not measured:
             return (
                 *map(write, setup),
+                # Reading the events forgets those of the train before.
+                before_output(self.standing(settings), query(EVENTS)),
                 write(f":OUTP{c} ON;:INIT:TRAN (@{c})"),
                 query("*OPC?", patience=plan.total),
                 write(f":OUTP{c} OFF"),
+                query(EVENTS),
             )
         wait = left_of(width, aperture(settings) + MARGIN, self.spec, "a measurement")
         return (
             *map(write, setup),
             write(f":TRIG{c}:ACQ:DEL {number(wait)}"),
+            before_output(self.standing(settings)),
             write(f":OUTP{c} ON;:INIT (@{c})"),
             query("*OPC?", patience=plan.total),
             write(f":OUTP{c} OFF"),
             query(f":FETC:ARR? (@{c})", patience=READOUT * len(levels)),
         )
+
+    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+        """One more pulse, of 0 V, after a regular train; a tick after a single one that is measured."""
+        pulses = _from_zero(plan)
+        if pulses is not None:
+            return 0.0, pulses.width
+        return 0.0, after_single_tick(self.spec, plan) if plan.measure.any() else 0.0
 
     def is_off(self, settings: Settings) -> Message:
         """Ask for the state of the output."""
@@ -195,19 +257,42 @@ class KeysightB2900(Driver):
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped are bits 1 and 2 of the status word."""
         if not plan.measure.any():
+            events = status_words(table(replies[-1], 1, 1, EVENTS)[0], EVENTS)[0]
+            if not events & 1 << TRANSIENT_IDLE[settings.channel]:
+                raise ProtocolError(f"the train was not played: '{EVENTS}' answers {events}")
             return no_readings()
         pulses = _from_zero(plan)
-        count, wanted, first = places(self.spec, plan, pulses)
-        count += pulses is not None
-        values = table(replies[-1], count, 4, ":FETC:ARR?")
-        time = since_start(values[:, 1], first)[wanted]
+        wanted, ends, level = places(self.spec, plan, pulses, LEAST_TICKS)
+        if pulses is not None:
+            ends, level = np.append(ends, ends[-1] + pulses.period), np.append(level, 0.0)
+        values = table(replies[-1], len(ends), 4, ":FETC:ARR?")
+        sourced(values[:, 3], level, self._ranges(settings)[0], ":FETC:ARR?")
+        stamp = values[:, 1]
+        # Seven digits of a clock that runs on since the instrument was switched on.
+        digit = 10.0 ** (np.floor(np.log10(max(abs(stamp[-1]), 1e-9))) - 6)
+        resolution = max(RESOLUTION, 2 * digit)
+        time = measured_times(stamp - stamp[0] + ends[0], ends, settings, self.spec.model, resolution)[wanted]
         current, _, status, voltage = values[wanted].T
-        tripped = (status.astype(np.int64) & LIMITED) != 0
-        return readings(current, voltage, time, tripped, settings)
+        word = status_words(status, ":FETC:ARR?")
+        stamps = float(stamp[0]), float(stamp[-1])
+        return readings(current, voltage, time, (word & LIMITED) != 0, stamps=stamps)
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``+0,"No error"`` or ``-222,"Data out of range"`` apart."""
         return parse_error(reply)
+
+
+def _reset(c: int) -> tuple[str, ...]:
+    """What ``*RST`` does to a channel's triggers and shape, without the other channel."""
+    return (
+        f":ABOR (@{c})",
+        f":SOUR{c}:FUNC:SHAP DC",
+        f":SOUR{c}:VOLT:MODE FIX",
+        f":ARM{c}:ALL:SOUR AINT",
+        f":ARM{c}:ALL:COUN 1",
+        f":ARM{c}:ALL:DEL 0",
+        f":TRIG{c}:ALL:DEL 0",
+    )
 
 
 def _with_end(pulses: Pulses) -> NDArray[np.float64]:

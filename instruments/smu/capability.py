@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from hil.limits import GRID_TOLERANCE, LimitError
 from instruments.errors import ProtocolError
 from instruments.plan import Plan, Pulses
-from instruments.scpi import NOT_A_NUMBER, OVERFLOW, number
-from instruments.smu.driver import Readings, Settings, Spec
+from instruments.scpi import OVERFLOW, number
+from instruments.smu.driver import Message, Readings, Settings, Spec, confirm
 
 SLACK = 1e-9
 """How much of itself a value may exceed a limit by: rounding of float64 and of nine digits on the wire."""
+
+MAINS = "give what it has, line_frequency=50 or 60"
+"""What to do about another line frequency."""
 
 READOUT = 1e-3
 """Time that an instrument on a network may take to send one reading, s."""
@@ -68,12 +71,16 @@ def check_settings(spec: Spec, settings: Settings) -> None:
         ("compliance", settings.compliance, spec.i_min, spec.i_max, " A"),
         ("v_peak", settings.v_peak, 0.0, spec.v_max, " V"),
         ("nplc", settings.nplc, *nplc, ""),
-        ("line_frequency", settings.line_frequency, 45.0, 65.0, " Hz"),
+        ("line_frequency", settings.mains, 45.0, 65.0, " Hz"),
     ):
         if not low * (1 - SLACK) <= value <= high * (1 + SLACK):
             raise LimitError(f"{name} {value:g}{unit}: a {spec.model} has {low:g}{unit} .. {high:g}{unit}")
     if settings.channel not in range(1, spec.channels + 1):
         raise LimitError(f"channel {settings.channel}: a {spec.model} has channels 1 .. {spec.channels}")
+    if settings.terminals is not None and settings.terminals not in spec.terminals:
+        known = " or ".join(spec.terminals) or "one set of terminals, leave it out"
+        raise LimitError(f"terminals = {settings.terminals}: a {spec.model} has {known}")
+    required_overvoltage(spec, settings)
     for v_corner, i_corner in spec.envelope:
         if settings.v_peak <= v_corner * (1 + SLACK):
             if settings.compliance > i_corner * (1 + SLACK):
@@ -135,8 +142,8 @@ def check_points(spec: Spec, needed: int, what: str) -> None:
         )
 
 
-def tick_list(spec: Spec, plan: Plan) -> TickList:
-    """Cut a plan into its longest equal ticks.
+def tick_list(spec: Spec, plan: Plan, least: int = 1) -> TickList:
+    """Cut a plan into its longest equal ticks; fewer than `least` are filled up with 0 V.
 
     Raises
     ------
@@ -146,7 +153,15 @@ def tick_list(spec: Spec, plan: Plan) -> TickList:
     tick, repeats = plan.ticks(spec.time_step)
     total = int(repeats.sum())
     check_points(spec, total, f"ticks of {tick:g} s in {plan.total:g} s")
-    return TickList(tick, np.repeat(plan.level, repeats), np.cumsum(repeats)[plan.measure] - 1)
+    level = np.repeat(plan.level, repeats)
+    level = np.append(level, np.zeros(max(0, least - total)))
+    return TickList(tick, level, np.cumsum(repeats)[plan.measure] - 1)
+
+
+def after_single_tick(spec: Spec, plan: Plan) -> float:
+    """Length of the tick at 0 V by which `tick_list` fills a plan of one up to two, s."""
+    tick, repeats = plan.ticks(spec.time_step)
+    return tick if int(repeats.sum()) == 1 else 0.0
 
 
 def regular_train(plan: Plan) -> Pulses | None:
@@ -161,7 +176,7 @@ def regular_train(plan: Plan) -> Pulses | None:
 
 def aperture(settings: Settings) -> float:
     """Integration time of a measurement, s."""
-    return settings.nplc / settings.line_frequency
+    return settings.nplc / settings.mains
 
 
 def left_of(tick: float, needed: float, spec: Spec, what: str) -> float:
@@ -182,19 +197,33 @@ def left_of(tick: float, needed: float, spec: Spec, what: str) -> float:
 
 
 class Places(NamedTuple):
-    """Where the wanted readings stand among all: how many there are, which are wanted, when the first one is, s."""
+    """Where the wanted readings stand among all, and when each of all ends and at which source voltage.
 
-    count: int
+    Attributes
+    ----------
+    wanted : (K,) array of int
+        Which readings the plan asks for.
+    ends : (N,) array
+        Time of every reading since the train began, s.
+    level : (N,) array
+        Source voltage of every reading, V.
+    """
+
     wanted: NDArray[np.int64]
-    first: float
+    ends: NDArray[np.float64]
+    level: NDArray[np.float64]
 
 
-def places(spec: Spec, plan: Plan, pulses: Pulses | None) -> Places:
-    """Places of the readings of a list sweep, or of `pulses` that are measured one by one."""
+def places(spec: Spec, plan: Plan, pulses: Pulses | None, least: int = 1) -> Places:
+    """Places of the readings of a list sweep, or of `pulses` that are measured one by one.
+
+    A list of fewer ticks than `least` goes on at 0 V, so that the length of a tick can be told from two readings.
+    """
     if pulses is not None:
-        return Places(pulses.count, np.arange(pulses.count), pulses.width)
-    ticks = tick_list(spec, plan)
-    return Places(len(ticks.level), ticks.last, ticks.tick)
+        starts = np.arange(pulses.count)
+        return Places(starts, starts * pulses.period + pulses.width, np.full(pulses.count, pulses.level))
+    ticks = tick_list(spec, plan, least)
+    return Places(ticks.last, ticks.tick * np.arange(1, len(ticks.level) + 1), ticks.level)
 
 
 def no_readings() -> Readings:
@@ -202,55 +231,99 @@ def no_readings() -> Readings:
     return Readings(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool))
 
 
-def since_start(time: NDArray[np.float64], first: float) -> NDArray[np.float64]:
-    """Seconds since the train began, from the instrument's stamps of all readings.
-
-    Instruments count from the first reading or from some other event; the first reading is taken to be `first` s after
-    the beginning, where the step that it belongs to ends.
-    """
-    return time - time[0] + first
-
-
 def readings(
     current: NDArray[np.float64],
     voltage: NDArray[np.float64],
     time: NDArray[np.float64],
     tripped: NDArray[np.bool_],
-    settings: Settings,
-    missing: float = NOT_A_NUMBER,
+    over: NDArray[np.bool_] | None = None,
+    stamps: tuple[float, float] = (np.nan, np.nan),
 ) -> Readings:
-    """Readings with overflows made sense of.
+    """Readings in which what is no current is NaN, and marked.
 
     The measure range is fixed to hold the compliance. So a reading beyond the range belongs to a source at its limit,
-    whose overshoot the converter saw: it becomes the compliance, with the sign of the voltage, and is marked as
-    tripped. Where the instrument says that the source was not limited, the answer contradicts itself.
+    whose overshoot the converter saw: it has no value, and counts as tripped. What an instrument answers in place of a
+    number beyond the range differs (9.9E+37 and 9.91E+37 in SCPI-99, 7.2.1; either in manuals), so any such is one.
 
     Parameters
     ----------
     current, voltage, time : (K,) array
-        As answered, A, V, s.
+        As answered, A, V; s since the train began.
     tripped : (K,) array of bool
         What the instrument says of its source.
-    settings : Settings
-        Whose compliance it is.
-    missing : float
-        What the instrument answers where there is no reading, A.
+    over : (K,) array of bool, optional
+        Where it says that its range was too small.
+    stamps : (float, float)
+        See `Readings`.
+    """
+    none = ~np.isfinite(current) | (np.abs(current) >= OVERFLOW * (1 - SLACK))
+    if over is not None:
+        none |= over
+    return Readings(np.where(none, np.nan, current), voltage, time, tripped | none, stamps)
+
+
+def status_words(values: NDArray[np.float64], what: str) -> NDArray[np.int64]:
+    """Whole numbers of a column of status words.
 
     Raises
     ------
     ProtocolError
-        For an overflow of an unlimited source, and for a reading that is missing.
+        If one is no number of a register.
     """
-    size = np.abs(current)
-    absent = ~np.isfinite(current) | (size >= missing * (1 - SLACK))
-    if absent.any():
-        k = int(np.flatnonzero(absent)[0])
-        raise ProtocolError(f"reading {k + 1} of {len(current)} is {current[k]:g}: the instrument has no current there")
-    over = size >= OVERFLOW * (1 - SLACK)
-    if (over & ~tripped).any():
-        k = int(np.flatnonzero(over & ~tripped)[0])
-        raise ProtocolError(
-            f"reading {k + 1} of {len(current)} exceeds the measure range, which holds the compliance of "
-            f"{number(settings.compliance)} A, and the source was not at its limit"
+    bad = ~((values >= 0) & (values < 2**32))
+    if bad.any():
+        raise ProtocolError(f"'{what}': '{values[bad][0]:g}' is no status word")
+    return values.astype(np.int64)
+
+
+def sourced(voltage: NDArray[np.float64], level: NDArray[np.float64], full_scale: float, what: str) -> None:
+    """Hold the source voltages that an instrument reports against those that were asked for.
+
+    They may differ by 0.1 % of the range: the rounding of a converter, not the step from one level to another list's.
+
+    Raises
+    ------
+    ProtocolError
+        If another voltage was sourced: a message was lost, or somebody else changed the list.
+    """
+    bad = ~(np.abs(voltage - level) <= 1e-3 * full_scale + 1e-6 * np.abs(level))
+    if bad.any():
+        k = int(np.flatnonzero(bad)[0])
+        raise ProtocolError(f"'{what}': reading {k + 1} is of a source at {voltage[k]:g} V, not at {level[k]:g} V")
+
+
+def required_overvoltage(spec: Spec, settings: Settings) -> float | None:
+    """Step of the overvoltage protection for remote sensing, V; None for none, where it is not used or there is none.
+
+    A sense lead that comes off lets the source raise its voltage up to the protection, or to all that it has.
+
+    Raises
+    ------
+    LimitError
+        If that is beyond the sample's largest voltage, and the user has not accepted it.
+    """
+    if not settings.four_wire:
+        return None
+    step = next((s for s in spec.overvoltage if s >= settings.v_peak * (1 - SLACK)), None)
+    worst = spec.v_max if step is None else step
+    if worst > max(settings.v_peak, settings.overvoltage) * (1 + SLACK):
+        steps = ", ".join(f"{s:g}" for s in spec.overvoltage) or "none"
+        raise LimitError(
+            f"four_wire: a sense lead that comes off lets a {spec.model} raise the voltage to {worst:g} V, beyond "
+            f"v_max = {settings.v_peak:g} V (steps of its overvoltage protection, V: {steps}); accept it with "
+            f"overvoltage={worst:g}, or sense with two wires"
         )
-    return Readings(np.where(over, np.copysign(settings.compliance, voltage), current), voltage, time, tripped)
+    return step
+
+
+def terminals(header: str, settings: Settings) -> list[str]:
+    """Message that selects the terminals, which a reset brings to the front; none where there is no choice."""
+    return [] if settings.terminals is None else [f"{header} {settings.terminals.upper()[:4]}"]
+
+
+def which_terminals(question: str, settings: Settings) -> list[Message]:
+    """Ask which terminals are in use; nothing where there is no choice."""
+    if settings.terminals is None:
+        return []
+    word = settings.terminals.upper()
+    return [confirm(question, f"{word[:4]}|{word}", hint="give those that the sample is on, terminals=front or rear")]

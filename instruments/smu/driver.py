@@ -7,8 +7,8 @@ for errors after every message; so a driver is tested by the exact messages it m
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -33,6 +33,12 @@ class Message:
         Seconds that the answer may take beyond the link's usual deadline: the length of what is being played.
     tolerance : float
         Part of itself that a number may differ by.
+    hint : str
+        What a user may do about an answer that is another one.
+    parts : tuple of Message
+        The questions that this line puts together, with what each of their answers must be.
+    separator : str
+        What stands between those answers.
     """
 
     text: str
@@ -40,6 +46,9 @@ class Message:
     expect: str | float | None = None
     patience: float = 0.0
     tolerance: float = 1e-6
+    hint: str = ""
+    parts: tuple[Message, ...] = ()
+    separator: str = ";"
 
 
 def write(text: str) -> Message:
@@ -52,9 +61,31 @@ def query(text: str, patience: float = 0.0) -> Message:
     return Message(text, reply=True, patience=patience)
 
 
-def confirm(text: str, expected: str | float, tolerance: float = 1e-6) -> Message:
-    """Ask for a setting that must be `expected`; a number may differ by `tolerance` of itself."""
-    return Message(text, reply=True, expect=expected, tolerance=tolerance)
+def confirm(text: str, expected: str | float, tolerance: float = 1e-6, hint: str = "") -> Message:
+    """Ask for a setting that must be `expected`; a number may differ by `tolerance` of itself, words have ``|``."""
+    return Message(text, reply=True, expect=expected, tolerance=tolerance, hint=hint)
+
+
+def together(*questions: Message) -> Message:
+    """Put SCPI questions in one line; its answers come in one, with semicolons between them (IEEE 488.2 8.4.1)."""
+    text = ";".join(q.text if q.text.startswith((":", "*")) or not k else f":{q.text}" for k, q in enumerate(questions))
+    return Message(text, reply=True, parts=questions)
+
+
+CHANGED = "the instrument was reset, switched off or changed by somebody since this session set it up; open it again"
+"""What another answer to the question before a train means."""
+
+
+def before_output(standing: Message, *more: Message) -> Message:
+    """Question that comes last before an output goes on: all that is `standing`, and `more`."""
+    put = printed if standing.separator == "\t" else together
+    return replace(put(*standing.parts, *more), hint=CHANGED)
+
+
+def printed(*questions: Message) -> Message:
+    """Put values of Lua in one line that prints them; tabs stand between its answers."""
+    text = f"print({','.join(q.text for q in questions)})"
+    return Message(text, reply=True, parts=questions, separator="\t")
 
 
 @dataclass(frozen=True)
@@ -94,6 +125,10 @@ class Spec:
         `i_max` go together.
     nplc : (float, float)
         Range of the integration time, power line cycles.
+    terminals : tuple of str
+        Sets of terminals to choose from; empty where there is but one.
+    overvoltage : tuple of float
+        Steps of the overvoltage protection, V, ascending; empty where there is none.
     """
 
     model: str
@@ -113,11 +148,13 @@ class Spec:
     source: str
     envelope: tuple[tuple[float, float], ...] = ()
     nplc: tuple[float, float] = (0.01, 10.0)
+    terminals: tuple[str, ...] = ()
+    overvoltage: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set once, before the first train, with the output off.
+    """What is set before the first train, with the output off, and holds for every train.
 
     Attributes
     ----------
@@ -131,8 +168,16 @@ class Settings:
         Remote sensing.
     channel : int
         Source channel, from 1.
-    line_frequency : float
-        Of the mains, Hz: turns `nplc` into seconds.
+    line_frequency : float or None
+        Of the mains, Hz: turns `nplc` into seconds. None is asked for when a session begins.
+    terminals : str or None
+        ``front`` or ``rear``, where a model has both. None keeps those that a session finds.
+    overvoltage : float
+        Voltage up to which a sense lead that comes off may drive the sample, V, where that is beyond `v_peak`.
+    all_channels : bool
+        Whether a session resets all channels of the instrument, and switches all of them off, or only its own.
+    time_tolerance : float
+        Part of its length by which a step, and a train, may differ from what was asked.
     """
 
     compliance: float
@@ -140,7 +185,17 @@ class Settings:
     nplc: float = 0.01
     four_wire: bool = False
     channel: int = 1
-    line_frequency: float = 50.0
+    line_frequency: float | None = 50.0
+    terminals: str | None = None
+    overvoltage: float = 0.0
+    all_channels: bool = False
+    time_tolerance: float = 0.1
+
+    @property
+    def mains(self) -> float:
+        """Line frequency, Hz, once it is known."""
+        assert self.line_frequency is not None
+        return self.line_frequency
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +205,22 @@ class Readings:
     Attributes
     ----------
     current : (K,) array
-        A, positive out of HI.
+        A, positive out of HI; NaN for a reading beyond the measure range.
     voltage : (K,) array
-        V, as sourced or read back.
+        V, as sourced: no instrument here reads it back. At the current limit it is the sample's upper bound.
     time : (K,) array
-        s since the train began, by the instrument's clock where it has one.
+        s since the train began, by the instrument's clock.
     tripped : (K,) array of bool
-        Whether the source was at its current limit.
+        Whether the source was at its current limit, or the current beyond the measure range.
+    stamps : (float, float)
+        The instrument's own times of the first and the last reading, s, where its clock runs on from train to train.
     """
 
     current: NDArray[np.float64]
     voltage: NDArray[np.float64]
     time: NDArray[np.float64]
     tripped: NDArray[np.bool_]
+    stamps: tuple[float, float] = (np.nan, np.nan)
 
 
 class Driver(ABC):
@@ -176,14 +234,14 @@ class Driver(ABC):
         Asks for the oldest error and takes it from the queue.
     sync : str
         ``scpi`` (``*ESE n;*ESE?``) or ``tsp`` (``print("sync-n")``): how a link is brought back in step.
-    off : tuple of str
-        Stops whatever plays and switches every output off, from any state; needs no answer.
+    questions : mapping
+        How the instrument is asked for a setting that the user did not give: name of the setting to message.
     """
 
     spec: Spec
     error_query: ClassVar[str]
     sync: ClassVar[str]
-    off: tuple[str, ...]
+    questions: ClassVar[Mapping[str, str]]
 
     def __init__(self, spec: Spec) -> None:
         """Drive the model of `spec`."""
@@ -204,14 +262,31 @@ class Driver(ABC):
         """
 
     @abstractmethod
+    def standing(self, settings: Settings) -> Message:
+        """Ask for all that protects the sample: limit, ranges, sensing, terminals; part of every train."""
+
+    @abstractmethod
+    def off(self, settings: Settings) -> tuple[str, ...]:
+        """Stop whatever plays and switch the output off, from any state; needs no answer.
+
+        Only the session's own channel, unless `Settings.all_channels`.
+        """
+
+    @abstractmethod
     def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
         """One train from output on to output off, played on the instrument; the last answers are for `parse`.
+
+        The `standing` question comes last before the output goes on.
 
         Raises
         ------
         LimitError
             If the plan needs more than the model has: a shorter step, more points, a higher voltage.
         """
+
+    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+        """How long the output is on at 0 V before a train begins and after it ends, s: by it the train is timed."""
+        return 0.0, 0.0
 
     @abstractmethod
     def is_off(self, settings: Settings) -> Message:
@@ -225,6 +300,8 @@ class Driver(ABC):
         ------
         ProtocolError
             If the answers are not what they should be.
+        TimingError
+            If the steps took another time than was asked for.
         """
 
     @abstractmethod

@@ -6,7 +6,8 @@ Timing. A step of a sweep is a source-delay-measure cycle: the source moves, `:S
 measured, and firmware takes `OVERHEAD`. The instrument has no pulse width: the length of a tick is made up of these
 parts, of which only the delay (steps of 0.1 ms) and the aperture are programmed, so a tick is right to 0.1 ms at best.
 The driver computes the delay that fills the tick; ticks below aperture + `OVERHEAD` are refused. Every tick is
-measured, whether wanted or not. Time stamps have 1 ms resolution (9-5).
+measured, whether wanted or not, and its time stamp (resolution 1 ms, 9-5; 0 when the train leaves idle, 18-116) is held
+against the plan. The display is off while a train is played, or the instrument is slower still.
 
 Safety. `:SOUR:CLE:AUTO ON` with mode TCO (18-72) makes the instrument itself switch the output off after the last
 point, whatever happens to the program. It is switched on for the train alone, because it also lets a trigger switch
@@ -17,28 +18,47 @@ Never run on hardware.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
-
-import numpy as np
 
 from instruments.plan import Plan
 from instruments.scpi import list_messages, number, parse_error, table
 from instruments.smu.capability import (
+    MAINS,
     aperture,
     check_plan,
     check_settings,
     left_of,
+    places,
     readings,
-    since_start,
     smallest_range,
+    sourced,
+    status_words,
+    terminals,
     tick_list,
+    which_terminals,
 )
-from instruments.smu.driver import Driver, Message, Readings, Settings, Spec, confirm, query, write
+from instruments.smu.driver import (
+    Driver,
+    Message,
+    Readings,
+    Settings,
+    Spec,
+    before_output,
+    confirm,
+    query,
+    together,
+    write,
+)
+from instruments.smu.timing import measured_times
 
-OVERHEAD = 5e-4
-"""Trigger latency, source settling and firmware of one cycle, s: nominal (about 1500 cycles/s at 0.01 PLC)."""
+OVERHEAD = 8e-4
+"""Trigger latency, source settling and firmware of one cycle, s: the maker's application engineers call about 1 ms a
+point the fastest voltage sweep there is (0.01 PLC, no delay, auto-zero and display off)."""
+
+STAMP = 1e-3
+"""Resolution of a time stamp, s (9-5)."""
 
 DELAY_STEP = 1e-4
 """Resolution of `:SOUR:DEL`, s: 0 .. 999.9999 (18-91)."""
@@ -54,6 +74,9 @@ OVERRANGE = 0.06
 
 RANGE_REACH = 1.05
 """How far a range reaches beyond its name (18-68: 105 uA on the 100 uA range)."""
+
+OVERFLOWED = 1
+"""Bit of the status word: the measurement was made while in over-range (18-47)."""
 
 IN_COMPLIANCE = 1 << 3
 """Bit of the status word: the source is at its limit (18-47)."""
@@ -77,8 +100,10 @@ K2400 = Spec(
     v_ranges=(0.2, 2.0, 20.0, 200.0),
     i_ranges=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
     source="2400S-900-01 Rev K: 2500 points 18-91, delay 18-91, limits 18-68; v_step of the 20 V range; the cycle's "
-    "overhead of 0.5 ms is nominal, not guaranteed",
+    "overhead of 0.8 ms is what its maker's engineers report, not guaranteed",
     envelope=((20.0, 1.0), (200.0, 0.1)),
+    terminals=("front", "rear"),
+    overvoltage=OVP_STEPS,
 )
 """2400, 200 V and 1 A, 20 W."""
 
@@ -91,7 +116,7 @@ class Keithley2400(Driver):
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     sync: ClassVar[str] = "scpi"
-    off: tuple[str, ...] = (":ABOR", ":OUTP OFF", ":SOUR:CLE:AUTO OFF", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0")
+    questions: ClassVar[Mapping[str, str]] = {"line_frequency": ":SYST:LFR?", "terminals": ":ROUT:TERM?"}
 
     def identify(self) -> tuple[Message, ...]:
         """Ask whether the instrument is idle; it speaks SCPI alone, so there is no language to ask for."""
@@ -99,14 +124,11 @@ class Keithley2400(Driver):
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
         """Set up with the output off; compliance before the measure range, which its range bounds (6-3)."""
-        check_settings(self.spec, settings)
-        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
-        # The compliance has a range of its own, the smallest that holds it; every range reaches 5 % beyond its name.
-        measure = smallest_range(self.spec.i_ranges, settings.compliance / RANGE_REACH, "compliance", "A")
-        overvoltage = [step for step in OVP_STEPS if step >= settings.v_peak][:1]
+        source, measure, overvoltage = self._ranges(settings)
         setup = [
             ":OUTP OFF",
             "*RST",
+            *terminals(":ROUT:TERM", settings),
             ":SOUR:CLE:AUTO OFF",
             ":OUTP:SMOD NORM",
             f":SYST:RSEN {'ON' if settings.four_wire else 'OFF'}",
@@ -115,8 +137,11 @@ class Keithley2400(Driver):
             *(f":SOUR:VOLT:PROT {number(step)}" for step in overvoltage),
             f":SOUR:VOLT:RANG {number(source)}",
             ":SOUR:VOLT 0",
+            ":SOUR:SWE:RANG FIX",
             ":SENS:FUNC:CONC OFF",
             ':SENS:FUNC "CURR"',
+            # A limit below 0.1 % of the present range is refused (18-68), and that is 100 uA after *RST.
+            f":SENS:CURR:RANG {number(self.spec.i_ranges[0])}",
             f":SENS:CURR:PROT {number(settings.compliance)}",
             f":SENS:CURR:RANG {number(measure)}",
             f":SENS:CURR:NPLC {number(settings.nplc)}",
@@ -129,15 +154,40 @@ class Keithley2400(Driver):
             ":SYST:TIME:RES:AUTO ON",
             ":FORM:ELEM VOLT,CURR,TIME,STAT",
         ]
-        checks = [
-            confirm(":SYST:LFR?", settings.line_frequency),
+        return (*map(write, setup), self.standing(settings))
+
+    def standing(self, settings: Settings) -> Message:
+        """Ask for function, terminals, sensing, protection, ranges, limit, integration time, mains and output."""
+        source, measure, overvoltage = self._ranges(settings)
+        return together(
+            confirm(":SOUR:FUNC?", "VOLT|VOLTAGE"),
+            confirm(":SENS:FUNC?", "CURR:DC|CURR"),
+            *which_terminals(":ROUT:TERM?", settings),
+            confirm(":SYST:RSEN?", float(settings.four_wire)),
+            *(confirm(":SOUR:VOLT:PROT?", step, OVERRANGE) for step in overvoltage),
             confirm(":SOUR:VOLT:RANG?", source, OVERRANGE),
+            confirm(":SOUR:VOLT:RANG:AUTO?", 0.0),
             confirm(":SENS:CURR:RANG?", measure, OVERRANGE),
+            confirm(":SENS:CURR:RANG:AUTO?", 0.0),
             confirm(":SENS:CURR:PROT?", settings.compliance),
             confirm(":SENS:CURR:NPLC?", settings.nplc),
+            confirm(":SYST:LFR?", settings.mains, hint=MAINS),
             confirm(":OUTP?", 0.0),
-        ]
-        return (*map(write, setup), *checks)
+        )
+
+    def _ranges(self, settings: Settings) -> tuple[float, float, list[float]]:
+        """Source range (V), measure range (A) and, where there is one, the step of the overvoltage protection (V)."""
+        check_settings(self.spec, settings)
+        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
+        # The compliance has a range of its own, the smallest that holds it; every range reaches 5 % beyond its name.
+        measure = smallest_range(self.spec.i_ranges, settings.compliance / RANGE_REACH, "compliance", "A")
+        return source, measure, [step for step in OVP_STEPS if step >= settings.v_peak][:1]
+
+    def off(self, settings: Settings) -> tuple[str, ...]:
+        """Abort, output off, nothing that switches it on, 0 V; the display shows again."""
+        return (
+            ":ABOR", ":OUTP OFF", ":SOUR:CLE:AUTO OFF", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0", ":DISP:ENAB ON",
+        )  # fmt: skip
 
     def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
         """One list sweep; the instrument switches the output on with the first point and off after the last."""
@@ -152,12 +202,15 @@ class Keithley2400(Driver):
             f":TRIG:COUN {len(ticks.level)}",
             ":SOUR:CLE:AUTO:MODE TCO",
             ":SOUR:CLE:AUTO ON",
+            ":DISP:ENAB OFF",
         ]
         return (
             *map(write, setup),
+            before_output(self.standing(settings)),
             query(":READ?", patience=plan.total + SERIAL_READOUT * len(ticks.level)),
             write(":SOUR:CLE:AUTO OFF"),
             write(":SOUR:VOLT:MODE FIX"),
+            write(":DISP:ENAB ON"),
         )
 
     def is_off(self, settings: Settings) -> Message:
@@ -165,14 +218,18 @@ class Keithley2400(Driver):
         return confirm(":OUTP?", 0.0)
 
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
-        """Voltage, current, time and status of every tick; tripped is bit 3 or bit 16 of the status word."""
-        ticks = tick_list(self.spec, plan)
-        values = table(replies[-1], len(ticks.level), 4, ":READ?")
-        time = since_start(values[:, 2], ticks.tick)[ticks.last]
-        values = values[ticks.last]
-        status = values[:, 3].astype(np.int64)
+        """Voltage, current, time and status of every tick; the status tells overflow and compliance, not the number.
+
+        With the voltage not measured, VOLT is the programmed one (18-50).
+        """
+        wanted, ends, level = places(self.spec, plan, None)
+        values = table(replies[-1], len(ends), 4, ":READ?")
+        sourced(values[:, 0], level, self._ranges(settings)[0], ":READ?")
+        time = measured_times(values[:, 2], ends, settings, self.spec.model, STAMP)[wanted]
+        values = values[wanted]
+        status = status_words(values[:, 3], ":READ?")
         tripped = (status & (IN_COMPLIANCE | IN_RANGE_COMPLIANCE)) != 0
-        return readings(values[:, 1], values[:, 0], time, tripped, settings)
+        return readings(values[:, 1], values[:, 0], time, tripped, over=(status & OVERFLOWED) != 0)
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``-222,"Parameter data out of range"`` apart."""

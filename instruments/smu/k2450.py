@@ -7,24 +7,31 @@ Timing. A regular train runs on two trigger timers: the period starts a pulse, t
 as the instrument's clock, plus the time of a configuration recall at each edge. Any other plan is a list sweep of equal
 ticks; a tick is the sweep's delay, the aperture and `OVERHEAD` for measuring and recalling, so it is right to some tens
 of microseconds at best, and the driver computes the delay. The sweep measures at every tick, whether wanted or not.
+Makers' examples disagree about how long a measurement takes in a trigger model (0.65 ms in one, about 4 ms in another,
+"to be verified"), so what a train really took is measured: a regular train begins with a reading at 0 V, to which all
+others are dated, and one that is not measured ends with another; a single tick is followed by one of 0 V.
 
 Safety. Both end with a trigger block that switches the output off; the instrument does it alone. Ranges are fixed
-before the limit: the instrument silently raises a limit below 0.1 % of the measure range (2-100, 6-71).
+before the limit: the instrument silently raises a limit below 0.1 % of the measure range (2-100, 6-71). The buffer is
+cleared before a train and counted before and after it, so that no reading is an older one.
 
 Never run on hardware.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instruments.plan import Plan, Pulses
 from instruments.scpi import list_messages, number, numbers, parse_error, table
 from instruments.smu.capability import (
+    MAINS,
     READOUT,
+    after_single_tick,
     aperture,
     check_plan,
     check_points,
@@ -34,11 +41,27 @@ from instruments.smu.capability import (
     places,
     readings,
     regular_train,
-    since_start,
+    required_overvoltage,
     smallest_range,
+    sourced,
+    status_words,
+    terminals,
     tick_list,
+    which_terminals,
 )
-from instruments.smu.driver import Driver, Message, Readings, Settings, Spec, confirm, query, write
+from instruments.smu.driver import (
+    Driver,
+    Message,
+    Readings,
+    Settings,
+    Spec,
+    before_output,
+    confirm,
+    query,
+    together,
+    write,
+)
+from instruments.smu.timing import RESOLUTION, measured_times
 
 OVERHEAD = 4.5e-4
 """Time that a measurement takes beyond its aperture, s (the maker's 2460 pulse example measures that long before the
@@ -50,8 +73,20 @@ SHORTEST_DELAY = 5e-5
 LONGEST = 1e4
 """Longest delay of a sweep or a trigger block, s (2461 6-128, 6-199)."""
 
+LEAST_TICKS = 2
+"""Shortest list: the second reading tells how long a tick is."""
+
 SWEEP_LIST = "VoltCustomSweepList"
 """Name of the configuration list that `SOUR:LIST:VOLT` makes (2461 6-101)."""
+
+OVP_STEPS = (2.0, 5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 140.0, 160.0, 180.0)
+"""Overvoltage limits, V (2461 8-189; tolerance 5 %, SPEC-2450)."""
+
+STORED = 'TRAC:ACT? "defbuffer1"'
+"""How many readings the buffer holds (2450 6-160)."""
+
+NOT_PLAYED = "the train was not played as asked, or another program reads the instrument"
+"""What other numbers of readings mean."""
 
 LIMITED = 32
 """Bit of SOURSTAT: the source was at its limit (buffer.STAT_LIMIT)."""
@@ -66,8 +101,8 @@ K2450 = Spec(
     i_max=1.0,
     i_min=1e-9,
     v_step=5e-4,
-    width_min=7e-4,
-    width_measured=7e-4,
+    width_min=7.5e-4,
+    width_measured=7.5e-4,
     width_max=LONGEST,
     time_step=1e-6,
     points=2500,
@@ -75,8 +110,11 @@ K2450 = Spec(
     v_ranges=(0.02, 0.2, 2.0, 20.0, 200.0),
     i_ranges=(1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
     source="SPEC-2450 Rev A: ranges; list of 2500 in messages of 100; v_step of the 20 V range; the shortest step is "
-    "the least delay (50 us, 2461-901-01 6-128), 0.01 PLC at 50 Hz and 0.45 ms per measurement, no data-sheet figure",
+    "what a maker's example found without a measurement; it holds the least delay (50 us, 2461-901-01 6-128), 0.01 "
+    "PLC at 50 Hz and 0.45 ms per measurement; no data-sheet figure, so every train is timed",
     envelope=((20.0, 1.0), (200.0, 0.1)),
+    terminals=("front", "rear"),
+    overvoltage=OVP_STEPS,
 )
 """2450, 200 V and 1 A, 20 W."""
 
@@ -87,8 +125,8 @@ K2460 = Spec(
     i_max=7.0,
     i_min=1e-8,
     v_step=5e-4,
-    width_min=7e-4,
-    width_measured=7e-4,
+    width_min=7.5e-4,
+    width_measured=7.5e-4,
     width_max=LONGEST,
     time_step=1e-6,
     points=2500,
@@ -97,6 +135,8 @@ K2460 = Spec(
     i_ranges=(1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 4.0, 5.0, 7.0),
     source="as the 2450; corners of the 100 W envelope taken low, UNVERIFIED",
     envelope=((7.0, 7.0), (20.0, 4.0), (100.0, 1.0)),
+    terminals=("front", "rear"),
+    overvoltage=tuple(step for step in OVP_STEPS if step <= 100.0),
 )
 """2460, 100 V and 7 A."""
 
@@ -106,7 +146,7 @@ class Keithley2450(Driver):
 
     error_query: ClassVar[str] = "SYST:ERR?"
     sync: ClassVar[str] = "scpi"
-    off: tuple[str, ...] = ("ABOR", "OUTP OFF", "SOUR:VOLT 0")
+    questions: ClassVar[Mapping[str, str]] = {"line_frequency": "SYST:LFR?", "terminals": "ROUT:TERM?"}
 
     def identify(self) -> tuple[Message, ...]:
         """Ask for the command language: in TSP or 2400 emulation nothing here would be understood."""
@@ -114,12 +154,11 @@ class Keithley2450(Driver):
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
         """Set up with the output off; ranges before the limit, and the limit read back."""
-        check_settings(self.spec, settings)
-        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
-        measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
+        source, measure, overvoltage = self._ranges(settings)
         setup = [
             "OUTP OFF",
             "*RST",
+            *terminals("ROUT:TERM", settings),
             "SOUR:FUNC VOLT",
             'SENS:FUNC "CURR"',
             "OUTP:VOLT:SMOD NORM",
@@ -127,6 +166,7 @@ class Keithley2450(Driver):
             f"SOUR:VOLT:RANG {number(source)}",
             f"SENS:CURR:RANG {number(measure)}",
             "SOUR:VOLT 0",
+            *([f"SOUR:VOLT:PROT {overvoltage}"] if overvoltage else []),
             f"SOUR:VOLT:ILIM {number(settings.compliance)}",
             "SOUR:VOLT:DEL 0",
             "SOUR:VOLT:READ:BACK OFF",
@@ -134,45 +174,84 @@ class Keithley2450(Driver):
             "SENS:CURR:AZER OFF",
             "SENS:AZER:ONCE",
         ]
-        checks = [
-            confirm("SYST:LFR?", settings.line_frequency),
+        return (*map(write, setup), self.standing(settings))
+
+    def standing(self, settings: Settings) -> Message:
+        """Ask for function, terminals, sensing, protection, ranges, limit, integration time, mains and output."""
+        source, measure, overvoltage = self._ranges(settings)
+        return together(
+            confirm("SOUR:FUNC?", "VOLT|VOLTAGE"),
+            confirm("SENS:FUNC?", "CURR:DC|CURR"),
+            *which_terminals("ROUT:TERM?", settings),
+            confirm("SENS:CURR:RSEN?", float(settings.four_wire)),
+            *([confirm("SOUR:VOLT:PROT?", overvoltage)] if overvoltage else []),
             confirm("SOUR:VOLT:RANG?", source),
+            confirm("SOUR:VOLT:RANG:AUTO?", 0.0),
             confirm("SENS:CURR:RANG?", measure),
+            confirm("SENS:CURR:RANG:AUTO?", 0.0),
             confirm("SOUR:VOLT:ILIM?", settings.compliance),
             confirm("SENS:CURR:NPLC?", settings.nplc),
+            confirm("SYST:LFR?", settings.mains, hint=MAINS),
             confirm("OUTP?", 0.0),
-        ]
-        return (*map(write, setup), *checks)
+        )
+
+    def _ranges(self, settings: Settings) -> tuple[float, float, str]:
+        """Source range (V), measure range (A) and the word for the overvoltage protection, empty without one."""
+        check_settings(self.spec, settings)
+        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
+        measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
+        step = required_overvoltage(self.spec, settings)
+        return source, measure, "" if step is None else f"PROT{number(step)}"
+
+    def off(self, settings: Settings) -> tuple[str, ...]:
+        """Stop the trigger model, output off, 0 V."""
+        return ("ABOR", "OUTP OFF", "SOUR:VOLT 0")
 
     def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
         """Timers for a regular train, a list sweep for anything else; both switch the output off themselves."""
         check_plan(self.spec, plan, settings)
         pulses = regular_train(plan)
-        if pulses is None:
-            setup, count = self._sweep(plan, settings)
-        else:
+        if pulses is not None:
             check_points(self.spec, pulses.count, "pulses")
-            setup, count = self._train(plan, pulses, settings), pulses.count
-        messages = [*map(write, setup), write("INIT"), query("*OPC?", patience=plan.total)]
-        if plan.measure.any():
-            messages.append(query(f'TRAC:DATA? 1,{count},"defbuffer1",{ELEMENTS}', patience=READOUT * count))
+        setup = self._sweep(plan, settings) if pulses is None else self._train(plan, pulses, settings)
+        count = self._count(plan, settings)
+        messages = [
+            *map(write, setup),
+            write('TRAC:CLE "defbuffer1"'),
+            before_output(self.standing(settings), confirm(STORED, 0.0)),
+            write("INIT"),
+            query("*OPC?", patience=plan.total),
+        ]
+        if count:
+            messages += [
+                confirm(STORED, float(count), hint=NOT_PLAYED),
+                query(f'TRAC:DATA? 1,{count},"defbuffer1",{ELEMENTS}', patience=READOUT * count),
+            ]
         return tuple(messages)
 
-    def _sweep(self, plan: Plan, settings: Settings) -> tuple[list[str], int]:
-        ticks = tick_list(self.spec, plan)
+    def _count(self, plan: Plan, settings: Settings) -> int:
+        """Readings that a train leaves in the buffer: one more than pulses, two without a measurement; one a tick."""
+        pulses = regular_train(plan)
+        if pulses is None:
+            return len(places(self.spec, plan, None, LEAST_TICKS).ends)
+        return 1 + (pulses.count if plan.measure.any() else 1)
+
+    def _sweep(self, plan: Plan, settings: Settings) -> list[str]:
+        ticks = tick_list(self.spec, plan, LEAST_TICKS)
         needed = aperture(settings) + OVERHEAD
         delay = left_of(ticks.tick, needed + SHORTEST_DELAY, self.spec, "measuring") + SHORTEST_DELAY
         return [
             "SOUR:VOLT 0",
             *list_messages("SOUR:LIST:VOLT", ticks.level),
             f'SOUR:SWE:VOLT:LIST 1,{number(delay)},1,OFF,"defbuffer1"',
-        ], len(ticks.level)
+        ]
 
     def _train(self, plan: Plan, pulses: Pulses, settings: Settings) -> list[str]:
-        """Blocks: output on at 0 V; each period, pulse, measurement before its end, base; output off."""
+        """Blocks: output on at 0 V, a reading; each period, pulse, measurement before its end, base; output off."""
         blocks = [
             'BUFF:CLE {}, "defbuffer1"',
             "SOUR:STAT {}, ON",
+            'MEAS {}, "defbuffer1"',
             "NOT {}, 1",
             "WAIT {}, TIM1",
             f'CONF:REC {{}}, "{SWEEP_LIST}", 1',
@@ -186,6 +265,7 @@ class Keithley2450(Driver):
             f'CONF:REC {{}}, "{SWEEP_LIST}", 2',
             f"BRAN:COUN {{}}, {pulses.count}, {each}",
             f"DEL:CONS {{}}, {number(pulses.period - pulses.width)}",
+            *([] if plan.measure.any() else ['MEAS {}, "defbuffer1"']),
             "SOUR:STAT {}, OFF",
         ]
         timers = [
@@ -212,20 +292,42 @@ class Keithley2450(Driver):
             *(f"TRIG:BLOC:{block.format(n)}" for n, block in enumerate(blocks, start=1)),
         ]
 
+    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+        """A reading before a regular train and, if it is not measured, one after it; a tick after a single one."""
+        if regular_train(plan) is None:
+            return 0.0, after_single_tick(self.spec, plan)
+        reading = aperture(settings) + OVERHEAD
+        return reading, 0.0 if plan.measure.any() else reading
+
     def is_off(self, settings: Settings) -> Message:
         """Ask for the state of the output."""
         return confirm("OUTP?", 0.0)
 
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
-        """Readings of the measured steps; tripped is bit 5 of SOURSTAT."""
-        if not plan.measure.any():
+        """Readings of the measured steps; tripped is bit 5 of SOURSTAT. All readings are dated against the plan."""
+        count = self._count(plan, settings)
+        if not count:
             return no_readings()
-        count, wanted, first = places(self.spec, plan, regular_train(plan))
         values = table(replies[-1], count, 4, "TRAC:DATA?")
-        time = since_start(values[:, 2], first)[wanted]
+        wanted, time, level = self._dated(values[:, 2], plan, settings)
+        values = values[count - len(level) :]
+        sourced(values[:, 0], level, self._ranges(settings)[0], "TRAC:DATA?")
         voltage, current, _, status = values[wanted].T
-        tripped = (status.astype(np.int64) & LIMITED) != 0
-        return readings(current, voltage, time, tripped, settings)
+        tripped = (status_words(status, "TRAC:DATA?") & LIMITED) != 0
+        return readings(current, voltage, time[wanted], tripped)
+
+    def _dated(self, stamp: NDArray, plan: Plan, settings: Settings) -> tuple[NDArray, NDArray, NDArray]:
+        """Which of the last readings are wanted, their times since the train began, and their source voltages."""
+        pulses, model = regular_train(plan), self.spec.model
+        if pulses is None:
+            wanted, ends, level = places(self.spec, plan, None, LEAST_TICKS)
+            return wanted, measured_times(stamp - stamp[0] + ends[0], ends, settings, model), level
+        since = (stamp - stamp[0])[1:]
+        if plan.measure.any():
+            wanted, ends, level = places(self.spec, plan, pulses)
+            return wanted, measured_times(since, ends, settings, model), level
+        end = np.array([plan.total + aperture(settings) + OVERHEAD])
+        return np.zeros(0, dtype=int), measured_times(since, end, settings, model, RESOLUTION), np.array([pulses.base])
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``-109,"Missing parameter;1;2015/05/06 12:55:33.648"`` apart (2461 6-151)."""

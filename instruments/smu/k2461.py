@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from numpy.typing import NDArray
+
 from hil.limits import LimitError
 from instruments.plan import Plan, Pulses
 from instruments.scpi import number, numbers
-from instruments.smu.capability import aperture, left_of
+from instruments.smu.capability import aperture, left_of, places, regular_train
 from instruments.smu.driver import Settings, Spec
-from instruments.smu.k2450 import LONGEST, OVERHEAD, Keithley2450
+from instruments.smu.k2450 import LONGEST, OVERHEAD, OVP_STEPS, Keithley2450
+from instruments.smu.timing import measured_times
 
 K2461 = Spec(
     model="2461",
@@ -29,7 +32,7 @@ K2461 = Spec(
     i_min=1e-8,
     v_step=5e-4,
     width_min=1.5e-4,
-    width_measured=7e-4,
+    width_measured=7.5e-4,
     width_max=LONGEST,
     time_step=1e-6,
     points=2500,
@@ -40,6 +43,8 @@ K2461 = Spec(
     "DC area are not used; v_step of the 20 V range; measured width as the 2460's; corners of the 100 W envelope "
     "taken low, UNVERIFIED",
     envelope=((7.0, 7.0), (20.0, 4.0), (100.0, 1.0)),
+    terminals=("front", "rear"),
+    overvoltage=tuple(step for step in OVP_STEPS if step <= 100.0),
 )
 """2461 within its DC area."""
 
@@ -50,8 +55,31 @@ class Keithley2461(Keithley2450):
     longest_duty: ClassVar[float] = 0.9999
     """Largest part of a period that a pulse may take (6-121)."""
 
+    def _count(self, plan: Plan, settings: Settings) -> int:
+        """One reading a pulse, if it is long enough for one, whether it is wanted or not; or one a tick."""
+        pulses = regular_train(plan)
+        if pulses is None:
+            return super()._count(plan, settings)
+        return pulses.count if self._measured(plan, pulses, settings) else 0
+
+    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+        """The pulse builder needs none."""
+        return (0.0, 0.0) if regular_train(plan) is not None else super().margins(plan, settings)
+
+    def _measured(self, plan: Plan, pulses: Pulses, settings: Settings) -> bool:
+        shortest = max(self.spec.width_measured, aperture(settings) + OVERHEAD)
+        return bool(plan.measure.any()) or pulses.width >= shortest
+
+    def _dated(self, stamp: NDArray, plan: Plan, settings: Settings) -> tuple[NDArray, NDArray, NDArray]:
+        pulses = regular_train(plan)
+        if pulses is None:
+            return super()._dated(stamp, plan, settings)
+        wanted, ends, level = places(self.spec, plan, pulses)
+        time = measured_times(stamp - stamp[0] + ends[0], ends, settings, self.spec.model)
+        return wanted if plan.measure.any() else wanted[:0], time, level
+
     def _train(self, plan: Plan, pulses: Pulses, settings: Settings) -> list[str]:
-        measured = bool(plan.measure.any())
+        measured = self._measured(plan, pulses, settings)
         if measured:
             left_of(pulses.width, aperture(settings) + OVERHEAD, self.spec, "a measurement within the pulse")
         if pulses.width > self.longest_duty * pulses.period:

@@ -5,7 +5,9 @@ Manual: 2600BS-901-01 Rev C; "Using timers to perform pulse mode sweeps" and cha
 Timing. Trigger timer 1 moves the source, timer 2 ends the pulse, timer 3 starts the measurement, all from the same
 event, so period, width and the measurement before the end of the pulse are exact to the timers (1 us) plus trigger
 latency and settling, which the manual leaves to the data sheet ("not a pulse generator: rise times are not
-programmable"). A measurement is started aperture + `OVERHEAD` before its step ends.
+programmable"). A measurement is started aperture + `OVERHEAD` before its step ends. The line that plays a train prints
+how long that took by the instrument's own timer, and how many readings there are: with the time stamps of the readings
+that is held against the plan. Channel 2 has trigger timers of its own, so that two sessions share none.
 
 Safety. The last message of a train is one line of Lua that switches the output on, plays, waits and switches the output
 off: the instrument finishes it alone. While it runs only the word ``abort`` is heard.
@@ -15,7 +17,7 @@ Never run on hardware.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -24,6 +26,7 @@ import numpy as np
 from instruments.plan import Plan
 from instruments.scpi import chunks, number, numbers, table
 from instruments.smu.capability import (
+    MAINS,
     READOUT,
     aperture,
     check_plan,
@@ -34,11 +37,24 @@ from instruments.smu.capability import (
     places,
     readings,
     regular_train,
-    since_start,
     smallest_range,
+    sourced,
+    status_words,
     tick_list,
 )
-from instruments.smu.driver import Driver, Message, Readings, Settings, Spec, confirm, query, write
+from instruments.smu.driver import (
+    Driver,
+    Message,
+    Readings,
+    Settings,
+    Spec,
+    before_output,
+    confirm,
+    printed,
+    query,
+    write,
+)
+from instruments.smu.timing import measured_times
 from instruments.tsp import parse_error
 
 LEAST_DELAY = 1e-5
@@ -52,6 +68,9 @@ OFF_LIMIT = 1e-3
 
 SHOWN = 1e-5
 """Relative rounding of a printed number: six digits (2600BS-901-01, format.asciiprecision)."""
+
+TIMER = 2e-3
+"""How far the length of a train may be off for the time that Lua itself takes, s."""
 
 LIMITED = 0x40
 """Bit of a buffer's status: the source was at its limit (7-34)."""
@@ -124,16 +143,21 @@ class Keithley2600(Driver):
     error_query: ClassVar[str] = "print(errorqueue.next())"
     sync: ClassVar[str] = "tsp"
 
-    def __init__(self, spec: Spec) -> None:
-        """Drive the model of `spec`; `off` names the channels that it has."""
-        super().__init__(spec)
-        names = [self.name(channel) for channel in range(1, spec.channels + 1)]
-        self.off = (
+    questions: ClassVar[Mapping[str, str]] = {"line_frequency": "print(localnode.linefreq)"}
+
+    def off(self, settings: Settings) -> tuple[str, ...]:
+        """End the line that plays, output off, 0 V."""
+        names = [self.name(channel) for channel in self._own(settings)]
+        return (
             "abort",
             *(f"{smu}.abort()" for smu in names),
             *(f"{smu}.source.output = {smu}.OUTPUT_OFF" for smu in names),
             *(f"{smu}.source.levelv = 0" for smu in names),
         )
+
+    def _own(self, settings: Settings) -> Sequence[int]:
+        """Channels that are reset and switched off."""
+        return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
 
     @staticmethod
     def name(channel: int) -> str:
@@ -146,10 +170,9 @@ class Keithley2600(Driver):
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
         """Set one channel up with the output off; ranges before the limit, and the limit read back."""
-        check_settings(self.spec, settings)
-        source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
-        measure = smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A")
+        source, measure = self._ranges(settings)
         smu = self.name(settings.channel)
+        others = [self.name(channel) for channel in self._own(settings) if channel != settings.channel]
         setup = [
             "source.output = {}.OUTPUT_OFF",
             "reset()",
@@ -173,17 +196,38 @@ class Keithley2600(Driver):
             "nvbuffer1.collecttimestamps = 1",
             "nvbuffer1.collectsourcevalues = 1",
         ]
+        return (
+            *(write(f"{other}.reset()") for other in others),
+            *(write(f"{smu}.{line.format(smu)}") for line in setup),
+            self.standing(settings),
+        )
+
+    def standing(self, settings: Settings) -> Message:
+        """Print function, sensing, ranges, limit, integration time, mains and output."""
+        source, measure = self._ranges(settings)
+        smu = self.name(settings.channel)
         checks = {
-            "localnode.linefreq": settings.line_frequency,
+            f"{smu}.source.func": 1.0,
+            f"{smu}.sense": float(settings.four_wire),
+            f"{smu}.source.autorangev": 0.0,
             f"{smu}.source.rangev": source,
+            f"{smu}.measure.autorangei": 0.0,
             f"{smu}.measure.rangei": measure,
             f"{smu}.source.limiti": settings.compliance,
             f"{smu}.measure.nplc": settings.nplc,
-            f"{smu}.source.output": 0.0,
         }
+        return printed(
+            *(confirm(attribute, expected, SHOWN) for attribute, expected in checks.items()),
+            confirm("localnode.linefreq", settings.mains, SHOWN, hint=MAINS),
+            confirm(f"{smu}.source.output", 0.0),
+        )
+
+    def _ranges(self, settings: Settings) -> tuple[float, float]:
+        """Source range (V) and measure range (A)."""
+        check_settings(self.spec, settings)
         return (
-            *(write(f"{smu}.{line.format(smu)}") for line in setup),
-            *(confirm(f"print({attribute})", expected, SHOWN) for attribute, expected in checks.items()),
+            smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V"),
+            smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A"),
         )
 
     def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
@@ -204,24 +248,33 @@ class Keithley2600(Driver):
         wait = None
         if measured:
             wait = LEAST_DELAY + left_of(width, LEAST_DELAY + aperture(settings) + OVERHEAD, self.spec, "a measurement")
+        timers = tuple(3 * (settings.channel - 1) + n for n in (1, 2, 3))
         trigger = [
             f"{smu}.nvbuffer1.clear()",
             f"{smu}.source.levelv = 0",
             *_levels(smu, levels),
             f"{smu}.trigger.source.limiti = {number(settings.compliance)}",
-            *_triggers(smu, count, period, None if pulses is None else width, wait),
+            *_triggers(smu, timers, count, period, None if pulses is None else width, wait),
         ]
         go = [
             f"{smu}.source.output = {smu}.OUTPUT_ON",
             f"{smu}.source.levelv = {number(base)}",
+            "timer.reset()",
             f"{smu}.trigger.initiate()",
             "waitcomplete()",
             *([f"delay({number(rest)})"] if rest > 0 else []),
+            "took = timer.measure.t()",
             f"{smu}.source.output = {smu}.OUTPUT_OFF",
             f"{smu}.source.levelv = 0",
-            f'print("{DONE}")',
         ]
-        messages = [*map(write, trigger), Message("; ".join(go), reply=True, expect=DONE, patience=plan.total)]
+        stored = confirm(f"{smu}.nvbuffer1.n", float(count if measured else 0), SHOWN)
+        end = printed(confirm(f'"{DONE}"', DONE), stored, query("took"))
+        limit = confirm(f"{smu}.trigger.source.limiti", settings.compliance, SHOWN)
+        messages = [
+            *map(write, trigger),
+            before_output(self.standing(settings), limit),
+            replace(end, text="; ".join([*go, end.text]), patience=plan.total),
+        ]
         if measured:
             columns = ",".join(f"{smu}.nvbuffer1.{column}" for column in COLUMNS)
             messages.append(query(f"printbuffer(1,{count},{columns})", patience=READOUT * count))
@@ -232,16 +285,19 @@ class Keithley2600(Driver):
         return confirm(f"print({self.name(settings.channel)}.source.output)", 0.0)
 
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
-        """Readings of the measured steps; tripped is bit 6 of the buffer's status."""
-        if not plan.measure.any():
+        """Readings of the measured steps; tripped is bit 6 of the buffer's status (7-34)."""
+        measured, model = bool(plan.measure.any()), self.spec.model
+        took = table(replies[-2 if measured else -1].split("\t")[-1], 1, 1, "took")[0]
+        measured_times(took, np.array([plan.total]), settings, model, TIMER)
+        if not measured:
             return no_readings()
-        count, wanted, first = places(self.spec, plan, regular_train(plan))
-        values = table(replies[-1], count, len(COLUMNS), "printbuffer")
-        time = since_start(values[:, 2], first)[wanted]
+        wanted, ends, level = places(self.spec, plan, regular_train(plan))
+        values = table(replies[-1], len(ends), len(COLUMNS), "printbuffer")
+        sourced(values[:, 1], level, self._ranges(settings)[0], "printbuffer")
+        time = measured_times(values[:, 2] - values[0, 2] + ends[0], ends, settings, model)[wanted]
         current, voltage, _, status = values[wanted].T
-        tripped = (status.astype(np.int64) & LIMITED) != 0
-        # The manual does not say which of SCPI's two numbers an overflow is.
-        return readings(current, voltage, time, tripped, settings, missing=np.inf)
+        tripped = (status_words(status, "printbuffer") & LIMITED) != 0
+        return readings(current, voltage, time, tripped)
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take number, text, severity and node, separated by tabs, apart; number 0 is no error (7-72)."""
@@ -260,30 +316,36 @@ def _levels(smu: str, levels: np.ndarray) -> list[str]:
     ]
 
 
-def _triggers(smu: str, count: int, period: float, width: float | None, wait: float | None) -> list[str]:
-    """Trigger model of `count` source actions; `width` ends a pulse, `wait` after its start the current is measured."""
+def _triggers(
+    smu: str, timers: tuple[int, ...], count: int, period: float, width: float | None, wait: float | None
+) -> list[str]:
+    """Trigger model of `count` source actions; `width` ends a pulse, `wait` after its start the current is measured.
+
+    The three `timers` make period, width and wait.
+    """
+    start, stop, measure = timers
     # Passing on the event that starts it, the timer makes one event more than it counts; 0 would be for ever.
     lines = [
-        *_timer(1, period, max(1, count - 1), True, f"{smu}.trigger.ARMED_EVENT_ID"),
+        *_timer(start, period, max(1, count - 1), True, f"{smu}.trigger.ARMED_EVENT_ID"),
         f"{smu}.trigger.source.action = {smu}.ENABLE",
-        f"{smu}.trigger.source.stimulus = trigger.timer[1].EVENT_ID",
+        f"{smu}.trigger.source.stimulus = trigger.timer[{start}].EVENT_ID",
     ]
     if wait is None:
         lines += [f"{smu}.trigger.measure.action = {smu}.DISABLE", f"{smu}.trigger.measure.stimulus = 0"]
     else:
         lines += [
-            *_timer(3, wait, 1, False, "trigger.timer[1].EVENT_ID"),
+            *_timer(measure, wait, 1, False, f"trigger.timer[{start}].EVENT_ID"),
             f"{smu}.trigger.measure.i({smu}.nvbuffer1)",
             f"{smu}.trigger.measure.action = {smu}.ENABLE",
-            f"{smu}.trigger.measure.stimulus = trigger.timer[3].EVENT_ID",
+            f"{smu}.trigger.measure.stimulus = trigger.timer[{measure}].EVENT_ID",
         ]
     if width is None:
         lines += [f"{smu}.trigger.endpulse.action = {smu}.SOURCE_HOLD", f"{smu}.trigger.endpulse.stimulus = 0"]
     else:
         lines += [
-            *_timer(2, width, 1, False, "trigger.timer[1].EVENT_ID"),
+            *_timer(stop, width, 1, False, f"trigger.timer[{start}].EVENT_ID"),
             f"{smu}.trigger.endpulse.action = {smu}.SOURCE_IDLE",
-            f"{smu}.trigger.endpulse.stimulus = trigger.timer[2].EVENT_ID",
+            f"{smu}.trigger.endpulse.stimulus = trigger.timer[{stop}].EVENT_ID",
         ]
     # A list that is not measured ends with its last source action: the level stays for one more tick, then.
     last = "SOURCE_HOLD" if width is None and wait is None else "SOURCE_IDLE"

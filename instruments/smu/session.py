@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import FrameType
 from typing import Protocol
 
 from hil.interrupt import Interrupted, stops_heard_by, terminate
+from instruments.answers import shown
+from instruments.clock import Clock
 from instruments.dialogue import Dialogue, Line
-from instruments.errors import LinkError
+from instruments.errors import LinkError, ProtocolError
 from instruments.plan import Plan
 from instruments.safety import SafetyLimits
-from instruments.smu.driver import Driver, Message, Readings, Settings
+from instruments.smu.capability import check_settings, which_terminals
+from instruments.smu.driver import Driver, Message, Readings, Settings, query
 from instruments.smu.models import driver_for
+from instruments.smu.timing import check_elapsed
 
 
 class Guard(Protocol):
@@ -42,9 +48,15 @@ class Smu:
         Of the model that answered.
     identity : str
         What it answered to ``*IDN?``.
+    settings : Settings
+        With the line frequency and the terminals that the instrument told, where the user did not.
     pulses : int
-        Pulses that the sample has had in this session.
+        Pulses that the sample may have had in this session: those of a train count before it is played.
+    tally : callable or None
+        Told that number before every train.
     """
+
+    tally: Callable[[int], None] | None
 
     def __init__(self, line: Line, settings: Settings, safety: SafetyLimits) -> None:
         """Ask who is there, check language and limits; nothing is changed, the output stays as it is.
@@ -53,23 +65,68 @@ class Smu:
         ------
         InputError
             For an instrument without a driver, or limits that it does not have.
+        ProtocolError
+            If it does not tell what the user did not say.
         """
-        self._line, self.settings, self.safety = line, settings, safety
+        self._line, self.safety = line, safety
         self._guard: Guard | None = None
         self.identity = line.query("*IDN?").strip()
         self.driver: Driver = driver_for(self.identity)
         self._dialogue = Dialogue(line, self.driver)
-        self.pulses = 0
+        self.pulses, self.tally = 0, None
         safety.against(self.driver.spec)
+        check_settings(self.driver.spec, replace(settings, line_frequency=settings.line_frequency or 50.0))
         for message in self.driver.identify():
             self._dialogue.exchange(message)
+        self.settings, self._found = self._completed(settings)
+        self._stamp = -math.inf
 
-    def prepare(self, guard: Guard | None) -> None:
-        """Switch the output off, set the channel up and read back what matters; from now on `guard` watches."""
-        self._guard = guard
-        self._line.heartbeat = guard.beat if guard is not None else None
+    def _completed(self, settings: Settings) -> tuple[Settings, tuple[Message, ...]]:
+        """Settings that the user left open, as the instrument tells them, and questions whether they still are so."""
+        found = []
+        if settings.line_frequency is None:
+            reply = self._dialogue.exchange(query(self.driver.questions["line_frequency"]))
+            try:
+                mains = float(reply)
+            except ValueError:
+                mains = math.nan
+            if not 45.0 <= mains <= 65.0:
+                raise ProtocolError(
+                    f"{self._line.resource}: '{self.driver.questions['line_frequency']}' answers '{shown(reply)}', no "
+                    "frequency of the mains: give it, line_frequency=50 or 60"
+                )
+            settings = replace(settings, line_frequency=mains)
+        if settings.terminals is None and self.driver.spec.terminals:
+            question = self.driver.questions["terminals"]
+            reply = self._dialogue.exchange(query(question)).strip().casefold()
+            known = [
+                name for name in self.driver.spec.terminals if name.startswith(reply) and len(reply) >= len("rear")
+            ]
+            if not known:
+                raise ProtocolError(
+                    f"{self._line.resource}: '{question}' answers '{shown(reply)}': say which terminals the sample is "
+                    "on, terminals=front or rear"
+                )
+            settings = replace(settings, terminals=known[0])
+            found += which_terminals(question, settings)
+        return settings, tuple(found)
+
+    def setup(self) -> tuple[Message, ...]:
+        """Messages of `prepare`; a reset would bring back the front terminals, so those found must still be in use."""
+        return (*self._found, *self.driver.prepare(self.settings))
+
+    def prepare(self, start_guard: Callable[[], Guard] | None) -> None:
+        """Switch the output off, set the channel up and read back what matters; from now on a guard watches, if any."""
+        if self._guard is None and start_guard is not None:
+            self._guard = start_guard()
+            self._line.heartbeat = self._guard.beat
         self._dialogue.forget_errors()
-        self._dialogue.say(*self.driver.prepare(self.settings))
+        self._dialogue.say(*self.setup())
+
+    def set_up(self, settings: Settings) -> None:
+        """Set the channel up otherwise, with the output off; a guard that watches goes on doing so."""
+        self.settings = settings
+        self._dialogue.say(*self.driver.prepare(settings))
 
     def compile(self, plans: Sequence[Plan]) -> list[tuple[Message, ...]]:
         """Messages for every plan, each ending with the question whether the output is off; nothing is sent.
@@ -87,22 +144,36 @@ class Smu:
             scripts.append((*self.driver.play(plan, self.settings), self.driver.is_off(self.settings)))
         return scripts
 
-    def play(self, plan: Plan) -> Readings:
+    def play(self, plan: Plan, clock: Clock | None = None) -> Readings:
         """Play one train, from output on to output off.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is played.
+        clock : Clock, optional
+            Tells how long the instrument takes, where its own time stamps do not.
 
         Raises
         ------
         LimitError
             Before anything is sent.
         InstrumentError, LinkError
-            If the instrument refuses a message or does not answer; the output has been switched off, or the watchdog
-            will do it.
+            If the instrument refuses a message, does not answer, is no longer set up as it was, or answers with the
+            readings of an older train; the output has been switched off, or the watchdog will do it.
+        TimingError
+            If the train took longer than was asked for; it is over and the output off.
         Interrupted
             On Ctrl-C, SIGTERM or SIGHUP; the output is off.
         """
         (script,) = self.compile([plan])
         if self._guard is not None:
             self._guard.arm()
+        # A train that is cut off has been played in part: it counts.
+        self.pulses = self.safety.check(plan, self.pulses)
+        if self.tally is not None:
+            self.tally(self.pulses)
+        began = None if clock is None else clock.now()
         try:
             with _abort_on_signals():
                 replies = self._dialogue.say(*script)
@@ -113,8 +184,24 @@ class Smu:
             raise
         if self._guard is not None:
             self._guard.rest()
-        self.pulses = self.safety.check(plan, self.pulses)
-        return self.driver.parse(plan, self.settings, replies[:-1])
+        readings = self.driver.parse(plan, self.settings, replies[:-1])
+        if clock is not None and began is not None:
+            slack = clock.latency + float(plan.duration.max())
+            check_elapsed(clock.now() - began, plan, self.settings, self.driver.spec.model, slack)
+        self._refuse_old(readings)
+        return readings
+
+    def _refuse_old(self, readings: Readings) -> None:
+        """Readings of a train must be younger than those of the one before, where the instrument's clock runs on."""
+        first, last = readings.stamps
+        if first <= self._stamp:
+            self._stamp = -math.inf
+            raise ProtocolError(
+                f"{self._line.resource}: the readings are those of an older train: this one was not played, or the "
+                "instrument's clock was set back"
+            )
+        if not math.isnan(last):
+            self._stamp = last
 
     def off(self) -> None:
         """Stop and switch the output off, whatever state it is in; the watchdog stays armed where this fails.
@@ -126,7 +213,7 @@ class Smu:
         """
         beat, self._line.heartbeat = self._line.heartbeat, None  # a watchdog that has acted must not get in the way
         try:
-            for text in self.driver.off:
+            for text in self.driver.off(self.settings):
                 self._line.write(text)
             self._dialogue.forget_errors()
             self._dialogue.exchange(self.driver.is_off(self.settings))

@@ -27,6 +27,7 @@ from instruments.virtual.scpi_parameters import (
     flag,
     integer,
     number,
+    setting,
     short,
     show,
     string,
@@ -91,6 +92,7 @@ class B2900(ScpiInstrument):
         for unit in self.units:
             unit.reset()
         self.elements, self.zero = [short(e) for e in ELEMENTS], self.dut.clock
+        self.time_resets, self.events = False, 0
 
     def format_error(self, error: tuple[int, str] | None) -> str:
         """Signed number and quoted text."""
@@ -139,6 +141,7 @@ class B2900(ScpiInstrument):
             _of(f"{amps}:NPLCycles", "channel.nplc", partial(number, low=4e-4, high=120.0), show),
             Command(f"{amps}:APERture", _aperture, lambda s, p, n: show(s.aperture(s.unit(n)))),
             *_trigger_commands(),
+            *_arm_commands(),
             Command("INITiate[:IMMediate][:ALL]", partial(_init, ("TRAN", "ACQ"))),
             Command("INITiate[:IMMediate]:TRANsient", partial(_init, ("TRAN",))),
             Command("INITiate[:IMMediate]:ACQuire", partial(_init, ("ACQ",))),
@@ -149,7 +152,9 @@ class B2900(ScpiInstrument):
             Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
             Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
             Command("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
-            Command("SYSTem:TIME:TIMer:COUNt:RESet[:AUTO]", lambda s, p, n: setattr(s, "zero", s.clock)),
+            Command("SYSTem:TIME:TIMer:COUNt:RESet[:IMMediate]", lambda s, p, n: setattr(s, "zero", s.clock)),
+            setting("SYSTem:TIME:TIMer:COUNt:RESet:AUTO", "time_resets", boolean, flag),
+            Command("STATus:OPERation[:EVENt]", None, lambda s, p, n: s.take_events()),
             Command("STATus:OPERation:CONDition", None, lambda s, p, n: s.idle_bits()),
         ]
 
@@ -179,6 +184,17 @@ class B2900(ScpiInstrument):
         """Bits 1 and 4 (channel 1), 7 and 10 (channel 2): the actions are idle, as they always are between messages."""
         return str(sum((2 | 16) << 6 * k for k in range(len(self.units))))
 
+    def take_events(self) -> str:
+        """Operation events since they were asked for last: an action has become idle (bits as in `idle_bits`)."""
+        events, self.events = self.events, 0
+        return str(events)
+
+    def _note(self, units: Sequence[Unit], actions: Sequence[str]) -> None:
+        """Latch that the actions of these channels have become idle."""
+        for unit in units:
+            place = 6 * self.units.index(unit)
+            self.events |= ((2 if "TRAN" in actions else 0) | (16 if "ACQ" in actions else 0)) << place
+
     def initiate(self, units: Sequence[Unit], actions: Sequence[str]) -> None:
         """Run the actions of several channels from one instant on; outputs may switch on and off by themselves.
 
@@ -192,6 +208,9 @@ class B2900(ScpiInstrument):
                 if not unit.on_auto:
                     raise ScpiError(-221)
                 unit.channel.switch(True, settle=False)
+        self._note(units, actions)
+        if self.time_resets:
+            self.zero = self.clock
         if any(unit.protect for unit in units):
             self._initiate_protected(units, actions)
             return
@@ -257,6 +276,15 @@ def _trigger_commands() -> list[Command]:
             query = partial(_trigger_answer, actions[0], name, answer)
             found.append(Command(f"TRIGger<c>{word}{header}", write, query))
     return found
+
+
+def _arm_commands() -> list[Command]:
+    """The arm layer: one pass, at once; anything else is refused."""
+    return [
+        Command("ARM<c>[:ALL]:SOURce[:SIGNal]", lambda s, p, n: choice(arguments(p, 1)[0], ("AINT",)) and s.unit(n)),
+        Command("ARM<c>[:ALL]:COUNt", lambda s, p, n: integer(arguments(p, 1)[0], 1, 1) and s.unit(n)),
+        Command("ARM<c>[:ALL]:DELay", lambda s, p, n: (number(arguments(p, 1)[0], 0.0, 0.0), s.unit(n))),
+    ]
 
 
 def _trigger(

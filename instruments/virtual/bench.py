@@ -24,6 +24,8 @@ DEFAULT_MATRIX = "707B"
 class BenchClock:
     """Time of the device under test: what the host waits for passes at once."""
 
+    latency = 5e-3
+
     def __init__(self, dut: Dut, lock: AbstractContextManager[object]) -> None:
         """Tell the time of `dut`, which nobody else drives while `lock` is held."""
         self._dut, self._lock = dut, lock

@@ -271,7 +271,7 @@ class Dut:
     def _network(self, drives: Mapping[str, Drive]) -> Network:
         ports = {name: self.port(name) for name in drives}
         wiring = [
-            (name, drive.compliance, drive.four_wire, p.hi, p.lo, p.contact_open, p.contact_short)
+            (name, drive.compliance, drive.four_wire, p.hi, p.lo, p.contact_open, p.contact_short, p.sense_open, p.rail)
             for (name, drive), p in zip(drives.items(), ports.values(), strict=True)
         ]
         if self._wired is None or self._wired[0] != (wiring, self.series, self.contact):

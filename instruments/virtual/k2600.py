@@ -82,6 +82,9 @@ class K2600(TspInstrument):
         ]  # fmt: skip
         self._pulses: dict[int, Callable[[], list[Any]]] = {}
         self.stalled = False
+        self._started = 0.0
+        measure = Part(self, {"t": lambda: self.clock - self._started})
+        self.scope["timer"] = Part(self, {"reset": self._reset_timer, "measure": measure})
         self.scope |= {smu.name: smu for smu in self.smus}
         self.scope |= {
             "trigger": self._trigger_part(), "printbuffer": self._printbuffer, "status": status_part(self),
@@ -176,6 +179,10 @@ class K2600(TspInstrument):
     def _delay(self, seconds: Any) -> None:
         self.triggers.play()
         self.pause(between(0.0, 1e5)(seconds))
+
+    def _reset_timer(self) -> None:
+        """``timer.reset()``: ``timer.measure.t()`` counts from now on."""
+        self._started = self.clock
 
     def _printbuffer(self, first: Any, last: Any, *columns: Any) -> None:
         given = [c.get("readings") if isinstance(c, Buffer) else c for c in columns]

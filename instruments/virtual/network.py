@@ -24,6 +24,10 @@ class Port:
         Lines connected to the terminals.
     contact_open, contact_short : bool
         Faults: no contact at HI, or HI and LO joined in front of the cells.
+    sense_open : bool
+        Fault: a sense lead is off. With remote sensing the source then goes to its `rail`, whatever its level.
+    rail : float
+        Voltage that the channel cannot go beyond, V; its overvoltage protection, where it has one.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Port:
     lo: set[int] = field(default_factory=set)
     contact_open: bool = False
     contact_short: bool = False
+    sense_open: bool = False
+    rail: float = np.inf
 
     def connect(self, hi: Iterable[int], lo: Iterable[int]) -> None:
         """Wire the terminals to these lines and to no others."""
@@ -95,6 +101,8 @@ class Network:
         self.wanted = np.array([d.voltage for d in drives.values()], dtype=float)
         self.limit = np.array([d.compliance for d in drives.values()], dtype=float)
         self.resistance = np.array([series + (0.0 if d.four_wire else contact) for d in drives.values()])
+        self.rail = np.array([p.rail for p in driven])
+        self.lost = np.array([p.sense_open and d.four_wire for p, d in zip(driven, drives.values(), strict=True)], bool)
         self.open = np.array([p.contact_open for p in driven], dtype=bool)
         self.short = np.array([p.contact_short or bool(p.hi & p.lo) for p in driven], dtype=bool)
         self.resistance = np.where(np.array([p.contact_short for p in driven], dtype=bool), 0.0, self.resistance)
@@ -113,6 +121,8 @@ class Network:
 
     def solve(self, conductance: NDArray[np.float64]) -> Solution:
         """Node voltages and port currents at the cells' present conductance, (R, C), S."""
+        if self.lost.any():
+            self.wanted = np.where(self.lost, np.sign(self.wanted) * self.rail, self.wanted)
         if self.simple:
             return self._solve_simple(conductance)
         spread = self._spread(conductance)

@@ -128,7 +128,7 @@ class Channel:
         """Start with the output off at 0 V."""
         self.dut, self.port, self.capability, self.settling = dut, port, capability, settling
         self._on, self.stuck = False, False
-        self.compliance = 0.0
+        self.compliance, self.v_clamp = 0.0, np.inf
         self.restore_defaults(capability.i_max)
 
     def restore_defaults(self, compliance: float) -> None:
@@ -246,6 +246,7 @@ class Channel:
         return self.capability.v_range(self.level) if kind == "v" else self.capability.i_range(self.compliance)
 
     def _stand(self) -> None:
+        self.dut.port(self.port).rail = min(self.v_clamp, self.capability.v_max)
         if self._on:
             self.dut.standing[self.port] = self.drive
         else:

@@ -52,7 +52,7 @@ def played(model, messages, conf):
     if model.startswith("2400"):
         levels = values_after(texts, r":SOUR:LIST:VOLT(?::APP)? (.*)")
         assert one(texts, r":TRIG:COUN (.*)") == len(levels)
-        return [(v, one(texts, r":SOUR:DEL (.*)") + aperture + 5e-4) for v in levels]
+        return [(v, one(texts, r":SOUR:DEL (.*)") + aperture + 8e-4) for v in levels]
     if model.startswith("B29"):
         levels = values_after(texts, r":SOUR1:LIST:VOLT(?::APP)? (.*)")
         period = one(texts, r":TRIG1:ALL:TIM (.*)")
@@ -99,6 +99,10 @@ def runs(steps):
 def assert_plays(model, plan, conf, messages):
     got = played(model, messages, conf)
     assert max(abs(v) for v, _ in got) <= float(number(conf.v_peak))
+    ticks = plan.ticks(driver_for(IDENTITIES[model]).spec.time_step)[1].sum()
+    if ticks == 1 and len(got) == 2:
+        # A list of a single tick goes on at 0 V for another, by which it is timed.
+        assert got.pop() == (0.0, got[0][1]) and model not in ("2400", "2602B", "2611B", "2636B")
     got, wanted = runs(got), runs(zip(plan.level, plan.duration, strict=True))
     assert [v for v, _ in got] == pytest.approx([v for v, _ in wanted], abs=1e-6)
     # A 2400 programs its delay in steps of 0.1 ms.
@@ -118,7 +122,7 @@ def assert_safe(messages, conf):
     if "OUTPUT_ON" in text:
         assert text.rindex("OUTPUT_OFF") > text.index("OUTPUT_ON")
     if "STAT 2, ON" in text:
-        assert re.search(r"TRIG:BLOC:SOUR:STAT \d+, OFF\nINIT", text)
+        assert re.search(r"TRIG:BLOC:SOUR:STAT \d+, OFF\nTRAC:CLE .*\n.*\?.*\nINIT", text)
     if "OUTP1 ON" in text:
         assert text.rindex("OUTP1 OFF") > text.index("OUTP1 ON")
 
@@ -247,7 +251,8 @@ def test_the_model_that_answers_is_the_one_that_is_driven(model):
 def test_every_model_has_a_usable_specification():
     for name, (family, spec) in MODELS.items():
         driver = family(spec)
-        assert spec.model == name and driver.off and driver.error_query and driver.sync in ("scpi", "tsp")
+        off = driver.off(Settings(compliance=1e-4, v_peak=1.0))
+        assert spec.model == name and off and driver.error_query and driver.sync in ("scpi", "tsp")
         assert spec.width_min <= spec.width_measured < spec.width_max and spec.source
         for ranges, largest in ((spec.v_ranges, spec.v_max), (spec.i_ranges, spec.i_max)):
             assert list(ranges) == sorted(ranges) and ranges[-1] == largest

@@ -74,8 +74,8 @@ def test_an_error_names_the_message_that_caused_it(bench, smu):
 
 
 def test_a_setting_that_reads_back_otherwise_stops_everything(bench, smu):
-    bench.instrument.answers["SOUR:VOLT:ILIM?"] = "1.050000E-01"
-    with pytest.raises(ProtocolError, match=r"'SOUR:VOLT:ILIM\?' reads back '1.050000E-01', '0.001' was expected"):
+    bench.instrument.answers["SOUR:VOLT:ILIM 1e-3"] = None  # heard, and not obeyed
+    with pytest.raises(ProtocolError, match=r"'SOUR:VOLT:ILIM\?' reads back '1.050000E-04', '0.001' was expected"):
         device_on(smu).apply(PULSE)
     assert not any(message.startswith(("INIT", "OUTP ON")) for message in bench.instrument.heard)
 

@@ -4,13 +4,22 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
-from instruments.errors import ProtocolError
+from instruments.errors import ProtocolError, TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.k2450 import K2450, K2460, Keithley2450
 
 DRIVER = Keithley2450(K2450)
 SETTINGS = Settings(compliance=1e-4, v_peak=1.5)
+
+STANDING = (
+    "SOUR:FUNC?;:SENS:FUNC?;:SENS:CURR:RSEN?;:SOUR:VOLT:RANG?;:SOUR:VOLT:RANG:AUTO?;:SENS:CURR:RANG?;"
+    ":SENS:CURR:RANG:AUTO?;:SOUR:VOLT:ILIM?;:SENS:CURR:NPLC?;:SYST:LFR?;:OUTP?"
+)
+"""All that protects the sample, in one line, before every train."""
+
+BEFORE = f'{STANDING};:TRAC:ACT? "defbuffer1"'
+"""... and the buffer must be empty."""
 
 
 def texts(messages):
@@ -40,14 +49,30 @@ def test_set_up_with_the_output_off():
         "SENS:CURR:NPLC 0.01",
         "SENS:CURR:AZER OFF",
         "SENS:AZER:ONCE",
-        "SYST:LFR?",
-        "SOUR:VOLT:RANG?",
-        "SENS:CURR:RANG?",
-        "SOUR:VOLT:ILIM?",
-        "SENS:CURR:NPLC?",
-        "OUTP?",
+        STANDING,
     ]
-    assert [m.expect for m in messages if m.reply] == [50.0, 2.0, 1e-4, 1e-4, 0.01, 0.0]
+    assert [m.expect for m in messages[-1].parts] == [
+        "VOLT|VOLTAGE", "CURR:DC|CURR", 0.0, 2.0, 0.0, 1e-4, 0.0, 1e-4, 0.01, 50.0, 0.0,
+    ]  # fmt: skip
+
+
+def test_terminals_come_after_the_reset_and_are_read_back():
+    messages = DRIVER.prepare(Settings(compliance=1e-4, v_peak=1.5, terminals="rear"))
+    assert texts(messages)[1:3] == ["*RST", "ROUT:TERM REAR"]  # 6-35: a reset brings the front ones back
+    assert "ROUT:TERM?" in [part.text for part in messages[-1].parts]
+
+
+@pytest.mark.parametrize(("v_peak", "step"), [(1.5, 2), (2.0, 2), (3.0, 5), (5.0, 5), (150.0, 160)])
+def test_four_wires_have_the_lowest_overvoltage_step_at_or_above_the_peak(v_peak, step):
+    messages = DRIVER.prepare(Settings(compliance=1e-4, v_peak=v_peak, four_wire=True, overvoltage=step))
+    assert f"SOUR:VOLT:PROT PROT{step}" in texts(messages)  # 2461 8-189
+    assert ("SOUR:VOLT:PROT?", f"PROT{step}") in [(part.text, part.expect) for part in messages[-1].parts]
+
+
+@pytest.mark.parametrize(("v_peak", "step"), [(1.5, 2), (3.0, 5), (190.0, 200)])
+def test_four_wires_beyond_what_the_sample_may_see_are_refused_unless_accepted(v_peak, step):
+    with pytest.raises(LimitError, match=f"raise the voltage to {step} V, beyond v_max = .*overvoltage={step}"):
+        DRIVER.prepare(Settings(compliance=1e-4, v_peak=v_peak, four_wire=True, overvoltage=step - 0.1))
 
 
 def test_ranges_hold_what_is_asked():
@@ -62,11 +87,14 @@ def test_staircase():
         "SOUR:VOLT 0",
         "SOUR:LIST:VOLT 0,0.5,-1.5",  # 2461 6-101
         'SOUR:SWE:VOLT:LIST 1,0.00135,1,OFF,"defbuffer1"',  # 2461 6-128; 2 ms less 0.2 ms and 0.45 ms
+        'TRAC:CLE "defbuffer1"',  # 2450 6-161
+        BEFORE,
         "INIT",
         "*OPC?",
+        'TRAC:ACT? "defbuffer1"',
         'TRAC:DATA? 1,3,"defbuffer1",SOUR,READ,REL,SOURSTAT',  # 2461 6-161
     ]
-    assert messages[-2].patience == pytest.approx(plan.total)
+    assert messages[-2].expect == 3 and messages[-3].patience == pytest.approx(plan.total)
 
 
 def test_measured_pulses_run_on_two_timers():
@@ -88,34 +116,51 @@ def test_measured_pulses_run_on_two_timers():
         "TRIG:TIM2:STAT ON",
         'TRIG:BLOC:BUFF:CLE 1, "defbuffer1"',
         "TRIG:BLOC:SOUR:STAT 2, ON",  # 6-147, at 0 V
-        "TRIG:BLOC:NOT 3, 1",  # 6-146
-        "TRIG:BLOC:WAIT 4, TIM1",  # 6-148
-        'TRIG:BLOC:CONF:REC 5, "VoltCustomSweepList", 1',  # 2461 6-198
-        "TRIG:BLOC:DEL:CONS 6, 3.5e-4",  # 2461 6-199; 1 ms less 0.2 ms and 0.45 ms
-        'TRIG:BLOC:MEAS 7, "defbuffer1"',  # 2461 6-204
-        "TRIG:BLOC:WAIT 8, TIM2",
-        'TRIG:BLOC:CONF:REC 9, "VoltCustomSweepList", 2',
-        "TRIG:BLOC:BRAN:COUN 10, 50, 4",
-        "TRIG:BLOC:DEL:CONS 11, 9e-3",
-        "TRIG:BLOC:SOUR:STAT 12, OFF",
+        'TRIG:BLOC:MEAS 3, "defbuffer1"',  # 2461 6-204; all other readings are dated to it
+        "TRIG:BLOC:NOT 4, 1",  # 6-146
+        "TRIG:BLOC:WAIT 5, TIM1",  # 6-148
+        'TRIG:BLOC:CONF:REC 6, "VoltCustomSweepList", 1',  # 2461 6-198
+        "TRIG:BLOC:DEL:CONS 7, 3.5e-4",  # 2461 6-199; 1 ms less 0.2 ms and 0.45 ms
+        'TRIG:BLOC:MEAS 8, "defbuffer1"',
+        "TRIG:BLOC:WAIT 9, TIM2",
+        'TRIG:BLOC:CONF:REC 10, "VoltCustomSweepList", 2',
+        "TRIG:BLOC:BRAN:COUN 11, 50, 5",
+        "TRIG:BLOC:DEL:CONS 12, 9e-3",
+        "TRIG:BLOC:SOUR:STAT 13, OFF",
+        'TRAC:CLE "defbuffer1"',
+        BEFORE,
         "INIT",
         "*OPC?",
-        'TRAC:DATA? 1,50,"defbuffer1",SOUR,READ,REL,SOURSTAT',
+        'TRAC:ACT? "defbuffer1"',
+        'TRAC:DATA? 1,51,"defbuffer1",SOUR,READ,REL,SOURSTAT',
     ]
 
 
-def test_unmeasured_pulses_ask_for_nothing():
+def test_unmeasured_pulses_are_timed_by_a_reading_at_either_end():
     sent = texts(DRIVER.play(Plan.train(1.5, 1e-3, 2e-3, 1000, measure=False), SETTINGS))
-    assert not [t for t in sent if "MEAS" in t or "TRAC" in t]
-    assert [t for t in sent if "BLOC" in t][-6:] == [
-        'TRIG:BLOC:CONF:REC 5, "VoltCustomSweepList", 1',
-        "TRIG:BLOC:WAIT 6, TIM2",
-        'TRIG:BLOC:CONF:REC 7, "VoltCustomSweepList", 2',
-        "TRIG:BLOC:BRAN:COUN 8, 1000, 4",
-        "TRIG:BLOC:DEL:CONS 9, 1e-3",
-        "TRIG:BLOC:SOUR:STAT 10, OFF",
+    assert [t for t in sent if "BLOC" in t][2:] == [
+        'TRIG:BLOC:MEAS 3, "defbuffer1"',
+        "TRIG:BLOC:NOT 4, 1",
+        "TRIG:BLOC:WAIT 5, TIM1",
+        'TRIG:BLOC:CONF:REC 6, "VoltCustomSweepList", 1',
+        "TRIG:BLOC:WAIT 7, TIM2",
+        'TRIG:BLOC:CONF:REC 8, "VoltCustomSweepList", 2',
+        "TRIG:BLOC:BRAN:COUN 9, 1000, 5",
+        "TRIG:BLOC:DEL:CONS 10, 1e-3",
+        'TRIG:BLOC:MEAS 11, "defbuffer1"',
+        "TRIG:BLOC:SOUR:STAT 12, OFF",
     ]
-    assert sent[-1] == "*OPC?"
+    assert sent[-1] == 'TRAC:DATA? 1,2,"defbuffer1",SOUR,READ,REL,SOURSTAT'
+
+
+def test_a_single_tick_goes_on_at_0_v_so_that_it_can_be_timed():
+    sent = texts(DRIVER.play(Plan([1.0], [2e-3], [True]), SETTINGS))
+    assert "SOUR:LIST:VOLT 1,0" in sent
+    plan = Plan([1.0], [2e-3], [True])
+    got = DRIVER.parse(plan, SETTINGS, ["1", "1,2E-06,0,128,0,0,0.002,128"])
+    assert got.current.tolist() == [2e-6] and got.time.tolist() == [2e-3]
+    with pytest.raises(TimingError, match=r"the 2450 took 0\.006 s up to reading 2, 0\.002 s were asked for"):
+        DRIVER.parse(plan, SETTINGS, ["1", "1,2E-06,0,128,0,0,0.006,128"])
 
 
 def test_the_last_block_switches_the_output_off():
@@ -142,19 +187,32 @@ def test_readings_of_a_sweep():
 
 
 def test_readings_of_pulses():
-    got = DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", "1,2E-06,0,128,1,9.9E+37,0.002,160"])
-    np.testing.assert_array_equal(got.current, [2e-6, 1e-4])
+    got = DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", "0,0,0,128,1,2E-06,1e-3,128,1,9.9E+37,3e-3,160"])
+    np.testing.assert_array_equal(got.current, [2e-6, np.nan])  # beyond the range, which holds the limit
     np.testing.assert_array_equal(got.tripped, [False, True])
+    np.testing.assert_allclose(got.time, [1e-3, 3e-3])
+
+
+def test_pulses_that_were_longer_than_asked_are_no_answer():
+    """The reading in a pulse ends with it: one that comes 2 ms later had a pulse of 3 ms."""
+    reply = "0,0,0,128,1,2E-06,3e-3,128,1,2E-6,5e-3,128"
+    with pytest.raises(TimingError, match=r"took 0\.003 s up to reading 1, 0\.001 s were asked for"):
+        DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", reply])
+    silent = Plan.train(1, 1e-3, 2e-3, 2, measure=False)
+    assert len(DRIVER.parse(silent, SETTINGS, ["1", "0,0,0,128,0,0,4.65e-3,128"]).current) == 0
+    with pytest.raises(TimingError, match=r"took 0\.009 s up to reading 1, 0\.00465 s"):
+        DRIVER.parse(silent, SETTINGS, ["1", "0,0,0,128,0,0,9e-3,128"])
 
 
 def test_nothing_measured_is_nothing_read():
-    got = DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2, measure=False), SETTINGS, ["1"])
+    plan = Plan.train(1, 1e-3, 2e-3, 2, measure=False)
+    got = DRIVER.parse(plan, SETTINGS, ["1", "0,0,0,128,0,0,4.65e-3,128"])
     assert got.current.shape == got.voltage.shape == got.time.shape == got.tripped.shape == (0,)
 
 
 def test_too_few_readings_are_refused():
-    with pytest.raises(ProtocolError, match="answers 4 values, 2 readings of 4"):
-        DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", "1,2E-06,0,128"])
+    with pytest.raises(ProtocolError, match="answers 8 values, 3 readings of 4"):
+        DRIVER.parse(Plan.train(1, 1e-3, 2e-3, 2), SETTINGS, ["1", "0,0,0,128,1,2E-06,1e-3,128"])
 
 
 def test_a_measurement_must_fit_into_the_pulse():

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
+from instruments.errors import TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.k2461 import K2461, Keithley2461
 
 DRIVER = Keithley2461(K2461)
 SETTINGS = Settings(compliance=5e-3, v_peak=2)
+
+
+STANDING = DRIVER.standing(SETTINGS).text  # in full in test_wire_k2450.py
+BEFORE = f'{STANDING};:TRAC:ACT? "defbuffer1"'
 
 
 def texts(messages):
@@ -21,8 +26,11 @@ def test_measured_pulses():
     assert texts(DRIVER.play(Plan.train(-1.5, 1e-3, 10e-3, 100, base=0.01), SETTINGS)) == [
         "SOUR:VOLT 0",
         'SOUR:PULS:TR:VOLT 0.01,-1.5,1e-3,100,ON,"defbuffer1",0,9e-3,5e-3,5e-3,OFF',
+        'TRAC:CLE "defbuffer1"',
+        BEFORE,
         "INIT",
         "*OPC?",
+        'TRAC:ACT? "defbuffer1"',
         'TRAC:DATA? 1,100,"defbuffer1",SOUR,READ,REL,SOURSTAT',
     ]
 
@@ -31,9 +39,19 @@ def test_unmeasured_pulses_down_to_150_us():
     assert texts(DRIVER.play(Plan.train(2, 150e-6, 1.5e-3, 10, measure=False), SETTINGS)) == [
         "SOUR:VOLT 0",
         'SOUR:PULS:TR:VOLT 0,2,1.5e-4,10,OFF,"defbuffer1",0,0.00135,5e-3,5e-3,OFF',
+        'TRAC:CLE "defbuffer1"',
+        BEFORE,
         "INIT",
         "*OPC?",
     ]
+
+
+def test_unmeasured_pulses_are_measured_where_they_are_long_enough_and_timed():
+    plan = Plan.train(2, 1e-3, 2e-3, 2, measure=False)
+    assert ",ON," in texts(DRIVER.play(plan, SETTINGS))[1]
+    assert len(DRIVER.parse(plan, SETTINGS, ["1", "2,1e-6,0,0,2,1e-6,2e-3,0"]).current) == 0
+    with pytest.raises(TimingError, match=r"took 0\.003 s up to reading 2, 0\.002 s were asked for"):
+        DRIVER.parse(plan, SETTINGS, ["1", "2,1e-6,0,0,2,1e-6,3e-3,0"])
 
 
 def test_shorter_pulses_are_refused():

@@ -1,0 +1,35 @@
+"""Trains cut at their rests, so that what follows can be left out once the current has reached its limit."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from instruments.plan import Plan
+from instruments.wiring import NOBODY, Passage, Reading
+
+
+def excursions(passage: Passage) -> list[Passage]:
+    """Cut a passage where its voltage leaves 0 V; every step away from 0 V is measured.
+
+    Each piece is one excursion from 0 V, of any number of steps, and the rest after it. A reading that nobody asked for
+    belongs to no segment (`NOBODY`).
+    """
+    plan = passage.plan
+    if plan is None:
+        return [passage]
+    away = plan.level != 0
+    starts = np.flatnonzero(away & ~np.concatenate([[False], away[:-1]]))
+    edges = [0, *(int(k) for k in starts if k), len(plan)]
+    wanted = iter(passage.readings)
+    owners = [next(wanted) if measured else Reading(NOBODY, 0, 1) for measured in plan.measure]
+    pieces = []
+    for first, last in pairwise(edges):
+        measure = plan.measure[first:last] | away[first:last]
+        piece = Plan(plan.level[first:last], plan.duration[first:last], measure)
+        readings = tuple(owners[first + int(k)] for k in np.flatnonzero(measure))
+        pieces.append(
+            Passage(passage.wiring, passage.rest if not first else 0.0, piece, readings, passage.first + first)
+        )
+    return pieces

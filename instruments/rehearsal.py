@@ -1,0 +1,48 @@
+"""What a session would send, told without sending it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hil.waveform import Waveform
+
+if TYPE_CHECKING:
+    from instruments.device import SmuDevice
+
+
+class Rehearsal:
+    """A session from here on of which every message is told and none is sent."""
+
+    def __init__(self, device: SmuDevice) -> None:
+        """Begin with the device as it is."""
+        self._device, self._prepared, self._wiring = device, device._prepared, device._wiring
+        self._moved = False
+
+    def explain(self, waveform: Waveform) -> list[str]:
+        """Every message for a waveform that follows those explained before; comments begin with ``#``.
+
+        Raises
+        ------
+        LimitError
+            Just as `SmuDevice.apply` would.
+        """
+        smu, router = self._device.smu, self._device._router
+        self._device.limits.check(waveform)
+        found = self._device._compile(waveform)
+        lines = [m.text for m in smu.setup()] if found and not self._prepared else []
+        self._prepared = self._prepared or bool(found)
+        for passage, script in found:
+            lines += [f"# {passage.rest:g} s at 0 V"] if passage.rest else []
+            if router is not None and passage.wiring not in (None, self._wiring):
+                lines += router.explain(passage.wiring, moved=self._moved)
+                self._moved, self._wiring = True, passage.wiring
+            lines += [message.text for message in script]
+        return lines
+
+    def close(self) -> list[str]:
+        """Every message at the end of the session."""
+        device = self._device
+        driver, watched = device.smu.driver, self._prepared and device._start_guard is not None
+        settings = device.smu.settings
+        lines = [*driver.off(settings), driver.is_off(settings).text] if watched else []
+        return lines + (device._router.farewell(moved=self._moved) if device._router is not None else [])
