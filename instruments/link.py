@@ -276,8 +276,7 @@ class Link:
 
     def _other_end(self) -> str:
         """Say what to do where the answer seems to be whole, with another terminator than is waited for."""
-        names = {b"\r": "cr", b"\0": "nul", b"\n": "lf"}
-        name = names.get(bytes(self._buffer[-1:]))
+        name = {b"\r": "cr", b"\0": "nul", b"\n": "lf"}.get(bytes(self._buffer[-1:]))
         return "" if name is None else f", which ends with another terminator: give terminator={name}"
 
     def _send(self, text: str, data: bytes, deadline: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from instruments.virtual.b2900_channel import PULSE_MAX, PULSE_MIN, Unit, steps
 from instruments.virtual.b2900_readings import ELEMENTS, reading_commands
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import Command, ScpiInstrument
+from instruments.virtual.scpi import Command, ScpiInstrument, setting
 from instruments.virtual.scpi_parameters import (
     ScpiError,
     arguments,
@@ -27,7 +27,6 @@ from instruments.virtual.scpi_parameters import (
     flag,
     integer,
     number,
-    setting,
     short,
     show,
     string,
