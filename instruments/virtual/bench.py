@@ -140,7 +140,11 @@ class Bench:
         self.dut.truth.reset()
 
     def close(self) -> None:
-        """Take it down."""
+        """Take it down, whatever its instruments are at."""
+        # All of them first: one that is at work keeps the others waiting for the device.
+        for server in (self.smu, self.matrix):
+            if server is not None:
+                server.halt()
         self._stack.close()
 
     def __enter__(self) -> Self:

@@ -9,11 +9,11 @@ import math
 from types import TracebackType
 from typing import Self
 
-MOST_WORK = 3_000_000
-"""Units of work for a message. One is a token of Lua that is carried out, about a microsecond."""
+MOST_WORK = 6_000_000
+"""Units of work for a message: some seconds. One is a token of Lua that is carried out, about half a microsecond."""
 
-STEP = 50
-"""Units of one step of the device under test, so a message has 60 000 of them: a full reading buffer of a 2600B."""
+STEP = 200
+"""Units of one step of the device under test, so a message has 30 000: a list of 2500 pulses in all its parts."""
 
 MEMORY = 32 << 20
 """Bytes that a program may keep in its variables, and that a message may use on its way: ours."""

@@ -21,7 +21,7 @@ from instruments.virtual.lua_values import (
     truthy,
 )
 
-CALL = 15
+CALL = 40
 """Work of a call beside that of its tokens."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
@@ -118,14 +119,19 @@ class Server:
     def stop(self) -> None:
         """Send all clients out and end, whatever is being carried out; safe to call again."""
         if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            budget = self.instrument.budget
-            if budget is not None:
-                budget.halted = True
+            self.halt()
             self._thread.join()
-            if budget is not None:
-                budget.halted = False
+            if self.instrument.budget is not None:
+                self.instrument.budget.halted = False
             self._thread = self._transport = None
+
+    def halt(self) -> None:
+        """Carry out nothing more, and begin to end; `stop` waits for it."""
+        if self._thread is not None:
+            if self.instrument.budget is not None:
+                self.instrument.budget.halted = True
+            with contextlib.suppress(RuntimeError):  # its loop has ended, after an earlier call
+                self._loop.call_soon_threadsafe(self._stopping.set)
 
     def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until SIGINT, SIGTERM or SIGHUP; for the main thread of a process that does nothing else.

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hil.backends import open_device
+from instruments.virtual.bench import Bench
 from instruments.virtual.catalogue import make
 from instruments.virtual.dut import Dut
 from instruments.virtual.server import Server
@@ -205,3 +206,18 @@ def test_stop_interrupts_a_line_and_the_instrument_can_be_served_again(monkeypat
     assert "does not end" in smu.handle("print(errorqueue.next())")
     with Server(smu, "socket") as server:
         assert Client(server).ask("print(x)") == "1.00000e+00"
+
+
+def test_a_bench_closes_while_one_instrument_works_and_another_waits_for_the_device(monkeypatch):
+    monkeypatch.setattr("instruments.virtual.budget.MOST_WORK", 10**15)
+    bench = Bench("2602B", "sim:rram", rows=2)
+    smu, matrix = Client(bench.smu), Client(bench.matrix)
+    smu.send("print('begun')")
+    assert smu.file.readline() == b"begun\n"
+    smu.send("while true do x = 1 end")
+    started = threading.Event()
+    threading.Timer(0.2, started.set).start()
+    started.wait()
+    matrix.send("channel.close('1A01')")
+    bench.close()
+    assert bench.smu.instrument.handle("print(1)") == "1.00000e+00"
