@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult
     from gateware.geometry import Geometry
+
+FASTEST = 1000.0
+"""MHz that --clock may say; what a board can do is told when its PLL is asked."""
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -30,9 +33,19 @@ Tie = Annotated[
     typer.Option("--tie", help="Which of several ready neurons fires: the lowest column, or the highest membrane."),
 ]
 Encoder = Annotated[bool | None, typer.Option("--encoder/--no-encoder", help="Turn images into spikes on chip.")]
+
+
+def _clock(value: float | None) -> float | None:
+    if value is not None and not 0 < value <= FASTEST:
+        raise typer.BadParameter(f"{value} is not above 0 and at most {FASTEST:g} MHz")
+    return value
+
+
 Clock = Annotated[
     float | None,
-    typer.Option("--clock", metavar="MHZ", help="Clock, made by the FPGA's PLL where the board's is another."),
+    typer.Option(
+        "--clock", metavar="MHZ", callback=_clock, help="Clock, made by the FPGA's PLL where the board's is another."
+    ),
 ]
 BuildFolder = Annotated[Path, typer.Argument(metavar="BUILD_DIR", help="Folder that `hil fpga build` filled.")]
 
@@ -43,10 +56,11 @@ def fpga() -> None:
 
     A first session, without any hardware:
 
-        hil fpga boards
-        hil fpga build --board icebreaker
-        hil fpga report build/icebreaker-784x10p1
-        hil fpga serve --engine golden
+    \b
+    hil fpga boards
+    hil fpga build --board icebreaker
+    hil fpga report build/icebreaker-784x10p1
+    hil fpga serve --engine golden
 
     What runs on a board or is served is then a device like any other: hil devices fpga
     """
@@ -85,7 +99,12 @@ def build(
     seed: Annotated[int, typer.Option("--seed", help="Of the placer: another one may give a faster placement.")] = 1,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder to fill (default: build/BOARD-ROWSxCOLSpLANES)."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            callback=checks.output_folder,
+            help="Folder to fill (default: build/BOARD-ROWSxCOLSpLANES).",
+        ),
     ] = None,
     json: options.Json = None,
 ) -> None:
@@ -95,8 +114,9 @@ def build(
     a second. What is not given is the board's default. Without --clock, a design that is too slow for the board's
     clock is built again for the highest one that it reaches.
 
-        hil fpga build --board ulx3s-85f
-        hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
+    \b
+    hil fpga build --board ulx3s-85f
+    hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
     """
     from gateware import build as builder
     from gateware.boards import find_board
@@ -115,6 +135,7 @@ def report(
 ) -> None:
     """Show a build again: use of the FPGA, Fmax against the clock, critical path, cycles and images a second.
 
+    \b
     hil fpga report build/ulx3s-85f-784x10p10 --path
     """
     from gateware.build import load
@@ -151,8 +172,9 @@ def program(
 
     iCE40 boards are always loaded through their flash. Of several boards of a kind, say which.
 
-        hil fpga program build/ulx3s-85f-784x10p10
-        hil fpga program build/icebreaker-784x10p1 --busdev 1:7
+    \b
+    hil fpga program build/ulx3s-85f-784x10p10
+    hil fpga program build/icebreaker-784x10p1 --busdev 1:7
     """
     import subprocess
 
@@ -193,8 +215,9 @@ def serve(
 
     What opens it cannot tell it from a board on a serial port. Compiling the logic takes a minute, once.
 
-        hil fpga serve --engine cxxrtl --rows 64 --cols 16
-        hil devices 'fpga:/dev/pts/3'
+    \b
+    hil fpga serve --engine cxxrtl --rows 64 --cols 16
+    hil devices 'fpga:/dev/pts/3'
     """
     from gateware.backend import CARRIERS
     from gateware.geometry import Geometry
@@ -228,8 +251,9 @@ def verify(
     synthesis, by Verilator), mutations (planted faults that the others must find), budgets (size and speed of builds).
     What cannot be run is skipped, with the reason. Without --quick it takes some twenty minutes.
 
-        hil fpga verify --quick
-        hil fpga verify --layer formal --layer mutations
+    \b
+    hil fpga verify --quick
+    hil fpga verify --layer formal --layer mutations
     """
     from gateware.toolchain import require_amaranth, say
     from gateware.verify.layers import failed, run

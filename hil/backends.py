@@ -8,16 +8,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel
 
+from hil import plugins
 from hil.config import validated
 from hil.device import Device
-from hil.errors import InputError, nearest
+from hil.errors import HilError, InputError, nearest, shortened, told
 
 GROUP = "hil.devices"
 
@@ -60,9 +60,20 @@ class Backend(ABC):
     def kinds(self) -> Sequence[DeviceKind]:
         """All kinds of device on offer."""
 
+    def offered(self) -> Sequence[DeviceKind]:
+        """What `kinds` gives, checked; `InputError` in one sentence where a package's own code fails at it."""
+        try:
+            kinds = list(self.kinds())
+        except Exception as error:
+            raise InputError(f"back end '{self.name}' cannot list its devices: {told(error)}") from error
+        for kind in kinds:
+            if not isinstance(kind, DeviceKind):
+                raise InputError(f"back end '{self.name}' lists {shortened(repr(kind))}, which is no DeviceKind")
+        return kinds
+
     def kind(self, target: str) -> DeviceKind:
         """Find the kind for what stands between the colon and the question mark; `InputError` if there is none."""
-        kinds = {kind.name: kind for kind in self.kinds()}
+        kinds = {kind.name: kind for kind in self.offered()}
         if target not in kinds:
             raise InputError(f"no device '{self.name}:{target}' {nearest(target, kinds)}")
         return kinds[target]
@@ -70,18 +81,12 @@ class Backend(ABC):
 
 def backend_names() -> list[str]:
     """Names of all back ends that are installed, loaded or not."""
-    return sorted(point.name for point in entry_points(group=GROUP))
+    return list(plugins.installed(GROUP))
 
 
 def load_backend(name: str) -> Backend:
-    """Load a back end by name; `InputError` if there is none, or if what it needs is not installed."""
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in points:
-        raise InputError(f"no back end '{name}' {nearest(name, points)}")
-    try:
-        return points[name].load()
-    except ImportError as error:
-        raise InputError(f"back end '{name}' cannot be loaded: {error}") from None
+    """Load a back end by name; `InputError` if there is none, or if it cannot be imported, whatever is wrong."""
+    return plugins.find(GROUP, name, "back end", Backend)
 
 
 def backends() -> dict[str, Backend]:
@@ -105,8 +110,26 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     ------
     InputError
         For an unknown back end, kind or parameter (naming the nearest known one), a value of the wrong type or out
-        of range, or a parameter given twice.
+        of range, or a parameter given twice; or if the code of the device fails while it is built.
     """
+    kind, name, values = _resolved(uri, defaults, parameters)
+    try:
+        return kind.build(name, values)
+    except HilError:
+        raise
+    except Exception as error:
+        raise InputError(f"{uri} cannot be opened: {told(error)}") from error
+
+
+def check_address(uri: str, *, defaults: Mapping[str, Any] | None = None, **parameters: Any) -> None:
+    """Check all that `open_device` checks before it opens the device; raises the same."""
+    _resolved(uri, defaults, parameters)
+
+
+def _resolved(
+    uri: str, defaults: Mapping[str, Any] | None, parameters: Mapping[str, Any]
+) -> tuple[DeviceKind, str, BaseModel]:
+    """Kind, name and checked parameters of the device that `uri` names."""
     scheme, kind, given = _parse(uri)
     twice = given.keys() & parameters.keys()
     if twice:
@@ -117,8 +140,8 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     preset = explicit.pop("preset", None)
     preset = None if preset is None else str(preset)
     chosen = _preset(kind, preset, uri) if preset is not None or kind.presets else {}
-    values = validated(kind.parameters, {**usable, **chosen, **explicit}, f"{scheme}:{kind.name}")
-    return kind.build(f"{scheme}:{kind.name}", values)
+    name = f"{scheme}:{kind.name}"
+    return kind, name, validated(kind.parameters, {**usable, **chosen, **explicit}, name)
 
 
 def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:

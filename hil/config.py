@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from hil.errors import InputError, nearest
+from hil.errors import InputError, nearest, shortened
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,10 +29,32 @@ _WORDS = {
 
 def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
     """Build `model` from `values`; `InputError` names the field, the value and what is allowed."""
+    _refuse_truth_for_numbers(model, values, where)
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise InputError(_sentence(model, error, where)) from None
+
+
+def _refuse_truth_for_numbers(model: type[BaseModel], values: Mapping[str, Any], where: str, path: str = "") -> None:
+    """Raise for ``seeds = true``, which pydantic would take for 1."""
+    for name, field in model.model_fields.items():
+        value = values.get(field.alias or name)
+        kinds = set(_kinds(field.annotation))
+        if isinstance(value, Mapping):
+            for inner in (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)):
+                _refuse_truth_for_numbers(inner, value, where, f"{path}{name}.")
+        elif kinds & {int, float} and bool not in kinds:
+            for each in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(each, bool):
+                    raise InputError(f"{where}: {path}{name} = {str(each).lower()} is not a number")
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """All types that an annotation is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _kinds(part)
 
 
 def load_toml(path: Path) -> dict[str, Any]:
@@ -50,6 +72,12 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: permission denied") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not a valid TOML file: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path} is not a valid TOML file: it is nested too deeply") from None
+    except ValueError as error:  # a whole number of more than 4,300 digits, or a path with a null character
+        raise InputError(f"{path} is not a valid TOML file: {_first_clause(error)}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
 def with_settings(config: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
@@ -59,12 +87,12 @@ def with_settings(config: Mapping[str, Any], settings: Iterable[str]) -> dict[st
         path, equals, text = setting.partition("=")
         keys = path.strip().split(".")
         if not equals or not all(keys):
-            raise InputError(f"setting '{setting}': write section.key=value, such as train.seed=7")
+            raise InputError(f"setting '{shortened(setting)}': write section.key=value, such as train.seed=7")
         table = result
         for key in keys[:-1]:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise InputError(f"setting '{setting}': '{key}' is a value, not a section")
+                raise InputError(f"setting '{shortened(setting)}': '{key}' is a value, not a section")
         table[keys[-1]] = _toml_value(text.strip())
     return result
 
@@ -74,32 +102,41 @@ def _toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except RecursionError:
+        raise InputError(f"setting '{shortened(text)}' is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"setting '{shortened(text)}': {_first_clause(error)}") from None
+
+
+def _first_clause(error: ValueError) -> str:
+    text = str(error).partition(";")[0]
+    return text[:1].lower() + text[1:]
 
 
 def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-    value, kind = first.get("input"), first["type"]
+    shown, kind = shortened(repr(first.get("input"))), first["type"]
     if kind == "extra_forbidden":
         owner = _submodel(model, first["loc"][:-1])
         known = [f.alias or name for name, f in owner.model_fields.items()]
-        return f"{where}: unknown parameter '{field}' {nearest(str(first['loc'][-1]), known)}"
+        return f"{where}: unknown parameter '{shortened(field)}' {nearest(str(first['loc'][-1]), known)}"
     if kind == "missing":
         return f"{where}: '{field}' is required"
     if kind == "model_type":
-        return f"{where}: {field} = {value!r} is a value, a section of settings was expected"
+        return f"{where}: {field} = {shown} is a value, a section of settings was expected"
     context = first.get("ctx", {})
     if kind == "literal_error":
-        return f"{where}: {field} = {value!r} must be {context['expected']}"
+        return f"{where}: {field} = {shown} must be {context['expected']}"
     if kind == "value_error":
-        prefix = f"{field} = {value!r}: " if field else ""
+        prefix = f"{field} = {shown}: " if field else ""
         return f"{where}: {prefix}{context['error']}"
     for bound, words in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
         if bound in context:
-            return f"{where}: {field} = {value} must be {words} {context[bound]:g}"
+            return f"{where}: {field} = {shortened(str(first.get('input')))} must be {words} {context[bound]:g}"
     if kind in _WORDS:
-        return f"{where}: {field} = {value!r} {_WORDS[kind]}"
-    return f"{where}: {field} = {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+        return f"{where}: {field} = {shown} {_WORDS[kind]}"
+    return f"{where}: {field} = {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
 def _submodel(model: type[BaseModel], path: tuple) -> type[BaseModel]:

@@ -14,10 +14,25 @@ class InputError(HilError, ValueError):
     """A value, file or name that cannot be used: the message names the field, the value and what is allowed."""
 
 
+LONGEST = 200
+"""Characters of one word that a sentence quotes in full."""
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """Cut the middle out of a text that is too long to be quoted in a sentence, and say how long it was."""
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-most // 4 :]} ({len(text):,} characters)"
+
+
+def one_line(text: str) -> str:
+    """Bring a sentence to one line: no control characters from files or instruments, no word without an end."""
+    visible = "".join(c if c.isprintable() or c == " " else " " if c in "\n\r\t" else repr(c)[1:-1] for c in text)
+    return " ".join(shortened(word) for word in visible.split())
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """End a sentence about an unknown name: what is known, and the nearest of it."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name[:LONGEST], known, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return f"(known: {', '.join(known) or 'none'}){hint}"
 

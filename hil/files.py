@@ -81,13 +81,20 @@ def read_text(path: str | Path, what: str = "file") -> str:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is no text in UTF-8") from None
+    except ValueError:  # the name holds a null character
+        raise InputError(f"no {what} {str(path)!r}") from None
 
 
 def read_json(path: str | Path, what: str = "file") -> Any:
     """Read JSON; `InputError` naming the file and what is wrong with it, whatever is in it."""
     text = read_text(path, what)
     try:
-        return json.loads(text)
+        content = json.loads(text)
+        if "\\u" in text:  # half of a pair of escapes is no character, and could not be written again
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        return content
+    except UnicodeEncodeError:
+        raise InputError(f"{path} is not a valid JSON file: it holds half of a surrogate pair") from None
     except RecursionError:
         raise InputError(f"{path} is not a valid JSON file: it is nested too deeply") from None
     except ValueError as error:  # a JSONDecodeError, or a whole number of more than 4,300 digits

@@ -7,13 +7,14 @@ prints them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hil.errors import InputError, nearest
+from hil import plugins
+from hil.errors import InputError, nearest, told
 from hil.findings import Finding, Interval, Verdict, above, below, digits, near, repeated, rounds_to
 
 if TYPE_CHECKING:
@@ -134,9 +135,24 @@ class Paper:
 
 def papers() -> dict[str, Paper]:
     """All installed papers by key."""
-    found = [point.load() for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)]
-    several = [[value] if isinstance(value, Paper) else value() for value in found]
-    return {paper.key: paper for group in several for paper in group}
+    found: list[Paper] = []
+    for point in plugins.installed(GROUP).values():
+        try:
+            value = plugins.load(point, "paper")
+            found += [value] if isinstance(value, Paper) else _several(point.name, value)
+        except InputError as error:
+            print(f"hil: {error}", file=sys.stderr)
+    return {paper.key: paper for paper in found}
+
+
+def _several(name: str, make: Callable[[], Sequence[Paper]]) -> Sequence[Paper]:
+    try:
+        papers = list(make())
+    except Exception as error:
+        raise InputError(f"paper '{name}' cannot be made: {told(error)}") from error
+    if not all(isinstance(paper, Paper) for paper in papers):
+        raise InputError(f"paper '{name}' is no Paper and makes none")
+    return papers
 
 
 def find_paper(key: str) -> Paper:

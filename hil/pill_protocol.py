@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 from math import comb
 from typing import Literal, Self
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hil import plugins
 from hil.errors import InputError, nearest
 from hil.waveform import Waveform
 
@@ -66,10 +66,10 @@ def front(name: str) -> Front:
     built_in = {"minimum": minimum, "resistors": resistors}
     if name in built_in:
         return built_in[name]
-    offered = {point.name: point for point in entry_points(group=FRONTS_GROUP)}
+    offered = plugins.installed(FRONTS_GROUP)
     if name not in offered:
         raise InputError(f"protocol.front = '{name}' is not a front end {nearest(name, [*built_in, *offered])}")
-    return offered[name].load()
+    return plugins.load(offered[name], "front end")
 
 
 class PillProtocol(BaseModel):

@@ -202,12 +202,13 @@ def markdown(rows: Sequence[Finding], config: ReproduceConfig) -> str:
 def table(rows: Sequence[Finding], title: str) -> Table:
     """Findings as a table for the screen."""
     from rich.table import Table
+    from rich.text import Text
 
-    shown = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
+    shown = Table(title=Text(title), title_justify="left", title_style="bold", show_lines=True)
     for head in ("figure", "quantity", "paper", "ours", "check", "control", "verdict"):
         shown.add_column(head, overflow="fold", ratio=3 if head == "verdict" else None)
     for row in rows:
-        shown.add_row(*_cells(row, bold=False))
+        shown.add_row(*map(Text, _cells(row, bold=False)))
     return shown
 
 

@@ -138,7 +138,7 @@ def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=title, title_justify="left", title_style="bold")
+    shown = Table(title=Text(title), title_justify="left", title_style="bold")
     columns = [
         ("quantity", "left", [row.name for row in rows]),
         ("value", "right", [_spread(row) for row in rows]),

@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, fields
-from importlib.metadata import entry_points
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hil import datasets, plugins
+from hil.backends import check_address
 from hil.config import load_toml, validated, with_settings
-from hil.errors import InputError, nearest
+from hil.errors import InputError
 from hil.results import Row
 from hil.training.driver import Driver
 
@@ -33,6 +35,9 @@ GROUP = "hil.drivers"
 
 ROW_FIELDS = tuple(field.name for field in fields(Row))
 """Names that an axis may not have, because results have them."""
+
+MOST_TASKS = 100_000
+"""Tasks of a sweep at most."""
 
 Label = str | int | float | bool
 
@@ -123,22 +128,46 @@ def read(path: Path, settings: Iterable[str] = ()) -> tuple[str, list[Task]]:
             if key in owners:
                 raise InputError(f"{path}: axes '{owners[key]}' and '{name}' both set {key}")
             owners[key] = name
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_TASKS:
+        sizes = " x ".join(str(len(points)) for points in axes.values())
+        raise InputError(f"{path}: the axes make {sizes} = {count:,} tasks, {MOST_TASKS:,} at most")
     tasks: dict[str, Task] = {}
     for combination in product(*axes.values()):
         task = _task(driver, base, dict(zip(axes, combination, strict=True)))
         if task.id in tasks:
             raise InputError(f"{path}: points '{tasks[task.id].label}' and '{task.label}' are the same configuration")
         tasks[task.id] = task
+    _check_places(tasks.values())
     return file.name or path.stem, list(tasks.values())
+
+
+def _check_places(tasks: Iterable[Task]) -> None:
+    """Check every data set and every device address once; `InputError` names the first point that has a wrong one."""
+    checked = set()
+    for task in tasks:
+        data, device = task.config.get("data", {}), task.config.get("device", {})
+        places = (
+            (datasets.load, data.get("dataset"), data.get("dir")),
+            (check_address, device.get("uri")),
+        )
+        for check, *words in places:
+            if words[0] is None or (check, *words) in checked:
+                continue
+            try:
+                check(*words)
+            except InputError as error:
+                raise InputError(f"point '{task.label}': {error}") from None
+            checked.add((check, *words))
 
 
 def find_driver(kind: str) -> type[Driver]:
     """Find the driver of `kind`, such as "train stdp", among all that are installed; `InputError` if there is none."""
-    found = {point.name: point for point in entry_points(group=GROUP)}
     name = kind.split()[-1] if kind.split() else ""
-    if name not in found:
-        raise InputError(f"kind = '{kind}': no driver '{name}' {nearest(name, found)}")
-    driver = found[name].load()
+    try:
+        driver = plugins.find(GROUP, name, "driver", type)
+    except InputError as error:
+        raise InputError(f"kind = '{kind}': {error}") from None
     if driver.kind != kind:
         raise InputError(f"kind = '{kind}' must be '{driver.kind}'")
     return driver

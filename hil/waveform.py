@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.arrays import MOST_VALUES, number, numbers, truths, whole
 from hil.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Waveform:
     Raises
     ------
     InputError
-        If shapes do not agree, a duration is not positive and finite, or a voltage is infinite.
+        If shapes do not agree, a duration is not positive and finite, a voltage is infinite, or anything is no number.
 
     Notes
     -----
@@ -69,8 +70,8 @@ class Waveform:
 
     def __post_init__(self) -> None:
         """Convert, check and freeze the arrays."""
-        duration, rows, cols = (np.asarray(getattr(self, f), dtype=np.float64) for f in ("duration", "rows", "cols"))
-        measure = np.asarray(self.measure, dtype=np.bool_)
+        duration, rows, cols = (numbers(getattr(self, f), f) for f in ("duration", "rows", "cols"))
+        measure = truths(self.measure, "measure")
         shapes = (duration.shape, rows.shape, cols.shape, measure.shape)
         if duration.ndim != 1 or rows.ndim != 2 or cols.ndim != 2 or measure.ndim != 1:
             raise InputError(f"a waveform needs duration (T,), rows (T, R), cols (T, C), measure (T,), not {shapes}")
@@ -92,11 +93,12 @@ class Waveform:
     @classmethod
     def pulse(cls, rows: ArrayLike, cols: ArrayLike = 0.0, *, width: float, measure: bool = False) -> Waveform:
         """One segment: `rows` (V, scalar or (R,)) and `cols` (V, scalar or (C,)) held for `width` seconds."""
-        return cls(np.array([width]), _line(rows), _line(cols), np.array([measure]))
+        return cls([width], _line(rows, "rows"), _line(cols, "cols"), [measure])
 
     @classmethod
     def rest(cls, duration: float, rows: int = 1, cols: int = 1) -> Waveform:
         """All `rows` x `cols` lines at 0 V for `duration` seconds."""
+        rows, cols = whole(rows, "rows", least=0), whole(cols, "cols", least=0)
         return cls.pulse(np.zeros(rows), np.zeros(cols), width=duration)
 
     @classmethod
@@ -114,7 +116,8 @@ class Waveform:
 
         A period equal to the width gives back-to-back pulses; a shorter one raises `InputError`.
         """
-        if count < 1:
+        width, period = number(width, "width"), number(period, "period")
+        if whole(count, "count", least=0) < 1:
             raise InputError(f"count {count}: a train needs at least one pulse")
         if period < width:
             raise InputError(f"period {period} s is shorter than the pulse width {width} s")
@@ -140,14 +143,14 @@ class Waveform:
         cycles : int
             Number of loops.
         """
-        trough = -peak if trough is None else trough
+        peak, step = number(peak, "peak"), number(step, "step", finite=False)
+        trough = -peak if trough is None else number(trough, "trough")
         if not step > 0:
             raise InputError(f"step {step} V must be positive")
-        for name, value in (("step", step), ("peak", peak), ("trough", trough)):
-            if not np.isfinite(value):
-                raise InputError(f"{name} {value} V must be finite")
-        if cycles < 1:
+        if whole(cycles, "cycles", least=0) < 1:
             raise InputError(f"cycles {cycles}: a sweep needs at least one loop")
+        if not (abs(peak) + abs(trough)) / step < MOST_VALUES / (4 * cycles):
+            raise InputError(f"step {step} V makes too many stairs between {peak} V and {trough} V: take a larger one")
         stairs = [np.zeros(1)]
         for start, stop in ((0.0, peak), (peak, trough), (trough, 0.0)):
             count = int(np.ceil(abs(stop - start) / step - 1e-9))
@@ -162,14 +165,14 @@ class Waveform:
 
         `dwell` and `measure` are one value for all samples or one a sample.
         """
-        table = np.atleast_1d(np.asarray(rows, dtype=np.float64))
-        columns = np.asarray(cols, dtype=np.float64)
+        table = np.atleast_1d(numbers(rows, "rows"))
+        columns = numbers(cols, "cols")
         columns = np.full(len(table), columns) if columns.ndim == 0 else columns
         table, columns = (t[:, None] if t.ndim == 1 else t for t in (table, columns))
         fields = []
         for name, value in (
-            ("dwell", np.asarray(dwell, dtype=np.float64)),
-            ("measure", np.asarray(measure, dtype=bool)),
+            ("dwell", numbers(dwell, "dwell")),
+            ("measure", truths(measure, "measure")),
         ):
             if value.shape not in ((), (len(table),)):
                 raise InputError(
@@ -212,7 +215,7 @@ class Waveform:
         """
         if self.lines != (1, 1):
             raise InputError(f"fan_out spreads a 1 x 1 waveform, this one drives {self.lines[0]} x {self.lines[1]}")
-        return Waveform(self.duration, self.rows * _line(rows), self.cols * _line(cols), self.measure)
+        return Waveform(self.duration, self.rows * _line(rows, "rows"), self.cols * _line(cols, "cols"), self.measure)
 
     def quantised(self, limits: Resolution) -> Waveform:
         """Round voltages and durations to what a device resolves.
@@ -274,6 +277,9 @@ class Waveform:
             return NotImplemented
         if count < 1:
             raise InputError(f"cannot repeat a waveform {count} times: give a whole number >= 1")
+        values = len(self) * sum(self.lines) * int(count)
+        if values > MOST_VALUES:
+            raise InputError(f"a waveform repeated {count} times has {values:,} voltages, {MOST_VALUES:,} at most")
         return Waveform(
             np.tile(self.duration, count),
             np.tile(self.rows, (count, 1)),
@@ -327,8 +333,8 @@ def _frozen(array: NDArray) -> NDArray:
     return array
 
 
-def _line(voltages: ArrayLike) -> NDArray[np.float64]:
-    return np.atleast_1d(np.asarray(voltages, dtype=np.float64)).reshape(1, -1)
+def _line(voltages: ArrayLike, what: str) -> NDArray[np.float64]:
+    return np.atleast_1d(numbers(voltages, what)).reshape(1, -1)
 
 
 def _any_infinite(voltages: NDArray[np.float64]) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 from hil.interrupt import stops_heard_by
 
 app = typer.Typer(no_args_is_help=True, help="Find instruments, and serve virtual ones.")
@@ -25,10 +25,14 @@ def serve(
     transport: Annotated[str, typer.Option(help="socket, hislip or serial.")] = "socket",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the socket; 0 for any free one.")] = 0,
     matrix: Annotated[str | None, typer.Option(help="707B or B2201A.")] = None,
-    series: Annotated[float, typer.Option(min=0, help="Resistance of the wires, ohm.")] = 0.0,
-    contact: Annotated[float, typer.Option(min=0, help="Resistance of every contact, ohm.")] = 0.0,
-    noise: Annotated[float, typer.Option(min=0, help="Of a measured current, A.")] = 0.0,
-    relative_noise: Annotated[float, typer.Option(min=0, help="Of a measured current, as a fraction of it.")] = 0.0,
+    series: Annotated[float, typer.Option(min=0, callback=checks.finite, help="Resistance of the wires, ohm.")] = 0.0,
+    contact: Annotated[
+        float, typer.Option(min=0, callback=checks.finite, help="Resistance of every contact, ohm.")
+    ] = 0.0,
+    noise: Annotated[float, typer.Option(min=0, callback=checks.finite, help="Of a measured current, A.")] = 0.0,
+    relative_noise: Annotated[
+        float, typer.Option(min=0, callback=checks.finite, help="Of a measured current, as a fraction.")
+    ] = 0.0,
     dut_terminals: Annotated[
         str, typer.Option(help="Terminals that the device is on: front or rear; *RST selects the front.")
     ] = "front",
@@ -70,7 +74,9 @@ def find(
     resources: Annotated[
         list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Ask these; all that VISA finds if not given.")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.05, max=60, help="Seconds that an answer may take.")] = 1.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.05, max=60, callback=checks.finite, help="Seconds that an answer may take.")
+    ] = 1.0,
     library: Annotated[str, typer.Option(help="VISA library: @py, @ivi or a path.")] = "@py",
     baud_rate: Annotated[int, typer.Option(min=50, help="Of a serial port.")] = 9600,
     terminator: Annotated[str, typer.Option(help="What ends a message: lf, cr, crlf, lfcr or nul.")] = "lf",

@@ -48,7 +48,7 @@ def fit(
     time_s,voltage_V,current_A (a sweep).
 
     \b
-    hil fit runs/ltp-001 --model nlhb
+    hil fit runs/ltp-sim-rram-001 --model nlhb
     hil fit data.csv --model lhb,nlsb,nlhb
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 from hil.cli.stopping import resumable
 
 
@@ -27,8 +27,13 @@ def characterize(
             "--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&...; may be repeated (default: sim:rram)."
         ),
     ] = None,
-    v_max: Annotated[float | None, typer.Option("--v-max", metavar="V", help="Never drive more than this, V.")] = None,
-    i_max: Annotated[float | None, typer.Option("--i-max", metavar="A", help="Compliance current, A.")] = None,
+    v_max: Annotated[
+        float | None,
+        typer.Option("--v-max", metavar="V", callback=checks.finite, help="Never drive more than this, V."),
+    ] = None,
+    i_max: Annotated[
+        float | None, typer.Option("--i-max", metavar="A", callback=checks.finite, help="Compliance current, A.")
+    ] = None,
     allow_forming: Annotated[
         bool, typer.Option("--allow-forming", help="Let the experiment `forming` form the device, for good.")
     ] = False,

@@ -8,25 +8,38 @@ from typing import Annotated
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
+
+LINES = 4096
+"""Rows and columns at most: 17 million cells, read `looks` times."""
+
+PULSES = 100_000
+"""Pulses and looks at most."""
 
 
 def compare(
     device: Annotated[
         list[str], typer.Option("--device", metavar="URI", help="Given twice: BACKEND:KIND?NAME=VALUE&...")
     ],
-    rows: Annotated[int, typer.Option(min=1, help="Rows, where the address does not say.")] = 16,
-    cols: Annotated[int, typer.Option(min=1, help="Columns, where the address does not say.")] = 4,
-    pulses: Annotated[int, typer.Option(min=1, help="Programming pulses on random cells.")] = 200,
+    rows: Annotated[int, typer.Option(min=1, max=LINES, help="Rows, where the address does not say.")] = 16,
+    cols: Annotated[int, typer.Option(min=1, max=LINES, help="Columns, where the address does not say.")] = 4,
+    pulses: Annotated[int, typer.Option(min=1, max=PULSES, help="Programming pulses on random cells.")] = 200,
     voltage: Annotated[
-        float | None, typer.Option(help="Cell voltage of a pulse, V, both signs (default: the device's own, or 0.1).")
+        float | None,
+        typer.Option(
+            callback=checks.finite, help="Cell voltage of a pulse, V, both signs (default: the device's own, or 0.1)."
+        ),
     ] = None,
     width: Annotated[
-        float | None, typer.Option(help="Width of a pulse, s (default: the device's own, or 1e-3).")
+        float | None,
+        typer.Option(callback=checks.finite, help="Width of a pulse, s (default: the device's own, or 1e-3)."),
     ] = None,
-    looks: Annotated[int, typer.Option(min=1, help="How often the cells are read on the way.")] = 50,
+    looks: Annotated[int, typer.Option(min=1, max=PULSES, help="How often the cells are read on the way.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Of cells and signs.")] = 0,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw both devices' cells here.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", callback=checks.picture_file, help="Draw both devices' cells here."),
+    ] = None,
     json: options.Json = None,
 ) -> None:
     """Play one waveform on two devices and say how far apart their conductances end up.
@@ -44,6 +57,8 @@ def compare(
     from hil.errors import InputError
     from hil.results import report
 
+    if width is not None and width <= 0:
+        raise InputError(f"--width {width:g} s: a pulse takes longer than 0 s")
     if len(device) != 2:
         raise InputError(f"--device was given {len(device)} times: compare two devices")
     size = {"rows": rows, "cols": cols}

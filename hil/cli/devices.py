@@ -27,10 +27,11 @@ def devices(
 
     A device is written BACKEND:KIND?NAME=VALUE&NAME=VALUE, for example
 
-        sim:flca-pair?preset=figure3&Dv=70&d2d=0.05
+    \b
+    sim:flca-pair?preset=figure3&Dv=70&d2d=0.05
     """
     from hil.backends import backend_names, load_backend
-    from hil.errors import InputError
+    from hil.errors import InputError, told
     from hil.results import report, save_json
 
     wanted, _, kind_name = (name or "").partition(":")
@@ -38,14 +39,21 @@ def devices(
     for scheme in [wanted] if name else backend_names():
         try:
             backend = load_backend(scheme)
+            kinds = [backend.kind(kind_name)] if kind_name else backend.offered()
         except InputError as error:
             if name:
                 raise
             print(f"hil: {error}", file=sys.stderr)
             continue
-        for kind in [backend.kind(kind_name)] if kind_name else backend.kinds():
+        for kind in kinds:
             address = f"{scheme}:{kind.name}"
-            rows = _rows(address, kind)
+            try:
+                rows = _rows(address, kind)
+            except Exception as error:  # of whoever wrote that device
+                if name:
+                    raise InputError(f"{address} cannot be described: {told(error)}") from error
+                print(f"hil: {address} cannot be described: {told(error)}", file=sys.stderr)
+                continue
             everything += [replace(row, name=f"{address} {row.name}") for row in rows]
             if json != "-":
                 report(rows, f"\n{address}  {kind.summary}", heads={"value": "default", "reference": "allowed"})

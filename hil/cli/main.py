@@ -5,14 +5,16 @@ A verb is an entry point of the group ``hil.verbs``: a function with typer's ann
 
 from __future__ import annotations
 
+import re
 import sys
+from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
 import typer
 
 from hil import plugins
 from hil.cli import streams
-from hil.errors import HilError, InputError
+from hil.errors import HilError, InputError, one_line, told
 from hil.interrupt import Interrupted, stops_heard_by, terminate
 from hil.version import __version__
 
@@ -28,8 +30,11 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def build() -> typer.Typer:
-    """Assemble the command from every verb that is installed; one that cannot be loaded says so when it is used."""
+def build(only: str | None = None) -> typer.Typer:
+    """Assemble the command from every verb that is installed, or from the one that is asked for.
+
+    One that cannot be loaded says so when it is used.
+    """
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -45,32 +50,31 @@ def build() -> typer.Typer:
         One Device interface, the same training drivers on each. Start with `hil train stdp` and `hil devices`.
         """
 
-    for name, point in plugins.installed(GROUP).items():
-        try:
-            verb = plugins.load(point, "verb")
-            _check(name, verb)
-        except InputError as error:
-            verb = _broken(error)
-        if isinstance(verb, typer.Typer):
-            app.add_typer(verb, name=name)
-        else:
-            app.command(name, context_settings=getattr(verb, "context_settings", None))(verb)
+    points = plugins.installed(GROUP)
+    for name, point in points.items() if only not in points else [(only, points[only])]:
+        _add(app, name, _loaded(name, point))
     return app
 
 
-def _check(name: str, verb: Any) -> None:
-    """Raise `InputError` unless typer can make a command of it."""
-    from hil.errors import told
-
-    alone = typer.Typer(add_completion=False)
+def _loaded(name: str, point: EntryPoint) -> Any:
+    """The verb, or one in its place that says why it cannot be used."""
     try:
-        if isinstance(verb, typer.Typer):
-            alone.add_typer(verb, name=name)
-        else:
-            alone.command(name)(verb)
+        verb = plugins.load(point, "verb")
+        alone = typer.Typer(add_completion=False)
+        _add(alone, name, verb)
         typer.main.get_command(alone)
+        return verb
+    except InputError as error:
+        return _broken(error)
     except Exception as error:
-        raise InputError(f"verb '{name}' is no command: {told(error)}") from None
+        return _broken(InputError(f"verb '{name}' is no command: {told(error)}"))
+
+
+def _add(app: typer.Typer, name: str, verb: Any) -> None:
+    if isinstance(verb, typer.Typer):
+        app.add_typer(verb, name=name)
+    else:
+        app.command(name, context_settings=getattr(verb, "context_settings", None))(verb)
 
 
 def _broken(error: InputError) -> Any:
@@ -95,14 +99,17 @@ def main() -> None:
 
 def _run(words: list[str]) -> int:
     try:
-        for word in words:
+        for number, word in enumerate(words):
             word.encode()
+            if not word or re.fullmatch(r"--[\w-]+=", word):
+                before = words[number - 1] if number and not word else word.removesuffix("=")
+                return _complain(f"hil: {before or 'an argument'} is given an empty value", 2)
     except UnicodeEncodeError as error:
         return _complain(
             f"hil: the argument {error.object!r} is not valid UTF-8 text: rename the file, or type it anew", 2
         )
     try:
-        command = typer.main.get_command(build())
+        command = typer.main.get_command(build(words[0] if words else None))
         with command.make_context("hil", words) as context:
             command.invoke(context)
         return 0
@@ -137,5 +144,5 @@ def _told(error: OSError) -> str:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(sentence, file=sys.stderr)
+    print(one_line(sentence), file=sys.stderr)
     return code

@@ -7,8 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
+from hil.cli import checks
+
 Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write the result rows as JSON; - for standard output.")
+    str | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        callback=checks.output_file,
+        help="Write the result rows as JSON; - for standard output.",
+    ),
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with sections [data], [device], ...")
@@ -18,7 +26,13 @@ Settings = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set any key of the configuration; may be repeated."),
 ]
 RunFolder = Annotated[
-    Path | None, typer.Option("--run", metavar="DIR", help="Folder of the run (default: runs/NAME-001, -002, ...).")
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="DIR",
+        callback=checks.output_folder,
+        help="Folder of the run (default: runs/NAME-001, -002, ...).",
+    ),
 ]
 Resume = Annotated[
     Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a stopped or killed run, exactly.")

@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 
 
 def plot(
     paper: Annotated[str, typer.Argument(metavar="PAPER", help="Such as brivio2021.")],
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="Folder of a sweep made from the paper's file.")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to draw (default: SWEEP/figures).")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", callback=checks.output_folder, help="Where to draw (default: SWEEP/figures)."),
+    ] = None,
     json: options.Json = None,
 ) -> None:
     """Draw a paper's figures from a sweep, and print their numbers.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 from hil.cli.stopping import resumable
 from hil.errors import InputError
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
     from hil.results import Row
     from hil.sweeps import Task
+
+WORKERS = 1024
+"""Processes at most."""
+
+SCHEMES = ("tcp", "tls", "ws", "wss")
+"""Ways of talking to a scheduler."""
+
+PATIENCE = 5.0
+"""Seconds within which a scheduler must be heard of."""
 
 ROOT = Path("sweeps")
 """Where sweeps are kept unless the user names another place."""
@@ -29,9 +38,16 @@ def sweep(
     scheduler: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:8786", help="Dask scheduler whose workers run the tasks.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes on this machine (default: one a processor).")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=WORKERS, help="Processes on this machine (default: one a processor).")
+    ] = None,
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the sweep (default: sweeps/NAME-001, -002, ...).")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            callback=checks.output_folder,
+            help="Folder of the sweep (default: sweeps/NAME-001, -002, ...).",
+        ),
     ] = None,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Run what is missing of a sweep.")] = None,
     settings: options.Settings = None,
@@ -53,8 +69,8 @@ def sweep(
     from hil.results import report
     from hil.runs import new_path
 
-    if workers is not None and (scheduler or workers < 1):
-        raise InputError(f"--workers {workers}: give 1 or more processes, and no --scheduler beside them")
+    if workers is not None and scheduler:
+        raise InputError(f"--workers {workers}: the --scheduler has its own, leave one of the two out")
     if resume is not None:
         options.refuse_with_resume({"FILE.toml": file, "--folder": folder, "--set": settings})
         name, tasks = resume.name, sweeps.saved_tasks(resume)
@@ -66,6 +82,8 @@ def sweep(
         heads = {"quantity": "point", "value": "state", "note": "settings"}
         report(_grid(tasks), f"{name}: {len(tasks)} tasks of 'hil {tasks[0].kind}'", json, heads)
         return
+    if scheduler is not None:
+        _reach(scheduler)
     path = resume or folder or new_path(name, ROOT)
     opened = sweeps.Sweep.resume(path) if resume else sweeps.Sweep.create(path, tasks)
     with opened, resumable(opened.path, "sweep"):
@@ -77,6 +95,25 @@ def sweep(
     rows, quantity = summary(tasks, sweeps.load(path))
     report(rows, f"{path}: {quantity}", json, {"quantity": "point"})
     print(f"all rows: {path / 'results.sqlite'}", file=sys.stderr)
+
+
+def _reach(scheduler: str) -> None:
+    """Raise `InputError` unless something listens at the scheduler's address, before anything waits for it."""
+    import socket
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(scheduler)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), None, None
+    if parts.scheme not in SCHEMES or not host or not port:
+        raise InputError(f"--scheduler {scheduler}: write tcp://HOST:PORT, such as tcp://127.0.0.1:8786")
+    try:
+        socket.create_connection((host, port), timeout=PATIENCE).close()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"--scheduler {scheduler} cannot be reached: {reason[:1].lower()}{reason[1:]}") from None
 
 
 @contextmanager

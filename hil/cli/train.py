@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 from hil.cli.stopping import resumable
 from hil.errors import HilError
 
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Train a network on any device.")
 
+Epochs = Annotated[
+    float | None,
+    typer.Option("--epochs", callback=checks.finite, help="Passes through the training images; 0.25 is a quarter."),
+]
+
 
 @app.command()
 def stdp(
     dataset: options.DataSet = None,
     data_dir: options.DataDir = None,
     device: options.DeviceUri = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes through the training images; 0.25 is a quarter.")] = None,
+    epochs: Epochs = None,
     seed: options.Seed = None,
     seeds: options.Seeds = None,
     readout: Annotated[
@@ -67,7 +72,7 @@ def wta(
     data_dir: options.DataDir = None,
     device: options.DeviceUri = None,
     neurons: Annotated[int | None, typer.Option(help="Output neurons, one a column.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes through the training images; 0.25 is a quarter.")] = None,
+    epochs: Epochs = None,
     seed: options.Seed = None,
     seeds: options.Seeds = None,
     config: options.Config = None,
@@ -146,9 +151,13 @@ def pill(
     columns: Annotated[
         str | None, typer.Option(metavar="A+B,C,...", help="Classes that share a column; one each if not given.")
     ] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes through the training images.")] = None,
-    flipped: Annotated[float | None, typer.Option(help="Fraction of pixels inverted in training images.")] = None,
-    flipped_test: Annotated[float | None, typer.Option(help="The same in images to be recognised.")] = None,
+    epochs: Epochs = None,
+    flipped: Annotated[
+        float | None, typer.Option(callback=checks.finite, help="Fraction of pixels inverted in training images.")
+    ] = None,
+    flipped_test: Annotated[
+        float | None, typer.Option(callback=checks.finite, help="The same in images to be recognised.")
+    ] = None,
     seed: options.Seed = None,
     seeds: options.Seeds = None,
     config: options.Config = None,

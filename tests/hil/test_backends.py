@@ -209,7 +209,7 @@ def test_a_third_party_is_found_by_its_entry_point(monkeypatch):
         assert group == "hil.devices"
         return [EntryPoint("own", f"{__name__}:own_backend", group), NeverLoaded()]
 
-    monkeypatch.setattr(hil.backends, "entry_points", installed)
+    monkeypatch.setattr(hil.plugins, "entry_points", installed)
     assert open_device("own:load?ohms=75") == ("own:load", 75.0)
     assert message("own:loaf") == "no device 'own:loaf' (known: load); did you mean 'load'?"
     assert message("sim:flca") == "no back end 'sim' (known: heavy, own)"
@@ -217,7 +217,7 @@ def test_a_third_party_is_found_by_its_entry_point(monkeypatch):
 
 def test_back_ends_are_listed_by_name(monkeypatch):
     points = [EntryPoint(name, f"{__name__}:own_backend", "hil.devices") for name in ("zeta", "alpha")]
-    monkeypatch.setattr(hil.backends, "entry_points", lambda group: points)
+    monkeypatch.setattr(hil.plugins, "entry_points", lambda group: points)
     assert list(backends()) == ["alpha", "zeta"]
 
 
@@ -228,7 +228,7 @@ def test_our_own_back_end_comes_through_an_entry_point():
 def test_a_back_end_that_cannot_be_imported_is_one_sentence_and_hides_no_other(monkeypatch, capsys):
     broken = EntryPoint("broken", "no_such_package.backend:backend", hil.backends.GROUP)
     points = [*entry_points(group=hil.backends.GROUP), broken]
-    monkeypatch.setattr(hil.backends, "entry_points", lambda group: points)
+    monkeypatch.setattr(hil.plugins, "entry_points", lambda group: points)
     with pytest.raises(InputError, match="back end 'broken' cannot be loaded: No module named 'no_such_package'"):
         open_device("broken:thing")
     devices(None, "-")

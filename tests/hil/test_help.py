@@ -1,0 +1,59 @@
+"""Every text that a verb gives to its options is what `--help` prints, [brackets] and all."""
+
+import inspect
+import re
+
+import pytest
+import typer
+
+from hil.cli.main import build
+
+
+def commands(command, path=()):
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*path, name))
+
+
+TREE = dict(commands(typer.main.get_command(build())))
+
+
+def plain(text):
+    return re.sub(r"\s+", "", text.replace("\b", ""))
+
+
+def first_part(command):
+    return inspect.cleandoc(command.help or "").partition("\f")[0]
+
+
+@pytest.mark.parametrize("path", TREE, ids=" ".join)
+def test_help_prints_every_text_as_it_was_written(hil, path):
+    command = TREE[path]
+    code, out, err = hil(*path, "--help")
+    assert (code, err) == (0, "")
+    printed = plain(out)
+    assert plain(first_part(command)) in printed
+    for parameter in command.params:
+        for text in (getattr(parameter, "help", None), parameter.metavar):
+            assert plain(text or "") in printed, parameter.name
+
+
+@pytest.mark.parametrize("path", TREE, ids=" ".join)
+def test_examples_stand_on_lines_of_their_own(hil, path):
+    out = hil(*path, "--help")[1]
+    lines = [line.strip() for line in out.splitlines()]
+    for example in re.findall(r"^ *(hil .*)$", first_part(TREE[path]), re.MULTILINE):
+        if example.endswith("."):
+            continue  # a sentence
+        assert example.strip() in lines
+
+
+def test_the_case_of_the_lost_sections(hil):
+    assert "sections [data], [device], ..." in " ".join(hil("train", "wta", "--help")[1].split())
+
+
+def options(kind):
+    for path, command in TREE.items():
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and getattr(parameter.type_descriptor, "annotation", None) is kind:
+                yield path, parameter.opts[0]
