@@ -134,15 +134,34 @@ class Paper:
 
 
 def papers() -> dict[str, Paper]:
-    """All installed papers by key."""
+    """All installed papers by key; one that cannot be loaded is told on stderr."""
+    found, problems = _found()
+    for problem in problems.values():
+        print(f"hil: {problem}", file=sys.stderr)
+    return found
+
+
+def find_paper(key: str) -> Paper:
+    """Find an installed paper; `InputError` names the known ones, or what is wrong with this one."""
+    found, problems = _found()
+    if key in problems:
+        raise problems[key]
+    if key not in found:
+        raise InputError(f"no paper '{key}' {nearest(key, found)}")
+    return found[key]
+
+
+def _found() -> tuple[dict[str, Paper], dict[str, InputError]]:
+    """Papers by key, and what is wrong with the others by the names of their entry points."""
     found: list[Paper] = []
+    problems = {}
     for point in plugins.installed(GROUP).values():
         try:
             value = plugins.load(point, "paper")
             found += [value] if isinstance(value, Paper) else _several(point.name, value)
         except InputError as error:
-            print(f"hil: {error}", file=sys.stderr)
-    return {paper.key: paper for paper in found}
+            problems[point.name] = error
+    return {paper.key: paper for paper in found}, problems
 
 
 def _several(name: str, make: Callable[[], Sequence[Paper]]) -> Sequence[Paper]:
@@ -153,11 +172,3 @@ def _several(name: str, make: Callable[[], Sequence[Paper]]) -> Sequence[Paper]:
     if not all(isinstance(paper, Paper) for paper in papers):
         raise InputError(f"paper '{name}' is no Paper and makes none")
     return papers
-
-
-def find_paper(key: str) -> Paper:
-    """Find an installed paper; `InputError` names the known ones."""
-    known = papers()
-    if key not in known:
-        raise InputError(f"no paper '{key}' {nearest(key, known)}")
-    return known[key]
