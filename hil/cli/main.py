@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
@@ -122,21 +123,31 @@ def _run(words: list[str]) -> int:
     except OSError as error:
         return _complain(f"hil: {_told(error)}", 2)
     except _Usage as error:
-        return _usage(error)
+        return _usage(error, words)
     except (KeyboardInterrupt, typer.Abort):
         return _complain("hil: interrupted", 130)
     except MemoryError as error:
         return _complain(f"hil: there is not enough memory for this{f': {error}' if str(error) else ''}", 2)
 
 
-def _usage(error: Any) -> int:
+def _usage(error: Any, words: list[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return int(error.exit_code)
     context = getattr(error, "ctx", None)
     where = f"; see {context.command_path} --help" if context is not None else ""
     sentence = " ".join(error.format_message().split()).removesuffix(".")
-    return _complain(f"hil: {sentence[:1].lower()}{sentence[1:]}{where}", 2)
+    given = _given(getattr(getattr(error, "param", None), "opts", ()), words)
+    return _complain(f"hil: {sentence[:1].lower()}{sentence[1:]}{given}{where}", 2)
+
+
+def _given(names: Sequence[str], words: list[str]) -> str:
+    """What was given to an option, in parentheses."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in names and name.startswith("-"):
+            return f" (given: {value if equals else following})"
+    return ""
 
 
 def _told(error: OSError) -> str:

@@ -38,9 +38,7 @@ def sweep(
     scheduler: Annotated[
         str | None, typer.Option(metavar="tcp://HOST:8786", help="Dask scheduler whose workers run the tasks.")
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=WORKERS, help="Processes on this machine (default: one a processor).")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine (default: one a processor).")] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -69,8 +67,10 @@ def sweep(
     from hil.results import report
     from hil.runs import new_path
 
-    if workers is not None and scheduler:
-        raise InputError(f"--workers {workers}: the --scheduler has its own, leave one of the two out")
+    if workers is not None and (scheduler or not 1 <= workers <= WORKERS):
+        raise InputError(
+            f"--workers {workers}: give 1 or more processes, {WORKERS} at most, and no --scheduler beside them"
+        )
     if resume is not None:
         options.refuse_with_resume({"FILE.toml": file, "--folder": folder, "--set": settings})
         name, tasks = resume.name, sweeps.saved_tasks(resume)
