@@ -137,16 +137,17 @@ def _usage(error: Any, words: list[str]) -> int:
     context = getattr(error, "ctx", None)
     where = f"; see {context.command_path} --help" if context is not None else ""
     sentence = " ".join(error.format_message().split()).removesuffix(".")
-    given = _given(getattr(getattr(error, "param", None), "opts", ()), words)
+    given = _given(getattr(getattr(error, "param", None), "opts", ()), words, sentence)
     return _complain(f"hil: {sentence[:1].lower()}{sentence[1:]}{given}{where}", 2)
 
 
-def _given(names: Sequence[str], words: list[str]) -> str:
-    """What was given to an option, in parentheses."""
+def _given(names: Sequence[str], words: list[str], sentence: str) -> str:
+    """What was given to an option, in parentheses, unless the sentence has it."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name in names and name.startswith("-"):
-            return f" (given: {value if equals else following})"
+            value = value if equals else following
+            return "" if value in sentence else f" (given: {value})"
     return ""
 
 

@@ -234,12 +234,13 @@ def test_a_killed_worker_costs_only_its_task(client, write, tmp_path):
 
 
 def test_a_task_that_cannot_run_leaves_the_others(client, write, tmp_path):
-    uris = '[[axis]]\nkey = "device.uri"\nvalues = ["sim:flca-step", "sim:flca-pare"]'
+    uris = '[[axis]]\nkey = "device.uri"\nvalues = ["sim:flca-step", "sim:flca-pair?rows=3"]'
     text = BASE.replace("[0, 1, 2]", "[0]") + uris
     with (
         sweeps.Sweep.create(tmp_path / "one", sweep_file.read(write(text))[1]) as sweep,
         pytest.raises(
-            HilError, match=r"1 of all tasks failed, the first 'train.seed=0, device.uri=sim:flca-pare': no device"
+            HilError,
+            match=r"1 of all tasks failed, the first 'train.seed=0, device.uri=sim:flca-pair\?rows=3': .*3 rows",
         ),
     ):
         sweeps.play(sweep, client)
