@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from hil.cli import options
 
 if TYPE_CHECKING:
+    from hil.progress import Progress
     from sim.fitting.data import Measurement
     from sim.fitting.fitting import Noise
 
@@ -53,12 +55,14 @@ def fit(
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
     from hil.errors import InputError, nearest
+    from hil.progress import Progress
     from hil.results import Row, report
     from hil.runs import Run, new_path
     from sim.fitting import catalogue, preset
     from sim.fitting.advice import advice
     from sim.fitting.comparison import comparison, verdict
     from sim.fitting.fitting import fit as solve
+    from sim.fitting.fitting import steps
     from sim.fitting.report import rows, save_details
 
     names = [name.strip() for name in model.split(",") if name.strip()]
@@ -77,7 +81,16 @@ def fit(
     for m in models:
         own = {p.name for p in m.parameters}
         m.hold({k: v for k, v in held.items() if k in own}, [name for name in free or [] if name in own])
-    fits = sorted((solve(m, weights, loss, profile=profile) for m in models), key=lambda f: f.aic)
+    fits = []
+    total = sum(steps(m, profile) for m in models)
+    with Progress(total, "steps") as progress:
+        for k, m in enumerate(models):
+            before = sum(steps(other, profile) for other in models[:k])
+            watch = _watching(progress, m.title)
+            watch("search for starts", before - progress.done)
+            fits.append(solve(m, weights, loss, profile=profile, watch=watch))
+        progress.advance(total - progress.done)
+    fits.sort(key=lambda f: f.aic)
     config = {"source": str(source), "model": names, "noise": noise, "loss": loss, "fix": held, "free": free or []}
     with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": {**config, "order": order}}) as folder:
         from sim.fitting.figure import save_figure
@@ -103,6 +116,16 @@ def fit(
         print(f"preset: sim:{f.model.kind}?preset={folder.path / f.model.name}.json", file=sys.stderr)
         print(f"  add {began} to begin where these data began", file=sys.stderr)
     print(f"picture: {folder.figure('fit.png')}", file=sys.stderr)
+
+
+def _watching(progress: Progress, title: str) -> Callable[[str, int], None]:
+    """Show on a progress bar what the fit of a model does."""
+
+    def watch(what: str, count: int) -> None:
+        progress.describe(f"{title}: {what}")
+        progress.advance(count)
+
+    return watch
 
 
 def _measurement(source: Path, device: int) -> Measurement:

@@ -7,7 +7,7 @@ belong to that cost as well. All intervals are scaled by the residuals, so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
@@ -20,6 +20,9 @@ from sim.fitting.descent import Box, Residuals, derivative, descend, interval
 from sim.fitting.model import Model, Parameter
 
 Loss = Literal["linear", "soft_l1"]
+
+Watch = Callable[[str, int], None]
+"""Told what a fit does now, and how many of its steps are done since it was told before."""
 
 LEVELS = (0.68, 0.95)
 """Confidence levels of the intervals."""
@@ -155,7 +158,19 @@ class Fit:
         return self.model.began(self.values)
 
 
-def fit(model: Model, noise: Noise | None = None, loss: Loss = "linear", *, profile: bool = True) -> Fit:
+def steps(model: Model, profile: bool = True) -> int:
+    """Steps that `fit` tells its `watch`: generations of a search, starts that are followed, profiles of parameters."""
+    return model.generations + STARTS + SECOND + 1 + (1 + len(model.free) if profile else 1)
+
+
+def fit(
+    model: Model,
+    noise: Noise | None = None,
+    loss: Loss = "linear",
+    *,
+    profile: bool = True,
+    watch: Watch = lambda what, count: None,
+) -> Fit:
     """Fit a model to its measurement.
 
     Parameters
@@ -168,6 +183,8 @@ def fit(model: Model, noise: Noise | None = None, loss: Loss = "linear", *, prof
         ``linear``, or ``soft_l1`` to weaken outliers.
     profile : bool
         Whether to follow the profile of the likelihood; otherwise intervals are those of the curvature.
+    watch : callable
+        Told what is done, and how many of its `steps` are done since it was last told.
 
     Raises
     ------
@@ -196,11 +213,14 @@ def fit(model: Model, noise: Noise | None = None, loss: Loss = "linear", *, prof
     def of_vector(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return residuals(dict(zip(names, x.tolist(), strict=True)))
 
-    box, best = _search(model, free, of_vector)
-    for _ in range(3):
+    box, best = _search(model, free, of_vector, watch)
+    for attempt in range(3):
+        watch("best start" if attempt == 0 else "better fit, met on the way", 0)
         best, chi_square = _polished(lmfit, free, residuals, best)
         correlation, errors, blind = _curvature(of_vector, best, box, names)
-        intervals, better = _intervals(of_vector, best, chi_square, box, correlation, errors, len(m), profile)
+        watch("intervals", int(attempt == 0))
+        told = (lambda k, first=attempt == 0: watch(f"interval of {names[k]}", int(first))) if profile else None
+        intervals, better = _intervals(of_vector, best, chi_square, box, correlation, errors, len(m), told)
         if better[1] > chi_square * (1.0 - 1e-6) - 1e-12:
             break
         best = better[0]
@@ -260,14 +280,20 @@ def _lmfit() -> ModuleType:
     return lmfit
 
 
-def _search(model: Model, free: tuple[Parameter, ...], residuals: Residuals) -> tuple[Box, NDArray[np.float64]]:
+def _search(
+    model: Model, free: tuple[Parameter, ...], residuals: Residuals, watch: Watch
+) -> tuple[Box, NDArray[np.float64]]:
     """Walk a little way from the best coarse starts, and on from the best of these."""
     low, high = np.array([p.low for p in free]), np.array([p.high for p in free])
+    model.watch = lambda: watch("search for starts", 1)
     starts = [np.clip([start[p.name] for p in free], low, high) for start in model.starts()]
     graded = sorted(((float(np.sum(residuals(x) ** 2)), n) for n, x in enumerate(starts)))[:STARTS]
     chosen = [starts[n] for _, n in graded]
     for rounds, count in ((FIRST_ROUNDS, SECOND), (100, 1)):
-        walked = [descend(residuals, x, Box.around(x, low, high), rounds=rounds) for x in chosen]
+        walked = []
+        for k, x in enumerate(chosen):
+            walked.append(descend(residuals, x, Box.around(x, low, high), rounds=rounds))
+            watch(f"start {k + 1} of {len(chosen)}", 1)
         chosen = [x for x, _ in sorted(walked, key=lambda found: found[1])[:count]]
     return Box.around(chosen[0], low, high), chosen[0]
 
@@ -323,7 +349,7 @@ def _curvature(
 
 def _intervals(
     residuals: Residuals, best: NDArray[np.float64], chi_square: float, box: Box, correlation: NDArray[np.float64],
-    errors: NDArray[np.float64], readings: int, profile: bool,
+    errors: NDArray[np.float64], readings: int, told: Callable[[int], None] | None,
 ) -> tuple[list[dict[float, tuple[float, float]]], tuple[NDArray[np.float64], float]]:  # fmt: skip
     """Intervals of all fitted parameters, and the best point met on the way.
 
@@ -339,10 +365,12 @@ def _intervals(
         ends = {
             q: (max(best[k] - error * z, box.low[k]), min(best[k] + error * z, box.high[k])) for q, z in reach.items()
         }
-        if profile and chi_square > 1e-12 * readings:
-            told = np.isfinite(errors)
+        if told is not None:
+            told(k)
+        if told is not None and chi_square > 1e-12 * readings:
+            known = np.isfinite(errors)
             guess = error if np.isfinite(error) and error > 0 else 0.1 * (abs(best[k]) or box.step[k] * 1e4)
-            along = np.where(told, correlation[:, k] * errors / guess, 0.0) if told[k] else np.zeros(len(best))
+            along = np.where(known, correlation[:, k] * errors / guess, 0.0) if known[k] else np.zeros(len(best))
             for q, z in reach.items():
                 rise = chi_square / freedom * z**2
                 low, high, met = interval(residuals, best, chi_square, box, k, np.nan_to_num(along), guess * z, rise)

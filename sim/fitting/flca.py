@@ -39,6 +39,7 @@ class FlcaModel(Model):
         if order < 1:
             raise InputError(f"order {order} must be at least 1: the memristance of a memristor depends on the flux")
         self._volatile, self._order = kind == "volatile", order
+        self._cell = FlcaParameters.model_construct(kind=kind)
         self.name = "flca-volatile" if self._volatile else "flca"
         self.title = f"FLCA, {'volatile' if self._volatile else 'non-volatile'}"
         self._drive = Drive(measurement, raises=-1.0)
@@ -102,8 +103,7 @@ class FlcaModel(Model):
 
     def _fluxes(self, values: Values, everywhere: bool = False) -> NDArray[np.float64]:
         given = {name: float(values[name]) for name in ("A", "D", "phi0")}
-        p = FlcaParameters.model_construct(kind="volatile" if self._volatile else "nonvolatile", **given)
-        fluxes = flca_fluxes(p, self._drive.play)
+        fluxes = flca_fluxes(self._cell.model_copy(update=given), self._drive.play)
         return fluxes if everywhere else fluxes[self.measurement.seen]
 
     def _memristance(self, values: Values) -> dict[str, float]:

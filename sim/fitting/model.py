@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -68,6 +68,10 @@ class Model(ABC):
         All of them, held or fitted.
     notes : list of str
         What the user must know about this model on this measurement.
+    generations : int
+        How often `starts` calls `watch`, at most.
+    watch : callable
+        Called now and then by a long search for starts.
     """
 
     name: str
@@ -80,6 +84,8 @@ class Model(ABC):
         """Look at the measurement."""
         self.measurement = measurement
         self.notes: list[str] = []
+        self.generations = 0
+        self.watch: Callable[[], None] = lambda: None
 
     @abstractmethod
     def starts(self) -> Iterable[dict[str, float]]:

@@ -44,7 +44,8 @@ class RramModel(Model):
                 "positive pulses lower the conductance here and raise it in sim:rram: "
                 "the preset is the cell with its terminals swapped"
             )
-        self._thresholds = self._smallest(up, down), self._smallest(down, up)
+        self._thresholds = v_set, v_reset = self._smallest(up, down), self._smallest(down, up)
+        self._cell = RramParameters.model_construct(model=name, v_set=v_set, v_reset=v_reset)
         self.parameters = tuple(self._parameters(bool(len(up)), bool(len(down))))
 
     def _smallest(self, own: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -123,8 +124,7 @@ class RramModel(Model):
         return {name.removesuffix("_dep"): value for name, value in values.items()}
 
     def _weights(self, values: Values) -> NDArray[np.float64]:
-        v_set, v_reset = self._thresholds
-        p = RramParameters.model_construct(model=self.name, v_set=v_set, v_reset=v_reset, **self._mirrored(values))
+        p = self._cell.model_copy(update=self._mirrored(values))
         return rram_weights(p, self._drive.play)[self.measurement.seen]
 
     def _line(self, values: Values, g: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -21,6 +21,9 @@ from sim.vteam import VteamParameters
 SEED = 20150
 """Of the search for thresholds, so that a fit is the same whenever it is made."""
 
+GENERATIONS = 40
+"""Of that search, at most."""
+
 
 class VteamModel(Model):
     """Thresholds, rates and resistances of a cell, on a train or a sweep."""
@@ -30,10 +33,11 @@ class VteamModel(Model):
     def __init__(self, window: str, measurement: Measurement) -> None:
         """Find the sign that switches on, and count the amplitudes of either sign."""
         super().__init__(measurement)
-        self._window = window
+        self._window, self._cell = window, VteamParameters.model_construct(window=window)
         self.name = "vteam" if window == "none" else f"vteam-{window}"
         self.title = "VTEAM" if window == "none" else f"VTEAM, {window.capitalize()} window"
         self._drive = Drive(measurement, raises=-1.0)
+        self.generations = 2 * GENERATIONS
         if not np.any(measurement.voltage):
             raise InputError(f"{measurement.source}: VTEAM moves by voltages, and there are none")
         self.parameters = tuple(self._parameters())
@@ -93,6 +97,7 @@ class VteamModel(Model):
         m = self.measurement
         rates = 0.01 / float(m.duration.sum()), 300.0 / float(np.min(m.duration[m.duration > 0]))
         ranges = {"rate": np.log(rates), "exponent": np.log((0.3, 12.0))}
+        highest = {sign: float(found[-1]) for sign in (1, -1) if len(found := self._drive.amplitudes(sign))}
         bounds = [tuple(ranges[p.role]) if p.role in ranges else (p.low, p.high) for p in searched]
 
         def values(x: NDArray[np.float64]) -> dict[str, float]:
@@ -101,15 +106,20 @@ class VteamModel(Model):
             }
             for side, sign in (("off", 1), ("on", -1)):
                 if f"k_{side}" not in held:
-                    over = max(self._drive.amplitudes(sign)[-1] / abs(trial[f"v_{side}"]) - 1.0, 1e-3)
+                    over = max(highest[sign] / abs(trial[f"v_{side}"]) - 1.0, 1e-3)
                     trial[f"k_{side}"] = sign * trial[f"k_{side}"] / over ** trial[f"alpha_{side}"]
             return trial | {k: v for k, v in self._resistances(trial).items() if k not in held}
 
         def misfit(x: NDArray[np.float64]) -> float:
             return float(np.mean(np.log(self.curve(values(x)) / m.conductance) ** 2))
 
+        def generation(*_: object, **__: object) -> None:
+            self.watch()
+
         for seed in (SEED, SEED + 1):
-            found = differential_evolution(misfit, bounds, rng=seed, popsize=8, maxiter=40, tol=1e-4, polish=False)
+            found = differential_evolution(
+                misfit, bounds, rng=seed, popsize=8, maxiter=GENERATIONS, tol=1e-4, polish=False, callback=generation
+            )
             yield values(found.x)
 
     def doubts(self, values: Values) -> list[str]:
@@ -131,7 +141,7 @@ class VteamModel(Model):
         return {**cell, "window": self._window, **turned, **room}
 
     def _values(self, values: Mapping[str, float]) -> VteamParameters:
-        return VteamParameters.model_construct(window=self._window, **{k: float(v) for k, v in values.items()})
+        return self._cell.model_copy(update={k: float(v) for k, v in values.items()})
 
     def _resistances(self, values: Mapping[str, float]) -> dict[str, float]:
         from scipy.optimize import nnls

@@ -10,7 +10,7 @@ from fitted_cells import CELLS
 from sim.fitting import catalogue
 from sim.fitting.advice import advice
 from sim.fitting.data import train
-from sim.fitting.fitting import Estimate, Noise, fit
+from sim.fitting.fitting import Estimate, Noise, fit, steps
 from sim.fitting.model import Parameter
 from sim.fitting.report import details, rows
 
@@ -107,3 +107,22 @@ def test_an_interval_that_ends_with_the_search_is_open_and_one_that_ends_with_th
     assert (e.open(0.0), e.open(20.0), e.open(7.0)) == (False, True, False)
     assert not e.told
     assert Estimate(P, 12.0, 6.0, {0.95: (3.0, 20.0)}).told
+
+
+# ---- progress
+
+
+@pytest.mark.parametrize("profile", [True, False])
+@pytest.mark.parametrize("name", ["lhb", "flca", "vteam"])
+def test_a_fit_says_what_it_does_and_never_more_than_its_steps(name, profile):
+    model, _ = known(name)
+    told = []
+    fit(model, Noise(2e-3), profile=profile, watch=lambda what, count: told.append((what, count)))
+    done = sum(count for _, count in told)
+    assert 5 < done <= steps(model, profile)
+    words = {what.split(" ")[0] for what, _ in told}
+    assert {"start", "best"} <= words
+    assert ("search" in words) == (name == "vteam")
+    assert ("interval" in words) == profile
+    if profile:
+        assert {f"interval of {p.name}" for p in model.free} <= {what for what, _ in told}

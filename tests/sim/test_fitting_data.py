@@ -477,3 +477,16 @@ def test_a_run_of_an_older_version_is_refused_in_one_sentence(tmp_path):
         InputError, match="recorded by another version of this program, which did not keep what was driven"
     ):
         load_run(run)
+
+
+def test_the_command_shows_progress(tmp_path, monkeypatch):
+    monkeypatch.setattr("hil.progress.LINE_EVERY", 0.0)
+    file = csv_of(linear_train(), tmp_path / "data.csv")
+    done = hil(file, "--model", "lhb,nlsb", "--noise", "0.01", "--run", tmp_path / "run")
+    lines = [line for line in done.stderr.splitlines() if " steps, " in line]
+    assert any(line.startswith("L-HB: interval of g_max: ") for line in lines)
+    assert any(line.startswith("NL-SB: start 3 of ") for line in lines)
+    counts = [int(line.split(": ")[2].split(" ")[0]) for line in lines]
+    assert counts == sorted(counts)
+    total = int(lines[-1].split(" of ")[-1].split(" ")[0])
+    assert counts[-1] == total
