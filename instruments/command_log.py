@@ -44,7 +44,9 @@ class CommandLog:
     r"""An append-only file of exchanges; several links, and several processes, may write to one.
 
     Every entry is one write to the operating system, so that nothing is lost when the process is killed (a power cut
-    may still lose what the system has not put on disk). Control characters and bytes beyond ASCII stand as ``\xNN``.
+    may still lose what the system has not put on disk). Where the disk is full an entry waits in memory for room:
+    nothing that is said to an instrument, least of all to switch its output off, depends on the log; `require` says so
+    before the next train. Control characters and bytes beyond ASCII stand as ``\xNN``.
 
     Parameters
     ----------
@@ -60,6 +62,7 @@ class CommandLog:
     def __init__(self, path: str | Path) -> None:
         self.path: Path | None = Path(path)
         self._kept: deque[str] = deque()
+        self._waiting, self._failure = bytearray(), ""
         try:
             self._file: int | None = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
@@ -70,6 +73,7 @@ class CommandLog:
         """Make a log that is kept in memory only: its last `kept` lines."""
         log = cls.__new__(cls)
         log.path, log._file, log._kept = None, None, deque(maxlen=kept)
+        log._waiting, log._failure = bytearray(), ""
         return log
 
     def add(self, resource: str, direction: Direction, text: str | bytes) -> None:
@@ -81,7 +85,22 @@ class CommandLog:
         if self.path is None:
             self._kept.append(line)
         elif self._file is not None:
-            os.write(self._file, line.encode("ascii") + b"\n")
+            self._waiting += line.encode("ascii") + b"\n"
+            self._write(self._file)
+
+    def require(self) -> None:
+        """Raise `InputError` if entries wait for room on the disk: no further train is to be played."""
+        if self._file is not None and self._waiting:
+            self._write(self._file)
+        if self._waiting:
+            raise InputError(f"command log {self.path} cannot be written: {self._failure}") from OSError(self._failure)
+
+    def _write(self, file: int) -> None:
+        try:
+            while self._waiting:
+                del self._waiting[: os.write(file, self._waiting)]
+        except OSError as error:
+            self._failure = (error.strerror or str(error)).lower()
 
     @property
     def lines(self) -> list[str]:

@@ -156,8 +156,8 @@ class Smu:
 
         Raises
         ------
-        LimitError
-            Before anything is sent.
+        LimitError, InputError
+            Before anything is sent; the latter where the log of commands cannot be written.
         InstrumentError, LinkError
             If the instrument refuses a message, does not answer, is no longer set up as it was, or answers with the
             readings of an older train; the output has been switched off, or the watchdog will do it.
@@ -167,6 +167,9 @@ class Smu:
             On Ctrl-C, SIGTERM or SIGHUP; the output is off.
         """
         (script,) = self.compile([plan])
+        log = getattr(self._line, "log", None)
+        if log is not None:
+            log.require()
         if self._guard is not None:
             self._guard.arm()
         # A train that is cut off has been played in part: it counts.

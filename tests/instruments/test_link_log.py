@@ -1,5 +1,7 @@
 """The log of exchanges: every byte, at once on disk, nothing lost when the process is killed."""
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -10,7 +12,10 @@ from pathlib import Path
 import pytest
 from echo_instrument import EchoInstrument
 
+from hil.backends import open_device
 from hil.errors import InputError
+from hil.waveform import Waveform
+from instruments import command_log
 from instruments.command_log import CommandLog
 from instruments.errors import LinkTimeout, ProtocolError
 from instruments.link import Link
@@ -90,3 +95,39 @@ def test_nothing_is_lost_by_a_kill(tmp_path):
 def test_file_that_cannot_be_opened(tmp_path):
     with pytest.raises(InputError, match="no/such"):
         CommandLog(Path("no/such/folder/commands.log"))
+
+
+def test_a_full_disk_keeps_no_message_from_the_instrument_and_stops_the_next_train(tmp_path, monkeypatch):
+    """The output goes off in the middle of a train whose log has no room; the log is whole once there is room again."""
+    path = tmp_path / "commands.log"
+    uri = f"visa:virtual?model=2450&dut=sim:rram&i_max=1e-3&v_max=2&watchdog=false&log={path}"
+    train = Waveform.train(0.5, width=2e-3, period=4e-3, count=3, measure=True)
+    with open_device(uri) as device:
+        device.apply(train)
+        instrument = device.bench.smu.instrument
+        write = os.write
+
+        def full(file, data):
+            if full.left <= 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            count = write(file, bytes(data[: full.left]))
+            full.left -= count
+            return count
+
+        full.left = 150
+        monkeypatch.setattr(command_log.os, "write", full)
+        device.apply(train)
+        assert not instrument.output
+        sent = len(device.smu._line.log._waiting)
+        with pytest.raises(InputError, match=r"commands.log cannot be written: no space left on device"):
+            device.apply(train)
+        assert len(device.smu._line.log._waiting) == sent > 0  # not one message more
+        assert not instrument.output
+        full.left = 10**9
+        device.apply(train)
+    lines = path.read_text("ascii").splitlines()
+    assert lines == CommandLog(path).lines
+    assert [entry.monotonic for entry in CommandLog(path).entries] == sorted(
+        e.monotonic for e in CommandLog(path).entries
+    )
+    assert sum("INIT" in text for text in CommandLog(path).sent) == 3
