@@ -35,7 +35,7 @@ def serve() -> None:
         sys.stdin.read()
 
 
-def fastest(action: Callable[[], np.ndarray], pulses: int, repeats: int = REPEATS) -> float:
+def fastest(action: Callable[[], np.ndarray], pulses: int, repeats: int) -> float:
     """Seconds of the fastest of some runs, each of which must bring a current for every pulse."""
     seconds = []
     for _ in range(repeats):
@@ -52,7 +52,7 @@ def ours(resource: str, pulses: int) -> float:
     train = Waveform.train(VOLTAGE, width=WIDTH, period=PERIOD, count=pulses, measure=True)
     with open_device(f"visa:{resource}?v_max=2&i_max=1e-3") as device:
         device.apply(Waveform.pulse(VOLTAGE, width=WIDTH))  # sets it up, once in a session
-        return fastest(lambda: device.apply(train).currents[:, 0], pulses)
+        return fastest(lambda: device.apply(train).currents[:, 0], pulses, REPEATS)
 
 
 def loop(resource: str, pulses: int, *, nodelay: bool, compound: bool) -> float:
@@ -87,12 +87,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pulses", type=int, default=100, help="pulses in the train")
     parser.add_argument("--json", help="write the rows here")
+    parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that it runs, measures nothing")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         serve()
         return
-    pulses = arguments.pulses
+    if arguments.quick:
+        globals().update(REPEATS=1)
+    pulses = 2 if arguments.quick else arguments.pulses
     with subprocess.Popen(
         [sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:

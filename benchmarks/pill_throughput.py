@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hil.backends import open_device
 from hil.datasets import Dataset, load
 from hil.encoding import intensities
-from hil.pairs import PillProtocol, pair_count, pair_indices
+from hil.pill_protocol import PillProtocol, pair_count, pair_indices
 from hil.results import Row, report
 
 INPUTS, LAYERS, IMAGES, REPEATS, PEER_IMAGES = 784, 10, 512, 9, 32
@@ -36,10 +36,10 @@ PROTOCOL = PillProtocol()
 FRACTIONS = {"a response on every image": 1.0, "responses on 10 % of the images": 0.1, "no response": 0.0}
 
 
-def least(clock: Callable[[], float], action: Callable[[], object], repeats: int = REPEATS) -> float:
+def least(clock: Callable[[], float], action: Callable[[], object], repeats: int | None = None) -> float:
     """Least time of some runs, s."""
     times = []
-    for _ in range(repeats):
+    for _ in range(repeats or REPEATS):
         begun = clock()
         action()
         times.append(clock() - begun)
@@ -209,9 +209,12 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=60_000, help="images of the last rows")
     parser.add_argument("--data-dir", type=Path, metavar="FOLDER", help="MNIST (default: the bundled slice, repeated)")
     parser.add_argument("--json", help="write the rows here")
+    parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that it runs, measures nothing")
     arguments = parser.parse_args()
+    if arguments.quick:
+        globals().update(IMAGES=8, REPEATS=1, PEER_IMAGES=2)
     data = load("mnist", arguments.data_dir) if arguments.data_dir else load("mnist-slice")
-    whole = end_to_end(data, arguments.images)
+    whole = end_to_end(data, min(arguments.images, IMAGES) if arguments.quick else arguments.images)
     pixels = digits(data)
     rows = ours(pixels)
     own = {row.name: row.value for row in rows}

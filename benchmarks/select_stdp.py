@@ -64,21 +64,24 @@ def held_out(uri: str, dataset: Dataset, epochs: float, folder: Path) -> dict[st
 def main() -> None:
     """Try all candidates and list them, best first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="folder with the MNIST files")
+    parser.add_argument("directory", type=Path, nargs="?", help="folder with the MNIST files")
     parser.add_argument("--epochs", type=float, default=0.3, help="passes through the 50,000 images trained on")
     parser.add_argument("--json", help="write the rows here")
+    parser.add_argument("--quick", action="store_true", help="one candidate on the bundled slice: shows that it runs")
     arguments = parser.parse_args()
-    dataset = load("mnist", arguments.directory)
+    if arguments.directory is None and not arguments.quick:
+        parser.error("name the folder with the MNIST files")
+    dataset = load("mnist-slice") if arguments.quick else load("mnist", arguments.directory)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for k, uri in enumerate(candidates()):
+        for k, uri in enumerate(candidates()[: 1 if arguments.quick else None]):
             scores = held_out(uri, dataset, arguments.epochs, Path(folder) / str(k))
             best = max(scores, key=scores.__getitem__)
             listing = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
             rows.append(Row(uri, scores[best], "%", n=1, note=listing))
             print(f"{uri}: {listing}", flush=True)
     rows.sort(key=lambda row: -row.value)
-    report(rows, "accuracy on 10,000 held-out training images, best readout", arguments.json)
+    report(rows, "accuracy on held-out training images, a sixth of all, best readout", arguments.json)
 
 
 if __name__ == "__main__":

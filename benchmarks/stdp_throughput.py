@@ -163,9 +163,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=60_000, help="images for the reduced model")
     parser.add_argument("--json", help="write the rows here")
+    parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that it runs, measures nothing")
     arguments = parser.parse_args()
-    rows = compare("sim:flca-step", "phi", arguments.images, 512, plain_step)
-    rows += compare("sim:flca-pair", "phi_n", arguments.images // 6, 8, lambda xp, d: plain_pair(xp, d, 100))
+    images, step_images, pair_images = (12, 4, 1) if arguments.quick else (arguments.images, 512, 8)
+    rows = compare("sim:flca-step", "phi", images, step_images, plain_step)
+    rows += compare("sim:flca-pair", "phi_n", images // 6, pair_images, lambda xp, d: plain_pair(xp, d, 100))
     report(rows, "STDP perceptron, 784 x 10 cells, input and response pulses", arguments.json)
 
 

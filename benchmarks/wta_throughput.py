@@ -295,10 +295,18 @@ def main() -> None:
     parser.add_argument("--digits", type=int, default=6000, help="digits that ours learns")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="where Brian2 is kept (default: temporary files)")
     parser.add_argument("--json", help="write the rows here")
+    parser.add_argument("--quick", action="store_true", help="smallest sizes: shows that it runs, measures nothing")
+    parser.add_argument("--without-brian2", action="store_true", help="do not install or run Brian2")
     arguments = parser.parse_args()
-    rows = ours(arguments.digits)
-    rows += roofline(rows[1].value, arguments.digits) + in_torch()
-    rows += in_brian2(arguments.peers or Path(tempfile.gettempdir()) / "memhil-wta-peers")
+    if arguments.quick:
+        globals().update(NEURONS=8, BATCH=2, REPEATS=1, TORCH_DIGITS=1, BRIAN2_DIGITS=2)
+    digits = BATCH if arguments.quick else arguments.digits
+    rows = ours(digits)
+    rows += roofline(rows[1].value, digits) + in_torch()
+    if arguments.without_brian2:
+        print("Brian2 is left out: --without-brian2", file=sys.stderr)
+    else:
+        rows += in_brian2(arguments.peers or Path(tempfile.gettempdir()) / "memhil-wta-peers")
     report(rows, f"Winner-take-all learning, {ROWS} x {NEURONS} cells, one thread each", arguments.json)
 
 
