@@ -8,7 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hil.errors import InputError, nearest, shortened
 
@@ -27,27 +27,40 @@ _WORDS = {
 }
 
 
+LARGEST_WHOLE = 2**63 - 1
+"""Largest magnitude of a whole number in a configuration."""
+
+
+class Section(BaseModel):
+    """Base of all sections of a configuration: nothing unknown, nothing that is not finite, never changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
 def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
     """Build `model` from `values`; `InputError` names the field, the value and what is allowed."""
-    _refuse_truth_for_numbers(model, values, where)
+    _refuse_wrong_numbers(model, values, where)
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise InputError(_sentence(model, error, where)) from None
 
 
-def _refuse_truth_for_numbers(model: type[BaseModel], values: Mapping[str, Any], where: str, path: str = "") -> None:
-    """Raise for ``seeds = true``, which pydantic would take for 1."""
+def _refuse_wrong_numbers(model: type[BaseModel], values: Mapping[str, Any], where: str, path: str = "") -> None:
+    """Raise for ``seeds = true``, which pydantic would take for 1, and for whole numbers that no machine counts to."""
     for name, field in model.model_fields.items():
         value = values.get(field.alias or name)
         kinds = set(_kinds(field.annotation))
         if isinstance(value, Mapping):
             for inner in (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)):
-                _refuse_truth_for_numbers(inner, value, where, f"{path}{name}.")
+                _refuse_wrong_numbers(inner, value, where, f"{path}{name}.")
         elif kinds & {int, float} and bool not in kinds:
             for each in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(each, bool):
                     raise InputError(f"{where}: {path}{name} = {str(each).lower()} is not a number")
+                if isinstance(each, int) and abs(each) > LARGEST_WHOLE:
+                    digits = shortened(str(each)) if abs(each) < 10**1000 else "a whole number of over 1,000 digits"
+                    raise InputError(f"{where}: {path}{name} = {digits} is beyond 64 bits")
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

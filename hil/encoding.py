@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hil.config import Section
 from hil.spiking import SpikeBatch
 
 QUANTILES = 4096
@@ -25,7 +26,7 @@ def intensities(images: NDArray[np.uint8], full_scale: int) -> NDArray[np.float6
     return images / np.float64(full_scale)
 
 
-class SpikeCode(BaseModel):
+class SpikeCode(Section):
     """How pixels become spikes; section [code] of a configuration.
 
     `periodic` (Brivio et al. 2021): a rate linear in the grey value, the first spike anywhere in the first period,
@@ -35,8 +36,6 @@ class SpikeCode(BaseModel):
     The spikes of a presentation depend on the seed and on the presentation's number alone, so they are the same
     however the work is cut into batches.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["periodic", "poisson", "latency"] = Field("periodic", description="how pixels become spikes")
     duration: float = Field(350e-6, gt=0, description="length of a presentation, s")

@@ -12,9 +12,10 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hil import plugins
+from hil.config import Section
 from hil.errors import InputError, nearest
 from hil.waveform import Waveform
 
@@ -72,7 +73,7 @@ def front(name: str) -> Front:
     return plugins.load(offered[name], "front end")
 
 
-class PillProtocol(BaseModel):
+class PillProtocol(Section):
     """Pulses that show an image to paired inputs; section [protocol] of a configuration.
 
     A pair passes what its inputs have in common against the column. With `aiding` polarity the column goes to minus
@@ -85,8 +86,6 @@ class PillProtocol(BaseModel):
     s after the input: spike timing, for cells with a volatile part. A cell that only integrates (eq 4) learns nothing
     about coincidences from it (docs/pill.md).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     amplitude: float = Field(0.1, gt=0, description="voltage of a fully lit pixel, V")
     width: float = Field(1e-3, gt=0, description="width of every pulse, s")

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.arrays import MOST_VALUES, number, numbers, truths, whole
 from hil.errors import InputError
+from hil.needs import NeedError, require_memory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,7 +118,7 @@ class Waveform:
         A period equal to the width gives back-to-back pulses; a shorter one raises `InputError`.
         """
         width, period = number(width, "width"), number(period, "period")
-        if whole(count, "count", least=0) < 1:
+        if whole(count, "count", least=0, most=2**63 - 1) < 1:
             raise InputError(f"count {count}: a train needs at least one pulse")
         if period < width:
             raise InputError(f"period {period} s is shorter than the pulse width {width} s")
@@ -145,12 +146,11 @@ class Waveform:
         """
         peak, step = number(peak, "peak"), number(step, "step", finite=False)
         trough = -peak if trough is None else number(trough, "trough")
-        if not step > 0:
-            raise InputError(f"step {step} V must be positive")
+        if not 0 < step < np.inf:
+            raise InputError(f"step {step} V must be positive and finite")
         if whole(cycles, "cycles", least=0) < 1:
             raise InputError(f"cycles {cycles}: a sweep needs at least one loop")
-        if not (abs(peak) + abs(trough)) / step < MOST_VALUES / (4 * cycles):
-            raise InputError(f"step {step} V makes too many stairs between {peak} V and {trough} V: take a larger one")
+        _require_room(2 * (abs(peak) + abs(trough)) / step * cycles, 1, 1)
         stairs = [np.zeros(1)]
         for start, stop in ((0.0, peak), (peak, trough), (trough, 0.0)):
             count = int(np.ceil(abs(stop - start) / step - 1e-9))
@@ -277,9 +277,7 @@ class Waveform:
             return NotImplemented
         if count < 1:
             raise InputError(f"cannot repeat a waveform {count} times: give a whole number >= 1")
-        values = len(self) * sum(self.lines) * int(count)
-        if values > MOST_VALUES:
-            raise InputError(f"a waveform repeated {count} times has {values:,} voltages, {MOST_VALUES:,} at most")
+        _require_room(min(count, 1e300) * len(self), *self.lines)
         return Waveform(
             np.tile(self.duration, count),
             np.tile(self.rows, (count, 1)),
@@ -319,6 +317,18 @@ class Waveform:
         floating = int(np.isnan(self.rows).any(0).sum() + np.isnan(self.cols).any(0).sum())
         notes = f", {floating} lines floating at times" if floating else ""
         return f"{head}, {self.total:g} s{span}, {int(self.measure.sum())} measured{notes})"
+
+
+COPIES = 4
+"""How often a waveform is in memory at once while it is joined, rounded to a device's grid and placed on its lines."""
+
+
+def _require_room(segments: float, rows: int, cols: int) -> None:
+    """Raise `NeedError` where that many segments do not fit into memory, or are more than any table may have."""
+    require_memory(f"a waveform of {segments:,.4g} segments", COPIES * segments * (8.0 * (1 + rows + cols) + 1))
+    values = segments * (rows + cols)
+    if values > MOST_VALUES:
+        raise NeedError(f"a waveform of {segments:,.4g} segments has {values:,.4g} voltages, {MOST_VALUES:,} at most")
 
 
 def _frozen(array: NDArray) -> NDArray:

@@ -226,7 +226,7 @@ def _run(
             training = driver(values, dataset, folder)
             print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)
             rows, pictures = training.complete()
-        except HilError:
+        except (HilError, MemoryError):
             if resume is None and folder.checkpoint() is None:
                 folder.discard()
             raise

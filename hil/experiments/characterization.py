@@ -34,10 +34,11 @@ from hil.experiments.continuing import (
     require_same,
     require_whole,
 )
-from hil.experiments.experiment import Block, Experiment, Records, Settings, check_limits
+from hil.experiments.experiment import Block, Experiment, Records, Settings, check_limits, largest_count
 from hil.experiments.export import save_netcdf
 from hil.experiments.records import CharacterizationRun, History, Recorder
 from hil.interrupt import Interrupted, StopRequest
+from hil.needs import NeedError
 from hil.progress import Progress
 from hil.results import Row
 
@@ -114,10 +115,13 @@ class Plan:
         settings = self.settings.resolved(device)
         check_limits(self.experiment.name, settings, self.device.v_max, self.device.i_max)
         experiment = self.experiment(settings)
-        experiment.prepare(device)
-        bench = Bench(device, settings.row, settings.col, v_max=self.device.v_max, quantise=settings.quantise)
-        experiment.grid = bench.grid
-        blocks = experiment.blocks()
+        try:
+            experiment.prepare(device)
+            bench = Bench(device, settings.row, settings.col, v_max=self.device.v_max, quantise=settings.quantise)
+            experiment.grid = bench.grid
+            blocks = experiment.blocks()
+        except NeedError as error:
+            raise NeedError(f"{self.experiment.name}.{largest_count(settings)}: {error}") from None
         for block in blocks:
             for waveform in block.waveforms:
                 bench.place(waveform)

@@ -22,6 +22,7 @@ from hil.experiments.experiment import (
     PulseSettings,
     Record,
     Records,
+    require_blocks,
     tripped_rows,
 )
 from hil.results import Row, repeated
@@ -63,8 +64,10 @@ class Endurance(Experiment):
             part = s.pulse(s.signed(polarity), measure=False) * (s.pulses - 1) + last if s.pulses > 1 else last
             cycle = part if cycle is None else cycle + part
         firsts = range(0, s.cycles, s.cycles_per_block)
+        require_blocks(s.cycles / s.cycles_per_block)
         counts = [min(s.cycles_per_block, s.cycles - first) for first in firsts]
-        return [Block(f"cycles {f + 1} to {f + n}", (cycle * n,)) for f, n in zip(firsts, counts, strict=True)]
+        played = {n: cycle * n for n in set(counts)}
+        return [Block(f"cycles {f + 1} to {f + n}", (played[n],)) for f, n in zip(firsts, counts, strict=True)]
 
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
         """One point a cycle."""

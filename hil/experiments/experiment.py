@@ -16,6 +16,7 @@ from hil.device import Device
 from hil.errors import InputError
 from hil.experiments.bench import Bench, Samples
 from hil.experiments.grid import Grid
+from hil.needs import require_memory
 from hil.results import Row
 from hil.waveform import Waveform
 
@@ -27,6 +28,9 @@ Records = Mapping[str, NDArray[np.float64]]
 
 Several = Annotated[tuple[float, ...], BeforeValidator(lambda v: (v,) if isinstance(v, int | float) else v)]
 """Setting with several values; one number stands for itself."""
+
+BLOCK_BYTES = 2000.0
+"""Memory that a block takes beside the waveforms that it shares with others, bytes, roughly."""
 
 GENTLE_AMPLITUDE, GENTLE_WIDTH = 0.1, 1e-3
 """Pulse (V, s) where neither the user nor the device names one."""
@@ -259,6 +263,18 @@ def check_limits(name: str, settings: Settings, v_max: float | None, i_max: floa
                     f"{name}.{field_name} = {value:g} {symbol} is outside {-limit:g} {symbol} .. {limit:g} {symbol} "
                     f"({option} {limit:g})"
                 )
+
+
+def largest_count(settings: Settings) -> str:
+    """Name and value of the setting that makes an experiment longest: its largest whole number."""
+    counts = {name: value for name, value in settings if type(value) is int and name not in ("row", "col")}
+    name = max(counts, key=lambda k: counts[k], default=None)
+    return "settings" if name is None else f"{name} = {counts[name]}"
+
+
+def require_blocks(count: float) -> None:
+    """Raise `NeedError` where so many blocks do not fit into memory."""
+    require_memory(f"a plan of {count:,.4g} blocks", BLOCK_BYTES * count)
 
 
 def quantity(value: float, symbol: str) -> str:

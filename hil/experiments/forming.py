@@ -29,6 +29,7 @@ from hil.experiments.experiment import (
     Records,
     points,
     quantity,
+    require_blocks,
     unit,
 )
 from hil.results import Row
@@ -149,7 +150,9 @@ class Forming(Experiment):
 
 def ramp(start: float, stop: float, step: float) -> list[float]:
     """Heights from `start` in steps of `step`, never beyond `stop`, V."""
-    count = int(np.floor((stop - start) / step * (1 + 1e-12) + 1e-9)) + 1
+    steps = (stop - start) / step
+    require_blocks(steps)
+    count = int(np.floor(steps * (1 + 1e-12) + 1e-9)) + 1
     return [float(min(start + k * step, stop)) for k in range(count)]
 
 

@@ -33,6 +33,7 @@ from hil.experiments.experiment import (
     Records,
     Several,
     quantity,
+    require_blocks,
     tripped_rows,
     unit,
     where,
@@ -230,6 +231,7 @@ class WriteVerify(Experiment):
         if s.settle > 0:
             first = Waveform.rest(s.settle) + first
         levels = len(s.targets) if s.targets else s.levels
+        require_blocks(levels)
         note = f"then bursts of up to {s.burst} pulses, each verified by {s.reads} reads"
         found = [
             Block(f"level {k + 1}", (first, s.pulse_and_read(s.amplitude)), {"level": k}, note) for k in range(levels)
@@ -295,6 +297,7 @@ class WriteVerify(Experiment):
                         f"to {reach.high:g} S"
                     )
             return np.array(s.targets)
+        require_blocks(s.levels)
         if s.spacing == "log":
             return np.geomspace(
                 reach.low * (reach.high / reach.low) ** s.low, reach.low * (reach.high / reach.low) ** s.high, s.levels

@@ -33,6 +33,7 @@ from hil.experiments.experiment import (
     Several,
     points,
     quantity,
+    require_blocks,
     tripped_rows,
     unit,
     where,
@@ -40,6 +41,7 @@ from hil.experiments.experiment import (
 from hil.experiments.fits import STEEPEST, nonlinear_train
 from hil.experiments.iv import pairs, require_positive
 from hil.results import Row, repeated
+from hil.waveform import Waveform
 
 
 class PotentiationSettings(PulseSettings):
@@ -92,14 +94,17 @@ class Potentiation(Experiment):
         s, grid, found = self.settings, self.grid, []
         grid.require_different("ltp.amplitudes", "V", [(v, grid.volts(v)) for v in s.amplitudes])
         grid.require_different("ltp.widths", "s", [(t, grid.seconds(t)) for t in s.widths])
+        require_blocks(float(len(s.amplitudes) * len(s.widths)) * (2 * s.cycles + 1))
         for amplitude in s.amplitudes:
             for width in s.widths:
+                trains: dict[int, Waveform] = {}
                 member = {"amplitude": grid.volts(amplitude), "width": grid.seconds(width)}
                 for cycle, polarity in [(-1, -1), *((c, p) for c in range(s.cycles) for p in (1, -1))]:
                     height = grid.volts(amplitude * s.signed(polarity) / s.amplitude)
-                    train = grid.waveform(s.read_and_gap() + s.pulse_and_read(height, width) * s.pulses)
+                    if polarity not in trains:
+                        trains[polarity] = grid.waveform(s.read_and_gap() + s.pulse_and_read(height, width) * s.pulses)
                     name = f"{quantity(height, 'V')}, {quantity(member['width'], 's')}, cycle {cycle}"
-                    found.append(Block(name, (train,), {**member, "cycle": cycle, "polarity": polarity}))
+                    found.append(Block(name, (trains[polarity],), {**member, "cycle": cycle, "polarity": polarity}))
         return found
 
     def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:

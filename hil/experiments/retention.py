@@ -25,6 +25,7 @@ from hil.experiments.experiment import (
     Records,
     points,
     quantity,
+    require_blocks,
     tripped_rows,
     unit,
 )
@@ -45,6 +46,7 @@ class RetentionSettings(PulseSettings):
     @property
     def times(self) -> NDArray[np.float64]:
         """(reads,) ends of the reads after programming, s."""
+        require_blocks(self.reads)
         return np.geomspace(self.first, self.last, self.reads)
 
 

@@ -14,19 +14,21 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
+from hil.config import Section
 from hil.datasets import Dataset
 from hil.encoding import intensities
 from hil.errors import InputError, nearest
+from hil.needs import require_memory
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
-from hil.training.protocol import Protocol, WaveformTrainee
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
+from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import class_means
 from hil.training.sanity import EQUAL, UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
-from hil.training.settings import DataSettings, DeviceSettings, open_for, plain_name, split_names
+from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, open_for, plain_name, split_names
 
 LAYER, REFERENCE = 0, 1
 
@@ -39,26 +41,22 @@ def _names(value: Any) -> Any:
     return tuple(str(part) if type(part) is int else part for part in parts)
 
 
-class LifelongSettings(BaseModel):
+class LifelongSettings(Section):
     """Section [train]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
         ("4", "7", "2"), min_length=1, description='class names, learned in this order; "a,b" in quotes'
     )
     images: int = Field(3000, ge=1, description="images presented per target")
-    seed: int = Field(0, ge=0, description="first seed")
-    seeds: int = Field(3, ge=1, description="number of seeds")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed")
+    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds")
     batch: int = Field(128, ge=1, description="images in one waveform")
     frames: int = Field(10, ge=1, description="frames per target in the animation")
     shuffled: bool = Field(False, description="responses by permuted labels: the control, which must learn nothing")
 
 
-class LifelongConfig(BaseModel):
+class LifelongConfig(Section):
     """Everything `hil train lifelong` can be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: DataSettings = Field(default_factory=DataSettings)
     device: DeviceSettings = DeviceSettings(uri="sim:flca-pair?preset=lifelong")
@@ -75,6 +73,11 @@ class LifelongTraining(Driver):
     def __init__(self, config: LifelongConfig, dataset: Dataset, run: Run) -> None:
         """Find the targets among the classes."""
         self.config, self.dataset, self.run = config, dataset, run
+        train = config.train
+        count = presentations("train.images", train.images, len(train.targets), 2, train.seeds)
+        together = min(train.batch, count)
+        what = f"train.batch = {train.batch}: one waveform of {together:,} images"
+        require_memory(what, protocol_bytes(together, dataset.inputs + 2))
         shown = np.unique(dataset.train_labels)
         if len(shown) < 2:
             raise InputError(f"'{dataset.name}' has training images of one class: a target needs others beside it")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hil.device import Device, Unsupported
 from hil.errors import InputError
 from hil.interrupt import Interrupted, StopRequest
+from hil.needs import require_memory
 from hil.progress import Progress
 from hil.runs import Run
 
@@ -231,6 +232,17 @@ class TrainingLoop:
         arrays = {**self.arrays, **{_DEVICE + name: array for name, array in state.items()}}
         info = {"stage": stage, "done": done, "outcomes": self.outcomes, "plan": self._plan}
         self.run.save_checkpoint(arrays, info)
+
+
+def presentations(setting: str, epochs: float, images: int, columns: int, stages: int) -> int:
+    """Number of presentations in `epochs` passes through `images`, at least one.
+
+    `NeedError` if their order and targets, `columns` a presentation in each of `stages` stages, do not fit into memory.
+    """
+    count = epochs * images
+    what = f"{setting} = {epochs:g}: the order of {count:,.4g} presentations in each of {stages:,} stages"
+    require_memory(what, count * (8.0 + columns) * stages)
+    return max(1, round(count))
 
 
 def presentation_order(images: int, count: int, seed: int) -> NDArray[np.int64]:

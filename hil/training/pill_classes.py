@@ -22,7 +22,7 @@ from hil.pairs import PairedCore
 from hil.pill_protocol import pair_count, pair_indices
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.training.loop import Stage, TrainingLoop, presentation_order, stage_key
+from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
 from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped, still_cells
@@ -67,6 +67,7 @@ class ClassesTask:
                 raise InputError(
                     f"train.columns = {config.train.columns!r}: no {part} image shows any of these classes"
                 )
+        self._shown(len(dataset.train_images))
         self._loop = TrainingLoop(run, self._open, config.train.batch)
 
     @property
@@ -183,7 +184,9 @@ class ClassesTask:
         return PairedTrainee(device, protocols, data.train_images, data.full_scale, columns, flips)
 
     def _shown(self, kept: int) -> int:
-        return max(1, round(self.config.train.epochs * kept))
+        train = self.config.train
+        stages = train.seeds * (2 if train.controls else 1)
+        return presentations("train.epochs", train.epochs, kept, len(self.columns), stages)
 
     def _pixels(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return intensities(images, self.dataset.full_scale)

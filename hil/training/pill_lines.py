@@ -17,11 +17,12 @@ from hil.backends import open_device
 from hil.datasets import Dataset
 from hil.encoding import intensities
 from hil.errors import InputError
+from hil.needs import require_memory
 from hil.pairs import PairedCore
 from hil.pill_protocol import PillProtocol, pair_count, pair_indices
 from hil.results import Row, repeated
 from hil.runs import Run
-from hil.training.loop import Stage, TrainingLoop, presentation_order, stage_key
+from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pill_settings import PairedTrainee, PillConfig, flipped, still_cells
 from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells
 
@@ -100,6 +101,10 @@ class LinesTask:
             raise InputError(f"train.batch = {train.batch} must divide the {self._images} images of an epoch")
         if train.columns is not None:
             raise InputError("train.columns is for classes: lines3x3 has one column, of images with a line")
+        stages = train.seeds * len(self.variants())
+        shown = presentations("train.epochs", train.epochs, self._images, 1, stages)
+        kept = 8.0 * pair_count(9) * (shown // self._images) * stages
+        require_memory(f"train.epochs = {train.epochs:g}: the resistances of all epochs", kept)
         self._loop = TrainingLoop(run, self._open, train.batch)
 
     @property

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from hil.config import Section
 from hil.datasets import Dataset
 from hil.device import Device
 from hil.encoding import intensities
@@ -16,7 +17,7 @@ from hil.pairs import PairedCore
 from hil.pill_protocol import PillProtocol, pair_count
 from hil.training.loop import Stage, Trainee
 from hil.training.sanity import DeviceFacts
-from hil.training.settings import DataSettings, DeviceSettings, plain_name, split_names
+from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, plain_name, split_names
 
 LINES = "lines3x3"
 """The data set that is trained as in Figure 9 instead of by classes."""
@@ -27,13 +28,11 @@ LINES_EPOCHS = 3.0
 ReadoutName = Literal["select", "raw", "total", "unit", "centred", "contrast"]
 
 
-class PillSettings(BaseModel):
+class PillSettings(Section):
     """Section [train]."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seed: int = Field(0, ge=0, description="first seed: order of images, split, device spread")
-    seeds: int = Field(3, ge=1, description="number of seeds, for the spread")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order of images, split, device spread")
+    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
     epochs: float = Field(1.0, gt=0, description="passes through the training images; 3 for lines3x3 if not given")
     batch: int = Field(256, ge=1, description="images between two looks at Ctrl-C; a divisor of 512 for lines3x3")
     controls: bool = Field(True, description="train the controls as well")
@@ -54,10 +53,8 @@ class PillSettings(BaseModel):
         return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
 
 
-class PillConfig(BaseModel):
+class PillConfig(Section):
     """Everything `hil train pill` can be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: DataSettings = Field(default_factory=DataSettings)
     device: DeviceSettings = DeviceSettings(uri="sim:flca?preset=pill")

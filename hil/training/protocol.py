@@ -10,8 +10,9 @@ from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from hil.config import Section
 from hil.device import Device
 from hil.encoding import intensities
 from hil.errors import InputError
@@ -19,7 +20,7 @@ from hil.training.loop import Stage, Trainee
 from hil.waveform import Waveform
 
 
-class Protocol(BaseModel):
+class Protocol(Section):
     """Pulses and delays; section [protocol] of a configuration.
 
     Orientation matters. With `forward` pulses (positive) the input raises the non-volatile flux and the response
@@ -28,8 +29,6 @@ class Protocol(BaseModel):
     is the sensitised one depends on the volatile element: at Dv = 70 /s it is 10 ms, and it must go to the images that
     do not show the target (docs/physics.md).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     amplitude: float = Field(0.1, gt=0, description="voltage of a fully lit pixel and of the response, V")
     width: float = Field(1e-3, gt=0, description="width of every pulse, s")
@@ -87,6 +86,11 @@ class Protocol(BaseModel):
             cols.reshape(-1, is_target.shape[1]),
             np.tile(pulses & measure, len(pixels)),
         )
+
+
+def protocol_bytes(images: int, lines: int) -> float:
+    """Memory in bytes of the waveform of so many images on so many rows and columns, while it is put together."""
+    return 2.0 * 6 * 8 * images * lines
 
 
 class WaveformTrainee(Trainee):

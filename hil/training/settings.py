@@ -6,18 +6,17 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hil.backends import open_device
+from hil.config import Section
 from hil.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
 
 
-class DataSettings(BaseModel):
+class DataSettings(Section):
     """Section [data]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str = Field("digits", description="name of the data set")
     dir: str | None = Field(None, description="folder with IDX files, for the sets that are not bundled")
@@ -27,14 +26,15 @@ class DataSettings(BaseModel):
     )
 
 
+LARGEST_SEED = 2**63 - 10_001
+"""So that all seeds of a run are numbers that every device takes."""
+
 DEFAULT_DEVICE = "sim:flca-pair"
 """What is trained unless the user names something else."""
 
 
-class DeviceSettings(BaseModel):
+class DeviceSettings(Section):
     """Section [device]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     uri: str = Field(DEFAULT_DEVICE, description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
 

@@ -13,21 +13,23 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hil.config import Section
 from hil.datasets import Dataset
 from hil.device import Device
 from hil.encoding import intensities
 from hil.errors import InputError
+from hil.needs import require_memory
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.training.driver import Driver
 from hil.training.energy import paper_rows, pulse_energy
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
-from hil.training.protocol import Protocol, WaveformTrainee
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
+from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
 from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
-from hil.training.settings import DataSettings, DeviceSettings, open_for, split
+from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, open_for, split
 
 V_READ = 1e-3
 """Voltage of a fully lit pixel when reading, V, where the device resolves it."""
@@ -36,13 +38,11 @@ CURVE_IMAGES = 1000
 """Held-out images that a point of the learning curve is measured on."""
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(Section):
     """Section [train]."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seed: int = Field(0, ge=0, description="first seed: order of images, split, device spread")
-    seeds: int = Field(3, ge=1, description="number of seeds, for the spread")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order of images, split, device spread")
+    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
     epochs: float = Field(1.0, gt=0, description="passes through the training images; fractions allowed")
     batch: int = Field(256, ge=1, description="images in one waveform")
     readout: Literal["select", "raw", "total", "centred", "relative", "contrast"] = Field(
@@ -56,10 +56,8 @@ class TrainSettings(BaseModel):
     )
 
 
-class StdpConfig(BaseModel):
+class StdpConfig(Section):
     """Everything `hil train stdp` can be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: DataSettings = Field(default_factory=DataSettings)
     device: DeviceSettings = Field(default_factory=DeviceSettings)
@@ -81,6 +79,11 @@ class StdpTraining(Driver):
             raise InputError(
                 f"data.holdout = {data.holdout:g} leaves no image to select on: hold some out or name train.readout"
             )
+        shown = self._shown(self._available - round(data.holdout * self._available))
+        lines, together = dataset.inputs + dataset.classes, min(train.batch, shown)
+        require_memory(
+            f"train.batch = {train.batch}: one waveform of {together:,} images", protocol_bytes(together, lines)
+        )
         self._loop = TrainingLoop(run, self._open, train.batch)
 
     @property
@@ -97,8 +100,7 @@ class StdpTraining(Driver):
         stages = []
         for seed in self.seeds:
             kept, _ = split(self.dataset, self.config.data.holdout, seed)
-            count = max(1, round(self.config.train.epochs * len(kept)))
-            order = kept[presentation_order(len(kept), count, seed)]
+            order = kept[presentation_order(len(kept), self._shown(len(kept)), seed)]
             labels = self.dataset.train_labels
             shuffled = labels.copy()
             shuffled[kept] = np.random.default_rng([seed, 3]).permutation(labels[kept])
@@ -195,6 +197,11 @@ class StdpTraining(Driver):
         device = open_for(self.config.device.uri, data, data.classes, seed)
         return WaveformTrainee(device, self.config.protocol, data.train_images, data.full_scale)
 
+    def _shown(self, kept: int) -> int:
+        train = self.config.train
+        stages = train.seeds * (2 if train.controls else 1)
+        return presentations("train.epochs", train.epochs, kept, self.dataset.classes, stages)
+
     def _pixels(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return intensities(images, self.dataset.full_scale)
 
@@ -282,7 +289,7 @@ class StdpTraining(Driver):
         images = self.config.data.evaluate
         chosen, kept = self.selected(), split(self.dataset, self.config.data.holdout, self.seeds[0])[0]
         how = "named in the configuration" if self.config.train.readout != "select" else "best on held-out images"
-        shown = max(1, round(self.config.train.epochs * len(kept)))
+        shown = self._shown(len(kept))
 
         def row(name: str, stage: str, readout: str, note: str) -> Row:
             control = None

@@ -8,7 +8,6 @@ most, and a digit is classified by its most active neuron.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,16 @@ from hil.datasets import Dataset
 from hil.device import Device
 from hil.encoding import SpikeCode, intensities
 from hil.errors import InputError
+from hil.needs import require_memory
 from hil.results import Row, repeated
 from hil.runs import Run
 from hil.spiking import Lif, Rule
 from hil.training.driver import Driver
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, stage_key
-from hil.training.readout import class_means, nearest_class_mean, winners
+from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
+from hil.training.readout import nearest_class_mean, winners
 from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
+from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
 from hil.training.wta_settings import WtaConfig
 
 ENOUGH = 30_000
@@ -102,6 +103,7 @@ class WtaTraining(Driver):
             raise InputError(f"data.holdout = {config.data.holdout:g} leaves no image to evaluate on: hold some out")
         total = int(dataset.train_images.sum(dtype=np.int64))
         self._mean_intensity = total / (dataset.full_scale * len(dataset.train_images))
+        self._require_room()
         self._loop = TrainingLoop(run, self._open, config.train.batch)
 
     @property
@@ -114,11 +116,26 @@ class WtaTraining(Driver):
         stages = []
         for seed in self.seeds:
             kept, _ = split(self.dataset, self.config.data.holdout, seed)
-            epochs = self.config.train.epochs or max(1, round(ENOUGH / len(kept)))
-            count = max(1, round(epochs * len(kept)))
-            order = kept[presentation_order(len(kept), count, seed)]
+            order = kept[presentation_order(len(kept), self._shown(len(kept)), seed)]
             stages += [Stage("untrained", seed, True, order[:0]), Stage("trained", seed, True, order)]
         return stages
+
+    def _shown(self, kept: int) -> int:
+        train = self.config.train
+        return presentations("train.epochs", train.epochs or max(1, round(ENOUGH / kept)), kept, 0, train.seeds)
+
+    def _require_room(self) -> None:
+        """Refuse what would not fit into memory: weights, spikes of the images that are shown at once, their counts."""
+        train, code, data = self.config.train, self.config.code, self.dataset
+        self._shown(len(data.train_images))
+        neurons = f"train.neurons = {train.neurons}"
+        require_memory(f"{neurons}: {data.inputs * train.neurons:,} weights", 24.0 * data.inputs * train.neurons)
+        together = max(len(data.test_images), *(min(n, len(data.train_images)) for n in (train.batch, train.labelling)))
+        require_memory(f"{neurons}: the spikes of {together:,} images, counted", 8.0 * together * train.neurons)
+        bright = self._mean_intensity / data.inputs
+        rate = min(code.f_min * (1 - bright) + code.f_max * bright, 1 / code.shortest)
+        spikes = together * data.inputs * max(1.0, code.duration * rate)
+        require_memory(f"code.duration = {code.duration:g}: {spikes:,.3g} spikes of {together:,} images", 24 * spikes)
 
     def play(self) -> None:
         """Train every seed that is still to be trained."""
@@ -346,61 +363,3 @@ class WtaTraining(Driver):
             repeated("training duration", durations, note=told),
             repeated("efficiency", efficiencies, note=f"eq 7: mean of that accuracy and 1 - duration; {note}"),
         ]
-
-
-def preferred_class(counts: NDArray[np.int64], labels: NDArray[np.int64], classes: range) -> NDArray[np.int64]:
-    """Class whose digits a neuron answers most on average, (neurons,); -1 for a neuron that answers none.
-
-    `counts` (B, neurons) are the output spikes of digits with `labels` (B,). A class that no digit has is never chosen.
-    """
-    means = class_means(counts, labels, classes)
-    best = np.where(np.isnan(means), -np.inf, means).argmax(axis=0)
-    return np.where(counts.any(axis=0), best, -1)
-
-
-def weight_contrast(weights: NDArray[np.float64]) -> float:
-    """Distance between the centres of the two clusters that k-means finds in the weights.
-
-    In one dimension the best of all splits is found exactly, from running sums over the sorted weights. A single weight
-    has no contrast.
-    """
-    w = np.sort(weights, axis=None)
-    if len(w) < 2:
-        return 0.0
-    count = np.arange(1, len(w))
-    total = np.cumsum(w)
-    low, high = total[:-1] / count, (total[-1] - total[:-1]) / (len(w) - count)
-    between = count * (len(w) - count) * (high - low) ** 2
-    best = int(between.argmax())
-    return float(high[best] - low[best])
-
-
-def efficiency(images: Sequence[int], accuracy: Sequence[float], best: bool = False) -> tuple[float, float]:
-    """Training duration (eq 6) and efficiency (eq 7) of Brivio et al. (2021).
-
-    Parameters
-    ----------
-    images : sequence of int
-        Digits seen at every point of the learning curve, rising; the last is their total number.
-    accuracy : sequence of float
-        Classification accuracy there, 0..1.
-    best : bool
-        Whether CA_max is the best point of the curve, as the symbol of eq 6 says, or the last one, as the paper's words
-        do ("99% of the final classification accuracy"). It is the same accuracy in both equations.
-
-    Returns
-    -------
-    duration : float
-        Part of the digits after which 99 % of that accuracy is reached first, interpolated between two points.
-    efficiency : float
-        Mean of that accuracy and 1 - duration.
-    """
-    level = max(accuracy) if best else accuracy[-1]
-    wanted = 0.99 * level
-    k = next(k for k, a in enumerate(accuracy) if a >= wanted)
-    first = float(images[k])
-    if k:
-        share = (wanted - accuracy[k - 1]) / (accuracy[k] - accuracy[k - 1])
-        first = images[k - 1] + share * (images[k] - images[k - 1])
-    duration = first / images[-1]
-    return duration, (level + 1.0 - duration) / 2.0

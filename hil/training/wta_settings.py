@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from hil.config import Section
 from hil.encoding import SpikeCode
 from hil.spiking import MOST_PULSES, Lif, PairStdp, Rule, Stdp
-from hil.training.settings import DataSettings, DeviceSettings
+from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings
 
 THRESHOLD_SHARE = 0.585
 """Default threshold over the mean total intensity of an image: 60 full weights on MNIST."""
 
 
-class NeuronSettings(BaseModel):
+class NeuronSettings(Section):
     """Section [neuron]; see `hil.spiking.Lif`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     threshold: float | None = Field(
         None, gt=0, description="full weights; 0.585 of the mean total intensity of an image if not given"
@@ -39,10 +38,8 @@ class NeuronSettings(BaseModel):
         return Lif(**values, seed=seed)
 
 
-class StdpSettings(BaseModel):
+class StdpSettings(Section):
     """Section [stdp]; see `hil.spiking.Stdp` and `hil.spiking.PairStdp`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rule: Literal["rectangular", "pair"] = Field(
         "rectangular", description="one pulse up or down on an output spike, or pulses by an exponential of the delay"
@@ -60,14 +57,12 @@ class StdpSettings(BaseModel):
         return PairStdp(self.n_plus, self.n_minus, self.tau_plus, self.tau_minus)
 
 
-class WtaSettings(BaseModel):
+class WtaSettings(Section):
     """Section [train]."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     neurons: int = Field(100, ge=1, description="output neurons, one a column")
-    seed: int = Field(0, ge=0, description="first seed: order, spikes, ranks, device spread")
-    seeds: int = Field(3, ge=1, description="number of seeds, for the spread")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order, spikes, ranks, device spread")
+    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
     epochs: float | None = Field(
         None, gt=0, description="passes through the training images; if not given, one or as many as show 30,000"
     )
@@ -84,10 +79,8 @@ class UnsupervisedData(DataSettings):
     holdout: float = Field(0.0, ge=0, lt=1, description="fraction of the training images held out for selection")
 
 
-class WtaConfig(BaseModel):
+class WtaConfig(Section):
     """Everything `hil train wta` can be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: UnsupervisedData = Field(default_factory=UnsupervisedData)
     device: DeviceSettings = Field(default_factory=lambda: DeviceSettings(uri="sim:rram?alpha=0.01"))

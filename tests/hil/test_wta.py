@@ -10,7 +10,8 @@ from hil.host_core import HostCore
 from hil.interrupt import Interrupted, StopRequest
 from hil.runs import Run
 from hil.training.settings import split
-from hil.training.wta import WtaConfig, WtaTraining, efficiency, preferred_class, weight_contrast
+from hil.training.wta import WtaConfig, WtaTraining
+from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
 from sim.rram import RramArray
 
 DIGITS = load("digits")

@@ -13,7 +13,7 @@ from hil.interrupt import Interrupted
 from hil.papers import Scope
 from hil.sweep_file import read
 from hil.sweeps import Sweep, play
-from hil.training.wta import weight_contrast
+from hil.training.wta_measures import weight_contrast
 from sim.dynamics import INVESTIGATED, metrics
 from sim.papers.brivio2021 import comparisons
 from sim.papers.brivio2021 import study as study_module

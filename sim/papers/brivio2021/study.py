@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from hil.datasets import Dataset, load
 from hil.errors import InputError
 from hil.papers import Scope
-from hil.training.wta import WtaTraining, efficiency
+from hil.training.wta import WtaTraining
+from hil.training.wta_measures import efficiency
 from sim.dynamics import INVESTIGATED
 
 STAND_IN = "bundled 8 x 8 digits and a small network in place of MNIST with 500 neurons"
