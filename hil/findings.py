@@ -132,11 +132,11 @@ class Finding:
         1. Other data than the paper's: not run.
         2. The independent check or the closed form is further from ours than its tolerance: not confirmed.
         3. No value, or nothing to compare with: not determined by the text.
-        4. A bound of the interval is within the confidence interval of our mean (Student's t; there is none for a
-           single repeat): undecided.
-        5. No reading of the text lies in the interval: differs.
-        6. Some do and others do not: not determined by the text. A reading whose own mean is too near to a bound is
-           shown and decides nothing.
+        4. Some readings of the text, ours among them, clearly lie in the interval and others clearly do not: not
+           determined by the text.
+        5. A bound is within the confidence interval of a mean, ours or another reading's (Student's t; a single
+           repeat has none): undecided.
+        6. No reading lies in the interval: differs.
         7. All do, and the control clearly does as well: undecided, for the number does not show the effect.
         8. All do, and the number is a closed form or a count: follows from the equations.
         9. All do: reproduced.
@@ -147,14 +147,13 @@ class Finding:
             return Verdict.UNCONFIRMED
         if self.ours is None or self.accept is None:
             return Verdict.OPEN
-        if self._too_close:
-            return Verdict.UNDECIDED
-        inside = {self.accepts(self.ours), *(place for value in self.open.values() if (place := self._place(value)) is
-                  not None)}  # fmt: skip
-        if inside == {False}:
-            return Verdict.DIFFERS
-        if False in inside:
+        places = {self._own_place, *map(self._place, self.open.values())}
+        if {True, False} <= places:
             return Verdict.OPEN
+        if None in places:
+            return Verdict.UNDECIDED
+        if False in places:
+            return Verdict.DIFFERS
         if self._control_accepted:
             return Verdict.UNDECIDED
         return Verdict.REPRODUCED if self.follows is None else Verdict.FOLLOWS
@@ -189,15 +188,18 @@ class Finding:
                 return f"{source} gives {digits(value)}"
         if self.ours is None or self.accept is None:
             return "the text gives no number to compare with" if self.ours is not None else "no value can be computed"
+        return "; ".join([self._own_reason, *self._other_readings()])
+
+    @property
+    def _own_reason(self) -> str:
+        value = digits(self.ours) if self.ours is not None else ""
         if self.n == 1:
-            return f"a single repeat, {digits(self.ours)}, has no known spread; the rule is {self.rule}"
-        if self._too_close:
+            return f"a single repeat, {value}, has no known spread; the rule is {self.rule}"
+        if self._own_place is None:
             within = f"{CONFIDENCE:.0%} confidence (Student's t, {digits(margin(self.std, self.n))})"
-            return f"{digits(self.ours)} is within {within} of a bound of {self.rule}"
-        found = f"{digits(self.ours)} is {'' if self.accepts(self.ours) else 'not '}in {self.rule}"
-        if self.verdict is Verdict.UNDECIDED:
-            return f"{found}, but so is the control"
-        return "; ".join([found, *self._other_readings()])
+            return f"{value} is within {within} of a bound of {self.rule}"
+        found = f"{value} is {'' if self._own_place else 'not '}in {self.rule}"
+        return f"{found}, but so is the control" if self._own_place and self._control_accepted else found
 
     def _other_readings(self) -> Iterator[str]:
         for place, words in ((False, "outside"), (True, "inside"), (None, "too near to a bound")):
@@ -213,21 +215,21 @@ class Finding:
     def _place(self, value: Measured) -> bool | None:
         """Whether a reading lies in the interval; None if its repeats leave that open."""
         mean, std = mean_and_std(_repeats(value))
-        if self._near_bound(mean, std, len(value) if isinstance(value, tuple) else None):
-            return None
-        return self.accepts(mean)
+        return self._placed(mean, std, len(value) if isinstance(value, tuple) else None)
+
+    @property
+    def _own_place(self) -> bool | None:
+        return None if self.ours is None else self._placed(self.ours, self.std, self.n)
 
     @property
     def _control_accepted(self) -> bool:
         return self.control is not None and self._place(self.control) is True
 
-    @property
-    def _too_close(self) -> bool:
-        return self.ours is not None and self._near_bound(self.ours, self.std, self.n)
-
-    def _near_bound(self, mean: float, std: float | None, n: int | None) -> bool:
+    def _placed(self, mean: float, std: float | None, n: int | None) -> bool | None:
         reach = margin(std, n)
-        return self.accept is not None and any(abs(mean - bound) < reach for bound in self.accept)
+        if self.accept is None or any(abs(mean - bound) < reach for bound in self.accept):
+            return None
+        return self.accepts(mean)
 
     def as_json(self) -> dict[str, Any]:
         """All fields with verdict, rule and reason; an infinite bound is None."""

@@ -64,7 +64,10 @@ def changed(**values):
         ({"check": 50.3, "check_margin": 0.2}, Verdict.REPRODUCED),
         ({"check": 50.5, "check_margin": 0.2}, Verdict.UNCONFIRMED),
         ({"open": {"other": (52.0, 52.1, 51.9)}}, Verdict.OPEN),
-        ({"open": {"other": (51.0, 53.0, 50.0)}}, Verdict.REPRODUCED),  # its own spread reaches over the bound
+        ({"open": {"other": (51.0, 53.0, 50.0)}}, Verdict.UNDECIDED),  # its own spread reaches over the bound
+        ({"open": {"a": (51.0, 53.0, 50.0), "b": 60.0}}, Verdict.OPEN),  # ours and b disagree, whatever a is
+        ({"ours": 60.0, "check": None, "open": {"a": (51.0, 53.0, 50.0)}}, Verdict.UNDECIDED),
+        ({"std": 0.51, "n": 4, "open": {"a": 49.5, "b": 60.0}}, Verdict.OPEN),
         ({"control": (50.0, 50.1, 49.9)}, Verdict.UNDECIDED),
         ({"control": (49.0, 53.0, 50.0)}, Verdict.REPRODUCED),  # a control that may as well lie outside
     ],
@@ -76,7 +79,7 @@ def test_verdict_follows_from_the_numbers(change, verdict):
 def test_reasons_name_the_numbers():
     open_ = dataclasses.replace(SOUND, open={"load 1": 52.0, "load 2": 50.0})
     assert open_.reason == "50.2 is in 49 to 51 V; outside are load 1: 52; inside are load 2: 50"
-    assert dataclasses.replace(SOUND, control=50.0).reason.endswith("but so is the control")
+    assert dataclasses.replace(SOUND, control=50.0, open={}).reason.endswith("but so is the control")
     assert dataclasses.replace(SOUND, check=50.6).reason == "c gives 50.6"
     assert dataclasses.replace(SOUND, accept=above(306_935.5)).rule == "> 306,935.5 V"
     assert "is within 95% confidence (Student's t, 8.985) of a bound" in dataclasses.replace(SOUND, std=1, n=2).reason
