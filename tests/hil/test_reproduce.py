@@ -4,10 +4,12 @@ import math
 import os
 import signal
 import sys
+from importlib.metadata import EntryPoint
 
 import pytest
 
 from hil import papers as papers_module
+from hil import plugins
 from hil.cli.main import main
 from hil.errors import InputError
 from hil.findings import Finding, Verdict, above, below, near, repeated, rounds_to
@@ -248,7 +250,7 @@ def command(monkeypatch, *words):
 @pytest.fixture
 def example(monkeypatch):
     found = Example()
-    monkeypatch.setattr(papers_module, "papers", lambda: {"example": found.paper})
+    monkeypatch.setattr(papers_module, "_found", lambda: ({"example": found.paper}, {}))
     return found
 
 
@@ -304,7 +306,7 @@ def test_a_paper_is_a_folder(monkeypatch, tmp_path):
     (tmp_path / "nobody2000" / "__init__.py").write_text("from hil.papers import Paper\nPAPER = Paper('n', 'N', ())\n")
     monkeypatch.setattr(sim_papers, "__path__", [*sim_papers.__path__, str(tmp_path)])
     assert {paper.key for paper in sim_papers.catalogue()} == {"brivio2021", "flca", "n"}
-    point = type("Point", (), {"name": "sim", "load": lambda self: sim_papers.catalogue})()
-    monkeypatch.setattr(papers_module, "entry_points", lambda group: [point])
+    point = EntryPoint("sim", "sim.papers:catalogue", papers_module.GROUP)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
     assert set(papers_module.papers()) == {"brivio2021", "flca", "n"}
     del sys.modules["sim.papers.nobody2000"]
