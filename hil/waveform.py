@@ -146,8 +146,10 @@ class Waveform:
         """
         peak, step = number(peak, "peak"), number(step, "step", finite=False)
         trough = -peak if trough is None else number(trough, "trough")
-        if not 0 < step < np.inf:
-            raise InputError(f"step {step} V must be positive and finite")
+        if not step > 0:
+            raise InputError(f"step {step} V must be positive")
+        if not np.isfinite(step):
+            raise InputError(f"step {step} V must be finite")
         if whole(cycles, "cycles", least=0) < 1:
             raise InputError(f"cycles {cycles}: a sweep needs at least one loop")
         _require_room(2 * (abs(peak) + abs(trough)) / step * cycles, 1, 1)
