@@ -165,8 +165,10 @@ class K707B(TspInstrument):
             raise TspError(-104, "Data type error")
         found: set[Crosspoint] = set()
         for name in (part.strip() for part in names.split(",")):
+            self.budget.spend(1)
             if whole and name in ("allslots", *(f"slot{n}" for n in range(1, self.slots + 1))):
                 slots = range(self.slots) if name == "allslots" else (int(name[4:]) - 1,)
+                self.budget.spend(len(slots) * self.ROWS * self.CARD_COLUMNS)
                 found |= {
                     (row, slot * self.CARD_COLUMNS + column)
                     for slot in slots for row in range(1, self.ROWS + 1) for column in range(1, self.CARD_COLUMNS + 1)
@@ -176,6 +178,7 @@ class K707B(TspInstrument):
             a, b = self._point(first), self._point(last or first)
             if a[0] != b[0] and a[1] != b[1]:
                 raise TspError(-222, "Parameter data out of range")
+            self.budget.spend((abs(b[0] - a[0]) + 1) * (abs(b[1] - a[1]) + 1))
             found |= {(row, column) for row in range(a[0], b[0] + 1) for column in range(a[1], b[1] + 1)}
         return found
 
@@ -265,6 +268,7 @@ class B2200(ScpiInstrument):
         for part in match[1].split(","):
             first, _, last = part.strip().partition(":")
             a, b = self._point(first), self._point(last or first)
+            self.budget.spend(4 + (abs(b[0] - a[0]) + 1) * (abs(b[1] - a[1]) + 1))
             found += [(row, column) for row in range(a[0], b[0] + 1) for column in range(a[1], b[1] + 1)]
         return found
 

@@ -61,7 +61,7 @@ ENDLESS = {
     "2461": ['SOUR:PULS:TR:VOLT 0,1,1e-3,100000,OFF,"defbuffer1",0,1e-3', "INIT"],
     "2400": [":OUTP ON", ";".join([":TRIG:COUN 2500"] + [":INIT"] * 100)],
     "B2902A": [":TRIG:COUN 100000", ":TRIG:SOUR TIM", ":INIT (@1)"],
-    "B2201A": [";".join([":CLOS (@10101)", ":OPEN:CARD ALL"] * 3000)],
+    "B2201A": [":CLOS (@" + ",".join(["10101:11412"] * 1000) + ")"],
 }
 
 
@@ -74,6 +74,17 @@ def test_a_message_costs_no_more_than_its_budget(model, monkeypatch):
     assert error(smu).startswith("-200,") and "takes too long" not in error(smu)
     smu.handle(":ABOR;:OUTP OFF")
     assert smu.handle("*ESE 9;*ESE?") == "9"
+
+
+def test_relays_of_a_tsp_matrix_are_counted(monkeypatch):
+    monkeypatch.setattr("instruments.virtual.budget.MOST_WORK", 50_000)
+    smu = instrument("707B")
+    for line in (
+        "while true do x = channel.getclose('allslots') end",
+        "channel.close('" + "1A01:1A12," * 9999 + "1B01')",
+    ):
+        smu.handle(line)
+        assert "does not end" in smu.handle("print(errorqueue.next())")
 
 
 def test_a_train_that_was_cut_off_leaves_its_limit_as_it_was(monkeypatch):
