@@ -39,8 +39,9 @@ class Samples:
 
     @property
     def conductance(self) -> NDArray[np.float64]:
-        """(K,) current over voltage, S; NaN at 0 V."""
-        return self.current / np.where(self.voltage == 0, np.nan, self.voltage)
+        """(K,) current over voltage, S; NaN at 0 V, and where the compliance limited the current to less."""
+        unknown = (self.voltage == 0) | (self.tripped > 0)
+        return self.current / np.where(unknown, np.nan, self.voltage)
 
     def __getitem__(self, part: slice) -> Samples:
         """Cut out some of the samples."""

@@ -90,7 +90,7 @@ class Endurance(Experiment):
 
     def finished(self, past: Records) -> str | None:
         """Say when the window has closed."""
-        first = first_failure(past["ratio"], self.settings.min_ratio, self.settings.failures)
+        first = first_failure(known(past), self.settings.min_ratio, self.settings.failures)
         if first is None:
             return None
         return f"the window closed at cycle {first + 1}: high/low stayed below {self.settings.min_ratio:g}"
@@ -99,7 +99,7 @@ class Endurance(Experiment):
         """High and low state over all cycles, the window at the ends, and the cycle at which it closed."""
         s = self.settings
         high, low = states(records)
-        first = first_failure(records["ratio"], s.min_ratio, s.failures)
+        first = first_failure(known(records), s.min_ratio, s.failures)
         note = f"high/low below {s.min_ratio:g} in {s.failures} cycles in a row"
         return [
             Row("cycles played", len(high)),
@@ -108,10 +108,10 @@ class Endurance(Experiment):
                 None if first is None else first + 1,
                 note=note if first is not None else f"no: {note}",
             ),
-            repeated("low-resistance state", high.tolist(), "S", note="higher conductance of every cycle"),
-            repeated("high-resistance state", low.tolist(), "S", note="lower conductance of every cycle"),
-            Row("window of the first cycle", float(records["ratio"][0]), note="high over low conductance"),
-            Row("window of the last cycle", float(records["ratio"][-1])),
+            _state("low-resistance state", high, "higher conductance of every cycle"),
+            _state("high-resistance state", low, "lower conductance of every cycle"),
+            _window("window of the first cycle", records["ratio"][0], "high over low conductance"),
+            _window("window of the last cycle", records["ratio"][-1]),
             *tripped_rows(records),
         ]
 
@@ -142,6 +142,25 @@ def states(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Higher and lower conductance of every cycle, each (cycles,), S."""
     both = np.stack([records["after_positive"], records["after_negative"]])
     return both.max(axis=0), both.min(axis=0)
+
+
+def known(records: Records) -> NDArray[np.float64]:
+    """Window of every cycle; infinite where a read at the compliance leaves it open: that is no failure."""
+    open_ended = np.isnan(records["ratio"]) & (records["tripped"] > 0)
+    return np.where(open_ended, np.inf, records["ratio"])
+
+
+def _state(name: str, values: NDArray[np.float64], note: str) -> Row:
+    told = values[np.isfinite(values)]
+    if not len(told):
+        return Row(name, None, "S", note="every read was at the compliance")
+    if len(told) < len(values):
+        note += f"; {len(values) - len(told)} at the compliance left out"
+    return repeated(name, told.tolist(), "S", note=note)
+
+
+def _window(name: str, value: float, note: str | None = None) -> Row:
+    return Row(name, float(value) if np.isfinite(value) else None, note=note if np.isfinite(value) else "not known")
 
 
 def first_failure(ratio: NDArray[np.float64], min_ratio: float, failures: int) -> int | None:

@@ -123,8 +123,8 @@ class Forming(Experiment):
             if k is None
             else Row("forming voltage", float(records["voltage"][k]), "V", note=self._why(records, k)),
             Row("pulses", len(g) - 1),
-            Row("conductance before", float(g[0]), "S"),
-            Row("conductance after", float(g[-1]), "S"),
+            _read("conductance before", g[0]),
+            _read("conductance after", g[-1]),
         ]
         if k is not None and records["tripped"][k]:
             rows.append(Row("compliance reached", "yes", note="the forming current is the compliance current"))
@@ -146,6 +146,12 @@ class Forming(Experiment):
         figures.label(right, ("pulse voltage", "V"), ("conductance after the pulse", "S"))
         figures.legend(left)
         figures.save(figure, path)
+
+
+def _read(name: str, conductance: float) -> Row:
+    if np.isfinite(conductance):
+        return Row(name, float(conductance), "S")
+    return Row(name, None, "S", note="the read was at the compliance: raise i_max, or lower the read voltage")
 
 
 def ramp(start: float, stop: float, step: float) -> list[float]:

@@ -261,11 +261,14 @@ class WriteVerify(Experiment):
             samples = bench.play(block.waveforms[0])
             record = self._record(block, samples, target=target, verification=verification, pulses=pulses)
             g = record["conductance"]
-            if burst is not None:
+            if burst is not None and np.isfinite(g):
                 control.learn(burst, g - before, 2.0 * record["spread"] / np.sqrt(s.reads))
+            if burst is not None:
                 record |= {"voltage": float(driven.voltage[0]), "width": float(driven.width[0])}
                 record["burst"] = float(len(driven.voltage))
-            record["reached"] = 1.0 if abs(g / target - 1.0) <= s.tolerance else -1.0 if pulses >= s.max_pulses else 0.0
+            # A read at the compliance tells no conductance: not one more pulse is driven on it.
+            given_up = pulses >= s.max_pulses or not np.isfinite(g)
+            record["reached"] = 1.0 if abs(g / target - 1.0) <= s.tolerance else -1.0 if given_up else 0.0
             yield record
             if record["reached"]:
                 return

@@ -122,9 +122,13 @@ class Potentiation(Experiment):
         """On/off ratio, nonlinearity of both branches, asymmetry, spread from cycle to cycle."""
         rows = []
         for amplitude, width in pairs(records, "amplitude", "width"):
-            member = where(records, amplitude=amplitude, width=width)
-            up, down = branches(member)
             head = f"{quantity(amplitude, 'V')} {quantity(width, 's')}"
+            member = read_cycles(where(records, amplitude=amplitude, width=width))
+            if not (member["cycle"] >= 0).any():
+                note = "every cycle has a read at the compliance: raise i_max, or lower the read voltage"
+                rows.append(Row(f"{head}: on/off ratio", None, note=note))
+                continue
+            up, down = branches(member)
             if up is None:
                 rows.append(Row(f"{head}: on/off ratio", None, note="no train changed the conductance"))
                 continue
@@ -175,6 +179,13 @@ class Potentiation(Experiment):
         figures.label(axis, ("pulses (positive, then negative)", ""), ("conductance", "S"))
         figures.legend(axis)
         figures.save(figure, path)
+
+
+def read_cycles(member: Records) -> dict[str, NDArray[np.float64]]:
+    """Leave out the cycles in which a read at the compliance tells no conductance."""
+    unknown = np.unique(member["cycle"][np.isnan(member["conductance"])])
+    kept = ~np.isin(member["cycle"], unknown)
+    return {name: column[kept] for name, column in member.items()}
 
 
 def branches(member: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:

@@ -150,7 +150,8 @@ class Retention(Experiment):
                 use_g = in_g.rms / g.mean() <= in_r.rms / (1 / g).mean()
                 label = f"exponential in {'G' if use_g else 'R'}, {(in_g if use_g else in_r).label()}"
                 axis.plot(dense, in_g(dense) if use_g else 1 / in_r(dense), color=f"C{k}", lw=1, label=label)
-        axis.set_xscale("log")
+        if np.isfinite(values).any():
+            axis.set_xscale("log")
         figures.log_where_wide(axis, values)
         figures.label(axis, ("time after programming", "s"), ("conductance", "S"))
         figures.legend(axis)
