@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from gateware.geometry import Geometry
 from gateware.model import StepTables, curve_tables, rram_tables
+from hil.fraction import Fraction
 from sim.memristance import Coefficients
 from sim.parameters import unit
 from sim.rram import RramParameters
@@ -44,10 +45,10 @@ class FpgaParameters(BaseModel):
     model: Literal["lhb", "nlsb", "nlhb", "curve"] = Field(
         "lhb", description="dynamics of a step: as sim:rram, or from a measured curve"
     )
-    alpha: float = Field(0.002, gt=0, le=1, description="first potentiation step (lhb, nlsb, nlhb)")
+    alpha: Fraction = Field(0.002, gt=0, le=1, description="first potentiation step (lhb, nlsb, nlhb)")
     gamma: float = Field(1.0, ge=1, description="potentiation exponent (nlsb, nlhb)")
     nstop: float = Field(500.0, gt=0, description="potentiation pulses from bound to bound (nlhb)")
-    alpha_dep: float | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
+    alpha_dep: Fraction | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
     gamma_dep: float | None = Field(None, ge=1, description="depression exponent; gamma if not given")
     nstop_dep: float | None = Field(None, gt=0, description="depression pulses from bound to bound; nstop if not given")
     potentiation: Curve = Field((), description="conductance after each pulse (curve)", json_schema_extra=unit("S"))
@@ -57,7 +58,7 @@ class FpgaParameters(BaseModel):
     v_max: float = Field(5.0, gt=0, description="largest magnitude of a voltage (step)", json_schema_extra=unit("V"))
     g_min: float = Field(1e-6, gt=0, description="conductance at w = 0 (step)", json_schema_extra=unit("S"))
     g_max: float = Field(1e-4, gt=0, description="conductance at w = 1 (step)", json_schema_extra=unit("S"))
-    w0: float = Field(0.5, ge=0, le=1, description="pristine weight (step)")
+    w0: Fraction = Field(0.5, ge=0, le=1, description="pristine weight (step)")
     A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux (flca)")
     D: float = Field(1.0, ge=0, description="diffusive relaxation rate (flca)", json_schema_extra=unit("1/s"))
     R: Coefficients = Field(

@@ -60,7 +60,9 @@ class Comparison:
 
 
 def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> Comparison:
-    """Play one waveform on two devices and read all cells `looks` times on the way.
+    """Play one waveform on two devices and read all cells up to `looks` times on the way.
+
+    A call ends at 0 V, so cells are read beside rests only, the nearest ones to equal distances, and at the end.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> C
             device.limits.check(waveform)
         except LimitError as error:
             raise LimitError(f"{device.name}: {error}") from None
-    cuts = np.unique(np.linspace(0, len(waveform), looks + 1).round().astype(int))
+    cuts = _cuts(waveform, looks)
     seen, times = [[device.read() for device in devices]], [first.time]
     for start, stop in pairwise(cuts):
         for device in devices:
@@ -90,6 +92,14 @@ def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> C
     conductance = np.array(seen).swapaxes(0, 1)
     step = max(device.conductance_step for device in devices)
     return Comparison((first.name, second.name), np.array(times), conductance, step)
+
+
+def _cuts(waveform: Waveform, looks: int) -> NDArray[np.int64]:
+    """Segments before which the waveform may be cut without cutting a pulse, near `looks` equal parts; both ends."""
+    rests = ~(np.nan_to_num(waveform.rows).any(axis=1) | np.nan_to_num(waveform.cols).any(axis=1))
+    harmless = np.flatnonzero(np.concatenate([[True], rests[1:] | rests[:-1], [True]]))
+    wanted = np.linspace(0, len(waveform), looks + 1)
+    return np.unique(harmless[np.abs(harmless[:, None] - wanted).argmin(axis=0)])
 
 
 def random_pulses(

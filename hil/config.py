@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hil.errors import InputError, nearest, shortened
+from hil.fraction import HINT, is_fraction
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -43,7 +44,7 @@ def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Mode
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise InputError(_sentence(model, error, where)) from None
+        raise InputError(_sentence(model, error, where, values)) from None
 
 
 def _refuse_wrong_numbers(model: type[BaseModel], values: Mapping[str, Any], where: str, path: str = "") -> None:
@@ -126,8 +127,26 @@ def _first_clause(error: ValueError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str:
-    first = error.errors()[0]
+def _sentence(model: type[BaseModel], error: ValidationError, where: str, values: Mapping[str, Any]) -> str:
+    first: dict[str, Any] = dict(error.errors()[0])
+    owner, name = _submodel(model, first["loc"][:-1]), first["loc"][-1:]
+    known = owner.model_fields.get(str(name[0])) if name else None
+    if known is None or not is_fraction(known):
+        return _cause(model, first, where)
+    return _cause(model, first | {"input": _as_written(first, values)}, where) + f" ({HINT})"
+
+
+def _as_written(first: Mapping[str, Any], values: Any) -> Any:
+    """The value that was refused, before a percentage became a number."""
+    try:
+        for part in first["loc"]:
+            values = values[part]
+    except (KeyError, IndexError, TypeError):  # a default, or not from a mapping
+        return first["input"]
+    return values
+
+
+def _cause(model: type[BaseModel], first: Mapping[str, Any], where: str) -> str:
     field = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     shown, kind = shortened(repr(first.get("input"))), first["type"]
     if kind == "extra_forbidden":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.config import Section
+from hil.fraction import Fraction
 from hil.spiking import SpikeBatch
 
 QUANTILES = 4096
@@ -41,9 +42,9 @@ class SpikeCode(Section):
     duration: float = Field(350e-6, gt=0, description="length of a presentation, s")
     f_min: float = Field(83.0, gt=0, description="rate of a dark pixel, Hz")
     f_max: float = Field(22.2e3, gt=0, description="rate of a fully lit pixel, Hz")
-    jitter: float = Field(0.1, ge=0, description="standard deviation of a periodic interval, fraction of it")
+    jitter: Fraction = Field(0.1, ge=0, le=1, description="standard deviation of a periodic interval, fraction of it")
     shortest: float = Field(10e-6, gt=0, description="shortest interval between spikes of a pixel, s")
-    silent: float = Field(0.0, ge=0, le=1, description="pixels below this intensity, 0..1, do not spike")
+    silent: Fraction = Field(0.0, ge=0, le=1, description="pixels below this intensity, 0..1, do not spike")
 
     def encode(self, images: NDArray[np.uint8], full_scale: int, seed: int, numbers: NDArray[np.int64]) -> SpikeBatch:
         """Spikes of a batch of images.

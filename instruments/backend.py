@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hil.backends import Backend, DeviceKind
 from hil.device import Device
 from hil.errors import InputError, nearest
+from hil.fraction import Fraction
 from hil.spiking import Programming
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class VirtualParameters(SampleParameters):
     series: float = Field(0.0, ge=0, description="resistance of the wires", json_schema_extra=_unit("ohm"))
     contact: float = Field(0.0, ge=0, description="resistance of every contact", json_schema_extra=_unit("ohm"))
     noise: float = Field(0.0, ge=0, description="of a measured current", json_schema_extra=_unit("A"))
-    relative_noise: float = Field(0.0, ge=0, description="of a measured current, as a fraction of it")
+    relative_noise: Fraction = Field(0.0, ge=0, le=1, description="of a measured current, as a fraction of it")
     seed: int = Field(0, ge=0, description="of noise and variability")
     dut_terminals: Literal["front", "rear"] = Field("front", description="where the device is; *RST selects the front")
 

@@ -31,8 +31,8 @@ def serve(
     ] = 0.0,
     noise: Annotated[float, typer.Option(min=0, callback=checks.finite, help="Of a measured current, A.")] = 0.0,
     relative_noise: Annotated[
-        float, typer.Option(min=0, callback=checks.finite, help="Of a measured current, as a fraction.")
-    ] = 0.0,
+        str, typer.Option(metavar="FRACTION", help="Of a measured current, of itself: 0.001 or 0.1%.")
+    ] = "0",
     dut_terminals: Annotated[
         str, typer.Option(help="Terminals that the device is on: front or rear; *RST selects the front.")
     ] = "front",
@@ -49,6 +49,7 @@ def serve(
     hil lab serve --rows 9 --cols 1 --dut sim:flca-pair
     """
     from hil.errors import InputError, nearest
+    from hil.fraction import fraction
 
     known = ("socket", "hislip", "serial")
     if transport not in known:
@@ -57,10 +58,11 @@ def serve(
         from instruments.virtual.bench import Bench
     except ImportError as error:
         raise InputError(f'the virtual bench needs the extra lab, pip install "memhil[lab]": {error}') from None
+    relative = fraction("--relative-noise", relative_noise)
     stop = threading.Event()
     with stops_heard_by(lambda *_: stop.set()), Bench(
         model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
-        noise=noise, relative_noise=relative_noise, seed=seed or 0, port=port, dut_terminals=dut_terminals,  # type: ignore[arg-type]
+        noise=noise, relative_noise=relative, seed=seed or 0, port=port, dut_terminals=dut_terminals,  # type: ignore[arg-type]
     ) as bench:  # fmt: skip
         print(f"{model} with {dut} at {bench.smu.resource}", flush=True)
         if bench.matrix is not None:

@@ -140,12 +140,14 @@ def _measurement(source: Path, device: int) -> Measurement:
 
 def _noise(text: str | None) -> Noise | None:
     from hil.errors import InputError
+    from hil.fraction import fraction
     from sim.fitting.fitting import Noise
 
     if text is None:
         return None
+    relative, *floor = text.split(",")
     try:
-        parts = [float(part) for part in text.split(",")]
+        parts = [fraction("--noise", relative), *(float(part) for part in floor)]
     except ValueError:
         parts = []
     if len(parts) not in (1, 2):

@@ -55,11 +55,26 @@ class FlcaParameters(ArrayParameters):
             return self.phi_min
         return -np.inf if self.kind == "volatile" else 0.0
 
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances at the largest flux (see `flux_range`) and at none, S."""
+        return flux_range(self.R, self.A, self.D, self.v_max, max(-self.lowest, self.phi_max))
+
     @model_validator(mode="after")
     def _inside(self) -> Self:
         if not self.lowest <= self.phi0 <= self.phi_max:
             raise ValueError(f"phi0 = {self.phi0:g} V s is outside phi_min {self.lowest:g} .. phi_max {self.phi_max:g}")
         return self
+
+
+def flux_range(r: Coefficients, a: float, d: float, v_max: float, bound: float = np.inf) -> tuple[float, float]:
+    """Lowest and highest conductance of a memristor, S: at the largest flux that it can hold, and at none.
+
+    The largest flux is that of its bound, or A v_max / D where the largest voltage would hold it, whichever is less.
+    """
+    largest = min(bound, a * v_max / d if d > 0 else np.inf)
+    if np.isfinite(largest):
+        return 1.0 / float(memristance_table(r, np.array(largest))), 1.0 / r[0]
+    return (0.0 if any(r[1:]) else 1.0 / r[0]), 1.0 / r[0]
 
 
 class FlcaArray(SimulatedArray):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sim.array import Segments, SimulatedArray
+from sim.flca import flux_range
 from sim.memristance import Coefficients, memristance, memristance_table, steepest_log_slope
 from sim.parameters import ArrayParameters, unit
 
@@ -49,6 +50,15 @@ class FlcaPairParameters(ArrayParameters):
     steps: float = Field(
         0.75, gt=0, le=1000, description="integration steps per e-fold of memristance; error falls with the 4th power"
     )
+
+    def conductance_range(self) -> tuple[float, float]:
+        """At the largest flux of the non-volatile element (see `sim.flca.flux_range`) and at none, S.
+
+        The volatile element is relaxed.
+        """
+        lowest, highest = flux_range(self.Rn, self.A, self.Dn, self.v_max)
+        volatile = self.Rv[0]
+        return (1.0 / (1.0 / lowest + volatile) if lowest else 0.0), 1.0 / (1.0 / highest + volatile)
 
 
 class FlcaPairArray(SimulatedArray):

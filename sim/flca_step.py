@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from sim.array import Segments, SimulatedArray
-from sim.flca import time_constant
+from sim.flca import flux_range, time_constant
 from sim.memristance import Coefficients, memristance_table
 from sim.parameters import ArrayParameters, unit
 
@@ -36,6 +36,10 @@ class FlcaStepParameters(ArrayParameters):
     flux_ref: float = Field(1e-4, gt=0, description="flux of one full-scale pulse", json_schema_extra=unit("V s"))
     R: Coefficients = Field((5e3, 4.5e3), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
     phi0: float = Field(5 / 3, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances at the largest flux (see `sim.flca.flux_range`) and at none, S."""
+        return flux_range(self.R, self.A, self.D, self.v_max)
 
 
 class FlcaStepArray(SimulatedArray):

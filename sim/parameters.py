@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from abc import abstractmethod
+from typing import Self
 
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hil.fraction import Fraction
 from sim.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
 
 
@@ -30,16 +34,45 @@ class ArrayParameters(BaseModel):
         description="column current reported as tripped (the simulated source does not limit it)",
         json_schema_extra=unit("A"),
     )
-    d2d: float = Field(0.0, ge=0, le=1, description="device-to-device spread of sensitivity, fraction")
-    d2d_r: float = Field(0.0, ge=0, le=1, description="device-to-device spread of memristance, fraction")
-    c2c: float = Field(0.0, ge=0, le=100, description="cycle-to-cycle spread of every programming change, fraction")
-    read_noise: float = Field(0.0, ge=0, le=1, description="noise of every measured cell current, fraction")
-    stuck_on: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_on")
-    stuck_off: float = Field(0.0, ge=0, le=1, description="fraction of cells stuck at g_off")
-    g_on: float = Field(1e-2, gt=0, description="conductance of cells stuck on", json_schema_extra=unit("S"))
-    g_off: float = Field(1e-9, gt=0, description="conductance of cells stuck off", json_schema_extra=unit("S"))
+    d2d: Fraction = Field(0.0, ge=0, le=1, description="device-to-device spread of sensitivity")
+    d2d_r: Fraction = Field(0.0, ge=0, le=1, description="device-to-device spread of memristance")
+    c2c: Fraction = Field(0.0, ge=0, le=100, description="cycle-to-cycle spread of what a pulse changes; may exceed 1")
+    read_noise: Fraction = Field(0.0, ge=0, le=1, description="noise of every measured cell current")
+    stuck_on: Fraction = Field(0.0, ge=0, le=1, description="cells stuck at g_on")
+    stuck_off: Fraction = Field(0.0, ge=0, le=1, description="cells stuck at g_off")
+    g_on: float | None = Field(
+        None,
+        gt=0,
+        description="conductance of cells stuck on; a cell's own highest if not given",
+        json_schema_extra=unit("S"),
+    )
+    g_off: float | None = Field(
+        None,
+        gt=0,
+        description="conductance of cells stuck off; a cell's own lowest if not given",
+        json_schema_extra=unit("S"),
+    )
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
+
+    @abstractmethod
+    def conductance_range(self) -> tuple[float, float]:
+        """Lowest and highest conductance of a cell without spread, S; 0 if nothing bounds it from below."""
+
+    def stuck(self) -> StuckCells:
+        """Cells that are stuck, at the conductances given or at the cell's own."""
+        lowest, highest = self.conductance_range()
+        on, off = (highest if self.g_on is None else self.g_on), (lowest if self.g_off is None else self.g_off)
+        return StuckCells(self.stuck_on, self.stuck_off, on, off)
+
+    @model_validator(mode="after")
+    def _off_state(self) -> Self:
+        if self.stuck_off and self.g_off is None and not self.conductance_range()[0]:
+            raise ValueError(
+                f"stuck_off = {self.stuck_off:g}: nothing bounds the resistance of this cell, which has no off state "
+                "of its own then: give g_off, or a bound of its flux"
+            )
+        return self
 
     def variability(self) -> Variability:
         """The four parts of `sim.variability` as these parameters ask for them."""
@@ -47,6 +80,6 @@ class ArrayParameters(BaseModel):
             DeviceToDevice(self.d2d, self.d2d_r),
             CycleToCycle(self.c2c),
             ReadNoise(self.read_noise),
-            StuckCells(self.stuck_on, self.stuck_off, self.g_on, self.g_off),
+            self.stuck(),
             self.seed,
         )

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from hil.pairs import PairedCore, PairedInputs
 from hil.pill_protocol import PillProtocol, pair_count
-from sim.flca import FlcaArray
+from sim.flca import FlcaArray, flux_range
 from sim.memristance import Coefficients, memristance_table
 from sim.parameters import ArrayParameters, unit
 from sim.pill_pairs import CompiledPairs
@@ -62,6 +62,10 @@ class PillParameters(ArrayParameters):
         object.__setattr__(self, "inputs", inputs)
         object.__setattr__(self, "rows", rows)
         return self
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances at the largest flux (see `sim.flca.flux_range`) and at none, S."""
+        return flux_range(self.R, self.A, self.D, self.v_max, self.phi_max)
 
     def variability(self) -> Variability:
         """As every simulated array's, without arrays of the same number where cells are alike."""

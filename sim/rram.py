@@ -23,6 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.fraction import Fraction
 from hil.spiking import Lif, Programming, Rule, SpikingCore
 from sim.array import Segments, SimulatedArray
 from sim.parameters import ArrayParameters, unit
@@ -36,23 +37,27 @@ class RramParameters(ArrayParameters):
     """Parameters of `sim:rram`; depression takes the value of potentiation where it is not given its own."""
 
     model: Literal["lhb", "nlsb", "nlhb"] = Field("lhb", description="linear/non-linear, soft/hard bounds")
-    alpha: float = Field(0.002, gt=0, le=1, description="first potentiation step of eqs 1-3")
+    alpha: Fraction = Field(0.002, gt=0, le=1, description="first potentiation step of eqs 1-3")
     gamma: float = Field(1.0, ge=1, description="potentiation exponent (nlsb, nlhb)")
     nstop: float = Field(500.0, gt=0, description="potentiation pulses from bound to bound (nlhb)")
-    alpha_dep: float | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
+    alpha_dep: Fraction | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
     gamma_dep: float | None = Field(None, ge=1, description="depression exponent; gamma if not given")
     nstop_dep: float | None = Field(None, gt=0, description="depression pulses from bound to bound; nstop if not given")
     v_set: float = Field(1.0, gt=0, description="potentiation threshold", json_schema_extra=unit("V"))
     v_reset: float = Field(1.0, gt=0, description="depression threshold (magnitude)", json_schema_extra=unit("V"))
     g_min: float = Field(1e-6, gt=0, description="conductance at w = 0", json_schema_extra=unit("S"))
     g_max: float = Field(1e-4, gt=0, description="conductance at w = 1", json_schema_extra=unit("S"))
-    w0: float = Field(0.5, ge=0, le=1, description="pristine weight")
+    w0: Fraction = Field(0.5, ge=0, le=1, description="pristine weight")
 
     @model_validator(mode="after")
     def _window(self) -> Self:
         if self.g_min >= self.g_max:
             raise ValueError(f"g_min {self.g_min:g} S must be below g_max {self.g_max:g} S")
         return self
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances of weights 0 and 1, S."""
+        return self.g_min, self.g_max
 
     def branches(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """(alpha / ws, gamma, ws) of eq 3 for potentiation and depression; eqs 1 and 2 are its limits ws = 0 and 1."""

@@ -1,7 +1,7 @@
 """What makes real cells differ from the model: four independent parts, each seeded, each off unless asked for.
 
 All strengths are fractions, not percent: 0.05 means 5 %. Device-to-device spread is drawn once when the array is made;
-cycle-to-cycle spread with every programming segment; read noise with every measurement; stuck cells are chosen once.
+cycle-to-cycle spread with every pulse (`sim.pulses`); read noise with every measurement; stuck cells are chosen once.
 The four draw from separate streams of one seed, so switching one on does not change what another draws.
 """
 
@@ -40,7 +40,7 @@ class DeviceToDevice:
 
 @dataclass(frozen=True)
 class CycleToCycle:
-    """Spread between repeats: every programming change is multiplied by 1 + `sigma` * N(0, 1), drawn per cell."""
+    """Spread between repeats: what a pulse changes is multiplied by 1 + `sigma` * N(0, 1), drawn per cell and pulse."""
 
     sigma: float = 0.0
 
@@ -70,13 +70,13 @@ class StuckCells:
     on, off : float
         Fraction of all cells stuck at `g_on` and at `g_off`.
     g_on, g_off : float
-        Their conductances, S.
+        Their conductances, S; NaN where no cell is stuck so.
     """
 
     on: float = 0.0
     off: float = 0.0
-    g_on: float = 1e-2
-    g_off: float = 1e-9
+    g_on: float = np.nan
+    g_off: float = np.nan
 
     def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
         """Conductance in S of every stuck cell, NaN where a cell works."""
@@ -111,7 +111,7 @@ def _mix(z):
 
 @njit(cache=True)
 def cycle_factor(sigma, seed, event, col, row):
-    """Factor 1 + sigma * N(0, 1) on a cell's change in programming event number `event`.
+    """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`.
 
     A counter-based generator (SplitMix64 finaliser, Box-Muller): the draw depends on its arguments alone, so it is the
     same however the work is cut into batches and threads.

@@ -32,6 +32,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.fraction import Fraction
 from sim.array import Segments, SimulatedArray
 from sim.parameters import ArrayParameters, unit
 
@@ -57,13 +58,17 @@ class VteamParameters(ArrayParameters):
     window: Literal["none", "biolek"] = Field("none", description="how the state meets its bounds")
     p: float = Field(1.0, ge=0.5, le=50, description="exponent of the window (biolek)")
     set: Literal["negative", "positive"] = Field("negative", description="sign of the voltage that switches on")
-    w0: float = Field(0.5, ge=0, le=1, description="pristine state x")
+    w0: Fraction = Field(0.5, ge=0, le=1, description="pristine state x")
 
     @model_validator(mode="after")
     def _switches(self) -> Self:
         if self.r_on >= self.r_off:
             raise ValueError(f"r_on {self.r_on:g} ohm must be below r_off {self.r_off:g} ohm")
         return self
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances of x = 1 and x = 0, S."""
+        return 1.0 / self.r_off, 1.0 / self.r_on
 
     def thresholds(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """(v, k, alpha) of eq 1a and of eq 1c, as the compiled kernel takes them."""

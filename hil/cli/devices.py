@@ -65,6 +65,7 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     """Parameters, presets and the limits of the device that the defaults give."""
     from hil.backends import open_device
     from hil.errors import InputError
+    from hil.fraction import UNIT, is_fraction
     from hil.results import Row
 
     rows = []
@@ -72,9 +73,8 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     for key, field in kind.parameters.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         default = shown_value(first.get(key, field.get_default()))
-        rows.append(
-            Row(key, default, str(extra.get("unit", "")), reference=allowed_range(field), note=field.description or "")
-        )
+        unit = str(extra.get("unit", UNIT if is_fraction(field) else ""))
+        rows.append(Row(key, default, unit, reference=allowed_range(field), note=field.description or ""))
     for preset, values in kind.presets.items():
         shown = " ".join(f"{key}={shown_value(value)}" for key, value in values.items())
         rows.append(Row("preset", preset, note=shown or "the model's own defaults"))

@@ -153,10 +153,10 @@ def pill(
     ] = None,
     epochs: Epochs = None,
     flipped: Annotated[
-        float | None, typer.Option(callback=checks.finite, help="Fraction of pixels inverted in training images.")
+        str | None, typer.Option(metavar="FRACTION", help="Pixels inverted in training images, 0.1 or 10%.")
     ] = None,
     flipped_test: Annotated[
-        float | None, typer.Option(callback=checks.finite, help="The same in images to be recognised.")
+        str | None, typer.Option(metavar="FRACTION", help="The same in images to be recognised.")
     ] = None,
     seed: options.Seed = None,
     seeds: options.Seeds = None,

@@ -40,6 +40,7 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.grid import Grid
 from hil.experiments.iv import require_positive
+from hil.fraction import Fraction
 from hil.results import Row, repeated
 from hil.waveform import Waveform
 
@@ -72,10 +73,10 @@ class WriteVerifySettings(PulseSettings):
         None, min_length=1, description="conductances; evenly spaced levels if not given", json_schema_extra=unit("S")
     )
     levels: int = Field(16, ge=1, description="number of levels where no targets are given")
-    low: float = Field(0.2, ge=0, lt=1, description="lowest level, fraction of the device's conductance range")
-    high: float = Field(0.8, gt=0, le=1, description="highest level, fraction of the device's conductance range")
+    low: Fraction = Field(0.2, ge=0, lt=1, description="lowest level, fraction of the device's conductance range")
+    high: Fraction = Field(0.8, gt=0, le=1, description="highest level, fraction of the device's conductance range")
     spacing: Literal["linear", "log"] = Field("linear", description="levels evenly spaced in G or in log G")
-    tolerance: float = Field(
+    tolerance: Fraction = Field(
         0.02, gt=0, lt=1, description="largest error that counts as reached, fraction of the target"
     )
     max_pulses: int = Field(200, ge=1, description="pulses after which a level is given up")

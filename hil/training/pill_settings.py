@@ -13,6 +13,7 @@ from hil.datasets import Dataset
 from hil.device import Device
 from hil.encoding import intensities
 from hil.errors import InputError, nearest
+from hil.fraction import Fraction
 from hil.pairs import PairedCore
 from hil.pill_protocol import PillProtocol, pair_count
 from hil.training.loop import Stage, Trainee
@@ -36,8 +37,8 @@ class PillSettings(Section):
     epochs: float = Field(1.0, gt=0, description="passes through the training images; 3 for lines3x3 if not given")
     batch: int = Field(256, ge=1, description="images between two looks at Ctrl-C; a divisor of 512 for lines3x3")
     controls: bool = Field(True, description="train the controls as well")
-    flipped: float = Field(0.0, ge=0, le=0.5, description="fraction of pixels inverted in every training image")
-    flipped_test: float = Field(0.0, ge=0, le=0.5, description="the same in the images of an additional evaluation")
+    flipped: Fraction = Field(0.0, ge=0, le=0.5, description="fraction of pixels inverted in every training image")
+    flipped_test: Fraction = Field(0.0, ge=0, le=0.5, description="the same in the images of an additional evaluation")
     line: Literal[2, 3] = Field(3, description="lines3x3: length of the vertical lines that are responded to, pixels")
     columns: str | None = Field(
         None,

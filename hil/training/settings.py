@@ -13,6 +13,7 @@ from hil.config import Section
 from hil.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
+from hil.fraction import Fraction
 
 
 class DataSettings(Section):
@@ -20,7 +21,7 @@ class DataSettings(Section):
 
     dataset: str = Field("digits", description="name of the data set")
     dir: str | None = Field(None, description="folder with IDX files, for the sets that are not bundled")
-    holdout: float = Field(0.15, ge=0, lt=1, description="fraction of the training images held out for selection")
+    holdout: Fraction = Field(0.15, ge=0, lt=1, description="fraction of the training images held out for selection")
     evaluate: Literal["test", "holdout"] = Field(
         "test", description="images that accuracies are reported on; 'holdout' while settings are being chosen"
     )

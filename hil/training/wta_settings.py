@@ -8,6 +8,7 @@ from pydantic import Field
 
 from hil.config import Section
 from hil.encoding import SpikeCode
+from hil.fraction import Fraction
 from hil.spiking import MOST_PULSES, Lif, PairStdp, Rule, Stdp
 from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings
 
@@ -76,7 +77,7 @@ class WtaSettings(Section):
 class UnsupervisedData(DataSettings):
     """Section [data]; nothing is held out unless asked for, since nothing is selected."""
 
-    holdout: float = Field(0.0, ge=0, lt=1, description="fraction of the training images held out for selection")
+    holdout: Fraction = Field(0.0, ge=0, lt=1, description="fraction of the training images held out for selection")
 
 
 class WtaConfig(Section):

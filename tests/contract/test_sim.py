@@ -117,7 +117,8 @@ class TestVariableFlca(FlcaContract):
 
     def working(self, device):
         conductance = device.read()
-        working = ~np.isin(conductance, [device.parameters.g_on, device.parameters.g_off])
+        stuck = device.variability.stuck
+        working = ~np.isin(conductance, [stuck.g_on, stuck.g_off])
         assert not working.all()
         return working
 

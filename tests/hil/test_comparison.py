@@ -6,6 +6,7 @@ from hil.comparison import compare, random_pulses
 from hil.errors import InputError
 from hil.limits import LimitError
 from hil.results import load_json
+from hil.waveform import Waveform
 
 PULSES = random_pulses(5, 3, 60, (1.0, -1.0), 1e-6, 1e-6, 0)
 
@@ -21,6 +22,15 @@ def test_equal_devices_do_not_differ_and_others_by_what_they_do():
     change = apart.conductance[:, -1] - apart.conductance[:, 0]
     assert np.abs(change[0]).max() > 0
     assert change[1] == pytest.approx(2 * change[0], rel=1e-9)
+
+
+def test_looking_does_not_cut_a_pulse():
+    """Cells are read beside rests: a pulse in five segments stays one step, however many looks are asked for."""
+    levels = [1.2] * 5 + [0.0] + [1.2, 1.5, 1.2]
+    first, second = (open_device("sim:rram?alpha=0.01&w0=0") for _ in range(2))
+    seen = compare((first, second), Waveform.samples(levels, dwell=1e-6), 9)
+    assert seen.time == pytest.approx([0.0, 5e-6, 6e-6, 9e-6])
+    assert first.weights[0, 0] == pytest.approx(0.02)
 
 
 def test_differences_are_counted_in_steps_of_the_coarser_device():

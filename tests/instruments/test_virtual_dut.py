@@ -7,6 +7,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from instruments.virtual.dut import Dut
 from instruments.virtual.network import Drive
+from instruments.virtual.source import Capability, Channel
 
 FIXED = "sim:rram?g_min=1e-5&g_max=1e-4"
 
@@ -111,6 +112,33 @@ def test_two_ports_play_at_once():
     np.testing.assert_allclose(seen["2"].current, [-0.6 / before, -1.2 / after, -0.6 / after], rtol=1e-12)
     np.testing.assert_allclose(seen["1"].current, [0.6 / after], rtol=1e-12)
     assert dut.clock == pytest.approx(1e-3)
+
+
+def test_a_level_held_from_message_to_message_is_one_pulse_until_the_output_is_off():
+    """Whatever is measured meanwhile; off and on again, in no time at all, is another one."""
+    dut = Dut(open_device("sim:rram?alpha=0.1&w0=0"))
+    channel = Channel(dut, "1", Capability((2.0,), (1e-2,), 1.05, 1e-9))
+    for pulses in (1, 2, 3):
+        channel.set_level(1.2)
+        channel.switch(True)
+        for _ in range(3):
+            channel.measure(1e-3)
+            channel.set_level(1.2)
+        assert dut.truth.weights[0, 0] == pytest.approx(0.1 * pulses)
+        channel.switch(False)
+        assert dut.clock == pytest.approx(7e-3 * pulses), "no time passed with the output off"
+
+
+@pytest.mark.parametrize("series", [0.0, 2e3])
+def test_the_spread_of_a_pulse_is_that_of_its_source_level(series):
+    """Behind a series resistance the voltage of the cell moves with its state, in as many steps as that takes."""
+    ends = []
+    for pieces in (1, 16):
+        dut = Dut(open_device("sim:flca?D=0&R=1000,1e6&c2c=0.3&seed=4"), series=series)
+        dut.play([1.0] * pieces, [1e-2 / pieces] * pieces)
+        dut.play([0.0, 1.0], [1e-3, 1e-2])
+        ends.append(resistance(dut))
+    assert ends[1] == pytest.approx(ends[0], rel=1e-3)
 
 
 def test_two_ports_on_one_line_are_refused():

@@ -350,6 +350,31 @@ def test_stuck_cells_carry_their_current():
     assert device.apply(all_rows(device, 0.1, measure=True)).currents == pytest.approx(np.full((1, 3), 4e-4))
 
 
+@pytest.mark.parametrize(("uri", "lowest", "highest"), [
+    ("sim:rram?g_min=2e-6&g_max=5e-5", 2e-6, 5e-5),
+    ("sim:vteam?r_on=1e3&r_off=5e5", 1 / 5e5, 1 / 1e3),
+    ("sim:flca?R=100,1e6&phi_max=0.1", 1 / 100100, 1 / 100),
+    ("sim:flca?R=100,1e6&D=2&v_max=3", 1 / (100 + 1e6 * 3 / 2), 1 / 100),
+    ("sim:flca?R=100,1e6&D=2&v_max=3&phi_max=0.5", 1 / (100 + 1e6 * 0.5), 1 / 100),
+    ("sim:flca?kind=volatile&R=100,0,1e6&D=2&A=3&v_max=1", 1 / (100 + 1e6 * 1.5**2), 1 / 100),
+    ("sim:flca?R=100&D=0", 1 / 100, 1 / 100),
+    ("sim:pill?rows=3&R=100,1e6&D=2&v_max=3", 1 / (100 + 1e6 * 3 / 2), 1 / 100),
+    ("sim:flca-step?R=100,1e6&D=2&v_max=3", 1 / (100 + 1e6 * 3 / 2), 1 / 100),
+    ("sim:flca-pair?Rv=50,1e5&Rn=100,1e6&Dn=2&v_max=3", 1 / (50 + 100 + 1e6 * 3 / 2), 1 / 150),
+])  # fmt: skip
+def test_a_stuck_cell_conducts_as_a_cell_of_its_kind_at_the_end_of_its_range(uri, lowest, highest):
+    for stuck, conductance in (("stuck_on", highest), ("stuck_off", lowest)):
+        assert open_device(uri, **{stuck: 1.0}).read() == pytest.approx(conductance, rel=1e-12)
+
+
+@pytest.mark.parametrize("uri", ["sim:flca?D=0", "sim:flca-pair?Dn=0", "sim:flca-step?D=0", "sim:pill?D=0"])
+def test_a_cell_without_an_off_state_must_be_given_one(uri):
+    with pytest.raises(InputError, match=r"stuck_off = 0\.1: nothing bounds the resistance of this cell.* give g_off"):
+        open_device(uri, stuck_off=0.1)
+    assert open_device(uri, stuck_off=1.0, g_off=3e-9).read()[0, 0] == 3e-9
+    open_device(uri, stuck_on=0.1)
+
+
 @pytest.mark.parametrize(("on", "off", "total"), [(0.7, 0.5, "1.2"), (1.0, 0.01, "1.01")])
 def test_more_stuck_cells_than_cells_are_refused(on, off, total):
     with pytest.raises(InputError) as caught:
@@ -361,7 +386,7 @@ def test_all_cells_may_be_stuck():
     for hundredths in range(101):
         on, off = hundredths / 100, (100 - hundredths) / 100
         conductance = open_device("sim:rram", rows=5, cols=5, threads=1, stuck_on=on, stuck_off=off).read()
-        assert np.isin(conductance, [1e-2, 1e-9]).all()
+        assert np.isin(conductance, [1e-4, 1e-6]).all()
 
 
 # ---- seeds, and parts that do not disturb each other
@@ -401,13 +426,13 @@ def test_spread_of_memristance_is_the_same_whatever_else_is_on():
     )
     assert np.unique(alone).size == 30
     for conductance in accompanied:
-        working = ~np.isin(conductance, [1e-2, 1e-9])
+        working = ~np.isin(conductance, [1e-4, 1e-6])
         assert working.sum() > 15
         assert np.array_equal(conductance[working], alone[working])
 
 
 def test_stuck_cells_are_the_same_whatever_else_is_on():
-    for name, conductance in (("stuck_on", 1e-2), ("stuck_off", 1e-9)):
+    for name, conductance in (("stuck_on", 1e-4), ("stuck_off", 1e-6)):
         places = [
             open_device("sim:rram", rows=9, cols=8, seed=9, **{name: 0.3}, **other).conductance == conductance
             for other in others("stuck_on", "stuck_off")
@@ -417,8 +442,8 @@ def test_stuck_cells_are_the_same_whatever_else_is_on():
 
 
 def test_more_stuck_on_cells_include_the_fewer():
-    few, many = (open_device("sim:rram", rows=30, cols=30, stuck_on=f).read() == 1e-2 for f in (0.1, 0.3))
-    both = open_device("sim:rram", rows=30, cols=30, stuck_on=0.1, stuck_off=0.2).read() == 1e-2
+    few, many = (open_device("sim:rram", rows=30, cols=30, stuck_on=f).read() == 1e-4 for f in (0.1, 0.3))
+    both = open_device("sim:rram", rows=30, cols=30, stuck_on=0.1, stuck_off=0.2).read() == 1e-4
     assert many[few].all()
     assert np.array_equal(few, both)
 
