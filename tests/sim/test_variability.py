@@ -469,7 +469,7 @@ def test_read_noise_is_the_same_whatever_else_is_on():
 
 def test_streams_of_different_parts_differ():
     gain, scale = (np.log(factor).ravel() for factor in DeviceToDevice(1.0, 1.0).draw((50, 50), 0))
-    stuck = np.isnan(StuckCells(on=0.5).draw((50, 50), 0)).ravel()
+    stuck = np.isnan(StuckCells(on=0.5, g_on=1e-3).draw((50, 50), 0)).ravel()
     read = np.asarray(ReadNoise(1.0).column_noise(np.ones((50, 50)), 0, 1)).ravel()
     again = np.asarray(ReadNoise(1.0).column_noise(np.ones((50, 50)), 0, 2)).ravel()
     correlations = np.corrcoef([gain, scale, stuck, read, again])
