@@ -32,7 +32,7 @@ AUTO_DELAY = 1e-3
 """Source delay where it is automatic, s (table 3-4: 1 ms on the ranges up to 10 mA)."""
 
 NAN = 9.91e37
-"""Answer for a quantity that was not measured (manual p. 18-51)."""
+"""Answer for a quantity that was not measured (manual p. 18-51), or is beyond its range (p. 7-2)."""
 
 PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
 """Steps of the over-voltage protection, V; above them there is none (manual p. 18-81)."""
@@ -244,7 +244,7 @@ class K2400(ScpiInstrument):
         status |= (4096 if amperes else 0) | 16384
         fields = {
             "VOLTAGE": f"{volts:+.6E}",
-            "CURRENT": f"{r.current:+.6E}" if amperes else f"{NAN:+.6E}",
+            "CURRENT": f"{r.current:+.6E}" if amperes and not r.overflow else f"{NAN:+.6E}",
             "RESISTANCE": f"{NAN:+.6E}",
             "TIME": f"{round(r.time - self._zero, 3):+.6E}",
             "STATUS": f"{status:+.6E}",

@@ -25,6 +25,9 @@ LIST_MESSAGE, LIST_TOTAL = 100, 2500
 ELEMENTS = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus")
 """Elements of a reading in the order in which they are always sent (manual p. 18-50)."""
 
+AFTER_RESET = 1e-4
+"""Measure range after ``*RST``, A; while it is automatic, nothing is known of another (manual p. 18-9 ff.)."""
+
 LIMIT = 105e-6
 """Current limit after ``*RST``, A (manual p. 18-68)."""
 
@@ -113,7 +116,8 @@ def protect(smu: K2400, parameters: list[str], _: dict[str, int]) -> None:
     """``SENSe:CURRent:PROTection``: -222 below 0.1 % of the measure range (18-68)."""
     value = number(arguments(parameters, 1)[0], -smu.capability.i_max, smu.capability.i_max, LIMIT)
     fixed = smu.channel.i_range
-    if abs(value) < (smu.capability.i_ranges[0] if fixed is None else fixed) * 1e-3:
+    present = min(AFTER_RESET, smu.channel.shows_range("i")) if fixed is None else fixed
+    if abs(value) < present * 1e-3 * (1 - 1e-9):
         raise ScpiError(-222)
     smu.channel.compliance = abs(value)
     smu.channel.refresh()

@@ -111,7 +111,18 @@ def test_2400_overflow_of_a_fixed_range_and_buffer():
     _, smu = set_up("2400")
     send(smu, ":SENS:CURR:PROT 1e-3", ":SENS:CURR:RANG 1e-6", ":SOUR:VOLT 0.5", ":FORM:ELEM CURR", ":TRIG:COUN 3")
     send(smu, ":TRAC:POIN 3;FEED SENS;FEED:CONT NEXT", ":OUTP ON", ":INIT")
-    assert floats(send(smu, ":TRAC:DATA?")) == [9.9e37] * 3
+    assert floats(send(smu, ":TRAC:DATA?")) == [9.91e37] * 3, "7-2: OVERFLOW is 9.91E+37 via remote"
+    send(smu, ":FORM:ELEM STAT")
+    assert [int(status) & 1 for status in floats(send(smu, ":TRAC:DATA?"))] == [1] * 3
+
+
+def test_2400_limit_below_a_thousandth_of_the_measure_range_needs_the_range_first():
+    """18-68: not allowed; after *RST the range is 100 uA."""
+    _, smu = set_up("2400")
+    smu.handle(":SENS:CURR:PROT 5e-8")
+    assert smu.handle(":SYST:ERR?").startswith("-222") and float(smu.handle(":SENS:CURR:PROT?")) == 105e-6
+    send(smu, ":SENS:CURR:PROT 1e-7", ":SENS:CURR:RANG 1e-6", ":SENS:CURR:PROT 5e-8")
+    assert float(send(smu, ":SENS:CURR:PROT?")) == 5e-8
 
 
 # 2450 ------------------------------------------------------------------------------------------------------------
