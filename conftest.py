@@ -1,12 +1,16 @@
 """Fixtures of all tests."""
 
+import math
 import signal
 import sys
 
 import pytest
 from hypothesis import settings
 
+import hil.compiling
 from hil.cli.main import main
+
+hil.compiling.PATIENCE = math.inf  # what a test finds on stderr must not depend on what was compiled before
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts `make test &`, nohup, cron: the tests and all that they start must hear Ctrl-C all the same.

@@ -7,10 +7,10 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hil.compiling import njit
 from hil.config import Section
 from hil.fraction import Fraction
 from hil.spiking import SpikeBatch

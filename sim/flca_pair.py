@@ -17,10 +17,10 @@ phi_n is held and phi_v decays exponentially; that is booked and caught up with 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hil.compiling import njit
 from sim.array import Segments, SimulatedArray
 from sim.flca import flux_range
 from sim.memristance import Coefficients, memristance, memristance_table, steepest_log_slope

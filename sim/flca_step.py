@@ -16,10 +16,10 @@ caricature of `sim.flca_pair`, some ten times cheaper.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hil.compiling import njit
 from sim.array import Segments, SimulatedArray
 from sim.flca import flux_range, time_constant
 from sim.memristance import Coefficients, memristance_table

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator
+
+from hil.compiling import njit
 
 
 def _split(value: Any) -> Any:

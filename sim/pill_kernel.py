@@ -19,9 +19,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hil.compiling import njit
 from hil.pill_protocol import PillProtocol
 
 SAME = 1e-9

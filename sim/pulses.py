@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hil.compiling import njit
 from sim.variability import cycle_factor
 
 

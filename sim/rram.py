@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.compiling import njit
 from hil.fraction import Fraction
 from hil.spiking import Lif, Programming, Rule, SpikingCore
 from sim.array import Segments, SimulatedArray

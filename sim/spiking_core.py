@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from numba import njit
 from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
+from hil.compiling import njit
 from hil.host_core import Programmable, prepare_reference
 from hil.spiking import Lif, Rule, SpikeBatch, SpikeTrain, SpikingCore
 

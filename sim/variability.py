@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hil.compiling import njit
 
 _SENSITIVITY, _RESISTANCE, _STUCK, _READ, _CYCLE = range(5)
 

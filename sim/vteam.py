@@ -28,10 +28,10 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.compiling import njit
 from hil.fraction import Fraction
 from sim.array import Segments, SimulatedArray
 from sim.parameters import ArrayParameters, unit

@@ -6,9 +6,9 @@ The ceiling of a paired-input layer that stores one template a column. Pairs wit
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hil.compiling import njit
 from hil.pill_protocol import pair_count
 
 

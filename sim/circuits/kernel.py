@@ -18,8 +18,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hil.compiling import njit
 
 SPLITS = 8
 """Most kinks stepped onto within one step."""

@@ -104,6 +104,8 @@ def read(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
                 numbers.append(number)
                 yield line
 
+    if path.is_char_device():  # such as /dev/zero, which never ends
+        raise InputError(f"{path} is a device of the system, give a file")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for row in csv.reader(told(file)):

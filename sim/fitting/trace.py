@@ -7,9 +7,9 @@ and the state is noted in between. Whatever the device computes, the fit sees, a
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from hil.compiling import njit
 from sim.array import Segments
 from sim.flca import FlcaParameters, _drive_flca
 from sim.rram import RramParameters, _drive_rram

@@ -1,0 +1,60 @@
+"""Compiled kernels: numba's `njit`, and a word to the user when its work takes long.
+
+Every kernel is compiled when it is first called, for the types it is called with, and kept beside its source; the first
+run on a machine compiles many of them and would seem to hang.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from numba import njit
+from numba.core import event
+
+__all__ = ["njit"]
+
+PATIENCE = 2.0
+"""Seconds of compilation in one process after which the user is told."""
+
+
+class Announcer(event.Listener):
+    """Tells once, on stderr, that kernels are being compiled, as soon as that has taken `PATIENCE`.
+
+    Attributes
+    ----------
+    told : bool
+        Whether it has been said.
+    """
+
+    def __init__(self) -> None:
+        """Listen to nothing yet."""
+        self.told = False
+        self._depth, self._begun, self._spent = 0, 0.0, 0.0
+        self._timer: threading.Timer | None = None
+
+    def on_start(self, event: event.Event) -> None:
+        """Begin to wait with the outermost kernel."""
+        self._depth += 1
+        if self._depth == 1 and not self.told and PATIENCE < threading.TIMEOUT_MAX:
+            self._begun = time.monotonic()
+            self._timer = threading.Timer(max(0.0, PATIENCE - self._spent), self._tell)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def on_end(self, event: event.Event) -> None:
+        """Add up what it took."""
+        self._depth -= 1
+        if self._depth == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._spent += time.monotonic() - self._begun
+
+    def _tell(self) -> None:
+        self.told = True
+        print("compiling the simulation for this machine, once; later runs begin at once ...", file=sys.stderr)
+
+
+_ANNOUNCER = Announcer()
+event.register("numba:compile", _ANNOUNCER)
