@@ -25,7 +25,7 @@ MOVED = 1e-6
 REPEATS = 3.0
 """How many times the largest difference of repeated reads a change must be, where they do."""
 
-COLLAPSED = 0.2
+COLLAPSED = 1e-3
 """Spread of all cells, as part of how far they moved, below which they ended at one value."""
 
 ALIKE = 1e-3
@@ -60,6 +60,8 @@ class Cells:
         Whether all columns ended alike although cells moved.
     start, end : float
         Mean reading before and after.
+    noise : float
+        How far repeated readings differ at most, as part of the mean reading.
     """
 
     moved: float
@@ -68,6 +70,7 @@ class Cells:
     alike: bool
     start: float
     end: float
+    noise: float = 0.0
 
 
 def repeatability(reading: NDArray[np.float64], again: NDArray[np.float64]) -> float:
@@ -105,6 +108,7 @@ def compare_cells(
             bool(moved.any() and apart < ALIKE * change.max() + noise),
             float(first.mean()),
             float(last.mean()),
+            float(repeat / np.abs(first).mean()) if repeat else 0.0,
         )
     )
 
@@ -217,7 +221,10 @@ class Doubts:
             )
         where = [c.moved == 0 and c.unread < 1 for c in known]
         if any(where):
-            self.cause(f"no cell moved{_seeds(where)}: {still}")
+            noise = max(c.noise for c in known)
+            beyond = f" by more than its readings differ from one to the next ({noise:.2%})" if noise > MOVED else ""
+            less = ", or read with less noise" if beyond else ""
+            self.cause(f"no cell moved{beyond}{_seeds(where)}: {still}{less}")
         where = [c.alike and not c.collapsed and bool(alike) for c in known]
         if any(where):
             self.cause(f"all columns ended alike{_seeds(where)}: {alike}")
@@ -350,7 +357,7 @@ class DeviceFacts:
                 f"{pulses} are below the {v:g} V that {self.name} is programmed with; give --set {setting}={v:g} or "
                 "more, or a device with a lower threshold"
             )
-        return f"{pulses} do not change the cells of {self.name}: raise {setting}, or take a device that they move"
+        return f"{pulses} do too little to the cells of {self.name}: raise {setting}, or take a device that they move"
 
 
 UNKNOWN = {"name": "the device", "v_program": None}
