@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from hil.backends import Backend, DeviceKind
 from hil.device import Device
@@ -30,6 +30,11 @@ INSTALL = 'pip install "memhil[lab]"'
 
 PROGRAMMING = ("v_set", "v_reset", "g_min", "g_max")
 """Parameters that say together how a cell is programmed."""
+
+
+def _terminator(given: object) -> object:
+    """Name of a terminator given by its characters."""
+    return next((name for name, characters in TERMINATORS.items() if given == characters), given)
 
 
 def _unit(symbol: str) -> dict[str, str]:
@@ -106,7 +111,9 @@ class ResourceParameters(SampleParameters):
     gaps: bool = Field(False, description="cut trains and move relays where the waveform has no rest")
     library: str = Field("@py", description="VISA library: @py is pyvisa-py, @ivi the system's, or a path")
     baud_rate: int = Field(9600, ge=50, le=4_000_000, description="of a serial port", json_schema_extra=_unit("1/s"))
-    terminator: Literal["lf", "cr", "crlf", "lfcr", "nul"] = Field("lf", description="what ends a message, both ways")
+    terminator: Annotated[Literal["lf", "cr", "crlf", "lfcr", "nul"], BeforeValidator(_terminator)] = Field(
+        "lf", description="what ends a message, both ways; by name, or the characters (%0D%0A)"
+    )
     serial_number: str | None = Field(None, description="refuse any other instrument than this one")
     matrix: str | None = Field(None, description="VISA resource of the switch matrix")
     map: str | None = Field(None, description="TOML file: which relay leads to which line")

@@ -159,8 +159,9 @@ def _state(name: str, values: NDArray[np.float64], note: str) -> Row:
     return repeated(name, told.tolist(), "S", note=note)
 
 
-def _window(name: str, value: float, note: str | None = None) -> Row:
-    return Row(name, float(value) if np.isfinite(value) else None, note=note if np.isfinite(value) else "not known")
+def _window(name: str, value: float, note: str = "") -> Row:
+    known = np.isfinite(value)
+    return Row(name, float(value) if known else None, note=note if known else "a read was at the compliance, or zero")
 
 
 def first_failure(ratio: NDArray[np.float64], min_ratio: float, failures: int) -> int | None:

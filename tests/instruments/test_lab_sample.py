@@ -181,6 +181,8 @@ def test_terminator_and_speed_reach_the_link_and_the_watchdog():
         resource = carriage_returns(bench.smu.instrument)
         with pytest.raises(LinkTimeout, match="ends with another terminator: give terminator=cr"):
             open_device(f"visa:{resource}?v_max=2&i_max=1e-3&timeout=0.3")
+        with open_device(f"visa:{resource}?v_max=2&i_max=1e-3&terminator=%0D&watchdog=false") as device:
+            device.apply(PULSE)
         with open_device(f"visa:{resource}?v_max=2&i_max=1e-3&terminator=cr&baud_rate=57600") as device:
             device.apply(PULSE)
             bench.smu.instrument.handle(":OUTP ON")
