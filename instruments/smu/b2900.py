@@ -71,9 +71,6 @@ EVENTS = ":STAT:OPER?"
 TRANSIENT_IDLE = {1: 1, 2: 7}
 """Bit of the operation status, by channel: its transient action has become idle."""
 
-LEAST_TICKS = 2
-"""Shortest list that is measured: the second reading tells how long a tick is."""
-
 LIMITED = 0b110
 """Bits of the status word: compliance (B2910-90030, table 1-2)."""
 
@@ -205,7 +202,7 @@ class KeysightB2900(Driver):
         check_plan(self.spec, plan, settings)
         c, pulses, measured = settings.channel, _from_zero(plan), bool(plan.measure.any())
         if pulses is None:
-            ticks = tick_list(self.spec, plan, LEAST_TICKS if measured else 1)
+            ticks = tick_list(self.spec, plan, self._shortest_tick(settings) if measured else 0.0)
             period, width, levels = ticks.tick, ticks.tick, ticks.level
             shape = [f":SOUR{c}:FUNC:SHAP DC"]
         else:
@@ -248,7 +245,12 @@ class KeysightB2900(Driver):
         pulses = _from_zero(plan)
         if pulses is not None:
             return 0.0, pulses.width
-        return 0.0, after_single_tick(self.spec, plan) if plan.measure.any() else 0.0
+        shortest = self._shortest_tick(settings)
+        return 0.0, after_single_tick(self.spec, plan, shortest) if plan.measure.any() else 0.0
+
+    def _shortest_tick(self, settings: Settings) -> float:
+        """Shortest tick at which there is a measurement, s."""
+        return max(self.spec.width_measured, aperture(settings) + MARGIN)
 
     def is_off(self, settings: Settings) -> Message:
         """Ask for the state of the output."""
@@ -262,7 +264,7 @@ class KeysightB2900(Driver):
                 raise ProtocolError(f"the train was not played: '{EVENTS}' answers {events}")
             return no_readings()
         pulses = _from_zero(plan)
-        wanted, ends, level = places(self.spec, plan, pulses, LEAST_TICKS)
+        wanted, ends, level = places(self.spec, plan, pulses, self._shortest_tick(settings))
         if pulses is not None:
             ends, level = np.append(ends, ends[-1] + pulses.period), np.append(level, 0.0)
         values = table(replies[-1], len(ends), 4, ":FETC:ARR?")

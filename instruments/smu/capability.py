@@ -142,8 +142,11 @@ def check_points(spec: Spec, needed: int, what: str) -> None:
         )
 
 
-def tick_list(spec: Spec, plan: Plan, least: int = 1) -> TickList:
-    """Cut a plan into its longest equal ticks; fewer than `least` are filled up with 0 V.
+def tick_list(spec: Spec, plan: Plan, shortest: float = 0.0) -> TickList:
+    """Cut a plan into its longest equal ticks.
+
+    Where `shortest` is given, s, the ticks are at least two, so that the second reading tells how long a tick is: a
+    single one is cut in halves that are no shorter, or goes on at 0 V for another tick.
 
     Raises
     ------
@@ -154,14 +157,20 @@ def tick_list(spec: Spec, plan: Plan, least: int = 1) -> TickList:
     total = int(repeats.sum())
     check_points(spec, total, f"ticks of {tick:g} s in {plan.total:g} s")
     level = np.repeat(plan.level, repeats)
-    level = np.append(level, np.zeros(max(0, least - total)))
+    if shortest and total == 1:
+        if not after_single_tick(spec, plan, shortest):
+            return TickList(tick / 2, np.repeat(level, 2), np.ones(int(plan.measure.sum()), dtype=np.int64))
+        level = np.append(level, 0.0)
     return TickList(tick, level, np.cumsum(repeats)[plan.measure] - 1)
 
 
-def after_single_tick(spec: Spec, plan: Plan) -> float:
-    """Length of the tick at 0 V by which `tick_list` fills a plan of one up to two, s."""
+def after_single_tick(spec: Spec, plan: Plan, shortest: float) -> float:
+    """How long `tick_list` goes on at 0 V after a plan of one tick, s; 0 where it can be cut in two, or there are."""
     tick, repeats = plan.ticks(spec.time_step)
-    return tick if int(repeats.sum()) == 1 else 0.0
+    if int(repeats.sum()) > 1:
+        return 0.0
+    halves = round(tick / spec.time_step) % 2 == 0 and tick / 2 >= shortest * (1 - SLACK)
+    return 0.0 if halves else tick
 
 
 def regular_train(plan: Plan) -> Pulses | None:
@@ -214,15 +223,12 @@ class Places(NamedTuple):
     level: NDArray[np.float64]
 
 
-def places(spec: Spec, plan: Plan, pulses: Pulses | None, least: int = 1) -> Places:
-    """Places of the readings of a list sweep, or of `pulses` that are measured one by one.
-
-    A list of fewer ticks than `least` goes on at 0 V, so that the length of a tick can be told from two readings.
-    """
+def places(spec: Spec, plan: Plan, pulses: Pulses | None, shortest: float = 0.0) -> Places:
+    """Places of the readings of a list sweep (see `tick_list`), or of `pulses` that are measured one by one."""
     if pulses is not None:
         starts = np.arange(pulses.count)
         return Places(starts, starts * pulses.period + pulses.width, np.full(pulses.count, pulses.level))
-    ticks = tick_list(spec, plan, least)
+    ticks = tick_list(spec, plan, shortest)
     return Places(ticks.last, ticks.tick * np.arange(1, len(ticks.level) + 1), ticks.level)
 
 

@@ -9,7 +9,8 @@ ticks; a tick is the sweep's delay, the aperture and `OVERHEAD` for measuring an
 of microseconds at best, and the driver computes the delay. The sweep measures at every tick, whether wanted or not.
 Makers' examples disagree about how long a measurement takes in a trigger model (0.65 ms in one, about 4 ms in another,
 "to be verified"), so what a train really took is measured: a regular train begins with a reading at 0 V, to which all
-others are dated, and one that is not measured ends with another; a single tick is followed by one of 0 V.
+others are dated, and one that is not measured ends with another; a single tick is cut in two, or followed by one of
+0 V.
 
 Safety. Both end with a trigger block that switches the output off; the instrument does it alone. Ranges are fixed
 before the limit: the instrument silently raises a limit below 0.1 % of the measure range (2-100, 6-71). The buffer is
@@ -72,9 +73,6 @@ SHORTEST_DELAY = 5e-5
 
 LONGEST = 1e4
 """Longest delay of a sweep or a trigger block, s (2461 6-128, 6-199)."""
-
-LEAST_TICKS = 2
-"""Shortest list: the second reading tells how long a tick is."""
 
 SWEEP_LIST = "VoltCustomSweepList"
 """Name of the configuration list that `SOUR:LIST:VOLT` makes (2461 6-101)."""
@@ -233,13 +231,12 @@ class Keithley2450(Driver):
         """Readings that a train leaves in the buffer: one more than pulses, two without a measurement; one a tick."""
         pulses = regular_train(plan)
         if pulses is None:
-            return len(places(self.spec, plan, None, LEAST_TICKS).ends)
+            return len(places(self.spec, plan, None, _shortest_tick(settings)).ends)
         return 1 + (pulses.count if plan.measure.any() else 1)
 
     def _sweep(self, plan: Plan, settings: Settings) -> list[str]:
-        ticks = tick_list(self.spec, plan, LEAST_TICKS)
-        needed = aperture(settings) + OVERHEAD
-        delay = left_of(ticks.tick, needed + SHORTEST_DELAY, self.spec, "measuring") + SHORTEST_DELAY
+        ticks = tick_list(self.spec, plan, _shortest_tick(settings))
+        delay = left_of(ticks.tick, _shortest_tick(settings), self.spec, "measuring") + SHORTEST_DELAY
         return [
             "SOUR:VOLT 0",
             *list_messages("SOUR:LIST:VOLT", ticks.level),
@@ -295,7 +292,7 @@ class Keithley2450(Driver):
     def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
         """A reading before a regular train and, if it is not measured, one after it; a tick after a single one."""
         if regular_train(plan) is None:
-            return 0.0, after_single_tick(self.spec, plan)
+            return 0.0, after_single_tick(self.spec, plan, _shortest_tick(settings))
         reading = aperture(settings) + OVERHEAD
         return reading, 0.0 if plan.measure.any() else reading
 
@@ -320,7 +317,7 @@ class Keithley2450(Driver):
         """Which of the last readings are wanted, their times since the train began, and their source voltages."""
         pulses, model = regular_train(plan), self.spec.model
         if pulses is None:
-            wanted, ends, level = places(self.spec, plan, None, LEAST_TICKS)
+            wanted, ends, level = places(self.spec, plan, None, _shortest_tick(settings))
             return wanted, measured_times(stamp - stamp[0] + ends[0], ends, settings, model), level
         since = (stamp - stamp[0])[1:]
         if plan.measure.any():
@@ -332,3 +329,8 @@ class Keithley2450(Driver):
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``-109,"Missing parameter;1;2015/05/06 12:55:33.648"`` apart (2461 6-151)."""
         return parse_error(reply)
+
+
+def _shortest_tick(settings: Settings) -> float:
+    """Shortest tick of a sweep, which measures at every one, s."""
+    return aperture(settings) + OVERHEAD + SHORTEST_DELAY

@@ -100,8 +100,8 @@ def assert_plays(model, plan, conf, messages):
     got = played(model, messages, conf)
     assert max(abs(v) for v, _ in got) <= float(number(conf.v_peak))
     ticks = plan.ticks(driver_for(IDENTITIES[model]).spec.time_step)[1].sum()
-    if ticks == 1 and len(got) == 2:
-        # A list of a single tick goes on at 0 V for another, by which it is timed.
+    if ticks == 1 and sum(duration for _, duration in got) > 1.5 * plan.total:
+        # A list of a single tick too short to be cut in two goes on at 0 V for another, by which it is timed.
         assert got.pop() == (0.0, got[0][1]) and model not in ("2400", "2602B", "2611B", "2636B")
     got, wanted = runs(got), runs(zip(plan.level, plan.duration, strict=True))
     assert [v for v, _ in got] == pytest.approx([v for v, _ in wanted], abs=1e-6)

@@ -68,7 +68,8 @@ def test_a_crossbar_behind_a_matrix_ends_with_the_map_of_the_bare_device(relays,
         trained(f"{VIRTUAL}&watchdog=false", cols) as device,
     ):
         want, truth = bare.conductance, device.bench.dut.truth.conductance
-        assert truth == pytest.approx(want, rel=1e-9), "what the sample went through is the same"
+        # But for the last millisecond at 0 V, by which the instrument times its last pulse.
+        assert truth == pytest.approx(want, rel=1e-6), "what the sample went through is the same"
         seen = device.read()
         assert seen == pytest.approx(want, rel=1e-3 * cols)
         assert np.ptp(want) / want.mean() > 0.1, "the map says something"
@@ -89,16 +90,19 @@ def test_noise_of_the_instrument_does_not_reach_the_cells():
         trained(BARE, 1) as bare,
         trained(f"{VIRTUAL}&watchdog=false&relative_noise=0.01", 1) as device,
     ):
-        assert device.bench.dut.truth.conductance == pytest.approx(bare.conductance, rel=1e-9)
+        assert device.bench.dut.truth.conductance == pytest.approx(bare.conductance, rel=1e-6)
         off = device.read() / bare.conductance - 1
         assert 0.001 < np.abs(off).max() < 0.05
 
 
 def test_relays_that_are_too_slow_for_the_delay_say_so():
-    """At 10 ms the matrix, which settles in 15 ms, is 5 ms late; without leave to be, it refuses."""
+    """At 10 ms the matrix, which settles in 15 ms, is late by 5 ms and the 1 ms at 0 V that times a pulse.
+
+    Without leave to be, it refuses.
+    """
     quick = Protocol(other_delay=0.01)
     with trained(f"{VIRTUAL}&watchdog=false", 1, 2, quick) as device:
-        assert device.lateness == pytest.approx(5e-3)
+        assert device.lateness == pytest.approx(6e-3)
     with pytest.raises(LimitError, match=r"the relays need 0.05 s at 0 V before it, the waveform gives 0.01 s"):
         trained(f"{VIRTUAL}&watchdog=false&gaps=false", 1, 2, quick)
 

@@ -153,14 +153,23 @@ def test_unmeasured_pulses_are_timed_by_a_reading_at_either_end():
     assert sent[-1] == 'TRAC:DATA? 1,2,"defbuffer1",SOUR,READ,REL,SOURSTAT'
 
 
-def test_a_single_tick_goes_on_at_0_v_so_that_it_can_be_timed():
-    sent = texts(DRIVER.play(Plan([1.0], [2e-3], [True]), SETTINGS))
-    assert "SOUR:LIST:VOLT 1,0" in sent
-    plan = Plan([1.0], [2e-3], [True])
-    got = DRIVER.parse(plan, SETTINGS, ["1", "1,2E-06,0,128,0,0,0.002,128"])
-    assert got.current.tolist() == [2e-6] and got.time.tolist() == [2e-3]
-    with pytest.raises(TimingError, match=r"the 2450 took 0\.006 s up to reading 2, 0\.002 s were asked for"):
-        DRIVER.parse(plan, SETTINGS, ["1", "1,2E-06,0,128,0,0,0.006,128"])
+def test_a_single_tick_is_two_so_that_it_can_be_timed():
+    """Halves, where they are long enough for a measurement; else it goes on at 0 V."""
+    long, short = Plan([1.0], [2e-3], [True]), Plan([1.0], [1e-3], [True])
+    assert texts(DRIVER.play(long, SETTINGS))[1:3] == [
+        "SOUR:LIST:VOLT 1,1",
+        'SOUR:SWE:VOLT:LIST 1,3.5e-4,1,OFF,"defbuffer1"',
+    ]
+    assert texts(DRIVER.play(short, SETTINGS))[1:3] == [
+        "SOUR:LIST:VOLT 1,0",
+        'SOUR:SWE:VOLT:LIST 1,3.5e-4,1,OFF,"defbuffer1"',
+    ]
+    assert DRIVER.margins(long, SETTINGS) == (0.0, 0.0) and DRIVER.margins(short, SETTINGS) == (0.0, 1e-3)
+    for plan, second, current in ((long, "1,2E-06", 2e-6), (short, "0,0", 3e-6)):
+        got = DRIVER.parse(plan, SETTINGS, ["1", f"1,3E-06,0,128,{second},0.001,128"])
+        assert got.current.tolist() == [current] and got.time.tolist() == [plan.total]
+        with pytest.raises(TimingError, match=r"the 2450 took 0\.005 s up to reading 2, 0\.001 s were asked for"):
+            DRIVER.parse(plan, SETTINGS, ["1", f"1,3E-06,0,128,{second},0.005,128"])
 
 
 def test_the_last_block_switches_the_output_off():
