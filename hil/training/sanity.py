@@ -105,7 +105,7 @@ def compare_cells(
             float(moved.sum() / known.size),
             float(1.0 - known.mean()),
             bool(moved.all() and np.ptp(last) < COLLAPSED * shift),
-            bool(moved.any() and apart < ALIKE * change.max() + noise),
+            bool(moved.any() and apart < ALIKE * change.max()),
             float(first.mean()),
             float(last.mean()),
             float(repeat / np.abs(first).mean()) if repeat else 0.0,

@@ -141,6 +141,8 @@ def test_cells_at_one_value_and_columns_alike():
     assert found["alike"] and not found["collapsed"]
     assert not compare_cells(g, rows * [1.0, 1.1, 1.0])["alike"]
     assert not compare_cells(g[:, :1], rows)["alike"], "a single column has none beside it"
+    noisy = np.tile(rows, 3) + 1e-7 * np.random.default_rng(3).normal(size=(20, 3))
+    assert not compare_cells(g, noisy, repeat=3e-7)["alike"], "noise may hide a difference"
     assert compare_cells(np.full((2, 2), np.nan), g[:2, :2])["unread"] == 1
 
 
