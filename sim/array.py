@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
@@ -20,12 +21,10 @@ from hil.device import Device, Response
 from hil.errors import InputError
 from hil.limits import Limits
 from hil.waveform import Waveform
+from sim.floating import FloatingSegment
 from sim.lines import line_voltages
 from sim.parameters import ArrayParameters
 from sim.pulses import PulseSpread
-
-FLOATING_STEPS = 32
-"""Midpoint steps in a segment with floating lines; the error falls with the square of their number."""
 
 WORTH_A_THREAD = 200_000
 """Cell-segments below which handing columns to threads costs more than it gains."""
@@ -52,6 +51,8 @@ class Segments(NamedTuple):
     again: bool
 
 
+_NONE = np.empty((0, 0))
+
 COURSE = "course"
 """State array of an array with cycle-to-cycle spread: where the law alone would have taken the cells (`sim.pulses`)."""
 
@@ -65,11 +66,14 @@ class SimulatedArray(Device):
     ----------
     programmed : str
         State array that pulses move, on which cycle-to-cycle spread acts.
+    jumps : bool
+        Whether a cell steps at the edges of a pulse alone and stays where it is in between.
     in_pulse : tuple of str
         State arrays in which a law keeps what it must know of a pulse under way; all 0 at rest, and in no snapshot.
     """
 
     programmed: ClassVar[str]
+    jumps: ClassVar[bool] = False
     in_pulse: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, name: str, parameters: ArrayParameters) -> None:
@@ -107,6 +111,17 @@ class SimulatedArray(Device):
     @abstractmethod
     def _drive(self, columns: slice, play: Segments) -> None:
         """Move the state of `columns` through segments with no floating line; ``play.cols`` is theirs alone."""
+
+    @abstractmethod
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        """Integrate 1 / memristance of `columns` over the one segment of `play`, which `_drive` will play next.
+
+        Before spread and faults, s/ohm, to a relative 1e-7 or better, into `out` (columns, rows); the state stays as it
+        is. Cells at 0 V need no value. Where there is cycle-to-cycle spread, `origin` and `factor` (columns, rows) are
+        those of `sim.pulses` and the programmed state is the course; else they are empty.
+        """
 
     @abstractmethod
     def _memristance(self) -> NDArray[np.float64]:
@@ -250,9 +265,13 @@ class SimulatedArray(Device):
             if t < len(duration):
                 again = bool(t and floating[t] and _alike(rows[t - 1 : t + 1]) and _alike(cols[t - 1 : t + 1]))
                 self._begin(rows[t], cols[t], again)
-                samples = self._segment(duration[t], rows[t], cols[t], floating[t], again)
+                if floating[t]:
+                    segment = FloatingSegment(self, rows[t], cols[t], waveform.measure[t])
+                    given = segment.play(duration[t], again)
+                else:
+                    given = self._measured(duration[t], rows[t], cols[t])
                 if waveform.measure[t]:
-                    records.append(self._record(duration[t], samples))
+                    records.append(self._record(rows[t], cols[t], *given))
             start = t + 1
         self._rest()
         self._time = float(ends[-1]) if len(ends) else self._time
@@ -274,20 +293,25 @@ class SimulatedArray(Device):
             self._begin(rows[t], cols[t])
             self._drive_all(duration[t : t + 1], rows[t : t + 1], cols[t : t + 1])
 
-    def _segment(
-        self, duration: float, rows: NDArray, cols: NDArray, floating: bool, again: bool
-    ) -> list[tuple[NDArray, NDArray]]:
-        """Play one segment and return cell voltages and conductances (cols, rows) at its start, middle and end."""
-        samples = [self._look(rows, cols)]
-        start = self._copied_state()
-        for length in (duration / 2, duration):
-            self._state = {name: array.copy() for name, array in start.items()}
-            if floating:
-                self._drive_floating(length, rows, cols, again)
-            else:
-                self._drive_all(np.array([length]), rows[None], cols[None])
-            samples.append(self._look(rows, cols))
-        return samples
+    def _measured(self, duration: float, rows: NDArray, cols: NDArray) -> tuple[NDArray[np.float64], float]:
+        """Play one segment at known voltages; the columns' charge, C, and the energy of all cells, J."""
+        across = rows[None, :] - cols[:, None]
+        charge = across * self._integrate(duration, rows, cols)
+        self._drive_all(np.array([duration]), rows[None], cols[None])
+        return charge.sum(axis=1), float((across * charge).sum())
+
+    def _integrate(self, duration: float, rows: NDArray, cols: NDArray, again: bool = False) -> NDArray[np.float64]:
+        """(cols, rows) integral of every cell's conductance over a segment that is yet to be played, S s."""
+        play = self._segments(np.array([duration]), rows[None], cols[None], again)
+        origin, factor = (_NONE, _NONE) if self._spread is None else (self._spread.origin, self._spread.factor)
+        out = np.zeros((self.cols, self.rows))
+
+        def job(block: slice, part: Segments) -> None:
+            self._dose(block, part, origin[block], factor[block], out[block])
+
+        self._of_law(play, job)
+        out /= self._scale
+        return np.where(np.isnan(self._stuck), out, duration * self._stuck) if self._any_stuck else out
 
     def _copied_state(self) -> dict[str, NDArray]:
         return {name: array.copy() for name, array in self._state.items()}
@@ -297,61 +321,63 @@ class SimulatedArray(Device):
         rows, cols = line_voltages(g.T, rows, cols)
         return rows[None, :] - cols[:, None], g
 
-    def _drive_floating(self, duration: float, rows: NDArray, cols: NDArray, again: bool) -> None:
-        """Midpoint rule: node voltages are solved at the start and at the middle of every step."""
-        step = duration / FLOATING_STEPS
-        for k in range(FLOATING_STEPS):
-            start = self._copied_state()
-            for length in (step / 2, step):
-                solved = line_voltages(self._cell_conductance().T, rows, cols)
-                self._state = {name: array.copy() for name, array in start.items()}
-                self._drive_all(np.array([length]), solved[0][None], solved[1][None], again or k > 0)
+    def _drive_all(
+        self, duration: NDArray, rows: NDArray, cols: NDArray, again: bool = False, *, book: bool = True
+    ) -> None:
+        """Move all cells through segments without floating lines; see `Segments`.
 
-    def _drive_all(self, duration: NDArray, rows: NDArray, cols: NDArray, again: bool = False) -> None:
-        """Move all cells through segments without floating lines; see `Segments`."""
+        With `book`, a column at rest is noted and caught up with later.
+        """
         if not len(duration):
             return
-        # A column at rest is booked and caught up with later; where there is noise, a pulse must not be blamed for it.
-        quiet = self._spread is None
+        self._of_law(self._segments(duration, rows, cols, again, book), self._drive)
+        if self._spread is not None:
+            self._spread.settle(self._state[self.programmed], self._state[COURSE])
+
+    def _segments(self, duration: NDArray, rows: NDArray, cols: NDArray, again: bool, book: bool = True) -> Segments:
+        # Where there is noise, a pulse must not be blamed for what a column has been caught up with.
+        quiet = book and self._spread is None
         level = np.where(quiet & (rows.min(axis=1) == rows.max(axis=1)), rows[:, 0], np.nan)
-        play = Segments(*(_fixed(array) for array in (duration, rows, cols, level)), again)
-        if self._spread is None:
-            self._share_out(play)
-            return
+        return Segments(*(_fixed(array) for array in (duration, rows, cols, level)), again)
+
+    def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
+        """Do `job` for all columns, with the course in place of the cells where a factor comes upon it."""
         self._swap()
-        self._share_out(play)
+        self._share_out(play, job)
         self._swap()
-        self._spread.settle(self._state[self.programmed], self._state[COURSE])
 
     def _swap(self) -> None:
         """Let the law move the course in place of the cells, and back."""
-        state, name = self._state, self.programmed
-        state[name], state[COURSE] = state[COURSE], state[name]
+        if self._spread is not None:
+            state, name = self._state, self.programmed
+            state[name], state[COURSE] = state[COURSE], state[name]
 
-    def _share_out(self, play: Segments) -> None:
+    def _confine(self) -> None:
+        """Put cells where their courses say, and into the range of their state."""
+        if self._spread is not None:
+            self._spread.settle(self._state[self.programmed], self._state[COURSE])
+        self._state[self.programmed] = np.clip(self._state[self.programmed], *self._bounds)
+
+    def _share_out(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
         parts, cols = min(self._threads, self.cols), play.cols
         if self._pool is None or parts == 1 or len(play.duration) * self.rows * self.cols < WORTH_A_THREAD:
-            self._drive(slice(0, self.cols), play)
+            job(slice(0, self.cols), play)
             return
         edges = [self.cols * k // parts for k in range(parts + 1)]
         blocks = [slice(a, b) for a, b in pairwise(edges)]
-        jobs = [self._pool.submit(self._drive, b, play._replace(cols=_fixed(cols[:, b]))) for b in blocks]
-        for job in jobs:
-            job.result()
+        jobs = [self._pool.submit(job, b, play._replace(cols=_fixed(cols[:, b]))) for b in blocks]
+        for done in jobs:
+            done.result()
 
     def _cell_conductance(self) -> NDArray[np.float64]:
         g = 1.0 / (self._scale * self._memristance())
         return np.where(np.isnan(self._stuck), g, self._stuck) if self._any_stuck else g
 
-    def _record(self, duration: float, samples: list) -> tuple[NDArray, NDArray, float]:
-        """Column currents at the end, charge and energy by Simpson's rule over start, middle and end."""
-        currents = [(v * g).sum(axis=1) for v, g in samples]
-        powers = [(v * v * g).sum() for v, g in samples]
-        simpson = duration / 6 * np.array([1.0, 4.0, 1.0])
-        v, g = samples[-1]
-        noise = self._noise(((v * g) ** 2).sum(axis=1))
-        charge = simpson[0] * currents[0] + simpson[1] * currents[1] + simpson[2] * currents[2]
-        return currents[-1] + noise, charge, float(simpson @ powers)
+    def _record(self, rows: NDArray, cols: NDArray, charge: NDArray, energy: float) -> tuple[NDArray, NDArray, float]:
+        """Column currents at the end of a segment, with read noise, beside its charge and energy."""
+        v, g = self._look(rows, cols)
+        current = v * g
+        return current.sum(axis=1) + self._noise((current**2).sum(axis=1)), charge, energy
 
     def _noise(self, cell_power: NDArray[np.float64]) -> NDArray[np.float64] | float:
         self._measurements += 1

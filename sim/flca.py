@@ -25,7 +25,8 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from sim.array import Segments, SimulatedArray
-from sim.memristance import Coefficients, memristance_table
+from sim.dose import flux_dose, time_constant
+from sim.memristance import Coefficients, memristance_roots, memristance_table
 from sim.parameters import ArrayParameters, unit
 
 
@@ -100,16 +101,19 @@ class FlcaArray(SimulatedArray):
             p.A, p.D, *self._reach, p.kind == "volatile",
         )  # fmt: skip
 
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        p = self.parameters
+        _dose_flca(
+            play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns], origin, factor,
+            p.A, p.D, *self._bounds, p.kind == "volatile", p.R, memristance_roots(p.R), out,
+        )  # fmt: skip
+
     def _memristance(self) -> NDArray[np.float64]:
         p, phi = self.parameters, self._state["phi"]
         relaxed = phi * np.exp(-p.D * self._state["idle"])[:, None]
         return memristance_table(p.R, relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi))
-
-
-@njit(cache=True, inline="always", error_model="numpy")
-def time_constant(rate, duration):
-    """Tau = (1 - exp(-D T)) / D in s, T for D = 0: how long a constant drive counts against its own relaxation."""
-    return duration if rate == 0.0 else -np.expm1(-rate * duration) / rate
 
 
 @njit(cache=True, inline="always")
@@ -145,3 +149,21 @@ def _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile):
         v = voltage[r] - col
         rate = _rate(v, a * sensitivity[r] * v, d * state[r], volatile)
         state[r] = min(max(state[r] + tau * rate, low), high)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _dose_flca(
+    play, phi, idle, gain, origin, factor, a, d, low, high, volatile, coefficients, roots, out
+):  # fmt: skip
+    """Integrals of 1 / M over the one segment of `play`, s/ohm."""
+    for c in range(play.cols.shape[1]):
+        decay = np.exp(-d * idle[c])
+        for r in range(phi.shape[1]):
+            v = play.rows[0, r] - play.cols[0, c]
+            if v == 0.0:
+                continue
+            start = phi[c, r] * (decay if volatile or phi[c, r] < 0.0 else 1.0)
+            rate = _rate(v, a * gain[c, r] * v, d * start, volatile)
+            if factor.size:
+                start, rate = origin[c, r] + factor[c, r] * (start - origin[c, r]), factor[c, r] * rate
+            out[c, r] = flux_dose(coefficients, roots, start, rate, d, play.duration[0], low, high)

@@ -23,11 +23,27 @@ from pydantic import Field
 from hil.compiling import njit
 from sim.array import Segments, SimulatedArray
 from sim.flca import flux_range
-from sim.memristance import Coefficients, memristance, memristance_table, steepest_log_slope
+from sim.memristance import (
+    Coefficients,
+    memristance,
+    memristance_roots,
+    memristance_table,
+    steepest_log_slope,
+)
+from sim.pair_path import follow
 from sim.parameters import ArrayParameters, unit
 
 STABLE = 0.5
 """Fewest steps per relaxation time; the method is unstable below 0.36."""
+
+BACK = 1.5
+"""Density of steps towards phi_v = 0, where both memristances may change at once, over that of steps in time."""
+
+LONG = 512
+"""Fixed steps beyond which a segment is followed in steps of any length (`sim.pair_path`)."""
+
+GENTLE = 0.03
+"""e-folds of memristance in a segment up to which its conductance is a parabola to 1e-9."""
 
 _REASSOCIATE = {"contract", "nsz", "arcp"}
 
@@ -74,6 +90,7 @@ class FlcaPairArray(SimulatedArray):
     def __init__(self, name: str, parameters: FlcaPairParameters) -> None:
         """Draw the cells; see how sharply a flux can bend their memristance."""
         self._slope = max(steepest_log_slope(parameters.Rv), steepest_log_slope(parameters.Rn))
+        self._scales = tuple(_bending(r) for r in (parameters.Rv, parameters.Rn))
         super().__init__(name, parameters)
 
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
@@ -88,7 +105,17 @@ class FlcaPairArray(SimulatedArray):
         p, state = self.parameters, self._state
         _drive_pair(
             play, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns],
-            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, self._slope, self._reach[0],
+            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, self._slope, *self._scales,
+            self._reach[0],
+        )  # fmt: skip
+
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        p, state = self.parameters, self._state
+        _dose_pair(
+            play, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns], self._gain[columns],
+            origin, factor, p.A, p.Dv, p.Dn, p.Rv, p.Rn, self._slope, *self._scales, self._reach[0], out,
         )  # fmt: skip
 
     @property
@@ -100,6 +127,12 @@ class FlcaPairArray(SimulatedArray):
     def _memristance(self) -> NDArray[np.float64]:
         phi_v, phi_n = self.fluxes
         return memristance_table(self.parameters.Rv, phi_v.T) + memristance_table(self.parameters.Rn, phi_n.T)
+
+
+def _bending(r: tuple[float, ...]) -> float:
+    """Least flux at which eq 2 bends, V s; 1 V s where it is a constant."""
+    roots = memristance_roots(r)
+    return float(np.hypot(*roots.T).min()) if len(roots) else 1.0
 
 
 @njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
@@ -134,8 +167,48 @@ def _gain(drive, b1, b2, b3, b4):
     return held if drive >= 0.0 else whole
 
 
+@njit(cache=True, error_model="numpy")
+def _step_time(h, x, y, drive, dv, dn, rv, rn):
+    """One step in time of a cell that eq 4 does not hold; phi_n is not clipped."""
+    a1, b1 = _rates(x, y, drive, dv, dn, rv, rn)
+    a2, b2 = _rates(x + 0.5 * h * a1, y + 0.5 * h * b1, drive, dv, dn, rv, rn)
+    a3, b3 = _rates(x + 0.5 * h * a2, y + 0.5 * h * b2, drive, dv, dn, rv, rn)
+    a4, b4 = _rates(x + h * a3, y + h * b3, drive, dv, dn, rv, rn)
+    return x + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4), y + h / 6.0 * (b1 + 2.0 * b2 + 2.0 * b3 + b4)
+
+
+@njit(cache=True, error_model="numpy")
+def _step_back(h, x, y, drive, dv, dn, rv, rn):
+    """One step in phi_v of a cell that eq 4 does not hold: the time it takes, and phi_n, not clipped."""
+    a1, b1 = _rates(x, y, drive, dv, dn, rv, rn)
+    a2, b2 = _rates(x + 0.5 * h, y + 0.5 * h * b1 / a1, drive, dv, dn, rv, rn)
+    a3, b3 = _rates(x + 0.5 * h, y + 0.5 * h * b2 / a2, drive, dv, dn, rv, rn)
+    a4, b4 = _rates(x + h, y + h * b3 / a3, drive, dv, dn, rv, rn)
+    time = h / 6.0 * (1.0 / a1 + 2.0 / a2 + 2.0 / a3 + 1.0 / a4)
+    return time, y + h / 6.0 * (b1 / a1 + 2.0 * b2 / a2 + 2.0 * b3 / a3 + b4 / a4)
+
+
+@njit(cache=True, error_model="numpy")
+def _clipped(back, h, x, y, drive, dv, dn, rv, rn, low):
+    """Part of a step, `back` to phi_v = 0 or in time, after which phi_n comes down to `low`: regula falsi."""
+    left, right, above, below, part = 0.0, h, y - low, np.nan, h
+    for _ in range(40):
+        _, end = (
+            _step_back(part, x, y, drive, dv, dn, rv, rn) if back else _step_time(part, x, y, drive, dv, dn, rv, rn)
+        )
+        if abs(end - low) <= 1e-13 * y or abs(right - left) <= 1e-12 * abs(h):
+            break
+        if end > low:
+            left, above = part, end - low
+        else:
+            right, below = part, end - low
+        share = min(max(above / (above - below), 1e-3), 0.999)
+        part = left + share * (right - left)
+    return part
+
+
 @njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
-def _to_zero(n, steps, x, y, drive, clock, dv, dn, rv, rn, low):
+def _to_zero(n, steps, x, y, drive, clock, before, passed, dv, dn, rv, rn, low):
     """Fourth-order steps in x from x[i] to 0; leaves y there and the time it took in `clock`."""
     for i in range(n):
         clock[i] = 0.0
@@ -151,12 +224,22 @@ def _to_zero(n, steps, x, y, drive, clock, dv, dn, rv, rn, low):
             b3 = b3 / a3
             a4, b4 = _rates(x0 + h, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
             b4 = b4 / a4
+            before[i], passed[i] = y0, clock[i]
             clock[i] += h / 6.0 * (1.0 / a1 + 2.0 / a2 + 2.0 / a3 + 1.0 / a4)
-            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), low)
+            y[i] = y0 + h * _gain(drive[i], b1, b2, b3, b4)
+        for i in range(n):
+            if y[i] < low:
+                if before[i] > low:
+                    start, h = x[i] * (steps - s) / steps, -x[i] / steps
+                    cut = _clipped(True, h, start, before[i], drive[i], dv, dn, rv, rn, low)
+                    first, _ = _step_back(cut, start, before[i], drive[i], dv, dn, rv, rn)
+                    second, _ = _step_back(h - cut, start + cut, low, drive[i], dv, dn, rv, rn)
+                    clock[i] = passed[i] + first + second
+                y[i] = low
 
 
 @njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
-def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn, low):
+def _in_time(n, steps, x, y, drive, left, before, passed, dv, dn, rv, rn, low):
     """Fourth-order steps in time over left[i] seconds."""
     for _ in range(steps):
         for i in range(n):
@@ -166,17 +249,27 @@ def _in_time(n, steps, x, y, drive, left, dv, dn, rv, rn, low):
             a2, b2 = _rates(x0 + 0.5 * h * a1, y0 + 0.5 * h * _held(drive[i], b1), drive[i], dv, dn, rv, rn)
             a3, b3 = _rates(x0 + 0.5 * h * a2, y0 + 0.5 * h * _held(drive[i], b2), drive[i], dv, dn, rv, rn)
             a4, b4 = _rates(x0 + h * a3, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
+            before[i], passed[i] = y0, x0
             x[i] = x0 + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4)
-            y[i] = max(y0 + h * _gain(drive[i], b1, b2, b3, b4), low)
+            y[i] = y0 + h * _gain(drive[i], b1, b2, b3, b4)
+        for i in range(n):
+            if y[i] < low:
+                if before[i] > low:
+                    h = left[i] / steps
+                    cut = _clipped(False, h, passed[i], before[i], drive[i], dv, dn, rv, rn, low)
+                    at, _ = _step_time(cut, passed[i], before[i], drive[i], dv, dn, rv, rn)
+                    x[i], _ = _step_time(h - cut, at, low, drive[i], dv, dn, rv, rn)
+                y[i] = low
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _drive_pair(
-    play, phi_v, phi_n, idle, gain, a, dv, dn, rv, rn, accuracy, slope, low
+    play, phi_v, phi_n, idle, gain, a, dv, dn, rv, rn, accuracy, slope, scale_v, scale_n, low
 ):  # fmt: skip
     size = play.rows.shape[1]
     x, y, drive, left = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     back_x, back_y, back_drive, clock = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    before, passed = np.empty(size), np.empty(size)
     cell, crossing = np.empty(size, np.int64), np.empty(size, np.int64)
     for c in range(play.cols.shape[1]):
         for t in range(play.duration.size):
@@ -207,14 +300,68 @@ def _drive_pair(
                     furthest = max(furthest, abs(x[n]))
                     m += 1
                 n += 1
-            _to_zero(m, int(accuracy * slope * furthest) + 1, back_x, back_y, back_drive, clock, dv, dn, rv, rn, low)
+            relaxation = max(dv, dn) * length
+            needed = max(accuracy * (slope * strongest * length + relaxation), STABLE * relaxation)
+            back = BACK * accuracy * slope * furthest
+            if not max(needed, back) <= LONG:
+                for i in range(n):
+                    r = cell[i]
+                    phi_v[c, r], phi_n[c, r], _ = follow(
+                        x[i], y[i], drive[i], length, dv, dn, rv, rn, scale_v, scale_n, low < 0.0, 0.0, 1.0
+                    )
+                continue
+            _to_zero(m, int(back) + 1, back_x, back_y, back_drive, clock, before, passed, dv, dn, rv, rn, low)
             for k in range(m):
                 if clock[k] <= length:
                     i = crossing[k]
                     x[i], y[i], left[i] = 0.0, back_y[k], length - clock[k]
-            relaxation = max(dv, dn) * length
-            needed = max(accuracy * (slope * strongest * length + relaxation), STABLE * relaxation)
-            _in_time(n, max(4, int(needed) + 1), x, y, drive, left, dv, dn, rv, rn, low)
+            _in_time(n, max(4, int(needed) + 1), x, y, drive, left, before, passed, dv, dn, rv, rn, low)
             for i in range(n):
                 r = cell[i]
+                if y[i] < 0.0 < phi_n[c, r]:  # a course that is free to go on has a kink at 0
+                    x[i], y[i], _ = follow(
+                        phi_v[c, r], phi_n[c, r], drive[i], length, dv, dn, rv, rn, scale_v, scale_n, True, 0.0, 1.0
+                    )
                 phi_v[c, r], phi_n[c, r] = x[i], y[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _dose_pair(
+    play, phi_v, phi_n, idle, gain, origin, factor, a, dv, dn, rv, rn, slope, scale_v, scale_n, low, out
+):  # fmt: skip
+    """Integrals of 1 / M over the one segment of `play`, s/ohm."""
+    length = play.duration[0]
+    for c in range(play.cols.shape[1]):
+        caught_up = np.exp(-dv * idle[c])
+        for r in range(phi_v.shape[1]):
+            v = play.rows[0, r] - play.cols[0, c]
+            if v == 0.0:
+                continue
+            x, y, drive = phi_v[c, r] * caught_up, phi_n[c, r], a * gain[c, r] * v
+            start, many = (origin[c, r], factor[c, r]) if factor.size else (0.0, 1.0)
+            found = -1.0
+            if (slope * abs(drive) + dv + dn) * length <= GENTLE and many == 1.0:
+                found = _gentle(x, y, drive, length, dv, dn, rv, rn)
+            if found < 0.0:
+                _, _, found = follow(
+                    x, y, drive, length, dv, dn, rv, rn, scale_v, scale_n, low < 0.0, start, many
+                )  # fmt: skip
+            out[c, r] = found
+
+
+@njit(cache=True, error_model="numpy")
+def _gentle(x, y, drive, length, dv, dn, rv, rn):
+    """Integral of dt / M by Simpson's rule where M hardly moves, s/ohm; negative where a kink is near."""
+    far = abs(drive) * length
+    _, rate = _rates(x, y, drive, dv, dn, rv, rn)
+    if (x * drive < 0.0 and abs(x) <= 2.0 * far) or (drive < 0.0 and y <= 2.0 * far + dn * length * y):
+        return -1.0
+    if drive > 0.0 and rate <= 0.0:
+        return -1.0
+    half_x, half_y = _step_time(0.5 * length, x, y, drive, dv, dn, rv, rn)
+    end_x, end_y = _step_time(0.5 * length, half_x, half_y, drive, dv, dn, rv, rn)
+    _, rate = _rates(end_x, end_y, drive, dv, dn, rv, rn)
+    if drive > 0.0 and rate <= 0.0:
+        return -1.0
+    ends = 1.0 / (memristance(rv, x) + memristance(rn, y)) + 1.0 / (memristance(rv, end_x) + memristance(rn, end_y))
+    return length / 6.0 * (ends + 4.0 / (memristance(rv, half_x) + memristance(rn, half_y)))

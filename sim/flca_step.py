@@ -21,8 +21,9 @@ from pydantic import Field
 
 from hil.compiling import njit
 from sim.array import Segments, SimulatedArray
-from sim.flca import flux_range, time_constant
-from sim.memristance import Coefficients, memristance_table
+from sim.dose import flux_dose, time_constant
+from sim.flca import flux_range
+from sim.memristance import Coefficients, memristance_roots, memristance_table
 from sim.parameters import ArrayParameters, unit
 
 
@@ -68,8 +69,49 @@ class FlcaStepArray(SimulatedArray):
             state["opposed"][columns], self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, self._reach[0],
         )  # fmt: skip
 
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        p, state = self.parameters, self._state
+        _dose_step(
+            play, state["phi"][columns], state["trace"][columns], state["idle"][columns], state["across"][columns],
+            state["opposed"][columns], self._gain[columns], origin, factor, p.A, p.D, p.Dv, p.k / p.flux_ref,
+            p.R, memristance_roots(p.R), out,
+        )  # fmt: skip
+
     def _memristance(self) -> NDArray[np.float64]:
         return memristance_table(self.parameters.R, self._state["phi"])
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _fresh(v, trace):
+    """How far the trace opposes a pulse of `v` volts that begins."""
+    return max(-trace if v >= 0.0 else trace, 0.0)
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _rate(v, drive, decay):
+    """Eq 4 at the start of a segment, of a sensitised `drive` and `decay` = D phi."""
+    return max(drive - decay, 0.0) if v >= 0.0 else drive - decay
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _dose_step(
+    play, phi, trace, idle, across, opposed, gain, origin, factor, a, d, dv, boost, coefficients, roots, out
+):  # fmt: skip
+    """Integrals of 1 / M over the one segment of `play`, s/ohm."""
+    for c in range(play.cols.shape[1]):
+        caught_up = np.exp(-dv * idle[c])
+        for r in range(phi.shape[1]):
+            v = play.rows[0, r] - play.cols[0, c]
+            if v == 0.0:
+                continue
+            met = opposed[c, r] if play.again or v == across[c, r] else _fresh(v, trace[c, r] * caught_up)
+            start = phi[c, r]
+            rate = _rate(v, a * gain[c, r] * v * (1.0 + boost * met), d * start)
+            if factor.size:
+                start, rate = origin[c, r] + factor[c, r] * (start - origin[c, r]), factor[c, r] * rate
+            out[c, r] = flux_dose(coefficients, roots, start, rate, d, play.duration[0], 0.0, np.inf)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -107,9 +149,7 @@ def _drive_step(
 @njit(cache=True, inline="always", error_model="numpy")
 def _moved(phi, v, drive, met, d, tau, boost, low):
     """Eq 4 over a segment of a pulse that met a trace."""
-    rate = drive * (1.0 + boost * met) - d * phi
-    rate = max(rate, 0.0) if v >= 0.0 else rate
-    return max(phi + tau * rate, low)
+    return max(phi + tau * _rate(v, drive * (1.0 + boost * met), d * phi), low)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
@@ -119,7 +159,7 @@ def _alone(state, x, voltage, col, sensitivity, a, d, tau, tau_v, boost, caught_
         v = voltage[r] - col
         before = x[r] * caught_up
         drive = a * sensitivity[r] * v
-        state[r] = _moved(state[r], v, drive, max(-before if v >= 0.0 else before, 0.0), d, tau, boost, low)
+        state[r] = _moved(state[r], v, drive, _fresh(v, before), d, tau, boost, low)
         x[r] = before * decay + drive * tau_v
 
 
@@ -131,8 +171,7 @@ def _advance(
     for r in range(state.size):
         v = voltage[r] - col
         before = x[r] * caught_up
-        fresh = max(-before if v >= 0.0 else before, 0.0)
-        opposed[r] = opposed[r] if again or v == across[r] else fresh
+        opposed[r] = opposed[r] if again or v == across[r] else _fresh(v, before)
         across[r] = v
         drive = a * sensitivity[r] * v
         state[r] = _moved(state[r], v, drive, opposed[r], d, tau, boost, low)

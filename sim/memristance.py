@@ -52,3 +52,11 @@ def steepest_log_slope(r: Sequence[float]) -> float:
     m = np.polyval(r[::-1], phi)
     slope = np.polyval(np.polyder(np.asarray(r[::-1], dtype=float)), phi)
     return float((slope / m).max())
+
+
+def memristance_roots(r: Sequence[float]) -> NDArray[np.float64]:
+    """(n, 2) real and imaginary parts of the complex fluxes, V s, at which eq 2 vanishes: how far 1 / M is smooth."""
+    scale = max(r)
+    roots = np.roots(np.asarray(r[::-1], dtype=float) / scale)
+    roots = roots[np.isfinite(roots)]
+    return np.ascontiguousarray(np.column_stack([roots.real, roots.imag]))

@@ -13,7 +13,7 @@ from hil.limits import LimitError
 from hil.pairs import PairedCore, Weights
 from hil.pill_protocol import PillProtocol
 from hil.waveform import Waveform
-from sim.flca import time_constant
+from sim.dose import time_constant
 from sim.pill_kernel import Pulses, learn, pulses, read
 
 AT_ONCE = 512

@@ -93,7 +93,7 @@ class RramArray(SimulatedArray):
     """
 
     parameters: RramParameters
-    programmed, in_pulse = "weight", ("beyond",)
+    programmed, in_pulse, jumps = "weight", ("beyond",), True
 
     def __init__(self, name: str, parameters: RramParameters) -> None:
         """Draw the cells; say by which pulses they are programmed."""
@@ -122,6 +122,17 @@ class RramArray(SimulatedArray):
             play, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
             p.v_set, p.v_reset, up, down, *self._reach,
         )  # fmt: skip
+
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        """A pulse steps at its edge: all through the segment a cell conducts as it does at the end."""
+        p, (weight, beyond) = self.parameters, (self._state[name][columns].copy() for name in ("weight", "beyond"))
+        up, down = p.branches()
+        _drive_rram(play, weight, beyond, self._gain[columns], p.v_set, p.v_reset, up, down, *self._reach)
+        if factor.size:
+            weight = np.clip(origin + factor * (weight - origin), *self._bounds)
+        out[:] = play.duration[0] * (p.g_min + weight * (p.g_max - p.g_min))
 
     @property
     def weights(self) -> NDArray[np.float64]:

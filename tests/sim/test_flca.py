@@ -172,15 +172,12 @@ def exact_current(t, v, r):
     return v / polynomial(r, abs(np.expm1(-2.0 * t) * v / 2.0))
 
 
-@pytest.mark.parametrize(
-    ("v", "fall", "error"), [(0.4, 0.5, 8e-3), (0.04, 0.09, 8.5e-5), (-0.04, 0.09, 8.5e-5), (0.004, 0.01, 3.8e-6)]
-)
-def test_charge_is_simpsons_rule_on_the_exact_current(v, fall, error):
-    """Simpson's rule over 1, 2, 4 and 8 equal parts of a pulse in which the current falls by the fraction `fall`."""
+@pytest.mark.parametrize(("v", "fall"), [(0.4, 0.5), (0.04, 0.09), (-0.04, 0.09), (0.004, 0.01)])
+def test_charge_is_the_integral_of_the_current_however_it_is_cut(v, fall):
+    """1, 2, 4 and 8 equal parts of a pulse in which the current falls by the fraction `fall`."""
     length, r = 0.5, (100.0, 790.0)
     assert 1 - exact_current(length, v, r) / exact_current(0, v, r) == pytest.approx(fall, rel=0.02)
     exact = quad(exact_current, 0, length, (v, r), epsabs=0, epsrel=1e-12)[0]
-    errors = []
     for parts in (1, 2, 4, 8):
         device = cell(D=2.0, R=r, kind="volatile", phi_min=UNBOUNDED)
         response = play(device, [(v, length / parts)] * parts, measure=True)
@@ -188,9 +185,7 @@ def test_charge_is_simpsons_rule_on_the_exact_current(v, fall, error):
         assert response.currents[:, 0] == pytest.approx(exact_current(ends, v, r), rel=1e-12)
         assert response.time == pytest.approx(ends)
         assert response.energy == pytest.approx(v * response.charge[:, 0], rel=1e-12)
-        errors.append(abs(response.charge.sum() / exact - 1))
-    assert errors[0] == pytest.approx(error, rel=0.03)
-    assert np.log2(errors[-2] / errors[-1]) == pytest.approx(4.0, abs=0.2)
+        assert response.charge.sum() == pytest.approx(exact, rel=1e-8)
 
 
 def test_energy_and_charge_sum_over_all_cells():
