@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from gateware.geometry import SLOWEST, Geometry
 from gateware.model import FlcaScale, StepTables, memductance
 from gateware.protocol import Flag, Space
+from hil.arrays import numbers
 from hil.device import Device, Response, Unsupported
 from hil.errors import InputError
 from hil.limits import Limits
@@ -146,15 +147,19 @@ class FpgaDevice(Device):
     def restore(self, state: dict[str, NDArray]) -> None:
         """Return to a snapshot of a device of the same kind and size."""
         self._require_open()
-        expected = self.snapshot()
+        expected, given = self.snapshot(), {}
         if state.keys() != expected.keys():
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
         for name, array in expected.items():
-            if np.shape(state[name]) != array.shape:
-                raise InputError(f"{self.name}: snapshot array {name} is {np.shape(state[name])}, not {array.shape}")
-        self._time = float(state["time"])
-        self.write_states(state["states"])
-        self._restore(state)
+            given[name] = numbers(state[name], f"{self.name}: snapshot array {name}")
+            if given[name].shape != array.shape:
+                raise InputError(f"{self.name}: snapshot array {name} is {given[name].shape}, not {array.shape}")
+            if not ((given[name] >= 0) & (given[name] < np.inf)).all():
+                raise InputError(f"{self.name}: snapshot array {name} holds values below 0 or not finite")
+            given[name] = given[name].astype(array.dtype)
+        self._time = float(given["time"])
+        self.write_states(given["states"])
+        self._restore(given)
 
     @property
     @abstractmethod

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.arrays import number, numbers
 from hil.errors import HilError, InputError
 from hil.limits import Limits
 from hil.pairs import PairedCore, PairedInputs
@@ -133,7 +134,7 @@ class Device(ABC):
         other lines are at 0 V, and the column currents are divided by `v`. The default disturbs no cell by more than
         `read_disturbance`.
         """
-        v = self.read_voltage if v is None else float(v)
+        v = self.read_voltage if v is None else number(v, "read voltage", finite=False)
         if v == 0 or not np.isfinite(v):
             raise InputError(f"read voltage {v} V: give a finite voltage other than 0")
         scan = Waveform.samples(
@@ -190,7 +191,7 @@ class Device(ABC):
             raise DeviceClosed(f"{self.name} is closed: open it again before driving it")
 
     def _row_voltages(self, v: ArrayLike) -> NDArray[np.float64]:
-        v = np.atleast_2d(np.asarray(v, dtype=np.float64))
+        v = np.atleast_2d(numbers(v, "row voltages"))
         if v.ndim != 2 or v.shape[1] != self.rows:
             raise InputError(f"row voltages of shape {v.shape}: {self.name} needs (batch, {self.rows})")
         return v

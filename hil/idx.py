@@ -64,6 +64,10 @@ def read_idx(path: str | Path) -> np.ndarray:
         raise InputError(f"{path}: corrupt or truncated gzip data: {error}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!r} is no name of a file: {error}") from None
     if found < expected:
         raise InputError(f"{path}: truncated after {found} bytes of data, expected {expected}")
     if found > expected:

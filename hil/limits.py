@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.arrays import MOST_VALUES, number, whole
 from hil.errors import InputError
 from hil.waveform import Waveform
 
@@ -16,6 +17,9 @@ GRID_TOLERANCE = 1e-6
 
 class LimitError(InputError):
     """A waveform asks for more than the device survives or resolves; nothing has been driven."""
+
+
+_NUMBERS = ("v_min", "v_max", "v_cell", "i_max", "width_min", "width_max", "time_step", "v_step")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Refuse limits that nothing can satisfy."""
+        for field in _NUMBERS:
+            object.__setattr__(self, field, number(getattr(self, field), field, finite=False))
         if not self.v_min <= 0.0 <= self.v_max:
             raise InputError(f"v_min {self.v_min} V .. v_max {self.v_max} V must include 0 V")
         if not 0.0 <= self.width_min <= self.width_max:
@@ -61,7 +67,7 @@ class Limits:
         for field in ("v_cell", "i_max", "time_step", "v_step"):
             if not getattr(self, field) >= 0:
                 raise InputError(f"{field} {getattr(self, field)} must not be negative")
-        if self.channels is not None and self.channels < 1:
+        if self.channels is not None and whole(self.channels, "channels", least=-MOST_VALUES) < 1:
             raise InputError(f"channels {self.channels}: a device drives at least one voltage")
 
     def check(self, waveform: Waveform) -> None:

@@ -17,6 +17,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.arrays import numbers
 from hil.device import Device, Response
 from hil.errors import InputError
 from hil.limits import Limits
@@ -179,8 +180,11 @@ class SimulatedArray(Device):
         if state.keys() != expected.keys():
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
         for name, array in expected.items():
-            if np.shape(state[name]) != array.shape:
-                raise InputError(f"{self.name}: snapshot array {name} is {np.shape(state[name])}, not {array.shape}")
+            given = state[name] = numbers(state[name], f"{self.name}: snapshot array {name}")
+            if given.shape != array.shape:
+                raise InputError(f"{self.name}: snapshot array {name} is {given.shape}, not {array.shape}")
+            if not np.isfinite(given).all():
+                raise InputError(f"{self.name}: snapshot array {name} holds values that are not finite")
         pulses, measurements = (int(n) for n in state["counters"])
         self._start({name: state[name].astype(self._state[name].dtype, copy=True) for name in self._kept}, pulses)
         self._time, self._measurements = float(state["time"]), measurements
