@@ -294,7 +294,7 @@ class SimulatedArray(Device):
             self._drive_all(duration, rows, cols)
             return
         for t in range(len(duration)):
-            self._begin(rows[t], cols[t])
+            self._spread.begin(rows[t], cols[t], self._state[self.programmed], self._state[COURSE])
             self._drive_all(duration[t : t + 1], rows[t : t + 1], cols[t : t + 1])
 
     def _measured(self, duration: float, rows: NDArray, cols: NDArray) -> tuple[NDArray[np.float64], float]:
@@ -339,9 +339,10 @@ class SimulatedArray(Device):
             self._spread.settle(self._state[self.programmed], self._state[COURSE])
 
     def _segments(self, duration: NDArray, rows: NDArray, cols: NDArray, again: bool, book: bool = True) -> Segments:
-        # Where there is noise, a pulse must not be blamed for what a column has been caught up with.
-        quiet = book and self._spread is None
-        level = np.where(quiet & (rows.min(axis=1) == rows.max(axis=1)), rows[:, 0], np.nan)
+        if book and self._spread is None:
+            level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], np.nan)
+        else:  # where there is noise, a pulse must not be blamed for what a column has been caught up with
+            level = np.full(len(duration), np.nan)
         return Segments(*(_fixed(array) for array in (duration, rows, cols, level)), again)
 
     def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:

@@ -65,8 +65,6 @@ class PulseSpread:
 
     def begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], state: NDArray, course: NDArray) -> None:
         """Other line voltages: where a cell sees another one than before, its pulse is over and the next begins."""
-        if np.array_equal(rows, self.rows) and np.array_equal(cols, self.cols):
-            return
         before, self.rows, self.cols = (self.rows, self.cols), rows.copy(), cols.copy()
         self.number += _begin(
             state, course, self.origin, self.factor, *before, self.rows, self.cols, self.sigma, self.seed, self.number
@@ -81,6 +79,8 @@ class PulseSpread:
 def _begin(state, course, origin, factor, old_rows, old_cols, rows, cols, sigma, seed, number):
     """Whether any pulse begins."""
     begun = False
+    if (rows == old_rows).all() and (cols == old_cols).all():
+        return begun
     for c in range(cols.size):
         for r in range(rows.size):
             v = rows[r] - cols[c]
