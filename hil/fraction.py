@@ -23,7 +23,8 @@ class _Marker:
     """Stands in the metadata of every parameter that is a fraction."""
 
 
-def _from_percent(value: Any) -> Any:
+def from_percent(value: Any) -> Any:
+    """A hundredth of a number before a percent sign; anything else as it is."""
     if isinstance(value, str) and value.rstrip().endswith("%"):
         try:
             return float(value.rstrip()[:-1]) / 100
@@ -32,14 +33,14 @@ def _from_percent(value: Any) -> Any:
     return value
 
 
-Fraction = Annotated[float, BeforeValidator(_from_percent), _Marker()]
+Fraction = Annotated[float, BeforeValidator(from_percent), _Marker()]
 """Type of a parameter that is a fraction of a whole; its range is the field's."""
 
 
 def fraction(name: str, text: str) -> float:
     """Read the fraction `name` from a command line; `InputError` with a hint if it is none of 0 .. 1."""
     try:
-        value = float(_from_percent(text))
+        value = float(from_percent(text))
     except ValueError:
         raise InputError(f"{name} {text} is not a number ({HINT})") from None
     if not 0 <= value <= 1:

@@ -141,14 +141,14 @@ def _measurement(source: Path, device: int) -> Measurement:
 
 def _noise(text: str | None) -> Noise | None:
     from hil.errors import InputError
-    from hil.fraction import fraction
+    from hil.fraction import from_percent
     from sim.fitting.fitting import Noise
 
     if text is None:
         return None
     relative, *floor = text.split(",")
     try:
-        parts = [fraction("--noise", relative), *(float(part) for part in floor)]
+        parts = [float(from_percent(relative)), *(float(part) for part in floor)]
     except ValueError:
         parts = []
     if len(parts) not in (1, 2) or not all(0 <= part < math.inf for part in parts):
