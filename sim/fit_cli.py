@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -151,7 +150,7 @@ def _noise(text: str | None) -> Noise | None:
         parts = [float(from_percent(relative)), *(float(part) for part in floor)]
     except ValueError:
         parts = []
-    if len(parts) not in (1, 2) or not all(0 <= part < math.inf for part in parts):
+    if len(parts) not in (1, 2):
         raise InputError(f"--noise {text}: write a fraction and, after a comma, a floor, such as 0.01,1e-9")
     return Noise(*parts)
 
