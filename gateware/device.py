@@ -11,7 +11,7 @@ anew (`FpgaDevice.place_columns`); everything that it says or takes is in terms 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from hil.errors import InputError
 from hil.limits import Limits
 from hil.spiking import Lif, Programming, Rule, SpikingCore, Stdp
 from hil.waveform import Waveform
+from sim.dose import flux_doses
 from sim.memristance import memristance_table
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ READ_VOLTAGE, READ_WIDTH = 1e-3, 1e-3
 
 _LINES = ("row_voltages", "col_voltages")
 """Arrays of snapshots from when a call could leave lines at a voltage."""
+
+
+class Seen(NamedTuple):
+    """A measured segment: (rows, cols) conductances at its end, S, and their integrals over it, S s."""
+
+    conductance: NDArray[np.float64]
+    integral: NDArray[np.float64]
+
 
 UP, DOWN, REST = 1, 255, 0
 """Actions of PROGRAM."""
@@ -175,8 +184,8 @@ class FpgaDevice(Device):
         """Return to the rest of a snapshot."""
 
     @abstractmethod
-    def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
-        """Drive all segments; (3, rows, cols) conductances at start, middle and end of each measured one, else None."""
+    def _segments(self, waveform: Waveform) -> list[Seen | None]:
+        """Drive all segments; what was seen of each measured one."""
 
     @abstractmethod
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -197,10 +206,9 @@ class FpgaDevice(Device):
         energy = np.zeros(len(measured))
         for k, t in enumerate(measured):
             v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
-            simpson = waveform.duration[t] / 6 * np.array([1.0, 4.0, 1.0])
-            flowing = (v * seen[t]).sum(axis=1)
-            currents[k], charge[k] = flowing[-1], simpson @ flowing
-            energy[k] = simpson @ (v * v * seen[t]).sum(axis=(1, 2))
+            passed = v * seen[t].integral
+            currents[k], charge[k] = (v * seen[t].conductance).sum(axis=0), passed.sum(axis=0)
+            energy[k] = (v * passed).sum()
         tripped = np.zeros(len(measured), dtype=bool)
         return Response(measured, ends[measured], currents, charge, energy, tripped)
 
@@ -274,12 +282,13 @@ class StepDevice(FpgaDevice):
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.tables.g_min + states / self._highest * (self.tables.g_max - self.tables.g_min)
 
-    def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
-        seen: list[NDArray[np.float64] | None] = []
+    def _segments(self, waveform: Waveform) -> list[Seen | None]:
+        seen: list[Seen | None] = []
         self._lines = np.zeros(self.rows), np.zeros(self.cols)
-        for rows, cols, measure in zip(waveform.rows, waveform.cols, waveform.measure, strict=True):
+        for t, (rows, cols) in enumerate(zip(waveform.rows, waveform.cols, strict=True)):
             self._pulse(rows, cols)
-            seen.append(np.broadcast_to(self._conductances(), (3, self.rows, self.cols)) if measure else None)
+            g = self._conductances() if waveform.measure[t] else None
+            seen.append(None if g is None else Seen(g, waveform.duration[t] * g))
         return seen
 
     def _pulse(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> None:
@@ -341,16 +350,17 @@ class FlcaDevice(FpgaDevice):
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return 1.0 / memristance_table(self.parameters.R, states * self.scale.phi_step)
 
-    def _segments(self, waveform: Waveform) -> list[NDArray[np.float64] | None]:
+    def _segments(self, waveform: Waveform) -> list[Seen | None]:
         rows, cols = (np.rint(v / self.scale.v_step).astype(np.int64) for v in (waveform.rows, waveform.cols))
         level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], 1 << 20)
         at_rest = (cols == level[:, None]).all(axis=1)
-        seen: list[NDArray[np.float64] | None] = []
+        seen: list[Seen | None] = []
         for t, duration in enumerate(waveform.duration):
             start = self.states.astype(np.float64) if waveform.measure[t] else None
             if not at_rest[t]:
                 self._step(float(duration), rows[t], cols[t])
-            seen.append(None if start is None else self._watched(float(duration), start))
+            v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
+            seen.append(None if start is None else self._watched(float(duration), start, v))
         return seen
 
     def _step(self, duration: float, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> None:
@@ -364,8 +374,12 @@ class FlcaDevice(FpgaDevice):
         self.client.segment(*self.scale.coefficients(duration), patience=SLOWEST * g.words / g.clock)
         self.changed()
 
-    def _watched(self, duration: float, start: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Conductances on the way; in the closed form the flux follows tau, whatever drives it."""
-        end = self.states.astype(np.float64)
-        middle = start + (end - start) * (self.scale.tau(duration / 2) / self.scale.tau(duration))
-        return np.array([self._conductance_of(states) for states in (start, middle, end)])
+    def _watched(self, duration: float, start: NDArray[np.float64], v: NDArray[np.float64]) -> Seen:
+        """Follow the closed form from `start` to the states of now; where one has met its bound, at its own speed."""
+        p, end = self.parameters, self.states.astype(np.float64)
+        high = self.scale.phi_max
+        before, after = start * self.scale.phi_step, end * self.scale.phi_step
+        speed = (after - before) / self.scale.tau(duration)
+        met = (end == 0) | (after >= high)
+        speed = np.where(met & (end != start), p.A * v - p.D * before, speed)
+        return Seen(self._conductances(), flux_doses(p.R, before, speed, p.D, duration, 0.0, high))

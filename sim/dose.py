@@ -12,10 +12,13 @@ the panels grow with the flux: a pulse of any length takes a few dozen.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hil.compiling import njit
-from sim.memristance import memristance
+from sim.memristance import memristance, memristance_roots
 
 UNCHANGED = 1e-8
 """Relative error at which the mean of start and end stands for a conductance that hardly moves."""
@@ -95,3 +98,19 @@ def flux_dose(r, roots, phi, speed, d, duration, low, high):
         zero = min(_instant(d, -phi / speed), moving)
         return total + _smooth(r, roots, phi, speed, d, 0.0, zero) + _smooth(r, roots, phi, speed, d, zero, moving)
     return total + _smooth(r, roots, phi, speed, d, 0.0, moving)
+
+
+def flux_doses(
+    r: Sequence[float], phi: NDArray[np.float64], speed: NDArray[np.float64], d: float, duration: float, low: float,
+    high: float,
+) -> NDArray[np.float64]:  # fmt: skip
+    """`flux_dose` of many cells, from their fluxes `phi` (V s) and speeds (V), arrays of one shape; S s."""
+    out = np.empty(phi.shape)
+    _flux_doses(tuple(r), memristance_roots(r), phi.ravel(), speed.ravel(), d, duration, low, high, out.reshape(-1))
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _flux_doses(r, roots, phi, speed, d, duration, low, high, out):
+    for k in range(phi.size):
+        out[k] = flux_dose(r, roots, phi[k], speed[k], d, duration, low, high)

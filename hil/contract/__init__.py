@@ -37,6 +37,9 @@ class DeviceContract(Refusals, Answers, Pulses, States):
         Relative spread of two readings of one state.
     tolerance : float
         Relative agreement of a read pulse played by `apply` with `read` and with `mvm`.
+    charge_tolerance : float
+        Relative agreement of charge and energy of a measured pulse with their sums over measured pieces of it. A device
+        that knows its current at the end of a segment only states how far that may be off.
     examples : int
         How many random waveforms a property is tried on.
     repeatable : bool

@@ -126,6 +126,7 @@ class Bench:
     settling: float = 0.0
     noise: float = 1e-9
     tolerance: float = 1e-6
+    charge_tolerance: float = 1e-6
     examples: int = 15
     repeatable: bool = True
     joined: bool = True

@@ -68,6 +68,34 @@ class Pulses(Bench):
             pieces = Waveform.concat(stimulus.drive(levels, measure=measure) for measure in measured)
             self.alike(device, whole, pieces, f"a pulse on line {line} whole or in pieces, {wanted} of them measured")
 
+    def test_charge_and_energy_of_pieces_add_up(self, device: Device) -> None:
+        """A measured pulse in measured pieces, even or not, gives the charge and the energy of the whole."""
+        stimulus, limits = self.stimulus(device), device.limits
+        if not self.repeatable:
+            pytest.skip("the random part of a pulse is never the same again")
+        if PIECES * stimulus.width > limits.width_max:
+            pytest.skip(f"a segment of {PIECES} x {stimulus.width:g} s is longer than the device allows")
+        for line in (0, stimulus.lines - 1):
+            levels = {line: stimulus.voltage}
+            totals = []
+            for widths in ([PIECES], [1] * PIECES, [1, PIECES - 1]):
+                self.reset(device)
+                pieces = Waveform.concat(stimulus.drive(levels, n * stimulus.width) for n in widths)
+                try:
+                    response = device.apply(pieces)
+                except LimitError as reason:
+                    pytest.skip(str(reason))
+                totals.append((response.charge.sum(axis=0), response.energy.sum()))
+            room = self.noise + self.charge_tolerance
+            for charge, energy in totals[1:]:
+                largest = np.abs(totals[0][0]).max()
+                apart = np.abs(charge - totals[0][0]).max()
+                assert apart <= room * largest, (
+                    f"charge of a pulse on line {line}: {totals[0][0]} C whole and {charge} C in pieces "
+                    f"differ by more than {room:g}"
+                )
+                assert_close(energy, totals[0][1], room, f"energy of a pulse on line {line}, whole and in pieces, J")
+
     def test_other_lines_do_not_cut_a_pulse(self, device: Device) -> None:
         """Cells of row 0 see one pulse, whatever another row does meanwhile."""
         stimulus = self.stimulus(device)

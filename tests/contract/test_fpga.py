@@ -55,6 +55,7 @@ class TestFlca(EmulatorContract):
     uri = "fpga:golden?cell=flca&phi0=1e-3"
     drive_voltage = 0.1
     tolerance = 3e-3
+    charge_tolerance = 1e-3
 
 
 class TestCoarseFlca(EmulatorContract):

@@ -56,7 +56,16 @@ class TestFlcaVolatile(FlcaContract):
 
 
 class TestFlcaPairPerceptron(FlcaContract):
+    """Its parameter `steps` chooses speed: states are wrong by some 1e-5 of a pulse, and charges with them."""
+
     uri = "sim:flca-pair?preset=perceptron"
+    settling = 0.2
+    tolerance = 1e-3
+    charge_tolerance = 3e-5
+
+
+class TestFlcaPairInFineSteps(FlcaContract):
+    uri = "sim:flca-pair?preset=perceptron&steps=4"
     settling = 0.2
     tolerance = 1e-3
 

@@ -48,18 +48,24 @@ class SoundArray(Device):
     def step(self, across, duration):
         self.state["g"] *= np.exp(0.1 * np.where(np.abs(across) >= 0.2, across, 0.0) * duration / 1e-3)
 
+    def integral(self, before, duration):
+        """Of the conductance over a segment: the mean of an exponential is the logarithmic one."""
+        growth = np.log(self.state["g"] / before)
+        return duration * before * np.divide(np.expm1(growth), growth, out=np.ones_like(growth), where=growth != 0)
+
     def _play(self, waveform):
         records = []
         for t in range(len(waveform)):
             duration = waveform.duration[t]
             rows, cols = self.solve(waveform.rows[t], waveform.cols[t])
             across = rows[:, None] - cols[None, :]
+            before = self.state["g"].copy()
             self.step(across, duration)
             self.state["time"] = np.array(self.time + duration)
             if waveform.measure[t]:
+                passed = across * self.integral(before, duration)
                 currents = (across * self.state["g"]).sum(axis=0)
-                energy = (across**2 * self.state["g"]).sum() * duration
-                records.append((t, self.time, currents, currents * duration, energy))
+                records.append((t, self.time, currents, passed.sum(axis=0), (across * passed).sum()))
         segments, time, currents, charge, energy = zip(*records, strict=True) if records else [()] * 5
         currents = np.array(currents).reshape(-1, self.cols)
         tripped = (np.abs(currents) >= self.limits.i_max).any(axis=1)
@@ -306,6 +312,27 @@ class GivesEnergy(SoundArray):
     def _play(self, waveform):
         response = super()._play(waveform)
         return replace(response, energy=-response.energy)
+
+
+@breaks("charge_and_energy_of_pieces_add_up")
+class TakesTheEndForTheWhole(SoundArray):
+    def integral(self, before, duration):
+        return duration * self.state["g"]
+
+
+@breaks("charge_and_energy_of_pieces_add_up")
+class TakesTheMeanOfStartAndEnd(SoundArray):
+    def integral(self, before, duration):
+        return duration * (before + self.state["g"]) / 2
+
+
+@breaks("charge_and_energy_of_pieces_add_up")
+class TakesTheEnergyAtTheEnd(SoundArray):
+    def _play(self, waveform):
+        response = super()._play(waveform)
+        k = response.segments
+        power = (response.currents * (waveform.rows[k].max(axis=1) - waveform.cols[k].max(axis=1))[:, None]).sum(axis=1)
+        return replace(response, energy=np.abs(power) * waveform.duration[k])
 
 
 @breaks("charge_and_energy_fit_the_current")

@@ -22,6 +22,9 @@ class CountingArray(SoundArray):
         self.state["g"] *= np.where(begins, 1 + 0.1 * np.sign(across), 1.0)
         self.last = across
 
+    def integral(self, before, duration):
+        return duration * self.state["g"]
+
 
 @breaks("two_calls_are_two_pulses")
 class CarriesTheLastLevelOver(CountingArray):

@@ -205,6 +205,19 @@ def test_currents_charge_and_energy_are_those_of_the_simulated_device():
     assert found.time == pytest.approx(expected.time)
 
 
+@pytest.mark.parametrize(("v", "length"), [(0.1, 0.5), (0.1, 5.0), (0.8, 0.5), (-0.2, 0.5)])
+def test_charge_follows_the_states_through_a_long_segment(v, length):
+    """From the flux at which half of 100 mV hold it, onto either bound too; Simpson's rule was 10 times off."""
+    with open_device("fpga:golden", cell="flca", phi0=0.05 if v < 0 else 0.0, phi_max=0.1) as emulated:
+        response = emulated.apply(Waveform.pulse(v, width=length, measure=True))
+    start = 0.05 if v < 0 else 0.0
+    t = np.linspace(0, 1, 200_001) ** 4 * length
+    phi = np.clip(start + (v - start) * -np.expm1(-t), 0.0, 0.1)
+    expected = np.trapezoid(v / (100 + 1e6 * phi), t)
+    assert response.charge[0, 0] == pytest.approx(expected, rel=1e-4)
+    assert response.energy[0] == pytest.approx(v * expected, rel=1e-4)
+
+
 def test_only_what_changed_is_sent():
     recorder, device = recorded(cell="flca", rows=300, cols=2)
     image = np.zeros(300)
