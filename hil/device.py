@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hil.arrays import number, numbers
 from hil.errors import HilError, InputError
 from hil.limits import Limits
+from hil.needs import require_memory
 from hil.pairs import PairedCore, PairedInputs
 from hil.pill_protocol import PillProtocol
 from hil.spiking import Lif, Programming, Rule, SpikingCore
@@ -137,6 +138,9 @@ class Device(ABC):
         v = self.read_voltage if v is None else number(v, "read voltage", finite=False)
         if v == 0 or not np.isfinite(v):
             raise InputError(f"read voltage {v} V: give a finite voltage other than 0")
+        require_memory(
+            f"{self.name}: {self.rows:,} rows one after the other", 24.0 * self.rows * (self.rows + self.cols)
+        )
         scan = Waveform.samples(
             v * np.eye(self.rows), np.zeros((self.rows, self.cols)), dwell=self.read_width, measure=True
         )

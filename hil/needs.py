@@ -14,10 +14,17 @@ class NeedError(InputError):
 
 
 def memory() -> float:
-    """Memory of this machine, or of the container that this process is in, in bytes; infinite where nobody says."""
+    """Memory that is free on this machine, or in the container that this process is in, in bytes.
+
+    What the system keeps of files only counts as free. Where it does not say so, all of its memory; infinite where
+    nobody says anything.
+    """
     found = []
     with suppress(OSError, ValueError, AttributeError):
         found.append(float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found.append(1024.0 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1]))
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):
             found.append(float(Path(limit).read_text(encoding="ascii")))

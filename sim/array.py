@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,35 +21,17 @@ from hil.arrays import numbers
 from hil.device import Device, Response
 from hil.errors import InputError
 from hil.limits import Limits
+from hil.needs import require_memory
 from hil.waveform import Waveform
 from sim.floating import FloatingSegment
 from sim.lines import line_voltages
 from sim.parameters import ArrayParameters
 from sim.pulses import PulseSpread
+from sim.range import require_finite, within_range
+from sim.segments import Segments
 
 WORTH_A_THREAD = 200_000
 """Cell-segments below which handing columns to threads costs more than it gains."""
-
-
-class Segments(NamedTuple):
-    """Segments without floating lines, as the compiled kernels take them.
-
-    Attributes
-    ----------
-    duration, rows, cols
-        As in `hil.waveform.Waveform`; read-only.
-    level : (T,) array
-        Voltage that all rows share, NaN where they differ: a column at that voltage is at rest.
-    again : bool
-        Whether the first of them goes on with what was driven before, so that no pulse begins with it even where
-        voltages differ: those between floating lines move with the cells.
-    """
-
-    duration: NDArray[np.float64]
-    rows: NDArray[np.float64]
-    cols: NDArray[np.float64]
-    level: NDArray[np.float64]
-    again: bool
 
 
 _NONE = np.empty((0, 0))
@@ -65,6 +47,8 @@ class SimulatedArray(Device):
 
     Attributes
     ----------
+    memory_a_cell : int
+        Bytes for its states and parameters, and for a copy and the results of one step.
     programmed : str
         State array that pulses move, on which cycle-to-cycle spread acts.
     jumps : bool
@@ -74,6 +58,7 @@ class SimulatedArray(Device):
     """
 
     programmed: ClassVar[str]
+    memory_a_cell: ClassVar[int] = 120
     jumps: ClassVar[bool] = False
     in_pulse: ClassVar[tuple[str, ...]] = ()
 
@@ -82,6 +67,7 @@ class SimulatedArray(Device):
         p = parameters
         if p.stuck_on + p.stuck_off > 1:
             raise InputError(f"{name}: stuck_on + stuck_off = {p.stuck_on + p.stuck_off:g} must be <= 1")
+        require_memory(f"{name}: {p.rows:,} x {p.cols:,} cells", float(self.memory_a_cell) * p.rows * p.cols)
         self.name, self.rows, self.cols, self.parameters = name, p.rows, p.cols, p
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max, i_max=p.i_max)
         self.variability = p.variability()
@@ -159,8 +145,11 @@ class SimulatedArray(Device):
         v = self._row_voltages(v)
         self.limits.check(Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width))
         v, g = np.nan_to_num(v), self.conductance
-        currents = v @ g
-        return currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
+        with within_range(f"{self.name}: a current of mvm"):
+            currents = v @ g
+            currents = currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
+            require_finite({"current": currents})
+        return currents
 
     def snapshot(self) -> dict[str, NDArray]:
         """Exact state: cell arrays, device time and the counters of the noise streams."""
@@ -206,9 +195,11 @@ class SimulatedArray(Device):
             Whether the sources of the circuit are as they were at the last call: pulses go on then, even where the
             voltages of cells have moved with their states.
         """
-        self._begin(rows, cols, again)
-        self._drive_all(np.array([duration]), rows[None], cols[None], again)
-        self._time += duration
+        with within_range(f"{self.name}: what the voltages do"):
+            self._begin(rows, cols, again)
+            self._drive_all(np.array([duration]), rows[None], cols[None], again)
+            self._time += duration
+            require_finite(self._state)
 
     def moment(self) -> tuple:
         """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""
@@ -258,6 +249,17 @@ class SimulatedArray(Device):
             self._pool.shutdown()
 
     def _play(self, waveform: Waveform) -> Response:
+        before = self.moment()
+        try:
+            with within_range(f"{self.name}: what the waveform does"):
+                response = self._played(waveform)
+                require_finite(self._state | vars(response))
+        except InputError:
+            self.recall(before)
+            raise
+        return response
+
+    def _played(self, waveform: Waveform) -> Response:
         duration, rows, cols = waveform.duration, waveform.rows, waveform.cols
         floating = np.isnan(rows.sum(axis=1)) | np.isnan(cols.sum(axis=1))
         special = np.flatnonzero(waveform.measure | floating)
@@ -339,11 +341,8 @@ class SimulatedArray(Device):
             self._spread.settle(self._state[self.programmed], self._state[COURSE])
 
     def _segments(self, duration: NDArray, rows: NDArray, cols: NDArray, again: bool, book: bool = True) -> Segments:
-        if book and self._spread is None:
-            level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], np.nan)
-        else:  # where there is noise, a pulse must not be blamed for what a column has been caught up with
-            level = np.full(len(duration), np.nan)
-        return Segments(*(_fixed(array) for array in (duration, rows, cols, level)), again)
+        # Where there is noise, a pulse must not be blamed for what a column has been caught up with.
+        return Segments.of(duration, rows, cols, again, book and self._spread is None)
 
     def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
         """Do `job` for all columns, with the course in place of the cells where a factor comes upon it."""
@@ -364,13 +363,13 @@ class SimulatedArray(Device):
         self._state[self.programmed] = np.clip(self._state[self.programmed], *self._bounds)
 
     def _share_out(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
-        parts, cols = min(self._threads, self.cols), play.cols
+        parts = min(self._threads, self.cols)
         if self._pool is None or parts == 1 or len(play.duration) * self.rows * self.cols < WORTH_A_THREAD:
             job(slice(0, self.cols), play)
             return
         edges = [self.cols * k // parts for k in range(parts + 1)]
         blocks = [slice(a, b) for a, b in pairwise(edges)]
-        jobs = [self._pool.submit(job, b, play._replace(cols=_fixed(cols[:, b]))) for b in blocks]
+        jobs = [self._pool.submit(job, b, play.of_columns(b)) for b in blocks]
         for done in jobs:
             done.result()
 
@@ -387,13 +386,6 @@ class SimulatedArray(Device):
     def _noise(self, cell_power: NDArray[np.float64]) -> NDArray[np.float64] | float:
         self._measurements += 1
         return self.variability.read_noise.column_noise(cell_power, self.parameters.seed, self._measurements)
-
-
-def _fixed(array: NDArray) -> NDArray:
-    """Contiguous and read-only, so that every compiled kernel is built for one type of argument."""
-    array = np.ascontiguousarray(array).view()
-    array.flags.writeable = False
-    return array
 
 
 def _alike(two: NDArray[np.float64]) -> bool:

@@ -36,6 +36,9 @@ KINK = 1e-5
 SHORTEST = 1e-3
 """Of the time already played: a step this short is taken as it is. At a kink it has no order to lose."""
 
+HOPELESS = 25
+"""Tenfold shorter tries, one after the other, that give no number."""
+
 MOST_STEPS = 20_000
 """Steps and tries beyond which a segment is refused."""
 
@@ -98,14 +101,14 @@ class FloatingSegment:
     def _follow(self, duration: float, again: bool) -> NDArray[np.float64]:
         array = self._array
         array._state = {name: _wide(state) for name, state in array._state.items()}
-        total, passed, step = np.zeros(array.cols + 1), 0.0, duration
+        total, passed, step, hopeless = np.zeros(array.cols + 1), 0.0, duration, 0
         for _ in range(MOST_STEPS):
             if passed >= duration:
                 return total
             step = min(step, duration - passed)
             start = array._copied_state()
             error, given, still = self._step(step, again, start)
-            if error <= TOLERANCE or step <= SHORTEST * passed:
+            if error <= TOLERANCE or (error < np.inf and step <= SHORTEST * passed):
                 total += given
                 passed = duration if step >= duration - passed else passed + step
                 again = True
@@ -113,6 +116,12 @@ class FloatingSegment:
                     return total + self._part(duration - passed, again) if passed < duration else total
             else:
                 array._state = start
+            hopeless = 0 if error < np.inf else hopeless + 1
+            if hopeless > HOPELESS:
+                raise LimitError(
+                    f"{array.name}: cells between floating lines leave the range of float64: "
+                    "lower the voltages, or drive more lines"
+                )
             step *= _growth(error)
         raise LimitError(
             f"{array.name}: a segment of {duration:g} s with floating lines takes more than {MOST_STEPS} steps, "

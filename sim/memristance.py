@@ -11,6 +11,9 @@ from pydantic import AfterValidator, BeforeValidator
 
 from hil.compiling import njit
 
+LEAST = 1e-100
+"""Of a coefficient that is not 0; the range of float64 is left to what is made of them."""
+
 
 def _split(value: Any) -> Any:
     if isinstance(value, str):
@@ -19,8 +22,8 @@ def _split(value: Any) -> Any:
 
 
 def _physical(r: tuple[float, ...]) -> tuple[float, ...]:
-    if not r or not r[0] > 0 or not all(0 <= x < np.inf for x in r):
-        raise ValueError("give R0,R1,... with R0 > 0 and all others >= 0")
+    if not r or not r[0] >= LEAST or not all(0 <= x <= 1 / LEAST for x in r):
+        raise ValueError(f"give R0,R1,... with R0 > 0 and all others >= 0, within {LEAST:g} .. {1 / LEAST:g}")
     return r
 
 

@@ -19,7 +19,7 @@ ORDER = 6
 TOLERANCE = 1e-10
 """Error allowed in a step, of a flux plus the least one that bends its memristance, and of q."""
 
-MOST_STEPS = 20_000
+MOST_STEPS = 5_000
 """Steps after which the fluxes are given as NaN; no segment is known to need 1000."""
 
 _SMALL = 1e-13
@@ -123,7 +123,7 @@ def follow(x, y, drive, duration, dv, dn, rv, rn, scale_x, scale_y, free, origin
     bend a memristance (V s); a `free` phi_n is not clipped at 0; `origin` and `factor` are as in `_step`, 0 and 1 where
     there is no spread.
     """
-    q, t, h = 0.0, 0.0, duration
+    q, t, h = 0.0, 0.0, min(duration, scale_x / abs(drive), scale_y / abs(drive))
     table, last = np.empty((ORDER, 3)), ORDER - 1
     heading = 1.0 if drive > 0.0 else -1.0
     for _step_number in range(MOST_STEPS):

@@ -96,6 +96,7 @@ class PillArray(FlcaArray):
     """Weights of paired inputs, one row a pair (`sim:pill`); the state is float32, 4 bytes a weight."""
 
     parameters: PillParameters  # type: ignore[assignment]
+    memory_a_cell = 40
 
     @property
     def inputs(self) -> int:
