@@ -27,6 +27,8 @@ from hil.experiments.experiment import (
     Record,
     Records,
     Several,
+    known,
+    known_repeats,
     points,
     quantity,
     tripped_rows,
@@ -66,7 +68,9 @@ class Desensitisation(Experiment):
         "pause": Column("s", "end of the train to the test pulse"),
         "pulse": Column("1", "number of the pulse, from 1; the last is the test pulse"),
         "current": Column("A", "current at the end of the pulse"),
-        "response": Column("1", "current over that of the first pulse of the train"),
+        "response": Column(
+            "1", "current over that of the first pulse of the train; NaN where one was at the compliance"
+        ),
         "voltage": VOLTAGE,
         "width": WIDTH,
         "time": TIME,
@@ -105,39 +109,36 @@ class Desensitisation(Experiment):
         self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
         samples = bench.play(block.waveforms[-1])
         i = samples.current
-        response = i / (i[0] if i[0] else np.nan)
+        told = np.where(samples.tripped > 0, np.nan, i)
+        response = told / (told[0] if told[0] else np.nan)
         yield from points(block, samples, pulse=np.arange(1, len(i) + 1), current=i, response=response)
 
     def analyse(self, records: Records) -> list[Row]:
         """Response at the end of the train, its time constant in pulses, and that of the recovery."""
         trains, tests = trains_and_tests(records)
-        last = float(np.nanmean([train["response"][-1] for train in trains]))
-        count = len(trains[0]["pulse"])
-        rows = [
-            Row(f"response to pulse {count}", last, note="over the first; below 1 desensitised, above 1 sensitised")
-        ]
+        last, count = [train["response"][-1] for train in trains], len(trains[0]["pulse"])
+        note = "over the first; below 1 desensitised, above 1 sensitised"
+        rows = [known_repeats(f"response to pulse {count}", last, note=note)]
         fit = exponential(trains[0]["pulse"], trains[0]["response"])
         if fit is None:
-            rows.append(Row("pulses to 1/e", None, note="the response does not change"))
+            rows.append(Row("pulses to 1/e", None, note="the response does not change, or too few are known"))
         else:
             rows.append(fit.row("pulses to 1/e", "pulses", f"first train, residual {fit.rms:.2g}"))
         pause, recovered = tests
         longest = int(np.argmax(pause))
         note = "(test - last) / (first - last): 1 is full recovery"
-        rows.append(
-            Row(
-                f"recovered after {quantity(float(pause[longest]), 's')}",
-                100 * float(recovered[longest]),
-                "%",
-                note=note,
-            )
-        )
+        name = f"recovered after {quantity(float(pause[longest]), 's')}"
+        rows.append(known(name, 100 * recovered[longest], "%", note))
         fit = exponential(pause, recovered)
         if fit is None:
-            rows.append(Row("recovery tau", None, "s", note="the recovery does not change with the pause"))
+            rows.append(
+                Row("recovery tau", None, "s", note="the recovery does not change with the pause, or too few are known")
+            )
         else:
             rows.append(fit.row("recovery tau", "s", f"residual {100 * fit.rms:.2g} % of full recovery"))
-        return rows + tripped_rows(records)
+        unknown = int(np.isnan(records["response"]).sum())
+        left_out = f"{unknown} of {len(records['response'])} responses are left out of the fits and the figure"
+        return rows + tripped_rows(records, left_out)
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
@@ -156,7 +157,7 @@ class Desensitisation(Experiment):
             if fit is not None:
                 dense = np.geomspace(pause.min(), pause.max(), 300)
                 right.plot(dense, 100 * fit(dense), color=colour, lw=1, label=fit.label())
-        right.set_xscale("log")
+        figures.logarithmic_x(right)
         right.axhline(100, color="0.6", lw=0.8, ls="--")
         figures.label(left, ("pulse", ""), ("response $I_n/I_1$", ""))
         figures.label(right, ("pause before the test pulse", "s"), ("recovery (%)", ""))
@@ -174,7 +175,7 @@ def trains_and_tests(
     for pause in dict.fromkeys(records["pause"].tolist()):
         block = where(records, pause=pause)
         train = {name: column[:-1] for name, column in block.items()}
-        i = block["current"]
+        i = np.where(block["tripped"] > 0, np.nan, block["current"])
         fallen = i[0] - i[-2]
         trains.append(train)
         pauses.append(pause)

@@ -13,6 +13,7 @@ from pydantic import Field
 from hil.experiments import figures
 from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
+    NOT_A_RATIO,
     TIME,
     TRIPPED,
     WIDTH,
@@ -22,10 +23,12 @@ from hil.experiments.experiment import (
     PulseSettings,
     Record,
     Records,
+    known,
+    known_repeats,
     require_blocks,
     tripped_rows,
 )
-from hil.results import Row, repeated
+from hil.results import Row
 
 
 class EnduranceSettings(PulseSettings):
@@ -80,7 +83,7 @@ class Endurance(Experiment):
                 "cycle": float(len(past["cycle"]) + k + 1),
                 "after_positive": positive,
                 "after_negative": negative,
-                "ratio": max(positive, negative) / min(positive, negative) if min(positive, negative) > 0 else np.nan,
+                "ratio": window(positive, negative),
                 "voltage_positive": float(volts[k, 0]),
                 "voltage_negative": float(volts[k, 2]),
                 "width": float(width[k, 0]),
@@ -90,7 +93,7 @@ class Endurance(Experiment):
 
     def finished(self, past: Records) -> str | None:
         """Say when the window has closed."""
-        first = first_failure(known(past), self.settings.min_ratio, self.settings.failures)
+        first = first_failure(told(past), self.settings.min_ratio, self.settings.failures)
         if first is None:
             return None
         return f"the window closed at cycle {first + 1}: high/low stayed below {self.settings.min_ratio:g}"
@@ -99,7 +102,7 @@ class Endurance(Experiment):
         """High and low state over all cycles, the window at the ends, and the cycle at which it closed."""
         s = self.settings
         high, low = states(records)
-        first = first_failure(known(records), s.min_ratio, s.failures)
+        first = first_failure(told(records), s.min_ratio, s.failures)
         note = f"high/low below {s.min_ratio:g} in {s.failures} cycles in a row"
         return [
             Row("cycles played", len(high)),
@@ -108,10 +111,10 @@ class Endurance(Experiment):
                 None if first is None else first + 1,
                 note=note if first is not None else f"no: {note}",
             ),
-            _state("low-resistance state", high, "higher conductance of every cycle"),
-            _state("high-resistance state", low, "lower conductance of every cycle"),
-            _window("window of the first cycle", records["ratio"][0], "high over low conductance"),
-            _window("window of the last cycle", records["ratio"][-1]),
+            known_repeats("low-resistance state", high, "S", "higher conductance of every cycle"),
+            known_repeats("high-resistance state", low, "S", "lower conductance of every cycle"),
+            known("window of the first cycle", records["ratio"][0], note="high over low conductance", why=NOT_A_RATIO),
+            known("window of the last cycle", records["ratio"][-1], why=NOT_A_RATIO),
             *tripped_rows(records),
         ]
 
@@ -127,7 +130,7 @@ class Endurance(Experiment):
                     label=f"{name}, {word}",
                 )  # fmt: skip
                 values += state.tolist()
-        axis.set_xscale("log")
+        figures.logarithmic_x(axis)
         figures.log_where_wide(axis, values)
         figures.label(axis, ("cycle", ""), ("conductance", "S"))
         figures.legend(axis)
@@ -144,24 +147,16 @@ def states(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return both.max(axis=0), both.min(axis=0)
 
 
-def known(records: Records) -> NDArray[np.float64]:
+def window(first: float, second: float) -> float:
+    """Higher over lower conductance; NaN where one is not known, or not positive."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    return float(high / low) if low > 0 else float("nan")
+
+
+def told(records: Records) -> NDArray[np.float64]:
     """Window of every cycle; infinite where a read at the compliance leaves it open: that is no failure."""
     open_ended = np.isnan(records["ratio"]) & (records["tripped"] > 0)
     return np.where(open_ended, np.inf, records["ratio"])
-
-
-def _state(name: str, values: NDArray[np.float64], note: str) -> Row:
-    told = values[np.isfinite(values)]
-    if not len(told):
-        return Row(name, None, "S", note="every read was at the compliance")
-    if len(told) < len(values):
-        note += f"; {len(values) - len(told)} at the compliance left out"
-    return repeated(name, told.tolist(), "S", note=note)
-
-
-def _window(name: str, value: float, note: str = "") -> Row:
-    known = np.isfinite(value)
-    return Row(name, float(value) if known else None, note=note if known else "a read was at the compliance, or zero")
 
 
 def first_failure(ratio: NDArray[np.float64], min_ratio: float, failures: int) -> int | None:

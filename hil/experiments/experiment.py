@@ -17,7 +17,7 @@ from hil.errors import InputError
 from hil.experiments.bench import Bench, Samples
 from hil.experiments.grid import Grid
 from hil.needs import require_memory
-from hil.results import Row
+from hil.results import Row, repeated
 from hil.waveform import Waveform
 
 Record = dict[str, float]
@@ -294,8 +294,31 @@ def where(records: Records, **values: float) -> dict[str, NDArray[np.float64]]:
     return {name: column[chosen] for name, column in records.items()}
 
 
-def tripped_rows(records: Records) -> list[Row]:
-    """Warn where the compliance current was reached; no row where it never was."""
+AT_COMPLIANCE = "not known: a current there was at the compliance (raise i_max, or lower the voltage)"
+"""Why a number that would come of such currents is not given."""
+
+NOT_A_RATIO = f"{AT_COMPLIANCE} or not above 0"
+"""The same of a ratio."""
+
+
+def tripped_rows(records: Records, left_out: str = "") -> list[Row]:
+    """Warn where the compliance current was reached, and say what is `left_out`; no row where it never was."""
     count = int(np.nansum(records["tripped"]))
     note = "a current at compliance is a bound on the cell's current, not its value"
-    return [Row("points at compliance", count, note=note)] if count else []
+    return [Row("points at compliance", count, note=f"{note}; {left_out}" if left_out else note)] if count else []
+
+
+def known(name: str, value: float, unit: str = "", note: str = "", why: str = AT_COMPLIANCE) -> Row:
+    """Report a number, or `why` it is NaN."""
+    return Row(name, float(value), unit, note=note) if np.isfinite(value) else Row(name, None, unit, note=why)
+
+
+def known_repeats(name: str, values: ArrayLike, unit: str = "", note: str = "", why: str = AT_COMPLIANCE) -> Row:
+    """Report the mean of those of the values that are known, and how many are not; see `known`."""
+    values = np.asarray(values, np.float64)
+    told = values[np.isfinite(values)]
+    if not len(told):
+        return Row(name, None, unit, note=why)
+    if len(told) < len(values):
+        note = f"{note}; " * bool(note) + f"{len(values) - len(told)} of {len(values)} left out, {why}"
+    return repeated(name, told.tolist(), unit, note=note)

@@ -49,6 +49,12 @@ def log_where_wide(axis: Axes, values: Iterable[float]) -> None:
         axis.yaxis.set_minor_formatter(NullFormatter())
 
 
+def logarithmic_x(axis: Axes) -> None:
+    """Make the x axis logarithmic, unless no point that is drawn so far is known: it would have no range."""
+    if any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axis.lines):
+        axis.set_xscale("log")
+
+
 def whole_numbers(axis: Axes) -> None:
     """Ticks at whole numbers of pulses or levels only."""
     from matplotlib.ticker import MaxNLocator

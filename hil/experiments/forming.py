@@ -27,6 +27,7 @@ from hil.experiments.experiment import (
     PulseSettings,
     Record,
     Records,
+    known,
     points,
     quantity,
     require_blocks,
@@ -123,15 +124,17 @@ class Forming(Experiment):
             if k is None
             else Row("forming voltage", float(records["voltage"][k]), "V", note=self._why(records, k)),
             Row("pulses", len(g) - 1),
-            _read("conductance before", g[0]),
-            _read("conductance after", g[-1]),
+            known("conductance before", g[0], "S"),
+            known("conductance after", g[-1], "S"),
         ]
         if k is not None and records["tripped"][k]:
             rows.append(Row("compliance reached", "yes", note="the forming current is the compliance current"))
         return rows
 
     def _why(self, records: Records, k: int) -> str:
-        return f"{quantity(float(records['current'][k]), 'A')} at the end of the pulse"
+        current = float(records["current"][k])
+        told = quantity(current, "A") if np.isfinite(current) else "a current beyond the measure range"
+        return f"{told} at the end of the pulse"
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
@@ -146,12 +149,6 @@ class Forming(Experiment):
         figures.label(right, ("pulse voltage", "V"), ("conductance after the pulse", "S"))
         figures.legend(left)
         figures.save(figure, path)
-
-
-def _read(name: str, conductance: float) -> Row:
-    if np.isfinite(conductance):
-        return Row(name, float(conductance), "S")
-    return Row(name, None, "S", note="the read was at the compliance: raise i_max, or lower the read voltage")
 
 
 def ramp(start: float, stop: float, step: float) -> list[float]:

@@ -32,6 +32,8 @@ from hil.experiments.experiment import (
     Record,
     Records,
     Several,
+    known,
+    known_repeats,
     quantity,
     require_blocks,
     tripped_rows,
@@ -318,11 +320,13 @@ class WriteVerify(Experiment):
             Row("levels reached", int(reached.sum()), n=len(ends), note=f"within {100 * self.settings.tolerance:g} %"),
             repeated("pulses a level", last["pulses"].tolist()),
             repeated("verifications a level", (last["verification"] + 1).tolist()),
-            repeated("final error", error.tolist(), "%", note="|G / target - 1| at the last verification"),
-            Row("largest final error", float(error.max()), "%"),
+            known_repeats("final error", error, "%", "|G / target - 1| at the last verification"),
+            known("largest final error", error.max(), "%"),
         ]
         for k in np.flatnonzero(~reached):
             note = f"{last['pulses'][k]:.0f} pulses, error {100 * last['error'][k]:+.3g} %"
+            if np.isnan(last["error"][k]):
+                note = f"{last['pulses'][k]:.0f} pulses, then a read at the compliance"
             rows.append(Row(f"level {k + 1} given up", float(last["target"][k]), "S", note=note))
         return rows + tripped_rows(records)
 
@@ -367,6 +371,11 @@ def measured_range(past: Records) -> Range:
     """
     found = where(past, level=RANGE_LEVEL)
     positive, negative = found["conductance"].tolist()
+    if not np.isfinite(found["conductance"]).all():
+        raise InputError(
+            "the range of the cell is not known: a read after the trains that find it was at the compliance; raise "
+            "i_max, or lower the read voltage (ispp.read_voltage)"
+        )
     if abs(positive - negative) <= 2.0 * float(found["spread"].max()) or min(positive, negative) <= 0:
         raise InputError(
             f"the cell does not answer: {positive:g} S after positive, {negative:g} S after negative pulses; "

@@ -18,6 +18,7 @@ from hil.device import Device
 from hil.experiments import figures
 from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
+    NOT_A_RATIO,
     TIME,
     TRIPPED,
     Block,
@@ -27,13 +28,15 @@ from hil.experiments.experiment import (
     Records,
     Settings,
     Several,
+    known,
+    known_repeats,
     points,
     quantity,
     tripped_rows,
     unit,
     where,
 )
-from hil.results import Row, repeated
+from hil.results import Row
 from hil.waveform import Waveform
 
 BEYOND_THRESHOLD = 1.2
@@ -119,28 +122,31 @@ class CurrentVoltage(Experiment):
         rows = []
         for peak, frequency in pairs(records, "amplitude", "frequency"):
             curve = where(records, amplitude=peak, frequency=frequency)
+            curve["current"] = np.where(curve["tripped"] > 0, np.nan, curve["current"])
             loops = [where(curve, cycle=k) for k in np.unique(curve["cycle"])]
             head = f"{quantity(peak, 'V')} {quantity(frequency, 'Hz')}"
             positive, negative = zip(*(lobe_areas(c["voltage"], c["current"]) for c in loops), strict=True)
-            offset = float(np.abs(curve["current"][curve["voltage"] == 0]).max())
+            largest, offset = (np.abs(curve["current"][part]).max() for part in (slice(None), curve["voltage"] == 0))
             rows += [
-                repeated(f"{head}: positive lobe", positive, "V A", note="area of the loop at v > 0"),
-                repeated(f"{head}: negative lobe", negative, "V A"),
-                Row(f"{head}: peak current", float(np.abs(curve["current"]).max()), "A"),
-                Row(f"{head}: current at 0 V", offset, "A", note="largest magnitude; 0 for a pinched loop"),
-                repeated(
+                known_repeats(f"{head}: positive lobe", positive, "V A", note="area of the loop at v > 0"),
+                known_repeats(f"{head}: negative lobe", negative, "V A"),
+                known(f"{head}: peak current", largest, "A"),
+                known(f"{head}: current at 0 V", offset, "A", note="largest magnitude; 0 for a pinched loop"),
+                known_repeats(
                     f"{head}: branch ratio",
                     [branch_ratio(c["voltage"], c["current"]) for c in loops],
                     note="current of the upper over the lower branch at half the positive peak",
+                    why=NOT_A_RATIO,
                 ),
             ]
-        return rows + tripped_rows(records)
+        left_out = "areas, ratios and peaks that they would enter are not given; the figure shows them as they flowed"
+        return rows + tripped_rows(records, left_out)
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Loops, linear and as the logarithm of the current's magnitude."""
         figure, (linear, logarithmic) = figures.panels(2)
-        peak = max(np.abs(records["current"]).max() for records in curves.values())
+        peak = max(np.nanmax(np.abs(records["current"]), initial=0.0) for records in curves.values())
         for k, (name, records) in enumerate(curves.items()):
             for n, (amplitude, frequency) in enumerate(pairs(records, "amplitude", "frequency")):
                 curve = where(records, amplitude=amplitude, frequency=frequency)
@@ -184,8 +190,8 @@ def branch_ratio(voltage: NDArray[np.float64], current: NDArray[np.float64]) -> 
     rising = float(np.interp(half, voltage[: top + 1], current[: top + 1]))
     end = top + int(np.argmax(np.append(voltage[top:], -1.0) <= 0)) + 1
     falling = float(np.interp(half, voltage[top:end][::-1], current[top:end][::-1]))
-    low, high = sorted((rising, falling))
-    return high / low if low > 0 else float("nan")
+    low, high = np.minimum(rising, falling), np.maximum(rising, falling)
+    return float(high / low) if low > 0 else float("nan")
 
 
 def require_positive(name: str, values: Sequence[float]) -> None:

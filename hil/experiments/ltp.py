@@ -123,11 +123,16 @@ class Potentiation(Experiment):
         rows = []
         for amplitude, width in pairs(records, "amplitude", "width"):
             head = f"{quantity(amplitude, 'V')} {quantity(width, 's')}"
-            member = read_cycles(where(records, amplitude=amplitude, width=width))
-            if not (member["cycle"] >= 0).any():
+            whole = where(records, amplitude=amplitude, width=width)
+            member = read_cycles(whole)
+            played, kept = (len(np.unique(part["cycle"][part["cycle"] >= 0])) for part in (whole, member))
+            if not kept:
                 note = "every cycle has a read at the compliance: raise i_max, or lower the read voltage"
                 rows.append(Row(f"{head}: on/off ratio", None, note=note))
                 continue
+            if kept < played:
+                note = f"of {played}: reads at the compliance tell no conductance"
+                rows.append(Row(f"{head}: cycles left out", played - kept, note=note))
             up, down = branches(member)
             if up is None:
                 rows.append(Row(f"{head}: on/off ratio", None, note="no train changed the conductance"))

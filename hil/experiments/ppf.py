@@ -16,6 +16,7 @@ from pydantic import Field
 from hil.experiments import figures
 from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
+    NOT_A_RATIO,
     TIME,
     TRIPPED,
     VOLTAGE,
@@ -26,6 +27,7 @@ from hil.experiments.experiment import (
     Record,
     Records,
     Several,
+    known,
     quantity,
     tripped_rows,
     unit,
@@ -59,7 +61,7 @@ class PairedPulses(Experiment):
         "interval": Column("s", "end of the first to start of the second pulse"),
         "first": Column("A", "current at the end of the first pulse"),
         "current": Column("A", "current at the end of the second pulse"),
-        "ratio": Column("1", "second over first current"),
+        "ratio": Column("1", "second over first current; NaN where one of them was at the compliance"),
         "voltage": VOLTAGE,
         "width": WIDTH,
         "time": TIME,
@@ -95,11 +97,12 @@ class PairedPulses(Experiment):
         self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
         samples = bench.play(block.waveforms[-1])
         first, second = (float(i) for i in samples.current)
+        unknown = first == 0 or samples.tripped.any()
         yield {
             **block.values,
             "first": first,
             "current": second,
-            "ratio": second / first if first else np.nan,
+            "ratio": np.nan if unknown else second / first,
             "voltage": float(samples.voltage[-1]),
             "width": float(samples.width[-1]),
             "time": float(samples.time[-1]),
@@ -110,23 +113,28 @@ class PairedPulses(Experiment):
         """Ratio at the shortest and longest interval, time constant of the exponential between them."""
         t, ratio = records["interval"], records["ratio"]
         rows = [
-            Row(
+            known(
                 f"ratio at {quantity(float(t[k]), 's')}",
-                float(ratio[k]),
+                ratio[k],
                 note="above 1 facilitation, below 1 depression",
+                why=NOT_A_RATIO,
             )
             for k in (int(np.argmin(t)), int(np.argmax(t)))
         ]
-        fit = exponential(t, ratio)
+        unknown, fit = int(np.isnan(ratio).sum()), exponential(t, ratio)
         if fit is None:
-            rows.append(Row("tau", None, "s", note="the ratio does not change with the interval, or too few intervals"))
+            rows.append(
+                Row(
+                    "tau", None, "s", note="the ratio does not change with the interval, or too few intervals are known"
+                )
+            )
         else:
             rows += [
                 fit.other("C", fit.amplitude, note=f"ratio = c + C exp(-interval/tau), residual {fit.rms:.2g}"),
                 fit.row("tau", "s"),
                 fit.other("c", fit.offset, reference=1, note="ratio after full relaxation"),
             ]
-        return rows + tripped_rows(records)
+        return rows + tripped_rows(records, f"{unknown} of {len(ratio)} ratios are left out of the fit and the figure")
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
@@ -139,8 +147,8 @@ class PairedPulses(Experiment):
             if fit is not None:
                 dense = np.geomspace(t.min(), t.max(), 300)
                 axis.plot(dense, fit(dense), color=f"C{k}", lw=1, label=fit.label())
+        figures.logarithmic_x(axis)
         axis.axhline(1, color="0.6", lw=0.8, ls="--")
-        axis.set_xscale("log")
         figures.label(axis, ("interval", "s"), ("paired-pulse ratio $I_2/I_1$", ""))
         figures.legend(axis)
         figures.save(figure, path)

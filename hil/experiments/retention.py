@@ -15,6 +15,7 @@ from hil.errors import InputError
 from hil.experiments import figures
 from hil.experiments.bench import Bench
 from hil.experiments.experiment import (
+    AT_COMPLIANCE,
     TIME,
     TRIPPED,
     Block,
@@ -23,6 +24,7 @@ from hil.experiments.experiment import (
     PulseSettings,
     Record,
     Records,
+    known,
     points,
     quantity,
     require_blocks,
@@ -108,8 +110,12 @@ class Retention(Experiment):
     def analyse(self, records: Records) -> list[Row]:
         """Conductance before, just after and at the end; exponential and power law, each with its residual."""
         t, g, before = decay(records)
-        rows = [
-            Row("before programming", before, "S"),
+        unknown = int((records["elapsed"] > 0).sum()) - len(t)
+        warnings = tripped_rows(records, f"{unknown} of {unknown + len(t)} reads after programming are left out")
+        rows = [known("before programming", before, "S")]
+        if not len(t):
+            return [*rows, Row("after programming", None, "S", note=AT_COMPLIANCE), *warnings]
+        rows += [
             Row(f"{quantity(float(t[0]), 's')} after programming", float(g[0]), "S"),
             Row(
                 f"{quantity(float(t[-1]), 's')} after programming",
@@ -121,7 +127,8 @@ class Retention(Experiment):
         resistance = exponential(t, 1.0 / g)
         conductance, drift = exponential(t, g), power(t, g)
         if conductance is None or resistance is None:
-            return [*rows, Row("tau", None, "s", note="no relaxation seen"), *tripped_rows(records)]
+            note = "no relaxation seen" if len(t) > 3 else "too few reads are known"
+            return [*rows, Row("tau", None, "s", note=note), *warnings]
         scale = {"G": g.mean(), "R": (1.0 / g).mean()}
         for name, fit in (("G", conductance), ("R", resistance)):
             note = (
@@ -131,7 +138,7 @@ class Retention(Experiment):
         if drift is not None:
             note = f"G = G1 (t / 1 s)^-nu, residual {100 * drift.rms / scale['G']:.2g} % of the mean"
             rows.append(Row("drift exponent nu", -drift.exponent, note=note))
-        return rows + tripped_rows(records)
+        return rows + warnings
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
@@ -141,7 +148,8 @@ class Retention(Experiment):
         for k, (name, records) in enumerate(curves.items()):
             t, g, before = decay(records)
             axis.plot(t, g, figures.MARKERS[k % 6], ms=4.5, color=f"C{k}", label=name)
-            axis.axhline(before, color=f"C{k}", lw=0.8, ls=":", label="before programming")
+            if np.isfinite(before):
+                axis.axhline(before, color=f"C{k}", lw=0.8, ls=":", label="before programming")
             values += [*g, before]
             fits = [fit for fit in (exponential(t, g), exponential(t, 1.0 / g)) if fit is not None]
             if len(fits) == 2:
@@ -159,6 +167,9 @@ class Retention(Experiment):
 
 
 def decay(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Times (s) and conductances (S) of the reads after programming, and the conductance before it."""
-    after = records["elapsed"] > 0
+    """Times (s) and conductances (S) of the reads after programming, and the conductance before it.
+
+    Reads at the compliance are left out; before programming, NaN stands for one.
+    """
+    after = (records["elapsed"] > 0) & np.isfinite(records["conductance"])
     return records["elapsed"][after], records["conductance"][after], float(records["conductance"][0])

@@ -26,6 +26,7 @@ from hil.experiments.experiment import (
     Record,
     Records,
     Several,
+    known,
     quantity,
     tripped_rows,
     unit,
@@ -107,9 +108,11 @@ class StdpWindow(Experiment):
             side = sign * records["delay"] > 0
             if not side.any():
                 continue
-            at = int(np.argmax(np.abs(np.where(side, records["change"], 0.0))))
-            note = f"at {quantity(float(records['delay'][at]), 's')}" if records["change"][at] else "at every delay"
-            rows.append(Row(f"largest change, side {word}", 100 * float(records["change"][at]), "%", note=note))
+            change = np.where(side & np.isfinite(records["change"]), records["change"], 0.0)
+            at = int(np.argmax(np.abs(change)))
+            note = f"at {quantity(float(records['delay'][at]), 's')}" if change[at] else "at every delay"
+            largest = change[at] if np.isfinite(records["change"][side]).any() else np.nan
+            rows.append(known(f"largest change, side {word}", 100 * largest, "%", note))
             if fit is None:
                 note = "too few delays beyond the peak, or no change with the delay"
                 rows += [Row(f"A{word}", None, "%", note=note), Row(f"tau{word}", None, "s", note=note)]
@@ -120,7 +123,11 @@ class StdpWindow(Experiment):
                 fit.row(f"tau{word}", "s"),
                 fit.other(f"c{word}", 100 * fit.offset, "%", note="change that does not depend on the delay"),
             ]
-        return rows + tripped_rows(records)
+        unknown = int(np.isnan(records["change"]).sum())
+        left_out = (
+            f"{unknown} of {len(records['change'])} changes, of reads there, are left out of the fits and the figure"
+        )
+        return rows + tripped_rows(records, left_out)
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
@@ -173,7 +180,7 @@ def pair_of(pair: Waveform) -> tuple[float, float]:
 
 def window(records: Records, sign: int) -> tuple[Exponential | None, float]:
     """Exponential of |delay| through the changes on one side, from the largest on; with the delay of the largest."""
-    side = sign * records["delay"] > 0
+    side = (sign * records["delay"] > 0) & np.isfinite(records["change"])
     t, y = np.abs(records["delay"][side]), records["change"][side]
     if not len(t):
         return None, 0.0

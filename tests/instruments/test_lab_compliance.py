@@ -186,3 +186,23 @@ def test_an_experiment_records_nan_and_a_flag_where_a_read_is_at_the_compliance(
     if name == "ispp":
         assert (records["reached"] == -1).all() and not np.nansum(records["burst"]), "not one pulse on such a read"
     type(experiment).draw({"one": records}, tmp_path / "figure.png")
+
+
+@pytest.mark.parametrize("name", ["ppf", "desensitisation", "iv", "stdp"])
+def test_no_number_comes_of_currents_that_are_all_at_the_compliance(name, tmp_path):
+    """Ratios of a limit to itself are 1, areas and differences 0: neither is a property of the cell."""
+    plan = Plan({"experiment": name, "device": {"uri": "visa:virtual"}})
+    with virtual("2450", LOW, i_max=5e-7) as device:
+        experiment, bench, blocks = plan.ready(device)
+        found = [record for block in blocks[:2] for record in experiment.measure(block, bench, {})]
+    records = {c: np.array([r[c] for r in found], dtype=float) for c in experiment.columns}
+    assert records["tripped"].any()
+    flagged = records["tripped"] > 0
+    for column in {"ratio", "response", "change"} & records.keys():
+        assert np.isnan(records[column][flagged]).all()
+    rows = [row for row in experiment.analyse(records) if row.value is not None]
+    assert any(row.name == "points at compliance" for row in rows)
+    allowed = ("points at compliance", "current at 0 V")
+    told = [row for row in rows if not row.name.endswith(allowed) and row.unit != "s"]
+    assert not told, f"numbers of clipped currents: {told}"
+    type(experiment).draw({"one": records}, tmp_path / "figure.png")
