@@ -81,7 +81,8 @@ class PillProtocol(Section):
     the response where both inputs are dark, and nothing where one is lit as strongly as the response.
 
     `together` plays both at once, which takes a device that drives two voltages at a time. `serial` is for one column
-    on a device with a single source: the rows carry the sum, one voltage after another, all other cells at 0 V.
+    on a device with a single source: the rows carry the sum, one voltage after another, all other cells at 0 V. Every
+    image then ends with a rest of at least one width, and takes longer than `interval` where its voltages need it.
     Cells that hold their state at 0 V cannot tell it from `together`. `after` plays the response on its own, `delay`
     s after the input: spike timing, for cells with a volatile part. A cell that only integrates (eq 4) learns nothing
     about coincidences from it (docs/pill.md).
@@ -225,8 +226,9 @@ class PillProtocol(Section):
         for cells in rows - cols:
             levels = [v for v in np.unique(cells) if v != 0]
             table += [np.where(cells == v, v, 0.0) for v in levels]
-            rest = self.interval - self.width * len(levels)
-            table += [np.zeros_like(cells)] if rest > 1e-9 * self.width else []
-            duration += [self.width] * len(levels) + ([rest] if rest > 1e-9 * self.width else [])
-            wanted += [measure] * len(levels) + ([False] if rest > 1e-9 * self.width else [])
+            # Without a rest of its own the last pulse could be one with the first of the next image.
+            rest = max(self.interval - self.width * len(levels), self.width)
+            table += [np.zeros_like(cells)]
+            duration += [self.width] * len(levels) + [rest]
+            wanted += [measure] * len(levels) + [False]
         return Waveform(np.array(duration), np.array(table), np.zeros((len(table), 1)), np.array(wanted))

@@ -24,13 +24,8 @@ class ProtocolError(LinkError):
 class TimingError(HilError):
     """The instrument took another time than was asked for; the train is over and the output off.
 
-    Attributes
-    ----------
-    readings : object or None
-        `instruments.smu.driver.Readings` of the train that was played, with the times that it really took.
+    What it read is no answer to the waveform and is not given as one; the log of commands has the instrument's words.
     """
-
-    readings: object | None = None
 
 
 class ComplianceError(HilError):

@@ -112,6 +112,17 @@ def test_serial_pulses_are_those_of_together_one_voltage_at_a_time(pixels, respo
         assert np.allclose(rows.sum(axis=0), together[b, 0, :, 0], rtol=0, atol=1e-15)
 
 
+@pytest.mark.parametrize("interval", [1e-3, 2e-3, 3e-3])
+@given(arrays(np.float64, (3, K), elements=st.sampled_from([0.0, 0.5, 1.0])), arrays(np.bool_, (3, 1)))
+def test_no_serial_pulse_goes_on_into_the_next_image(interval, pixels, response):
+    """Neighbouring segments at one voltage are one pulse: equal pulses of two images need a rest between them."""
+    waveform = PillProtocol(timing="serial", interval=interval).waveform(pixels, response)
+    together = cell_voltages(PillProtocol(interval=9e-3).waveform(pixels, response), 3)
+    before, after = waveform.rows[:-1], waveform.rows[1:]
+    assert not ((before == after) & (before != 0)).any()
+    assert waveform.rows.sum(axis=0) == pytest.approx(together.sum(axis=(0, 1))[:, 0], abs=1e-12)
+
+
 @pytest.mark.parametrize("name", ["minimum", "resistors", "circuit"])
 def test_the_total_is_the_sum_over_pairs(name):
     pixels = np.random.default_rng(0).random((5, 7))
