@@ -16,6 +16,9 @@ from hil.waveform import Waveform
 from sim.dose import time_constant
 from sim.pill_kernel import Pulses, learn, pulses, read
 
+LARGEST = 1e30
+"""Flux of one pulse, V s, above which many of them could leave the range of float32."""
+
 AT_ONCE = 512
 """Images whose pulses are laid out in memory at once."""
 
@@ -70,7 +73,13 @@ class ClosedFormPairs(PairedCore):
                 self._check_pair(_two_brightest(pixels[response.any(axis=1) == responds]), responds)
         for start in range(0, len(pixels), AT_ONCE):
             here = slice(start, start + AT_ONCE)
-            self._play(pulses(pixels[here], response[here], self.protocol, self._flux_per_volt))
+            batch = pulses(pixels[here], response[here], self.protocol, self._flux_per_volt)
+            largest = float(np.abs(batch.drive).max(initial=0.0))
+            if not largest <= LARGEST:
+                raise LimitError(
+                    f"a pulse of {largest:g} V s: fluxes in float32 bear {LARGEST:g} V s; lower A or voltages"
+                )
+            self._play(batch)
         self.device.pass_time(len(pixels) * self._image_time)
 
     def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:

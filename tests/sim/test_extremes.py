@@ -8,6 +8,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
 from hil.needs import NeedError
+from hil.pill_protocol import PillProtocol
 from hil.waveform import FLOATING, Waveform
 
 KINDS = ["flca", "flca?kind=volatile", "flca-pair", "flca-step", "pill", "vteam", "vteam?window=biolek", "rram"]
@@ -71,6 +72,15 @@ def test_between_floating_lines_too(kind):
         state = device.snapshot()
         with pytest.raises(LimitError, match="float64"):
             device.apply(Waveform.pulse([1e300, FLOATING], [0.0, FLOATING], width=1e3, measure=True))
+        assert unmoved(device, state)
+
+
+def test_compiled_pairs_refuse_pulses_that_float32_does_not_bear():
+    with open_device("sim:pill?inputs=3&A=1e40&threads=1") as device:
+        core = device.paired(3, PillProtocol())
+        state = device.snapshot()
+        with pytest.raises(LimitError, match=r"a pulse of .* V s: fluxes in float32 bear 1e\+30 V s"):
+            core.present(np.ones((2, 3)), np.ones((2, 1), bool))
         assert unmoved(device, state)
 
 
