@@ -22,6 +22,7 @@ from gateware.boards import Board
 from gateware.geometry import Geometry
 from gateware.placement import PlaceAndRoute, overfull, read_nextpnr
 from hil.errors import InputError
+from hil.files import read_json
 from hil.version import __version__
 
 if TYPE_CHECKING:
@@ -105,10 +106,10 @@ def load(folder: Path) -> BuildResult:
     if not path.is_file():
         raise InputError(f"{folder} holds no build (no {RESULT} in it): make one with hil fpga build")
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = dict(read_json(path, "record"))
         geometry, placed = Geometry(**fields.pop("geometry")), PlaceAndRoute.from_json(fields.pop("placed"))
         return BuildResult(folder=folder, geometry=geometry, placed=placed, **fields)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path} is no record of a build of this version: {error}") from None
 
 

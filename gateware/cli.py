@@ -96,7 +96,10 @@ def build(
     tie: Tie = None,
     encoder: Encoder = None,
     clock: Clock = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the placer: another one may give a faster placement.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=2**31 - 1, help="Of the placer: another one may give a faster placement."),
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(

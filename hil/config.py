@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hil.errors import InputError, nearest, shortened
 from hil.fraction import HINT, is_fraction
 
+MOST_BYTES = 1 << 24
+"""Bytes of a TOML file at most."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 _WORDS = {
@@ -75,7 +78,12 @@ def load_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file; `InputError` names the file and the line that is wrong."""
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            content = file.read(MOST_BYTES + 1)  # a device of the system, such as /dev/zero, need not end
+        if len(content) > MOST_BYTES:
+            raise InputError(f"{path} is larger than any configuration may be: {MOST_BYTES:,} bytes")
+        return tomllib.loads(content.decode("utf-8"))
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"no configuration file {path}") from None
     except NotADirectoryError:

@@ -14,6 +14,9 @@ from hil.errors import InputError, nearest
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_BYTES = 1 << 27
+"""Bytes of a text at most."""
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
@@ -74,7 +77,13 @@ def write_figure(path: str | Path, figure: Figure, dpi: int) -> None:
 def read_text(path: str | Path, what: str = "file") -> str:
     """Read a text in UTF-8; `InputError` naming the file (`what` it was to be) and what is wrong with it."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)  # a device of the system, such as /dev/zero, need not end
+        if len(content) > MOST_BYTES:
+            raise InputError(f"{path} is larger than any {what} may be: {MOST_BYTES:,} bytes")
+        return content.decode("utf-8")
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"no {what} {path}") from None
     except OSError as error:

@@ -86,6 +86,11 @@ def test_a_clock_that_no_board_has_is_refused(hil, clock):
     refused(hil("fpga", "build", "--board", "icebreaker", f"--clock={clock}"), "--clock", "MHz")
 
 
+@pytest.mark.parametrize("seed", ["-1", "2147483648", "1" + "0" * 30])
+def test_a_seed_that_no_placer_takes_is_refused(hil, seed):
+    refused(hil("fpga", "build", "--board", "icebreaker", f"--seed={seed}"), "--seed", seed[:9])
+
+
 @pytest.mark.parametrize("scheduler", ["foo", "tcp://", "tcp://:x", "tcp://[", "http://a:1", "tcp://127.0.0.1:1"])
 def test_a_scheduler_that_is_not_there_is_told_before_a_sweep_begins(hil, tmp_path, scheduler):
     sweep_file(tmp_path, "[0, 1]")
@@ -142,6 +147,13 @@ def test_texts_that_break_their_parsers_are_refused(hil, tmp_path, name, text, w
         refused(hil("sweep", name), words)
     else:
         refused(hil("compare", "--device", f"sim:rram?preset={name}", "--device", "sim:rram"), words)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero")  # noqa: PTH110
+def test_a_file_without_an_end_is_refused(hil):
+    refused(hil("sweep", "/dev/zero"), "/dev/zero is larger than any configuration may be")
+    refused(hil("train", "stdp", "--config", "/dev/zero"), "/dev/zero is larger")
+    refused(hil("fit", "/dev/zero"), "/dev/zero")
 
 
 @pytest.mark.parametrize("value", [DEEP, "9" * 5000, "{a=" * 50_000])
@@ -202,9 +214,9 @@ def test_results_that_cannot_be_written_are_told(tmp_path):
 
 
 def test_a_closed_stdout_is_no_file_of_the_run(tmp_path):
-    done = shell("hil train stdp --seeds 1 --epochs 0.1 --run r --json j >&-", tmp_path)
+    done = shell("hil devices sim:rram --json j >&-", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "j").read_text())[0]["name"] == "test accuracy"
+    assert json.loads((tmp_path / "j").read_text())[0]["name"] == "sim:rram rows"
 
 
 # ---- what other packages bring ----
