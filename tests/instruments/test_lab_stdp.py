@@ -11,7 +11,9 @@ from hil.limits import LimitError
 from hil.training.loop import Stage
 from hil.training.protocol import Protocol, WaveformTrainee
 from hil.training.stdp import StdpTraining
-from instruments.virtual.matrices import Relays
+from hil.waveform import Waveform
+from instruments.virtual.k2450 import OVERHEAD
+from instruments.virtual.matrices import SETTLING, Relays
 
 CELLS = "preset=figure3&Dv=70&Dn=0.03"
 """Cells that 12 images move by 13 to 42 %, depending on the row.
@@ -25,6 +27,9 @@ VIRTUAL = f"visa:virtual?dut=sim:flca-pair;{CELLS.replace('&', ';')}"
 
 PROTOCOL = Protocol(other_delay=0.06)
 """Delays that leave time for relays: a 707B may take 50 ms."""
+
+TIMING = 0.01 / 50 + OVERHEAD
+"""Length of a reading of the 2450 at 0.01 power line cycles, s: one at 0 V ends, and so times, a train of pulses."""
 
 
 @pytest.fixture
@@ -67,9 +72,8 @@ def test_a_crossbar_behind_a_matrix_ends_with_the_map_of_the_bare_device(relays,
         trained(BARE, cols) as bare,
         trained(f"{VIRTUAL}&watchdog=false", cols) as device,
     ):
-        want, truth = bare.conductance, device.bench.dut.truth.conductance
-        # But for the last millisecond at 0 V, by which the instrument times its last pulse.
-        assert truth == pytest.approx(want, rel=1e-6), "what the sample went through is the same"
+        want, truth = rested(bare, cols), device.bench.dut.truth.conductance
+        assert truth == pytest.approx(want, rel=1e-9), "what the sample went through is the same"
         seen = device.read()
         assert seen == pytest.approx(want, rel=1e-3 * cols)
         assert np.ptp(want) / want.mean() > 0.1, "the map says something"
@@ -78,6 +82,12 @@ def test_a_crossbar_behind_a_matrix_ends_with_the_map_of_the_bare_device(relays,
         (matrix,) = relays
         assert matrix.moves > 2 * 12
         assert matrix.hot_switches == 0
+
+
+def rested(device, cols):
+    """Conductances after the reading at 0 V that times the last train, in which the cells go on relaxing."""
+    device.apply(Waveform.samples(np.zeros((1, 9)), np.zeros((1, cols)), dwell=TIMING))
+    return device.conductance
 
 
 def untrained():
@@ -90,19 +100,20 @@ def test_noise_of_the_instrument_does_not_reach_the_cells():
         trained(BARE, 1) as bare,
         trained(f"{VIRTUAL}&watchdog=false&relative_noise=0.01", 1) as device,
     ):
-        assert device.bench.dut.truth.conductance == pytest.approx(bare.conductance, rel=1e-6)
+        assert device.bench.dut.truth.conductance == pytest.approx(rested(bare, 1), rel=1e-9)
         off = device.read() / bare.conductance - 1
         assert 0.001 < np.abs(off).max() < 0.05
 
 
 def test_relays_that_are_too_slow_for_the_delay_say_so():
-    """At 10 ms the matrix, which settles in 15 ms, is late by 5 ms and the 1 ms at 0 V that times a pulse.
+    """The matrix settles in 15 ms, and only when the output is off: after the tick at 0 V that times a single pulse.
 
-    Without leave to be, it refuses.
+    A pulse of 1 ms is one tick, too short to be timed at its half, so it is followed by another tick of 1 ms. Without
+    leave to be late, it refuses.
     """
     quick = Protocol(other_delay=0.01)
     with trained(f"{VIRTUAL}&watchdog=false", 1, 2, quick) as device:
-        assert device.lateness == pytest.approx(6e-3)
+        assert device.lateness == pytest.approx(SETTLING + quick.width - quick.other_delay) == pytest.approx(6e-3)
     with pytest.raises(LimitError, match=r"the relays need 0.05 s at 0 V before it, the waveform gives 0.01 s"):
         trained(f"{VIRTUAL}&watchdog=false&gaps=false", 1, 2, quick)
 
