@@ -14,7 +14,7 @@ from hil.interrupt import Interrupted, stops_heard_by, terminate
 from instruments.answers import shown
 from instruments.clock import Clock
 from instruments.dialogue import Dialogue, Line
-from instruments.errors import LinkError, ProtocolError
+from instruments.errors import LinkError, ProtocolError, TimingError
 from instruments.plan import Plan
 from instruments.safety import SafetyLimits
 from instruments.smu.capability import check_settings, which_terminals
@@ -187,10 +187,15 @@ class Smu:
             raise
         if self._guard is not None:
             self._guard.rest()
-        readings = self.driver.parse(plan, self.settings, replies[:-1])
-        if clock is not None and began is not None:
-            slack = clock.latency + float(plan.duration.max())
-            check_elapsed(clock.now() - began, plan, self.settings, self.driver.spec.model, slack)
+        elapsed = None if clock is None or began is None else clock.now() - began
+        try:
+            readings = self.driver.parse(plan, self.settings, replies[:-1])
+            if clock is not None and elapsed is not None:
+                slack = clock.latency + float(plan.duration.max())
+                check_elapsed(elapsed, plan, self.settings, self.driver.spec.model, slack)
+        except TimingError as error:
+            path = getattr(log, "path", None)
+            raise error if path is None else TimingError(f"{error}; what it read stands at the end of {path}") from None
         self._refuse_old(readings)
         return readings
 

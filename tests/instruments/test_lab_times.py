@@ -1,6 +1,7 @@
 """Trains that take too long, are cut off, not played, or answered with nonsense: none passes without a word."""
 
 import os
+import re
 import signal
 import time
 
@@ -8,10 +9,13 @@ import numpy as np
 import pytest
 from lab_bench import MODELS, PULSE, TRAIN, hear, virtual
 
+from hil.experiments.records import load
 from hil.interrupt import Interrupted
 from hil.limits import LimitError
 from hil.waveform import Waveform
+from instruments.command_log import CommandLog
 from instruments.errors import ProtocolError, TimingError
+from instruments.smu.session import Smu
 
 # ---- time
 
@@ -173,3 +177,30 @@ def test_an_error_number_that_is_none_is_told_with_the_output_off(model):
             with pytest.raises(ProtocolError, match="entry of an error queue"):
                 device.apply(PULSE)
             assert not instrument.output and not left
+
+
+def test_a_late_train_ends_the_experiment_and_what_was_measured_is_kept(hil, tmp_path, monkeypatch):
+    """The blocks before it are records; its own readings are no record, but the end of the log has them."""
+    play, trains = Smu.play, []
+
+    def tiring(self, plan, clock=None):
+        trains.append(plan)
+        if len(trains) == 3:
+            slowed(monkeypatch, 8)
+        return play(self, plan, clock)
+
+    monkeypatch.setattr(Smu, "play", tiring)
+    words = ["--set", "pulses=3", "--set", "cycles=1", "--set", "width=2e-3", "--run", "late"]
+    code, _, err = hil("characterize", "ltp", "--device", "visa:virtual?v_max=2&watchdog=false", *words)
+    assert code == 2, err
+    assert re.search(r"the 2450 took .* s were asked for.*; what it read stands at the end of \S*commands.log", err)
+    records = load(tmp_path / "late")
+    assert np.unique(records["block"]).tolist() == [0, 1] and np.isfinite(records["conductance"]).all()
+    said = CommandLog(tmp_path / "late" / "commands.log").entries
+    asked = [k for k, entry in enumerate(said) if entry.text.startswith("TRAC:DATA?")]
+    late = np.array(said[asked[-1] + 1].text.split(","), float).reshape(-1, 4)
+    read = late[late[:, 0] != 0]
+    assert len(asked) == 3 and len(read) >= 7, "a read, and three pulses with a read each"
+    known = records["conductance"]
+    assert ((read[:, 1] / read[:, 0] > 0.5 * known.min()) & (read[:, 1] / read[:, 0] < 2 * known.max())).all()
+    assert late[-1, 2] - late[0, 2] > 1.1 * trains[-1].total, "with the times that it took"
