@@ -16,6 +16,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts `make test &`, nohup, cron: the tests and all that they start must hear Ctrl-C all the same.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    # The same of nohup and SIGHUP; a handler that does nothing is not inherited, so that only the tests live on.
+    signal.signal(signal.SIGHUP, lambda *_: None)
+
 # A suite that is green must be green again: properties draw the same examples every time, and new ones in
 # `make test-slow` alone, which asks for the other profile.
 settings.register_profile("same", derandomize=True, database=None)
