@@ -289,14 +289,14 @@ def test_voltages_beyond_the_device_are_refused():
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
-        ({"alpha": 0.0}, "alpha = 0.0 must be > 0"),
-        ({"alpha": 1.5}, "alpha = 1.5 must be <= 1"),
+        ({"alpha": 0.0}, "alpha = 0.0 must be > 0 (a fraction: 0.1 for 10 %)"),
+        ({"alpha": 1.5}, "alpha = 1.5 must be <= 1 (a fraction: 0.1 for 10 %)"),
         ({"gamma": 0.5}, "gamma = 0.5 must be >= 1"),
         ({"nstop": 0}, "nstop = 0 must be > 0"),
         ({"gamma_dep": 0.9}, "gamma_dep = 0.9 must be >= 1"),
         ({"v_set": 0.0}, "v_set = 0.0 must be > 0"),
         ({"v_reset": -1.0}, "v_reset = -1.0 must be > 0"),
-        ({"w0": 1.1}, "w0 = 1.1 must be <= 1"),
+        ({"w0": 1.1}, "w0 = 1.1 must be <= 1 (a fraction: 0.1 for 10 %)"),
         ({"g_min": 1e-4}, "g_min 0.0001 S must be below g_max 0.0001 S"),
         ({"model": "ideal"}, "model = 'ideal' must be 'lhb', 'nlsb' or 'nlhb'"),
     ],
