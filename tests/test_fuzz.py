@@ -57,8 +57,8 @@ OPTIONS = [
 
 SWEEP = 'kind = "train stdp"\n[[axis]]\nkey = "train.seed"\nvalues = {}'
 KINDS_OF_CALLS = [*["waveform"] * 3, *["device"] * 3, *["text"] * 2, "settings", "limits", "command"]
-SIZES = [2, 2, 2, 2, 1, 3, 0, -1, "nan", "1.5", "x", "", "9" * 5000, 10**30]
-WIDTHS = [1e-9, 1e-6, 1e-3, 1.0]
+SIZES = [2, 2, 2, 2, 1, 3, 0, -1, 10**9, "nan", "1.5", "x", "", "9" * 5000, 10**30]
+WIDTHS = [1e-9, 1e-6, 1e-3, 1.0, 1e6, 1e300]
 
 
 class Fuzz:
