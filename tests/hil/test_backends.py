@@ -123,7 +123,10 @@ def test_defaults_that_a_device_does_not_have_are_ignored():
         ("sim:flca?v_max=0", "sim:flca: v_max = 0 must be > 0"),
         ("sim:flca?d2d=1.5", "sim:flca: d2d = 1.5 must be <= 1 (a fraction: 0.1 for 10 %)"),
         ("sim:flca?kind=fast", "sim:flca: kind = 'fast' must be 'nonvolatile' or 'volatile'"),
-        ("sim:flca?R=0,1", "sim:flca: R = '0,1': give R0,R1,... with R0 > 0 and all others >= 0"),
+        (
+            "sim:flca?R=0,1",
+            "sim:flca: R = '0,1': give R0,R1,... with R0 > 0 and all others >= 0, within 1e-100 .. 1e+100",
+        ),
         ("sim:flca?R=1,x", "sim:flca: R = 'x' is not a number"),
         ("sim:flca?phi0=-1", "sim:flca: phi0 = -1 V s is outside phi_min 0 .. phi_max inf"),
         ("sim:rram?g_min=1e-3", "sim:rram: g_min 0.001 S must be below g_max 0.0001 S"),
