@@ -20,7 +20,7 @@ from gateware.host.cxxrtl import open_cxxrtl
 from gateware.host.pysim import open_pysim
 from gateware.host.transport import Transport
 from gateware.protocol import Flag, Space
-from hil.results import Row, report
+from hil.runs.results import Row, report
 
 COUNTERS = ("cycles", "events", "spikes", "updates")
 ENTRIES = np.arange(256)

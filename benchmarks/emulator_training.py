@@ -27,10 +27,11 @@ from gateware.host.ftdi import FtdiChip, FtdiModel
 from gateware.parameters import FpgaParameters
 from gateware.spiking import FpgaCore
 from hil.backends import open_device
-from hil.datasets import Dataset, load
-from hil.encoding import SpikeCode
-from hil.results import Row, report
-from hil.spiking import Lif, Stdp
+from hil.data.datasets import Dataset, load
+from hil.runs.results import Row, report
+from hil.spiking.encoding import SpikeCode
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
 from hil.training.wta_settings import THRESHOLD_SHARE
 
 LINKS = {

@@ -22,7 +22,7 @@ import numpy as np
 import pyvisa
 
 from hil.backends import open_device
-from hil.results import Row, report
+from hil.runs.results import Row, report
 from hil.waveform import Waveform
 from instruments.virtual.bench import Bench
 

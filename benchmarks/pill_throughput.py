@@ -24,10 +24,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hil.backends import open_device
-from hil.datasets import Dataset, load
-from hil.encoding import intensities
-from hil.pill_protocol import PillProtocol, pair_count, pair_indices
-from hil.results import Row, report
+from hil.data.datasets import Dataset, load
+from hil.pill.protocol import PillProtocol, pair_count, pair_indices
+from hil.runs.results import Row, report
+from hil.spiking.encoding import intensities
 
 INPUTS, LAYERS, IMAGES, REPEATS, PEER_IMAGES = 784, 10, 512, 9, 32
 PAIRS = pair_count(INPUTS)

@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from hil.config import validated
-from hil.datasets import Dataset, load
-from hil.results import Row, report
-from hil.runs import Run
+from hil.data.datasets import Dataset, load
+from hil.runs.results import Row, report
+from hil.runs.run import Run
 from hil.training.readout import READOUTS
 from hil.training.stdp import StdpConfig, StdpTraining
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from hil.backends import open_device
 from hil.device import Device
-from hil.results import Row, report
+from hil.runs.results import Row, report
 from hil.training.protocol import Protocol
 
 ROWS, COLS, BATCH = 784, 10, 256
@@ -47,7 +47,7 @@ def ours(device: Device, count: int, pool: tuple[np.ndarray, np.ndarray]) -> tup
 
 
 def plain_step(xp: ModuleType, device: Device) -> Callable:
-    """One image of the reduced model (sim/flca_step.py), written plainly in `xp` (numpy or torch)."""
+    """One image of the reduced model (sim/cells/flca_step.py), written plainly in `xp` (numpy or torch)."""
     p = device.parameters
     width, early = PROTOCOL.width, PROTOCOL.other_delay
     between = PROTOCOL.target_delay - early - width

@@ -28,10 +28,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hil.backends import open_device
-from hil.datasets import Dataset, load
-from hil.encoding import SpikeCode
-from hil.results import Row, report
-from hil.spiking import Lif, SpikeBatch, SpikingCore, Stdp
+from hil.data.datasets import Dataset, load
+from hil.runs.results import Row, report
+from hil.spiking.core import SpikingCore
+from hil.spiking.encoding import SpikeCode
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeBatch
 
 ROWS, NEURONS, PRISTINE, ALPHA, BATCH, REPEATS = 784, 500, 0.8, 0.002, 500, 3
 LIF, STDP, CODE, STEP = Lif(), Stdp(), SpikeCode(), 1e-6

@@ -9,8 +9,10 @@ go to an instrument. Input spikes are read; when a neuron reaches its threshold,
 import numpy as np
 
 from hil.backends import open_device
-from hil.host_core import HostCore
-from hil.spiking import Lif, SpikeTrain, Stdp
+from hil.spiking.host import HostCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeTrain
 from hil.waveform import Waveform
 
 

@@ -70,7 +70,7 @@ def fpga() -> None:
 def boards(json: options.Json = None) -> None:
     """List the boards that can be built for, with their default clock and crossbar."""
     from gateware.boards import all_boards
-    from hil.results import Row, report
+    from hil.runs.results import Row, report
 
     rows = [
         Row(
@@ -146,8 +146,8 @@ def report(
     result = load(folder)
     _show(result, json)
     if path:
-        from hil.results import Row
-        from hil.results import report as show
+        from hil.runs.results import Row
+        from hil.runs.results import report as show
 
         steps, total = [], 0.0
         for step in result.placed.critical_path:
@@ -260,7 +260,7 @@ def verify(
     """
     from gateware.toolchain import require_amaranth, say
     from gateware.verify.layers import failed, run
-    from hil.results import report
+    from hil.runs.results import report
 
     require_amaranth()
     results = run(
@@ -297,7 +297,7 @@ def _show(result: BuildResult, json: str | None) -> None:
     """Print a build's report, and say in a sentence if it missed its clock."""
     from gateware.report import rows
     from gateware.toolchain import say
-    from hil.results import report
+    from hil.runs.results import report
 
     report(rows(result), f"{result.board} in {result.folder}", json)
     say(f"bitstream: {result.folder / result.bitstream}")

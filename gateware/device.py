@@ -23,10 +23,13 @@ from hil.arrays import numbers
 from hil.device import Device, Response, Unsupported
 from hil.errors import InputError
 from hil.limits import Limits
-from hil.spiking import Lif, Programming, Rule, SpikingCore, Stdp
+from hil.programming import Programming
+from hil.spiking.core import SpikingCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Rule, Stdp
 from hil.waveform import Waveform
-from sim.dose import flux_doses
-from sim.memristance import memristance_table
+from sim.cells.dose import flux_doses
+from sim.cells.memristance import memristance_table
 
 if TYPE_CHECKING:
     from gateware.host.client import Client
@@ -221,7 +224,7 @@ class FpgaDevice(Device):
 
 
 class StepDevice(FpgaDevice):
-    """Pulse-step cells, which learn in the emulator; a pulse is what it is in `sim.rram`.
+    """Pulse-step cells, which learn in the emulator; a pulse is what it is in `sim.cells.rram`.
 
     Thresholds are held against the voltages here, and every pulse that begins is sent as a command.
     """

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gateware.geometry import TABLE_SIZE
 from hil.errors import InputError, nearest
 from hil.files import read_json
-from sim.rram import RramParameters
+from sim.cells.rram import RramParameters
 
 FORMAT = "memhil-model/1"
 """Key `format` of a preset file."""
@@ -59,7 +59,7 @@ def bin_weights(state_bits: int) -> NDArray[np.float64]:
 
 
 def rram_tables(p: RramParameters, state_bits: int, stochastic: bool) -> StepTables:
-    """Steps of eqs 1-3 of Brivio et al. (2021), see `sim.rram`, at the centre of every bin.
+    """Steps of eqs 1-3 of Brivio et al. (2021), see `sim.cells.rram`, at the centre of every bin.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateware.placement import Step
-from hil.results import Row
+from hil.runs.results import Row
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult

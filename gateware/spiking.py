@@ -1,4 +1,4 @@
-"""Neurons in the emulator: the semantics of `hil.spiking` in ticks and whole numbers (docs/emulator.md).
+"""Neurons in the emulator: the semantics of `hil.spiking.core` in ticks and whole numbers (docs/emulator.md).
 
 A spike happens in the tick its time falls into; inputs of one tick are played in the order in which they come.
 Membranes and thresholds count 1/255 of a full weight.
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from gateware.geometry import CODE_BITS, SLOWEST, Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 from hil.device import Unsupported
-from hil.encoding import SpikeCode
-from hil.spiking import Lif, SpikeBatch, SpikeTrain, SpikingCore, Stdp
+from hil.spiking.core import SpikingCore
+from hil.spiking.encoding import SpikeCode
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeBatch, SpikeTrain
 
 if TYPE_CHECKING:
     from gateware.host.client import Client

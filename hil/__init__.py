@@ -4,6 +4,9 @@ A training driver sends a `Waveform` to a `Device` and reads currents and conduc
 device is a simulation, an FPGA or a real memristor on a probe. SI units everywhere: V, A, S, ohm, s, J.
 """
 
+from hil.moved import forward
 from hil.version import __version__
+
+forward()
 
 __all__ = ["__version__"]

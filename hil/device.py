@@ -14,9 +14,12 @@ from hil.arrays import number, numbers
 from hil.errors import HilError, InputError
 from hil.limits import Limits
 from hil.needs import require_memory
-from hil.pairs import PairedCore, PairedInputs
-from hil.pill_protocol import PillProtocol
-from hil.spiking import Lif, Programming, Rule, SpikingCore
+from hil.pill.pairs import PairedCore, PairedInputs
+from hil.pill.protocol import PillProtocol
+from hil.programming import Programming
+from hil.spiking.core import SpikingCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Rule
 from hil.waveform import Waveform
 
 
@@ -165,7 +168,7 @@ class Device(ABC):
 
     def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
         """Neurons and STDP on this device's cells; by default on the host, event by event."""
-        from hil.host_core import HostCore
+        from hil.spiking.host import HostCore
 
         return HostCore(self, lif, stdp)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hil.device import Response
 from hil.waveform import Waveform
-from instruments.errors import ComplianceError
+from instruments.link.errors import ComplianceError
 from instruments.smu.driver import Readings
 from instruments.wiring import ALL, NOBODY, Passage, Wiring
 

@@ -15,12 +15,12 @@ from hil.backends import Backend, DeviceKind
 from hil.device import Device
 from hil.errors import InputError, nearest
 from hil.fraction import Fraction
-from hil.spiking import Programming
+from hil.programming import Programming
 
 if TYPE_CHECKING:
-    from instruments.clock import Clock
-    from instruments.command_log import CommandLog
-    from instruments.link import Link
+    from instruments.link.clock import Clock
+    from instruments.link.command_log import CommandLog
+    from instruments.link.link import Link
     from instruments.wiring import Router
 
 TERMINATORS = {"lf": "\n", "cr": "\r", "crlf": "\r\n", "lfcr": "\n\r", "nul": "\0"}
@@ -189,7 +189,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
 
 
 def _open_real(resource: str, name: str, p: ResourceParameters) -> Device:
-    from instruments.clock import RealClock
+    from instruments.link.clock import RealClock
 
     return _open(name, resource, p.matrix, None if p.map is None else Path(p.map), p, clock=RealClock())
 
@@ -206,15 +206,15 @@ def _open(
 ) -> Any:
     """Open links, ask who is there, and make a device of it; nothing is set or switched."""
     try:
-        from instruments.command_log import CommandLog
         from instruments.device import SmuDevice
-        from instruments.guard import OutputGuard
-        from instruments.link import Link
-        from instruments.lock import ResourceLock
-        from instruments.safety import SafetyLimits
+        from instruments.link.command_log import CommandLog
+        from instruments.link.link import Link
+        from instruments.safety.guard import OutputGuard
+        from instruments.safety.limits import SafetyLimits
+        from instruments.safety.lock import ResourceLock
+        from instruments.safety.tally import Tally
         from instruments.smu.driver import Settings
         from instruments.smu.session import Smu
-        from instruments.tally import Tally
     except ImportError as error:
         raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
     safety = SafetyLimits(
@@ -293,9 +293,9 @@ def _router(
     stack: ExitStack,
 ) -> Router:
     """Open the switch matrix of a crossbar."""
-    from instruments.link import Link
-    from instruments.lock import ResourceLock
+    from instruments.link.link import Link
     from instruments.matrix.crossbar import MatrixRouter, default_map, load_map
+    from instruments.safety.lock import ResourceLock
 
     library = "@py" if isinstance(p, VirtualParameters) else p.library
     stack.enter_context(ResourceLock(resource, "matrix"))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hil.cli import checks, options
-from hil.interrupt import stops_heard_by
+from hil.runs.interrupt import stops_heard_by
 
 app = typer.Typer(no_args_is_help=True, help="Find instruments, and serve virtual ones.")
 
@@ -93,10 +93,10 @@ def find(
     hil lab find TCPIP::192.168.0.5::5025::SOCKET
     """
     from hil.errors import HilError, InputError, nearest
-    from hil.results import Row, report
+    from hil.runs.results import Row, report
     from instruments.backend import TERMINATORS
-    from instruments.errors import LinkError
-    from instruments.link import Link
+    from instruments.link.errors import LinkError
+    from instruments.link.link import Link
     from instruments.smu.models import driver_for
 
     if terminator not in TERMINATORS:

@@ -15,12 +15,12 @@ from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 from instruments.answer import Answer
-from instruments.clock import Clock
-from instruments.errors import ComplianceError, ContactError
-from instruments.excursions import excursions
+from instruments.link.clock import Clock
+from instruments.link.errors import ComplianceError, ContactError
 from instruments.plan import Plan
-from instruments.rehearsal import Rehearsal
-from instruments.sensing import check_sense_leads
+from instruments.safety.excursions import excursions
+from instruments.safety.rehearsal import Rehearsal
+from instruments.safety.sensing import check_sense_leads
 from instruments.smu.capability import no_readings
 from instruments.smu.driver import Message, Readings
 from instruments.smu.session import Guard, Smu
@@ -90,7 +90,7 @@ class SmuDevice(Device):
         contact_floor : float, optional
             Current below which a contact counts as open, A: `check_contact` is done before the first waveform.
         sense_check : bool
-            Whether `instruments.sensing.check_sense_leads` is done before the first waveform.
+            Whether `instruments.safety.sensing.check_sense_leads` is done before the first waveform.
         abort_on_compliance : bool
             Whether a train is played excursion by excursion and ends with the first that reaches the compliance.
         forget : callable, optional

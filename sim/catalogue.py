@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil.backends import Backend, DeviceKind
+from sim.cells.flca import FlcaArray, FlcaParameters
+from sim.cells.flca_pair import FlcaPairArray, FlcaPairParameters
+from sim.cells.flca_step import FlcaStepArray, FlcaStepParameters
+from sim.cells.rram import RramArray, RramParameters
+from sim.cells.vteam import VteamArray, VteamParameters
 from sim.fitting.preset import reader
-from sim.flca import FlcaArray, FlcaParameters
-from sim.flca_pair import FlcaPairArray, FlcaPairParameters
-from sim.flca_step import FlcaStepArray, FlcaStepParameters
-from sim.pill import PillArray, PillParameters
-from sim.rram import RramArray, RramParameters
-from sim.vteam import VteamArray, VteamParameters
+from sim.pill.array import PillArray, PillParameters
 
 _PERCEPTRON = {
     "A": 1.0,

@@ -16,11 +16,11 @@ import pytest
 from hil.backends import open_device
 from hil.cli.main import _run
 from hil.config import load_toml, with_settings
+from hil.data.idx import read_idx
 from hil.errors import HilError
 from hil.files import read_json
-from hil.idx import read_idx
 from hil.limits import Limits
-from hil.sweep_file import read as read_sweep
+from hil.sweeps.file import read as read_sweep
 from hil.waveform import Waveform
 
 CALLS = 20_000

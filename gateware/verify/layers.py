@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gateware.verify.processes import Skipped, terminable
 from hil.errors import HilError, InputError, nearest
-from hil.results import Row
+from hil.runs.results import Row
 
 if TYPE_CHECKING:
     from gateware.geometry import Geometry

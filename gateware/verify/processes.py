@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateware.toolchain import INSTALL
-from hil.interrupt import stops_heard_by, terminate
+from hil.runs.interrupt import stops_heard_by, terminate
 
 GRACE = 10.0
 """Seconds that a program has to end when it is asked to."""

@@ -83,8 +83,8 @@ def characterize(
     from hil.experiments.characterization import KIND, Characterization, Plan
     from hil.experiments.characterization import dry_run as lines_of
     from hil.experiments.records import CharacterizationRun
-    from hil.results import report
-    from hil.runs import new_path
+    from hil.runs.results import report
+    from hil.runs.run import new_path
 
     if resume is not None:
         given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
@@ -132,7 +132,7 @@ _HEADS = {"quantity": "setting", "value": "default", "reference": "allowed"}
 
 
 def _complete(job, folder, json: str | None) -> None:
-    from hil.results import report
+    from hil.runs.results import report
 
     rows, pictures = job.complete()
     report(rows, f"{folder.path}", json)
@@ -145,7 +145,7 @@ def _complete(job, folder, json: str | None) -> None:
 def _settings_rows(model) -> list:
     """Every setting with its default, unit and range."""
     from hil.cli.devices import allowed_range, shown_value
-    from hil.results import Row
+    from hil.runs.results import Row
 
     rows = []
     for name, field in model.model_fields.items():

@@ -52,10 +52,10 @@ def compare(
     hil compare --device sim:flca --device "fpga:golden?cell=flca" --voltage 0.1 --width 1e-3
     """
     from hil.backends import open_device
-    from hil.comparison import compare as play
-    from hil.comparison import random_pulses
     from hil.errors import InputError
-    from hil.results import report
+    from hil.experiments.comparison import compare as play
+    from hil.experiments.comparison import random_pulses
+    from hil.runs.results import report
 
     if width is not None and width <= 0:
         raise InputError(f"--width {width:g} s: a pulse takes longer than 0 s")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from hil.backends import DeviceKind
-    from hil.results import Row, Value
+    from hil.runs.results import Row, Value
 
 
 def devices(
@@ -32,7 +32,7 @@ def devices(
     """
     from hil.backends import backend_names, load_backend
     from hil.errors import InputError, told
-    from hil.results import report, save_json
+    from hil.runs.results import report, save_json
 
     wanted, _, kind_name = (name or "").partition(":")
     everything: list[Row] = []
@@ -66,7 +66,7 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     from hil.backends import open_device
     from hil.errors import InputError
     from hil.fraction import UNIT, is_fraction
-    from hil.results import Row
+    from hil.runs.results import Row
 
     rows = []
     first = next(iter(kind.presets.values()), {})

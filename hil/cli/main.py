@@ -16,7 +16,7 @@ import typer
 from hil import plugins
 from hil.cli import streams
 from hil.errors import HilError, InputError, one_line, told
-from hil.interrupt import Interrupted, stops_heard_by, terminate
+from hil.runs.interrupt import Interrupted, stops_heard_by, terminate
 from hil.version import __version__
 
 GROUP = "hil.verbs"

@@ -27,8 +27,8 @@ def plot(
     hil plot brivio2021 sweeps/brivio
     """
     from hil.errors import InputError
-    from hil.papers import find_paper
-    from hil.results import report
+    from hil.reproduction.papers import find_paper
+    from hil.runs.results import report
 
     draw = find_paper(paper).from_sweep
     if draw is None:

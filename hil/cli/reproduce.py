@@ -13,9 +13,9 @@ from hil.cli import options
 from hil.cli.stopping import resumable
 
 if TYPE_CHECKING:
-    from hil.papers import Paper
-    from hil.reproduce import ReproduceConfig
-    from hil.runs import Run
+    from hil.reproduction.papers import Paper
+    from hil.reproduction.play import ReproduceConfig
+    from hil.runs.run import Run
 
 PAPER_WIDTH = 200
 """Characters a line where the table does not go to a terminal."""
@@ -46,7 +46,7 @@ def reproduce(
     hil reproduce brivio2021 --data-dir DIR  # an hour on one core; Ctrl-C and --resume as you like
     """
     from hil.errors import InputError
-    from hil.papers import find_paper, papers
+    from hil.reproduction.papers import find_paper, papers
 
     asked = {"PAPER": paper, "--only": only, "--quick": quick, "--data-dir": data_dir, "--run": run}
     if resume is not None:
@@ -61,9 +61,9 @@ def reproduce(
 
 
 def _list(root: Path, json: str | None) -> None:
-    from hil.papers import papers
-    from hil.reproduce import listing
-    from hil.results import report
+    from hil.reproduction.papers import papers
+    from hil.reproduction.play import listing
+    from hil.runs.results import report
 
     report(listing(papers(), root), "papers", json, {"quantity": "figure", "value": "state"})
 
@@ -72,8 +72,8 @@ def _started(
     paper: Paper, only: str | None, quick: bool, data_dir: Path | None, run: Path | None
 ) -> tuple[Paper, ReproduceConfig, Run]:
     from hil.errors import InputError
-    from hil.reproduce import KIND, ReproduceConfig
-    from hil.runs import Run, new_path
+    from hil.reproduction.play import KIND, ReproduceConfig
+    from hil.runs.run import Run, new_path
 
     keys = [figure.key for figure in paper.select(_keys(only))] if only is not None else []
     if data_dir is not None and not data_dir.is_dir():
@@ -90,9 +90,9 @@ def _started(
 
 def _resumed(path: Path) -> tuple[Paper, ReproduceConfig, Run]:
     from hil.config import validated
-    from hil.papers import find_paper
-    from hil.reproduce import KIND, ReproduceConfig
-    from hil.runs import Run
+    from hil.reproduction.papers import find_paper
+    from hil.reproduction.play import KIND, ReproduceConfig
+    from hil.runs.run import Run
 
     folder = Run.resume(path, KIND)
     config = validated(ReproduceConfig, folder.config, f"{path}/config.toml")
@@ -103,7 +103,7 @@ def _play(paper: Paper, config: ReproduceConfig, folder: Run, *, fresh: bool, js
     from rich.console import Console
 
     from hil.errors import HilError
-    from hil.reproduce import FINDINGS, KIND, Reproduction, as_json, table, tally
+    from hil.reproduction.play import FINDINGS, KIND, Reproduction, as_json, table, tally
 
     with folder, resumable(folder.path, KIND, folder.set_state):
         try:

@@ -19,8 +19,8 @@ def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json =
     context.obj = root
     if context.invoked_subcommand is not None:
         return
-    from hil.results import Row, report, warnings_in
-    from hil.runs import find_runs, summary
+    from hil.runs.results import Row, report, warnings_in
+    from hil.runs.run import find_runs, summary
 
     rows = []
     for path in find_runs(root):
@@ -55,8 +55,8 @@ def show(
 
     from hil.errors import InputError, nearest
     from hil.files import read_text
-    from hil.results import report
-    from hil.runs import find_runs, read_metrics, summary
+    from hil.runs.results import report
+    from hil.runs.run import find_runs, read_metrics, summary
 
     marks = ("config.toml", "meta.json")
     path = next((p for p in (context.obj / name, Path(name)) if any((p / mark).exists() for mark in marks)), None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hil.interrupt import Interrupted, Terminated
+from hil.runs.interrupt import Interrupted, Terminated
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from hil.errors import InputError
 if TYPE_CHECKING:
     from distributed import Client
 
-    from hil.results import Row
-    from hil.sweeps import Task
+    from hil.runs.results import Row
+    from hil.sweeps.sweep import Task
 
 WORKERS = 1024
 """Processes at most."""
@@ -63,9 +63,10 @@ def sweep(
     hil sweep examples/stdp_sweep.toml --workers 2 --folder sweeps/one
     hil sweep --resume sweeps/one
     """
-    from hil import sweep_file, sweeps
-    from hil.results import report
-    from hil.runs import new_path
+    from hil.runs.results import report
+    from hil.runs.run import new_path
+    from hil.sweeps.sweep import file as sweep_file
+    from hil.sweeps.sweep import sweep as sweeps
 
     if workers is not None and (scheduler or not 1 <= workers <= WORKERS):
         raise InputError(
@@ -148,7 +149,7 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
             dashboard_address="127.0.0.1:0",  # None means port 8787, and a warning where it is taken
             silence_logs=logging.CRITICAL,
             memory_limit=0,
-            preload="hil.sweeps",
+            preload="hil.sweeps.sweep",
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
@@ -160,7 +161,7 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str
 
     The axis that sets nothing but one ``....seed`` is taken for the seeds.
     """
-    from hil.results import WARNING, Row, repeated
+    from hil.runs.results import WARNING, Row, repeated
 
     first = {row["task"]: row for row in rows if row["row"] == 0}
     warned: dict[str, list[str]] = {}
@@ -200,7 +201,7 @@ def _numbers(values: Sequence) -> bool:
 
 
 def _grid(tasks: Sequence[Task]) -> list[Row]:
-    from hil.results import Row
+    from hil.runs.results import Row
 
     rows = []
     for task in tasks:

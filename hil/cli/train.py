@@ -206,9 +206,9 @@ def _run(
 ) -> None:
     """Start or resume a run of `driver`, then report its rows and name its pictures."""
     from hil.config import validated
-    from hil.datasets import load
-    from hil.results import report
-    from hil.runs import Run, new_path
+    from hil.data.datasets import load
+    from hil.runs.results import report
+    from hil.runs.run import Run, new_path
 
     if resume is not None:
         options.refuse_with_resume({"--config": config, "--set": settings, "--run": run, **flags})

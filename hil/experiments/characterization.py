@@ -37,10 +37,10 @@ from hil.experiments.continuing import (
 from hil.experiments.experiment import Block, Experiment, Records, Settings, check_limits, largest_count
 from hil.experiments.export import save_netcdf
 from hil.experiments.records import CharacterizationRun, History, Recorder
-from hil.interrupt import Interrupted, StopRequest
 from hil.needs import NeedError
-from hil.progress import Progress
-from hil.results import Row
+from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.progress import Progress
+from hil.runs.results import Row
 
 KIND = "characterize"
 """Kind of a run, and the verb that resumes it."""

@@ -38,7 +38,7 @@ from hil.experiments.experiment import (
 from hil.experiments.fits import exponential
 from hil.experiments.iv import require_positive
 from hil.experiments.preparation import PreparedSettings
-from hil.results import Row
+from hil.runs.results import Row
 from hil.waveform import Waveform
 
 

@@ -28,7 +28,7 @@ from hil.experiments.experiment import (
     require_blocks,
     tripped_rows,
 )
-from hil.results import Row
+from hil.runs.results import Row
 
 
 class EnduranceSettings(PulseSettings):

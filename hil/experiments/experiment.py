@@ -17,7 +17,7 @@ from hil.errors import InputError
 from hil.experiments.bench import Bench, Samples
 from hil.experiments.grid import Grid
 from hil.needs import require_memory
-from hil.results import Row, repeated
+from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
 
 Record = dict[str, float]

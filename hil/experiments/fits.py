@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.experiments.experiment import quantity
-from hil.results import Row
+from hil.runs.results import Row
 
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 

@@ -33,7 +33,7 @@ from hil.experiments.experiment import (
     require_blocks,
     unit,
 )
-from hil.results import Row
+from hil.runs.results import Row
 
 THRESHOLD = 1e-4
 """Current that counts as formed where none is given, A."""

@@ -43,7 +43,7 @@ from hil.experiments.experiment import (
 from hil.experiments.grid import Grid
 from hil.experiments.iv import require_positive
 from hil.fraction import Fraction
-from hil.results import Row, repeated
+from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
 
 COVER = 0.8

@@ -36,7 +36,7 @@ from hil.experiments.experiment import (
     unit,
     where,
 )
-from hil.results import Row
+from hil.runs.results import Row
 from hil.waveform import Waveform
 
 BEYOND_THRESHOLD = 1.2

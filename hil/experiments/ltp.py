@@ -40,7 +40,7 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.fits import STEEPEST, nonlinear_train
 from hil.experiments.iv import pairs, require_positive
-from hil.results import Row, repeated
+from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
 
 

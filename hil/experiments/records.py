@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from hil.experiments.bench import Driven
 from hil.experiments.experiment import Column, Record
-from hil.runs import Run
+from hil.runs.run import Run
 
 FILE = "records.sqlite"
 FORM = 2

@@ -32,7 +32,7 @@ from hil.experiments.experiment import (
     unit,
 )
 from hil.experiments.fits import exponential, power
-from hil.results import Row
+from hil.runs.results import Row
 from hil.waveform import Waveform
 
 

@@ -33,7 +33,7 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.fits import Exponential, exponential
 from hil.experiments.preparation import PreparedSettings
-from hil.results import Row
+from hil.runs.results import Row
 from hil.waveform import Waveform
 
 _DELAYS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2)

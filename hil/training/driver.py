@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from hil.datasets import Dataset
-from hil.results import Row
-from hil.runs import Run
+from hil.data.datasets import Dataset
+from hil.runs.results import Row
+from hil.runs.run import Run
 from hil.training.sanity import Doubts
 
 

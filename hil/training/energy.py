@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.results import Row
+from hil.runs.results import Row
 
 
 def pulse_energy(inputs: int, v: float, width: float, resistance: float, pulses: int = 1) -> float:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from hil.config import Section
-from hil.datasets import Dataset
-from hil.encoding import intensities
+from hil.data.datasets import Dataset
 from hil.errors import InputError, nearest
 from hil.needs import require_memory
-from hil.results import Row, repeated
-from hil.runs import Run
+from hil.runs.results import Row, repeated
+from hil.runs.run import Run
+from hil.spiking.encoding import intensities
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes

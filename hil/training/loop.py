@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from hil.device import Device, Unsupported
 from hil.errors import InputError
-from hil.interrupt import Interrupted, StopRequest
 from hil.needs import require_memory
-from hil.progress import Progress
-from hil.runs import Run
+from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.progress import Progress
+from hil.runs.run import Run
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
-from hil.pill_protocol import pair_count
+from hil.pill.protocol import pair_count
 
 
 def pair_template(

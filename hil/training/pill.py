@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hil.datasets import Dataset
-from hil.results import Row
-from hil.runs import Run
+from hil.data.datasets import Dataset
+from hil.runs.results import Row
+from hil.runs.run import Run
 from hil.training.driver import Driver
 from hil.training.pill_classes import ClassesTask
 from hil.training.pill_lines import LinesTask

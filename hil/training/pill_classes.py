@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.backends import open_device
-from hil.datasets import Dataset
-from hil.encoding import intensities
+from hil.data.datasets import Dataset
 from hil.errors import InputError
-from hil.pairs import PairedCore
-from hil.pill_protocol import pair_count, pair_indices
-from hil.results import Row, repeated
-from hil.runs import Run
+from hil.pill.pairs import PairedCore
+from hil.pill.protocol import pair_count, pair_indices
+from hil.runs.results import Row, repeated
+from hil.runs.run import Run
+from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.backends import open_device
-from hil.datasets import Dataset
-from hil.encoding import intensities
+from hil.data.datasets import Dataset
 from hil.errors import InputError
 from hil.needs import require_memory
-from hil.pairs import PairedCore
-from hil.pill_protocol import PillProtocol, pair_count, pair_indices
-from hil.results import Row, repeated
-from hil.runs import Run
+from hil.pill.pairs import PairedCore
+from hil.pill.protocol import PillProtocol, pair_count, pair_indices
+from hil.runs.results import Row, repeated
+from hil.runs.run import Run
+from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pill_settings import PairedTrainee, PillConfig, flipped, still_cells
 from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.pairs import PairedCore
+from hil.pill.pairs import PairedCore
 
 READOUTS = ("raw", "total", "unit", "centred", "contrast")
 """Names of all readouts."""

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from hil.config import Section
-from hil.datasets import Dataset
+from hil.data.datasets import Dataset
 from hil.device import Device
-from hil.encoding import intensities
 from hil.errors import InputError, nearest
 from hil.fraction import Fraction
-from hil.pairs import PairedCore
-from hil.pill_protocol import PillProtocol, pair_count
+from hil.pill.pairs import PairedCore
+from hil.pill.protocol import PillProtocol, pair_count
+from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, Trainee
 from hil.training.sanity import DeviceFacts
 from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, plain_name, split_names

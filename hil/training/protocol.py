@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 
 from hil.config import Section
 from hil.device import Device
-from hil.encoding import intensities
 from hil.errors import InputError
+from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, Trainee
 from hil.waveform import Waveform
 

@@ -15,9 +15,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.confidence import CONFIDENCE, student_quantile
 from hil.device import Device
-from hil.results import Row, warning
+from hil.runs.confidence import CONFIDENCE, student_quantile
+from hil.runs.results import Row, warning
 
 MOVED = 1e-6
 """Change of a reading, as part of the mean reading, above which a cell has moved where repeated reads do not differ."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from hil.backends import open_device
 from hil.config import Section
-from hil.datasets import Dataset
+from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
 from hil.fraction import Fraction

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.config import Section
-from hil.datasets import Dataset
+from hil.data.datasets import Dataset
 from hil.device import Device
-from hil.encoding import intensities
 from hil.errors import InputError
 from hil.needs import require_memory
-from hil.results import Row, repeated
-from hil.runs import Run
+from hil.runs.results import Row, repeated
+from hil.runs.run import Run
+from hil.spiking.encoding import intensities
 from hil.training.driver import Driver
 from hil.training.energy import paper_rows, pulse_energy
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key

@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.backends import open_device
-from hil.datasets import Dataset
+from hil.data.datasets import Dataset
 from hil.device import Device
-from hil.encoding import SpikeCode, intensities
 from hil.errors import InputError
 from hil.needs import require_memory
-from hil.results import Row, repeated
-from hil.runs import Run
-from hil.spiking import Lif, Rule
+from hil.runs.results import Row, repeated
+from hil.runs.run import Run
+from hil.spiking.encoding import SpikeCode, intensities
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Rule
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.readout import nearest_class_mean, winners

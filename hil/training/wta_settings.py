@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from hil.config import Section
-from hil.encoding import SpikeCode
 from hil.fraction import Fraction
-from hil.spiking import MOST_PULSES, Lif, PairStdp, Rule, Stdp
+from hil.spiking.encoding import SpikeCode
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import MOST_PULSES, PairStdp, Rule, Stdp
 from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings
 
 THRESHOLD_SHARE = 0.585
@@ -17,7 +18,7 @@ THRESHOLD_SHARE = 0.585
 
 
 class NeuronSettings(Section):
-    """Section [neuron]; see `hil.spiking.Lif`."""
+    """Section [neuron]; see `hil.spiking.neurons.Lif`."""
 
     threshold: float | None = Field(
         None, gt=0, description="full weights; 0.585 of the mean total intensity of an image if not given"
@@ -40,7 +41,7 @@ class NeuronSettings(Section):
 
 
 class StdpSettings(Section):
-    """Section [stdp]; see `hil.spiking.Stdp` and `hil.spiking.PairStdp`."""
+    """Section [stdp]; see `hil.spiking.rules.Stdp` and `hil.spiking.rules.PairStdp`."""
 
     rule: Literal["rectangular", "pair"] = Field(
         "rectangular", description="one pulse up or down on an output spike, or pulses by an exponential of the delay"

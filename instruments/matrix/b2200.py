@@ -13,9 +13,9 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
+from instruments.link.scpi import LIST_VALUES, parse_error
 from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixSpec
-from instruments.scpi import LIST_VALUES, parse_error
 from instruments.smu.driver import Message, confirm, query, write
 
 _CHANNEL = re.compile(r"0(\d{2})(\d{2})")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hil.config import load_toml, validated
 from hil.errors import InputError
-from instruments.dialogue import Dialogue, Line
+from instruments.link.dialogue import Dialogue, Line
 from instruments.matrix.driver import MatrixDriver
 from instruments.matrix.models import matrix_driver_for
 from instruments.wiring import Wiring

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from hil.errors import InputError
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
 from instruments.smu.driver import Message
 
 

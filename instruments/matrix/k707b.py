@@ -13,10 +13,10 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar
 
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
+from instruments.link.tsp import parse_error
 from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixSpec
 from instruments.smu.driver import Message, confirm, query, write
-from instruments.tsp import parse_error
 
 CARD_COLUMNS = 12
 """Columns of a card."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hil.errors import InputError
+from instruments.link.scpi import model_words
 from instruments.matrix.b2200 import B2200A, B2201A, KeysightB2200
 from instruments.matrix.driver import MatrixDriver, MatrixSpec
 from instruments.matrix.k707b import K707B, K708B, Keithley707B
-from instruments.scpi import model_words
 
 MODELS: dict[str, tuple[type[MatrixDriver], MatrixSpec]] = {
     spec.model: (family, spec)

@@ -27,9 +27,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
+from instruments.link.scpi import list_messages, number, parse_error, table
 from instruments.plan import Plan, Pulses
-from instruments.scpi import list_messages, number, parse_error, table
 from instruments.smu.capability import (
     MAINS,
     READOUT,

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.limits import GRID_TOLERANCE, LimitError
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
+from instruments.link.scpi import OVERFLOW, number
 from instruments.plan import Plan, Pulses
-from instruments.scpi import OVERFLOW, number
 from instruments.smu.driver import Message, Readings, Settings, Spec, confirm
 
 SLACK = 1e-9

@@ -22,8 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
+from instruments.link.scpi import list_messages, number, parse_error, table
 from instruments.plan import Plan
-from instruments.scpi import list_messages, number, parse_error, table
 from instruments.smu.capability import (
     MAINS,
     aperture,

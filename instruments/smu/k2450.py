@@ -27,8 +27,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.link.scpi import list_messages, number, numbers, parse_error, table
 from instruments.plan import Plan, Pulses
-from instruments.scpi import list_messages, number, numbers, parse_error, table
 from instruments.smu.capability import (
     MAINS,
     READOUT,

@@ -17,8 +17,8 @@ from typing import ClassVar
 from numpy.typing import NDArray
 
 from hil.limits import LimitError
+from instruments.link.scpi import number, numbers
 from instruments.plan import Plan, Pulses
-from instruments.scpi import number, numbers
 from instruments.smu.capability import aperture, left_of, places, regular_train
 from instruments.smu.driver import Settings, Spec
 from instruments.smu.k2450 import LONGEST, OVERHEAD, OVP_STEPS, Keithley2450

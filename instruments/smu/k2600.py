@@ -23,8 +23,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from instruments.link.scpi import chunks, number, numbers, table
+from instruments.link.tsp import parse_error
 from instruments.plan import Plan
-from instruments.scpi import chunks, number, numbers, table
 from instruments.smu.capability import (
     MAINS,
     READOUT,
@@ -55,7 +56,6 @@ from instruments.smu.driver import (
     write,
 )
 from instruments.smu.timing import measured_times
-from instruments.tsp import parse_error
 
 LEAST_DELAY = 1e-5
 """Shortest delay that a trigger timer is given, s."""

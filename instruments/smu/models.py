@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hil.errors import InputError
-from instruments.scpi import model_words
+from instruments.link.scpi import model_words
 from instruments.smu.b2900 import B2901A, B2902A, B2911A, B2912A, KeysightB2900
 from instruments.smu.driver import Driver, Spec
 from instruments.smu.k2400 import K2400, K2401, Keithley2400

@@ -10,13 +10,13 @@ from dataclasses import replace
 from types import FrameType
 from typing import Protocol
 
-from hil.interrupt import Interrupted, stops_heard_by, terminate
-from instruments.answers import shown
-from instruments.clock import Clock
-from instruments.dialogue import Dialogue, Line
-from instruments.errors import LinkError, ProtocolError, TimingError
+from hil.runs.interrupt import Interrupted, stops_heard_by, terminate
+from instruments.link.answers import shown
+from instruments.link.clock import Clock
+from instruments.link.dialogue import Dialogue, Line
+from instruments.link.errors import LinkError, ProtocolError, TimingError
 from instruments.plan import Plan
-from instruments.safety import SafetyLimits
+from instruments.safety.limits import SafetyLimits
 from instruments.smu.capability import check_settings, which_terminals
 from instruments.smu.driver import Driver, Message, Readings, Settings, query
 from instruments.smu.models import driver_for
@@ -24,7 +24,7 @@ from instruments.smu.timing import check_elapsed
 
 
 class Guard(Protocol):
-    """What the session needs of a watchdog; `instruments.guard.OutputGuard` is one."""
+    """What the session needs of a watchdog; `instruments.safety.guard.OutputGuard` is one."""
 
     def arm(self) -> None:
         """Announce that the output goes on."""

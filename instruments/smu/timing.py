@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.errors import TimingError
+from instruments.link.errors import TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 

@@ -13,7 +13,7 @@ from hil.waveform import Waveform
 from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
 from instruments.virtual.server import Server
-from sim.array import SimulatedArray
+from sim.crossbar.array import SimulatedArray
 
 Transport = Literal["socket", "hislip", "serial"]
 

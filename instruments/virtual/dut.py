@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from hil.errors import InputError
 from instruments.virtual.budget import STEP, Budget
 from instruments.virtual.network import Drive, Network, Port, Solution
-from sim.array import SimulatedArray
+from sim.crossbar.array import SimulatedArray
 
 SUBSTEP = 0.02
 """Relative change of the line voltages that one sub-step may make."""
@@ -69,7 +69,7 @@ class Dut:
 
     Parameters
     ----------
-    device : sim.array.SimulatedArray
+    device : sim.crossbar.array.SimulatedArray
         What is simulated, 1 x 1 or R x C.
     series : float
         Resistance in series with every HI terminal, ohm: the device's own leads and access resistance.

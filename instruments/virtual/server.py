@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from hil.errors import InputError, nearest
-from hil.interrupt import stops_heard_by
+from hil.runs.interrupt import stops_heard_by
 from instruments.virtual.faults import Faults
 from instruments.virtual.hislip import HislipTransport
 from instruments.virtual.instrument import VirtualInstrument

@@ -25,7 +25,7 @@ GROUND = "0"
 
 @dataclass(frozen=True)
 class Flca:
-    """An FLCA memristor: eqs 1-4 of Zivasatienraj & Doolittle (2023) as `sim.flca` states them.
+    """An FLCA memristor: eqs 1-4 of Zivasatienraj & Doolittle (2023) as `sim.cells.flca` states them.
 
     Parameters
     ----------

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError, nearest
+from sim.cells.memristance import memristance_table, steepest_log_slope
 from sim.circuits.circuit import GROUND, Circuit, Flca, Memristor
 from sim.circuits.drive import Drive
 from sim.circuits.kernel import Network, Traces, integrate
-from sim.memristance import memristance_table, steepest_log_slope
 
 STEPS_PER_EFOLD = 2.0
 """Default steps in the time in which a memristance can change by a factor of e, or its flux relax by as much.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil.results import Row
+from hil.runs.results import Row
 from sim.fitting.fitting import Fit, constant, criteria
 
 EQUAL, STRONG = 2.0, 6.0

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
+from sim.cells.flca import FlcaParameters
+from sim.cells.memristance import memristance_table
 from sim.fitting.data import Measurement
 from sim.fitting.model import Drive, Model, Parameter, Values
 from sim.fitting.trace import flca_fluxes
-from sim.flca import FlcaParameters
-from sim.memristance import memristance_table
 
 DECAY_FLUX = 1e-3
 """Flux at the first reading of a decay, V s, where nobody says better: that of 1 V for 1 ms."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hil.files import write_json
-from hil.results import Row
+from hil.runs.results import Row
 from sim.fitting.advice import advice, stopped
 from sim.fitting.fitting import Estimate, Fit
 

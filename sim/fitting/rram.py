@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
+from sim.cells.rram import RramParameters
 from sim.fitting.data import Measurement
 from sim.fitting.model import Drive, Model, Parameter, Values, unsaturated
 from sim.fitting.trace import rram_weights
-from sim.rram import RramParameters
 
 TITLES = {"lhb": "L-HB", "nlsb": "NL-SB", "nlhb": "NL-HB"}
 """Names of the paper."""

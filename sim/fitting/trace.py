@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
-from sim.array import Segments
-from sim.flca import FlcaParameters, _drive_flca
-from sim.rram import RramParameters, _drive_rram
-from sim.vteam import VteamParameters, drive_vteam
+from sim.cells.flca import FlcaParameters, _drive_flca
+from sim.cells.rram import RramParameters, _drive_rram
+from sim.cells.vteam import VteamParameters, drive_vteam
+from sim.crossbar.array import Segments
 
 _GAIN = np.ones((1, 1))
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
+from sim.cells.vteam import VteamParameters
 from sim.fitting.data import Measurement
 from sim.fitting.model import Drive, Model, Parameter, Values, unsaturated
 from sim.fitting.trace import vteam_states
-from sim.vteam import VteamParameters
 
 SEED = 20150
 """Of the search for thresholds, so that a fit is the same whenever it is made."""

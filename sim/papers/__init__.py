@@ -1,4 +1,4 @@
-"""The papers that the project implements, each in a folder of its own that ends in a `hil.papers.Paper`, ``PAPER``.
+"""The papers that the project implements, each a folder of its own whose `PAPER` is a `hil.reproduction.papers.Paper`.
 
 A new paper is a new folder: figures are functions that return findings, ``PAPER`` in its ``__init__`` lists them, and
 `hil reproduce` finds it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from hil.papers import Paper
+from hil.reproduction.papers import Paper
 
 
 def catalogue() -> list[Paper]:

@@ -9,7 +9,7 @@ from hil.contract import DeviceContract
 from hil.device import Device, Response
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
-from sim.lines import line_voltages
+from sim.network.lines import line_voltages
 
 
 class SoundArray(Device):

@@ -10,7 +10,9 @@ from gateware.host.pysim import SLOWEST as PYSIM_SLOWEST
 from gateware.host.pysim import PysimTransport
 from gateware.spiking import FpgaCore
 from hil.backends import open_device
-from hil.spiking import Lif, SpikeTrain, Stdp
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeTrain
 
 
 def need_a_compiler():

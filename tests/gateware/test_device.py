@@ -14,10 +14,12 @@ from gateware.host.pty_server import PtyServer
 from gateware.parameters import FpgaParameters
 from gateware.protocol import Command, Space
 from hil.backends import load_backend, open_device
-from hil.datasets import load
-from hil.encoding import SpikeCode, intensities
+from hil.data.datasets import load
 from hil.errors import InputError
-from hil.spiking import Lif, SpikeTrain, Stdp
+from hil.spiking.encoding import SpikeCode, intensities
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeTrain
 from hil.training.protocol import Protocol
 from hil.waveform import Waveform
 

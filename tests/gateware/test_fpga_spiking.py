@@ -9,10 +9,12 @@ from gateware.protocol import Space
 from gateware.spiking import FpgaCore
 from hil.backends import open_device
 from hil.device import Unsupported
-from hil.encoding import SpikeCode
 from hil.errors import InputError
-from hil.host_core import HostCore
-from hil.spiking import Lif, SpikeBatch, SpikeTrain, Stdp
+from hil.spiking.encoding import SpikeCode
+from hil.spiking.host import HostCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeBatch, SpikeTrain
 
 EASY = Lif(threshold=2.0, leak=np.inf, refractory=2.0, inhibition=3.0)
 
@@ -160,7 +162,7 @@ def test_a_batch_is_its_presentations():
 
 
 def test_a_rule_or_reference_that_the_emulator_lacks_runs_on_the_host():
-    from hil.spiking import PairStdp
+    from hil.spiking.rules import PairStdp
 
     with open_emulator(rows=3, cols=2, state_bits=16) as device:
         assert isinstance(device.spiking(EASY, PairStdp()), HostCore)

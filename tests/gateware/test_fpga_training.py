@@ -5,9 +5,9 @@ import pytest
 from test_carriers import need_a_compiler
 
 from hil.config import validated
-from hil.datasets import load
-from hil.interrupt import Interrupted, StopRequest
-from hil.runs import Run
+from hil.data.datasets import load
+from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.run import Run
 from hil.training.stdp import StdpConfig, StdpTraining
 from hil.training.wta import WtaConfig, WtaTraining
 

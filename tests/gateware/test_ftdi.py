@@ -10,8 +10,9 @@ from gateware.host.ftdi import FtdiChip, FtdiModel
 from gateware.parameters import FpgaParameters
 from gateware.protocol import Space
 from hil.backends import open_device
-from hil.encoding import SpikeCode
-from hil.spiking import Lif, Stdp
+from hil.spiking.encoding import SpikeCode
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
 
 CHIP = FtdiChip(baud=1e6, latency=16e-3, packet=62, usb=125e-6, host=100e-6)
 

@@ -11,8 +11,10 @@ from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.protocol import ADDRESS, IDENTITY, REGISTERS, Command, Flag, Space, Status
 from hil.backends import open_device
-from hil.host_core import HostCore
-from hil.spiking import Lif, SpikeTrain, Stdp
+from hil.spiking.host import HostCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeTrain
 
 LEARN, RESET_ALL, STOCHASTIC, LATENCY = (1 << flag for flag in Flag)
 

@@ -8,7 +8,7 @@ import pytest
 from gateware.model import FORMAT, FlcaScale, bin_weights, curve_tables, memductance, rram_tables
 from hil.backends import open_device
 from hil.errors import InputError
-from sim.rram import RramParameters
+from sim.cells.rram import RramParameters
 
 FAMILIES = [
     {"model": "lhb", "alpha": 0.02, "alpha_dep": 0.01},

@@ -1,4 +1,4 @@
-"""Writes IDX files for the tests, independently of the reader in `hil.idx`."""
+"""Writes IDX files for the tests, independently of the reader in `hil.data.idx`."""
 
 import struct
 

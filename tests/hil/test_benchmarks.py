@@ -56,7 +56,7 @@ def test_a_benchmark_runs_with_the_smallest_sizes(name, tmp_path, monkeypatch, c
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)
 def test_an_example_configuration_is_accepted(path):
     from hil.config import validated
-    from hil.sweep_file import find_driver
+    from hil.sweeps.file import find_driver
 
     content = load_toml(path)
     if "axis" in content:

@@ -13,7 +13,7 @@ import pytest
 
 from hil.experiments.catalogue import SUMMARIES
 from hil.experiments.records import load
-from sim.array import SimulatedArray
+from sim.crossbar.array import SimulatedArray
 
 QUICK = ["characterize", "retention", "--set", "reads=4"]
 

@@ -19,7 +19,7 @@ from hil.errors import HilError, InputError
 from hil.experiments import continuing
 from hil.experiments.characterization import KIND, Characterization, Plan
 from hil.experiments.records import CharacterizationRun, Recorder, load
-from sim.array import SimulatedArray
+from sim.crossbar.array import SimulatedArray
 
 SETTINGS = {"pulses": 4, "cycles": 2}
 URI = "sim:rram?c2c=0.2&seed=3"
@@ -40,7 +40,7 @@ def complete(path, plan=None):
 
 def cut(path, after, monkeypatch, plan=None, note=False):
     """A run that ends after some blocks; with `note`, as after Ctrl-C."""
-    from hil.interrupt import Interrupted, StopRequest
+    from hil.runs.interrupt import Interrupted, StopRequest
 
     with monkeypatch.context() as patch:
         original = Recorder.add_block

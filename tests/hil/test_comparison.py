@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from hil.backends import open_device
-from hil.comparison import compare, random_pulses
 from hil.errors import InputError
+from hil.experiments.comparison import compare, random_pulses
 from hil.limits import LimitError
-from hil.results import load_json
+from hil.runs.results import load_json
 from hil.waveform import Waveform
 
 PULSES = random_pulses(5, 3, 60, (1.0, -1.0), 1e-6, 1e-6, 0)

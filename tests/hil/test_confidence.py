@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from hil.confidence import margin, mean_and_std, student_cdf, student_quantile
+from hil.runs.confidence import margin, mean_and_std, student_cdf, student_quantile
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 10, 29, 100])

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from hil import files
 from hil.cli.main import build
 from hil.errors import InputError
-from hil.results import Row
-from hil.runs import Run, summary
-from hil.sweeps import run_task
+from hil.runs.results import Row
+from hil.runs.run import Run, summary
+from hil.sweeps.sweep import run_task
 
 
 def hil(*arguments):

@@ -8,7 +8,7 @@ from idx_writer import idx_bytes
 from sklearn.datasets import load_digits
 
 import hil
-from hil import datasets
+from hil.data import datasets
 from hil.errors import InputError
 
 BUNDLED = Path(hil.__file__).parent / "data"

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hil.encoding import SpikeCode, intensities
+from hil.spiking.encoding import SpikeCode, intensities
 
 
 def trains_of(code, grey, count=3000, seed=0):

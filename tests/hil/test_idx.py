@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from idx_writer import idx_bytes
 
+from hil.data.idx import read_idx
 from hil.errors import InputError
-from hil.idx import read_idx
 
 ARRAYS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5))
 SMALL = idx_bytes(np.arange(12).reshape(3, 2, 2))

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from hil.interrupt import StopRequest
+from hil.runs.interrupt import StopRequest
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import arrays
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
-from hil.pairs import PairedInputs
-from hil.pill_protocol import AT_ONCE, PillProtocol, front, pair_count, pair_indices
+from hil.pill.pairs import PairedInputs
+from hil.pill.protocol import AT_ONCE, PillProtocol, front, pair_count, pair_indices
 from hil.waveform import Waveform
 from sim.circuits.pill_cell import pill_cell
 from sim.circuits.valved import valved
@@ -201,7 +201,7 @@ def test_many_images_are_cut_into_waveforms_and_nothing_changes(monkeypatch):
     pixels, response = rng.random((30, K)), rng.random((30, 1)) < 0.5
     whole, cut = layer(), layer()
     whole.present(pixels, response)
-    monkeypatch.setattr("hil.pairs.AT_ONCE", 24)
+    monkeypatch.setattr("hil.pill.pairs.AT_ONCE", 24)
     played = []
     apply = cut.device.apply
     monkeypatch.setattr(cut.device, "apply", lambda w: played.append(len(w)) or apply(w))

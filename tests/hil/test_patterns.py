@@ -2,7 +2,7 @@ import zlib
 
 import numpy as np
 
-from hil import patterns
+from hil.data import patterns
 
 
 def test_lines_are_all_images_once():

@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 from hil.backends import open_device
 from hil.cli.main import build
 from hil.config import validated
-from hil.datasets import load
+from hil.data.datasets import load
 from hil.errors import InputError
-from hil.interrupt import Interrupted, StopRequest
 from hil.limits import LimitError
-from hil.pill_protocol import PillProtocol
-from hil.runs import Run
+from hil.pill.protocol import PillProtocol
+from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.run import Run
 from hil.training.pair_template import pair_template
 from hil.training.pill import PillTraining
 from hil.training.pill_classes import seen_from_pixels

@@ -18,8 +18,8 @@ from hil.experiments.bench import Driven
 from hil.experiments.characterization import KIND, Characterization, Plan
 from hil.experiments.experiment import Column
 from hil.experiments.records import CharacterizationRun, History, Recorder, load, load_devices
-from hil.interrupt import StopRequest
-from sim.array import SimulatedArray
+from hil.runs.interrupt import StopRequest
+from sim.crossbar.array import SimulatedArray
 
 COLUMNS = {"x": Column("V", "a voltage"), "y": Column("S", "a conductance")}
 NOTHING = Driven.joined([])
@@ -131,7 +131,7 @@ def blocks_in(path):
 
 
 def test_a_stop_request_ends_after_a_block_and_says_how_to_go_on(tmp_path, monkeypatch):
-    from hil.interrupt import Interrupted
+    from hil.runs.interrupt import Interrupted
 
     plan = plan_of("ltp", NOISY)
     complete(tmp_path / "calm", plan)

@@ -8,15 +8,15 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from hil import papers as papers_module
 from hil import plugins
 from hil.cli.main import main
 from hil.errors import InputError
-from hil.findings import Finding, Verdict, above, below, near, repeated, rounds_to
-from hil.interrupt import Interrupted
-from hil.papers import Paper, PaperFigure, Scope
-from hil.reproduce import FINDINGS, KIND, ReproduceConfig, Reproduction, as_json, finished, listing, markdown
-from hil.runs import Run, summary
+from hil.reproduction import papers as papers_module
+from hil.reproduction.findings import Finding, Verdict, above, below, near, repeated, rounds_to
+from hil.reproduction.papers import Paper, PaperFigure, Scope
+from hil.reproduction.play import FINDINGS, KIND, ReproduceConfig, Reproduction, as_json, finished, listing, markdown
+from hil.runs.interrupt import Interrupted
+from hil.runs.run import Run, summary
 from hil.training.stdp import StdpTraining
 from sim import papers as sim_papers
 
@@ -303,7 +303,9 @@ def test_installed_papers(monkeypatch, capsys):
 def test_a_paper_is_a_folder(monkeypatch, tmp_path):
     """Whoever adds one touches nothing else: the folder is found, and a third package may offer its own papers."""
     (tmp_path / "nobody2000").mkdir()
-    (tmp_path / "nobody2000" / "__init__.py").write_text("from hil.papers import Paper\nPAPER = Paper('n', 'N', ())\n")
+    (tmp_path / "nobody2000" / "__init__.py").write_text(
+        "from hil.reproduction.papers import Paper\nPAPER = Paper('n', 'N', ())\n"
+    )
     monkeypatch.setattr(sim_papers, "__path__", [*sim_papers.__path__, str(tmp_path)])
     assert {paper.key for paper in sim_papers.catalogue()} == {"brivio2021", "flca", "n"}
     point = EntryPoint("sim", "sim.papers:catalogue", papers_module.GROUP)

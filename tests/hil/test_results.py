@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hil.errors import InputError
-from hil.results import Row, load_json, repeated, report, save_json, table
+from hil.runs.results import Row, load_json, repeated, report, save_json, table
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))

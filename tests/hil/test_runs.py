@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hil.errors import InputError
-from hil.results import Row
-from hil.runs import Run, find_runs, new_path, read_metrics, summary
+from hil.runs.results import Row
+from hil.runs.run import Run, find_runs, new_path, read_metrics, summary
 
 CONFIG = {"data": {"dataset": "digits", "dir": None}, "train": {"seed": 7}}
 
@@ -65,7 +65,7 @@ def test_metrics_after_the_last_checkpoint_are_dropped_on_resume(run):
 
 def test_a_second_process_is_refused(run):
     script = (
-        "import sys; from pathlib import Path; from hil.runs import Run; from hil.errors import InputError\n"
+        "import sys; from pathlib import Path; from hil.runs.run import Run; from hil.errors import InputError\n"
         "try:\n    Run.resume(Path(sys.argv[1]), 'train stdp')\nexcept InputError as e:\n    print(e)"
     )
     told = subprocess.run([sys.executable, "-c", script, str(run.path)], capture_output=True, text=True, check=True)

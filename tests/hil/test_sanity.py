@@ -9,10 +9,10 @@ from scipy import stats
 
 from hil.cli.sweep import summary
 from hil.config import validated
-from hil.datasets import load
-from hil.results import Row, load_json, repeated, warning, warnings_in
-from hil.runs import Run
-from hil.sweep_file import Point, Task
+from hil.data.datasets import load
+from hil.runs.results import Row, load_json, repeated, warning, warnings_in
+from hil.runs.run import Run
+from hil.sweeps.file import Point, Task
 from hil.training.driver import Driver
 from hil.training.lifelong import LifelongTraining
 from hil.training.pill import PillTraining

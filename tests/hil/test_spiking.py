@@ -3,9 +3,13 @@ import pytest
 
 from hil.backends import open_device
 from hil.errors import InputError
-from hil.host_core import HostCore
-from hil.spiking import Lif, PairStdp, Programming, Reference, SpikeBatch, SpikeTrain, Stdp
-from sim.rram import RramArray
+from hil.programming import Programming
+from hil.spiking.core import Reference
+from hil.spiking.host import HostCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import PairStdp, Stdp
+from hil.spiking.trains import SpikeBatch, SpikeTrain
+from sim.cells.rram import RramArray
 
 US = 1e-6
 

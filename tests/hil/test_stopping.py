@@ -10,7 +10,7 @@ import time
 import pytest
 
 from hil.cli.stopping import resumable
-from hil.interrupt import Interrupted, StopRequest, Terminated, stop_signals, terminate
+from hil.runs.interrupt import Interrupted, StopRequest, Terminated, stop_signals, terminate
 
 LONG = ["train", "stdp", "--seeds", "1", "--epochs", "40", "--set", "train.batch=16", "--run", "cut"]
 

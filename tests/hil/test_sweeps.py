@@ -12,10 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hil import sweep_file, sweeps
 from hil.cli.sweep import dask_client
 from hil.errors import HilError, InputError
-from hil.interrupt import Interrupted
+from hil.runs.interrupt import Interrupted
+from hil.sweeps.sweep import file as sweep_file
+from hil.sweeps.sweep import sweep as sweeps
 
 COMMAND = "from hil.cli.main import main; main()"
 BASE = """

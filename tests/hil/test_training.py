@@ -5,16 +5,16 @@ import pytest
 from PIL import Image
 
 from hil.config import validated
-from hil.datasets import load
+from hil.data.datasets import load
 from hil.device import Unsupported
 from hil.errors import InputError
-from hil.interrupt import Interrupted, StopRequest
-from hil.runs import Run
+from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.run import Run
 from hil.training.energy import paper_rows, pulse_energy
 from hil.training.lifelong import LifelongConfig, LifelongTraining
 from hil.training.loop import presentation_order
 from hil.training.stdp import StdpConfig, StdpTraining
-from sim.flca_pair import FlcaPairArray
+from sim.cells.flca_pair import FlcaPairArray
 
 DIGITS = load("digits")
 

@@ -4,15 +4,15 @@ from PIL import Image
 from sklearn.cluster import KMeans
 
 from hil.config import validated
-from hil.datasets import load
+from hil.data.datasets import load
 from hil.errors import InputError
-from hil.host_core import HostCore
-from hil.interrupt import Interrupted, StopRequest
-from hil.runs import Run
+from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.run import Run
+from hil.spiking.host import HostCore
 from hil.training.settings import split
 from hil.training.wta import WtaConfig, WtaTraining
 from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
-from sim.rram import RramArray
+from sim.cells.rram import RramArray
 
 DIGITS = load("digits")
 QUICK = {"neurons": 50, "epochs": 8, "seeds": 1, "batch": 200, "curve": 4}

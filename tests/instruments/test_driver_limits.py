@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from hil.errors import InputError
 from hil.limits import LimitError
+from instruments.link.scpi import number
 from instruments.plan import Plan
-from instruments.scpi import number
 from instruments.smu.driver import Settings
 from instruments.smu.models import MODELS, driver_for
 

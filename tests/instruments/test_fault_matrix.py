@@ -15,8 +15,8 @@ from echo_instrument import EchoInstrument
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.errors import LinkError, LinkLost, LinkTimeout, ProtocolError
-from instruments.link import Link
+from instruments.link.errors import LinkError, LinkLost, LinkTimeout, ProtocolError
+from instruments.link.link import Link
 from instruments.virtual.faults import Fault
 from instruments.virtual.server import TRANSPORTS, Server
 

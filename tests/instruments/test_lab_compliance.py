@@ -13,7 +13,7 @@ from lab_bench import LOW, MODELS, PULSE, currents_of, virtual
 from hil.backends import open_device
 from hil.experiments.characterization import Plan
 from hil.waveform import Waveform
-from instruments.errors import ComplianceError, ContactError
+from instruments.link.errors import ComplianceError, ContactError
 from instruments.virtual.bench import Bench
 
 # ---- compliance
@@ -149,7 +149,10 @@ def test_a_watchdog_whose_program_is_gone_says_nothing():
     read, write = os.pipe()
     os.close(read)
     with subprocess.Popen(
-        [sys.executable, "-m", "instruments.watchdog"], stdin=subprocess.PIPE, stdout=write, stderr=subprocess.PIPE
+        [sys.executable, "-m", "instruments.safety.watchdog"],
+        stdin=subprocess.PIPE,
+        stdout=write,
+        stderr=subprocess.PIPE,
     ) as dog:
         os.close(write)
         _, said = dog.communicate(json.dumps(order).encode() + b"\narm\n", timeout=30)

@@ -14,7 +14,7 @@ import pytest
 from hil.backends import open_device
 from hil.experiments.records import load
 from hil.waveform import Waveform
-from instruments.command_log import CommandLog
+from instruments.link.command_log import CommandLog
 from instruments.virtual.dut import Dut
 from instruments.virtual.k2450 import K2450
 from instruments.virtual.server import Server

@@ -9,11 +9,11 @@ import pytest
 
 from hil.backends import open_device
 from hil.cli.main import main
-from hil.datasets import load
-from hil.encoding import intensities
-from hil.pairs import PairedInputs
-from hil.pill_protocol import PillProtocol
-from hil.results import load_json, warnings_in
+from hil.data.datasets import load
+from hil.pill.pairs import PairedInputs
+from hil.pill.protocol import PillProtocol
+from hil.runs.results import load_json, warnings_in
+from hil.spiking.encoding import intensities
 from hil.training.pill_lines import line_labels
 
 BARE, VIRTUAL = "sim:flca?preset=pill", "visa:virtual?dut=sim:flca;preset=pill"

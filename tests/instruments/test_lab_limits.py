@@ -16,8 +16,8 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
 from instruments.device import SmuDevice
-from instruments.errors import ComplianceError
-from instruments.safety import SafetyLimits
+from instruments.link.errors import ComplianceError
+from instruments.safety.limits import SafetyLimits
 from instruments.smu.driver import Settings
 from instruments.smu.session import Smu
 from instruments.virtual.bench import BenchClock

@@ -18,8 +18,8 @@ from lab_bench import LOW, MODELS, PULSE, currents_of, virtual
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
-from instruments.errors import InUse, LinkTimeout, ProtocolError
-from instruments.lock import ResourceLock, normalised
+from instruments.link.errors import InUse, LinkTimeout, ProtocolError
+from instruments.safety.lock import ResourceLock, normalised
 from instruments.virtual.bench import Bench
 
 # ---- the limit holds with every train
@@ -71,7 +71,7 @@ def test_a_second_session_is_refused_by_the_process_that_holds_the_first():
 
 
 def test_the_lock_of_a_killed_process_is_released():
-    hold = "import sys, time; from instruments.lock import ResourceLock; "
+    hold = "import sys, time; from instruments.safety.lock import ResourceLock; "
     hold += "lock = ResourceLock(sys.argv[1], 'channel 1'); print('held', flush=True); time.sleep(60)"
     resource = f"TCPIP::192.0.2.1::{os.getpid()}::SOCKET"
     with subprocess.Popen([sys.executable, "-c", hold, resource], stdout=subprocess.PIPE, text=True) as other:

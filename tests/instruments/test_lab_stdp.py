@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hil.backends import open_device
-from hil.datasets import load
+from hil.data.datasets import load
 from hil.limits import LimitError
 from hil.training.loop import Stage
 from hil.training.protocol import Protocol, WaveformTrainee

@@ -10,11 +10,11 @@ import pytest
 from lab_bench import MODELS, PULSE, TRAIN, hear, virtual
 
 from hil.experiments.records import load
-from hil.interrupt import Interrupted
 from hil.limits import LimitError
+from hil.runs.interrupt import Interrupted
 from hil.waveform import Waveform
-from instruments.command_log import CommandLog
-from instruments.errors import ProtocolError, TimingError
+from instruments.link.command_log import CommandLog
+from instruments.link.errors import ProtocolError, TimingError
 from instruments.smu.session import Smu
 
 # ---- time

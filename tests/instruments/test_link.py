@@ -10,13 +10,13 @@ import pyvisa
 from echo_instrument import EchoInstrument
 
 from hil.errors import InputError
-from instruments.answers import block, block_length
-from instruments.command_log import CommandLog
-from instruments.errors import LinkLost, LinkTimeout, ProtocolError
-from instruments.link import Link
+from instruments.link.answers import block, block_length
+from instruments.link.command_log import CommandLog
+from instruments.link.errors import LinkLost, LinkTimeout, ProtocolError
+from instruments.link.link import Link
+from instruments.link.wire import OtherWire
 from instruments.virtual.faults import Fault
 from instruments.virtual.server import TRANSPORTS, Server
-from instruments.wire import OtherWire
 
 TIMEOUT = 0.5
 
@@ -229,5 +229,5 @@ def test_serial_settings():
 
 
 def test_importing_the_link_loads_no_visa():
-    code = "import sys, instruments.link; sys.exit('pyvisa' in sys.modules)"
+    code = "import sys, instruments.link.link; sys.exit('pyvisa' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,10 +15,9 @@ from echo_instrument import EchoInstrument
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
-from instruments import command_log
-from instruments.command_log import CommandLog
-from instruments.errors import LinkTimeout, ProtocolError
-from instruments.link import Link
+from instruments.link.command_log import CommandLog
+from instruments.link.errors import LinkTimeout, ProtocolError
+from instruments.link.link import Link, command_log
 from instruments.virtual.faults import Fault
 from instruments.virtual.server import Server
 
@@ -78,7 +77,7 @@ def test_memory_keeps_the_last_lines():
 def test_nothing_is_lost_by_a_kill(tmp_path):
     path = tmp_path / "commands.log"
     code = (
-        "import sys; from instruments.command_log import CommandLog; log = CommandLog(sys.argv[1])\n"
+        "import sys; from instruments.link.command_log import CommandLog; log = CommandLog(sys.argv[1])\n"
         "for n in range(10**9): log.add('A', '>', str(n)); print(n, flush=True)"
     )
     with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True) as process:

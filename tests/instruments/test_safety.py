@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hil.errors import InputError
 from hil.limits import LimitError
 from instruments.plan import Plan
-from instruments.safety import SafetyLimits
+from instruments.safety.limits import SafetyLimits
 from instruments.smu.driver import Spec
 
 SPEC = Spec("9999", ("9999",), 20.0, 1.0, 1e-9, 0.0, 1e-3, 1e-3, 10.0, 1e-3, 2500, 1, (20.0,), (1.0,), "this test")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.errors import InputError
-from instruments.errors import ProtocolError
-from instruments.scpi import list_messages, number, numbers, parse_error, table
+from instruments.link.errors import ProtocolError
+from instruments.link.scpi import list_messages, number, numbers, parse_error, table
 
 
 @pytest.mark.parametrize(

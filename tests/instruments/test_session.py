@@ -9,12 +9,12 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
 from hil.waveform import Waveform
-from instruments.clock import RealClock
 from instruments.device import SmuDevice
-from instruments.errors import ContactError, InstrumentError, LinkTimeout, ProtocolError
-from instruments.guard import GuardError
-from instruments.link import Link
-from instruments.safety import SafetyLimits
+from instruments.link.clock import RealClock
+from instruments.link.errors import ContactError, InstrumentError, LinkTimeout, ProtocolError
+from instruments.link.link import Link
+from instruments.safety.guard import GuardError
+from instruments.safety.limits import SafetyLimits
 from instruments.smu.driver import Settings
 from instruments.smu.session import Smu
 from instruments.virtual.dut import Dut

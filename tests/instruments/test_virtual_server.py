@@ -17,8 +17,8 @@ import pyvisa
 from echo_instrument import EchoInstrument
 
 from hil.errors import InputError
-from instruments.errors import LinkLost, LinkTimeout
-from instruments.link import Link
+from instruments.link.errors import LinkLost, LinkTimeout
+from instruments.link.link import Link
 from instruments.virtual.faults import Fault, Faults
 from instruments.virtual.server import TRANSPORTS, Server
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
 from instruments.plan import Plan
 from instruments.smu.b2900 import B2901A, B2912A, KeysightB2900
 from instruments.smu.driver import Settings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
-from instruments.errors import ProtocolError, TimingError
+from instruments.link.errors import ProtocolError, TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.k2400 import K2400, Keithley2400

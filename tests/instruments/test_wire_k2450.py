@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
-from instruments.errors import ProtocolError, TimingError
+from instruments.link.errors import ProtocolError, TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.k2450 import K2450, K2460, Keithley2450

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
-from instruments.errors import TimingError
+from instruments.link.errors import TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.k2461 import K2461, Keithley2461

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hil.limits import LimitError
-from instruments.errors import ProtocolError, TimingError
+from instruments.link.errors import ProtocolError, TimingError
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.k2600 import DUAL, K2601B, K2611B, Keithley2600

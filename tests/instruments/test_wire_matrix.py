@@ -3,7 +3,7 @@
 import pytest
 
 from hil.errors import InputError
-from instruments.errors import ProtocolError
+from instruments.link.errors import ProtocolError
 from instruments.matrix.b2200 import B2201A, KeysightB2200
 from instruments.matrix.driver import Crosspoint
 from instruments.matrix.k707b import K707B, K708B, Keithley707B

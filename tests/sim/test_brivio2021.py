@@ -8,13 +8,13 @@ from PIL import Image
 from hil.cli.main import main
 from hil.cli.sweep import dask_client
 from hil.errors import InputError
-from hil.findings import Verdict
-from hil.interrupt import Interrupted
-from hil.papers import Scope
-from hil.sweep_file import read
-from hil.sweeps import Sweep, play
+from hil.reproduction.findings import Verdict
+from hil.reproduction.papers import Scope
+from hil.runs.interrupt import Interrupted
+from hil.sweeps.file import read
+from hil.sweeps.sweep import Sweep, play
 from hil.training.wta_measures import weight_contrast
-from sim.dynamics import INVESTIGATED, metrics
+from sim.cells.dynamics import INVESTIGATED, metrics
 from sim.papers.brivio2021 import comparisons
 from sim.papers.brivio2021 import study as study_module
 from sim.papers.brivio2021.comparisons import CLAIMS, HARD_500, finding

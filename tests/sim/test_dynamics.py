@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from scipy.integrate import solve_ivp
 
 from hil.backends import open_device
-from sim.dynamics import (
+from sim.cells.dynamics import (
     INVESTIGATED,
     metrics,
     nonlinearity,
@@ -20,7 +20,7 @@ from sim.dynamics import (
     save_dynamics_figure,
     trajectory,
 )
-from sim.rram import RramParameters
+from sim.cells.rram import RramParameters
 
 LONG = 1e9
 """Pulses after which a soft-bound weight is taken to have arrived."""

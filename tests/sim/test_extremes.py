@@ -8,7 +8,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
 from hil.needs import NeedError
-from hil.pill_protocol import PillProtocol
+from hil.pill.protocol import PillProtocol
 from hil.waveform import FLOATING, Waveform
 
 KINDS = ["flca", "flca?kind=volatile", "flca-pair", "flca-step", "pill", "vteam", "vteam?window=biolek", "rram"]

@@ -480,7 +480,7 @@ def test_a_run_of_an_older_version_is_refused_in_one_sentence(tmp_path):
 
 
 def test_the_command_shows_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr("hil.progress.LINE_EVERY", 0.0)
+    monkeypatch.setattr("hil.runs.progress.LINE_EVERY", 0.0)
     file = csv_of(linear_train(), tmp_path / "data.csv")
     done = hil(file, "--model", "lhb,nlsb", "--noise", "0.01", "--run", tmp_path / "run")
     lines = [line for line in done.stderr.splitlines() if " steps, " in line]

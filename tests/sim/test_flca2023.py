@@ -9,7 +9,7 @@ from PIL import Image
 
 from hil.cli.main import main
 from hil.config import validated
-from hil.papers import Scope, Verdict
+from hil.reproduction.papers import Scope, Verdict
 from hil.training.pill_lines import line_given_pair, separation
 from hil.training.stdp import StdpConfig, StdpTraining
 from sim.circuits.valved import valved
@@ -147,7 +147,7 @@ def test_loop_area_of_a_resistor_is_nothing():
 
 
 def test_counting_pixel_by_pixel():
-    from hil.datasets import load
+    from hil.data.datasets import load
     from hil.training.pill_lines import associated
 
     images, mine = load("lines3x3").train_images, associated()

@@ -8,7 +8,7 @@ from oracles import Single, floating_network, network_voltages
 
 from hil.backends import open_device
 from hil.waveform import FLOATING, Waveform
-from sim.lines import line_voltages
+from sim.network.lines import line_voltages
 
 ROW_FLOATS = ([0.3, FLOATING], [0.0, 0.1, -0.2])
 COLUMN_FLOATS = ([0.3, -0.1], [0.0, FLOATING, 0.2])

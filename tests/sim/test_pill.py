@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.backends import open_device
-from hil.datasets import load
+from hil.data.datasets import load
 from hil.device import DeviceClosed
 from hil.errors import InputError
 from hil.limits import LimitError
-from hil.pairs import PairedInputs
-from hil.pill_protocol import PillProtocol, pair_count, pair_indices
-from sim.pill_kernel import pulses
-from sim.pill_pairs import CompiledPairs
+from hil.pill.pairs import PairedInputs
+from hil.pill.protocol import PillProtocol, pair_count, pair_indices
+from sim.pill.kernel import pulses
+from sim.pill.pairs import CompiledPairs
 
 R = (5e3, 4.5e5)
 ROUNDING = 1e-5
@@ -339,7 +339,7 @@ MEMORY = """
 from pathlib import Path
 import numpy as np
 from hil.backends import open_device
-from hil.pill_protocol import PillProtocol
+from hil.pill.protocol import PillProtocol
 
 def kilobytes(name):
     return int(Path("/proc/self/status").read_text().partition(name + ":")[2].split()[0])
@@ -371,7 +371,7 @@ class TestTorch:
     @pytest.mark.parametrize("fields", PROTOCOLS.values(), ids=PROTOCOLS)
     @pytest.mark.parametrize("phi_max", [np.inf, 0.052])
     def test_it_ends_where_the_compiled_pairs_do(self, fields, phi_max):
-        from sim.pill_torch import TorchPairs
+        from sim.pill.torch_kernel import TorchPairs
 
         protocol = PillProtocol(**fields)
         pixels, response = show(12, 150, 3)

@@ -7,7 +7,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.limits import LimitError
 from hil.waveform import Waveform
-from sim.rram import RramParameters, stop_weight
+from sim.cells.rram import RramParameters, stop_weight
 
 SET, RESET = 1.2, -1.2
 

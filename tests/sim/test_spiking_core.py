@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 from numba import njit
 
 from hil.backends import open_device
-from hil.host_core import HostCore
-from hil.spiking import Lif, PairStdp, SpikeBatch, SpikeTrain, Stdp
-from sim.spiking_core import CompiledCore, _power
+from hil.spiking.host import HostCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import PairStdp, Stdp
+from hil.spiking.trains import SpikeBatch, SpikeTrain
+from sim.crossbar.spiking_core import CompiledCore, _power
 
 DURATION = 350e-6
 _power_of = njit(lambda base, exponent: _power(base, exponent))

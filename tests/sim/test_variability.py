@@ -7,7 +7,7 @@ from scipy import stats
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
-from sim.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability, cycle_factor
+from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability, cycle_factor
 
 KINDS = ["sim:flca", "sim:flca?kind=volatile&phi0=1e-3", "sim:flca-pair", "sim:flca-step", "sim:rram?model=nlsb"]
 EVERYTHING = {"d2d": 0.1, "d2d_r": 0.2, "c2c": 0.3, "stuck_on": 0.1, "stuck_off": 0.15, "read_noise": 0.05}

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from hil.datasets import load
-from hil.papers import Paper, PaperFigure, Scope
+from hil.data.datasets import load
+from hil.reproduction.papers import Paper, PaperFigure, Scope
 from sim.papers.brivio2021.comparisons import figure, homeostasis
 from sim.papers.brivio2021.drawing import from_sweep
 from sim.papers.brivio2021.resolution import figure_2

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.papers import Finding, Interval, Scope, above, below, repeated
+from hil.reproduction.papers import Finding, Interval, Scope, above, below, repeated
 from sim.papers.brivio2021.drawing import QUANTITIES, draw_study
 from sim.papers.brivio2021.study import ADAPTIVE, OPEN, STUDY, Reading, Study, Trained
 
@@ -220,7 +220,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("8", "NL-HB, eta 90, minus the best NL-HB", "almost the same classification performance", ACCURACY,
           lambda v: v("NL-HB 1") - v.best("NL-HB"), STABLE, ("NL-HB 1", *H), LINEAR_EFFECT, "rule: within 2 points"),
 )  # fmt: skip
-"""Everything that the text says of the figures; the names are those of `sim.dynamics.INVESTIGATED`."""
+"""Everything that the text says of the figures; the names are those of `sim.cells.dynamics.INVESTIGATED`."""
 
 
 def figure(scope: Scope, key: str) -> list[Finding]:

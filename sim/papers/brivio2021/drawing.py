@@ -1,6 +1,6 @@
 """Figures 3 to 8, from the study of `hil reproduce` or from a sweep over weight dynamics.
 
-A sweep has one axis ``dynamics`` with names of `sim.dynamics.INVESTIGATED` and one axis ``train.seed``
+A sweep has one axis ``dynamics`` with names of `sim.cells.dynamics.INVESTIGATED` and one axis ``train.seed``
 (examples/brivio_dynamics.toml). Every point is the mean over the seeds, with its standard deviation.
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 
 from hil import plots
 from hil.errors import InputError, nearest
-from hil.results import Row, repeated
-from hil.runs import read_metrics
-from hil.sweeps import load
-from sim.dynamics import INVESTIGATED, metrics
+from hil.runs.results import Row, repeated
+from hil.runs.run import read_metrics
+from hil.sweeps.sweep import load
+from sim.cells.dynamics import INVESTIGATED, metrics
 from sim.papers.brivio2021.study import STUDY, Study, Trained
 
 Points = dict[str, dict[str, list[float]]]

@@ -9,9 +9,9 @@ from math import pi
 
 import numpy as np
 
-from hil.papers import Finding, Scope, above, near, rounds_to
-from sim.dynamics import metrics, nonlinearity, potentiation, resolution, save_dynamics_figure
-from sim.rram import RramParameters
+from hil.reproduction.papers import Finding, Scope, above, near, rounds_to
+from sim.cells.dynamics import metrics, nonlinearity, potentiation, resolution, save_dynamics_figure
+from sim.cells.rram import RramParameters
 
 STEEP = {"alpha": 0.03, "gamma": 3.0, "nstop": 500.0}
 """Our candidate for the NL-HB of which the text gives alpha, eta and lambda."""

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.datasets import Dataset, load
+from hil.data.datasets import Dataset, load
 from hil.errors import InputError
-from hil.papers import Scope
+from hil.reproduction.papers import Scope
 from hil.training.wta import WtaTraining
 from hil.training.wta_measures import efficiency
-from sim.dynamics import INVESTIGATED
+from sim.cells.dynamics import INVESTIGATED
 
 STAND_IN = "bundled 8 x 8 digits and a small network in place of MNIST with 500 neurons"
 
@@ -46,7 +46,7 @@ class Reading:
     settings : dict
         Sections of `hil train wta`'s configuration that differ from `FULL` or `QUICK`.
     dynamics : tuple of str
-        Names of `sim.dynamics.INVESTIGATED`.
+        Names of `sim.cells.dynamics.INVESTIGATED`.
     seeds : int
         Repeats.
     """

@@ -6,7 +6,7 @@ Figure 1 and the entries of Table 1 are not in the text that we have.
 
 from __future__ import annotations
 
-from hil.papers import Paper, PaperFigure
+from hil.reproduction.papers import Paper, PaperFigure
 from sim.papers.flca2023.devices import figure_1b, figure_1c, pinched_loops
 from sim.papers.flca2023.energy import energies
 from sim.papers.flca2023.equation4 import equation_4

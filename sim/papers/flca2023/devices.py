@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.papers import Finding, Scope, above, near
+from hil.reproduction.papers import Finding, Scope, above, near
 from sim.circuits import GROUND, Circuit, Drive, Flca, Memristor, Resistor, Source, Transient, simulate
 from sim.papers.flca2023.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda, single

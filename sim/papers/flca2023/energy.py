@@ -6,7 +6,7 @@ input and response at full scale on all 784 weights, gives all three numbers; th
 
 from __future__ import annotations
 
-from hil.papers import Finding, Scope, rounds_to
+from hil.reproduction.papers import Finding, Scope, rounds_to
 from hil.training.energy import pulse_energy
 
 INPUTS, VOLTS, WIDTH = 784, 0.1, 1e-3

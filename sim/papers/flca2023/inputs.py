@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hil.papers import Finding, Scope, above, near, rounds_to
+from hil.reproduction.papers import Finding, Scope, above, near, rounds_to
 from sim.circuits import Drive
 from sim.circuits.figures import draw_valved
 from sim.circuits.valved import HIGH, LOAD, VALVED_MEMRISTOR, WIDTH, resistor_circuit, valved, valved_circuit

@@ -13,11 +13,11 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.datasets import load
-from hil.encoding import intensities
-from hil.papers import Finding, Scope, above, repeated, rounds_to
-from hil.pill_protocol import pair_indices
+from hil.data.datasets import load
+from hil.pill.protocol import pair_indices
 from hil.plots import save_separation
+from hil.reproduction.papers import Finding, Scope, above, repeated, rounds_to
+from hil.spiking.encoding import intensities
 from hil.training.loop import presentation_order
 from hil.training.pill import PillTraining
 from hil.training.pill_lines import associated, line_given_pair, line_labels, separation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hil.papers import Finding, Scope, above, below
+from hil.reproduction.papers import Finding, Scope, above, below
 from sim.circuits import Flca
 from sim.circuits.bidirectional import pulse_pair, stdp_window
 from sim.circuits.desensitisation import desensitisation

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.datasets import load
-from hil.encoding import intensities
-from hil.papers import Finding, Scope, above, repeated, rounds_to
+from hil.data.datasets import load
+from hil.reproduction.papers import Finding, Scope, above, repeated, rounds_to
+from hil.spiking.encoding import intensities
 from hil.training.lifelong import LifelongTraining
 from hil.training.readout import READOUTS
 from hil.training.stdp import StdpTraining

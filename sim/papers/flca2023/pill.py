@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hil.papers import Finding, Scope, above, below, repeated
-from hil.pill_protocol import pair_count
+from hil.pill.protocol import pair_count
+from hil.reproduction.papers import Finding, Scope, above, below, repeated
 from hil.training.pill import PillTraining
 from hil.training.pill_classes import ClassesTask
 from hil.training.pill_lines import separation

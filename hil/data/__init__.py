@@ -1,0 +1,1 @@
+"""Image sets: bundled, drawn, or read from IDX files."""

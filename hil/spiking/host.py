@@ -1,0 +1,200 @@
+"""A spiking core on any device, with the neurons on the host: reads give the currents, waveforms do the programming."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hil.errors import InputError
+from hil.programming import Programming
+from hil.spiking.core import Reference, SpikingCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Rule
+from hil.spiking.trains import SpikeTrain
+from hil.waveform import Waveform
+
+
+class Programmable(Protocol):
+    """What the core needs of a device; every `hil.device.Device` has it."""
+
+    name: str
+    rows: int
+    cols: int
+    read_voltage: float
+    programming: Programming | None
+
+    def apply(self, waveform: Waveform) -> object:
+        """Drive the lines."""
+
+    def read(self) -> NDArray[np.float64]:
+        """Conductances, (rows, cols), S."""
+
+    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
+        """Column currents for row voltages, A."""
+
+
+RESIDUE = 0.01
+"""Weight below which the cells of a reference column count as depressed."""
+
+MOST_REFERENCE_PULSES = 10_000
+"""Depression pulses after which a reference column that does not go down is given up."""
+
+
+class HostCore(SpikingCore):
+    """The reference semantics of `hil.spiking.core`, event by event.
+
+    Parameters
+    ----------
+    device : hil.device.Device
+        Read with ``mvm`` (one row at its read voltage), programmed with ``apply``.
+    lif, stdp
+        Neurons and rule.
+    programming : Programming, optional
+        Pulses and weight range; the device's own unless given.
+
+    Raises
+    ------
+    InputError
+        If neither the device nor the caller says how a cell is programmed, or if there is no column to spare for a
+        reference, or its cells do not go down to g_min.
+    """
+
+    def __init__(self, device: Programmable, lif: Lif, stdp: Rule, programming: Programming | None = None) -> None:
+        """Take the device as it is."""
+        chosen = programming or device.programming
+        if chosen is None:
+            raise InputError(
+                f"{device.name} does not say by which pulses a cell is programmed: give HostCore a Programming"
+            )
+        self.device, self.lif, self.stdp, self.programming = device, lif, stdp, chosen
+        self.rows, self.neurons = device.rows, device.cols
+        if lif.reference == "column":
+            self.reference = prepare_reference(device, chosen)
+            self.neurons -= 1
+        self._theta = np.zeros(self.neurons)
+        self._rank = lif.ranks(self.neurons)
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Adaptive part of every neuron's threshold, in full weights."""
+        return self._theta
+
+    @theta.setter
+    def theta(self, theta: NDArray[np.float64]) -> None:
+        self._theta = np.array(theta, dtype=np.float64)
+
+    def weights(self) -> NDArray[np.float64]:
+        """(rows, neurons) weights by the device's least disturbing read."""
+        return weight_of(self.device.read()[:, : self.neurons], self.programming)
+
+    def present(self, spikes: SpikeTrain, duration: float, learn: bool) -> SpikeTrain:
+        """Play one presentation; see `SpikingCore.present`."""
+        lif = self.lif
+        self._require_rows(int(spikes.line.max(initial=0)))
+        self._theta *= np.exp(-duration / lif.theta_decay) if learn else 1.0
+        membrane, refractory = np.zeros(self.neurons), np.zeros(self.neurons)
+        last_input, last_output = np.full(self.rows, -np.inf), np.full(self.neurons, -np.inf)
+        inhibited_until, exempt, before = 0.0, -1, 0.0
+        fired: list[tuple[float, int]] = []
+        for now, row in zip(spikes.time, spikes.line, strict=True):
+            if now >= duration:
+                break
+            membrane *= np.exp(-(now - before) / lif.leak)
+            before = now
+            last_input[row] = now
+            listening = now >= refractory
+            if now < inhibited_until:
+                listening &= np.arange(self.neurons) == exempt
+            membrane[listening] += self._row(row)[listening]
+            if learn:
+                self._depress(row, now - last_output)
+            ready = np.flatnonzero(listening & (membrane >= lif.threshold + self._theta))
+            for neuron in self._winners(ready, membrane):
+                fired.append((now, neuron))
+                last_output[neuron] = now
+                if learn:
+                    self._learn(neuron, now - last_input)
+                membrane[slice(None) if lif.reset == "all" else neuron] = 0.0
+                refractory[neuron] = now + lif.refractory
+                self._theta[neuron] += lif.theta_plus if learn else 0.0
+                if lif.inhibition > 0:
+                    inhibited_until, exempt = now + lif.inhibition, neuron
+        times, neurons = zip(*fired, strict=True) if fired else ((), ())
+        return SpikeTrain(np.array(times), np.array(neurons, dtype=np.int64))
+
+    def _winners(self, ready: NDArray[np.int64], membrane: NDArray[np.float64]) -> list[int]:
+        """Neurons that fire, in order."""
+        if not len(ready):
+            return []
+        height = -membrane[ready] if self.lif.tie == "membrane" else np.zeros(len(ready))
+        order = ready[np.lexsort((self._rank[ready], height))]
+        return [int(n) for n in (order[:1] if self.lif.inhibition > 0 else order)]
+
+    def _row(self, row: int) -> NDArray[np.float64]:
+        """What an input on a row adds to the membranes, from the currents of one read."""
+        v, p = self.device.read_voltage, self.programming
+        one_hot = np.zeros((1, self.rows))
+        one_hot[0, row] = v
+        conductance = self.device.mvm(one_hot)[0] / v
+        subtracted = {"exact": p.g_min, "column": conductance[-1], "none": 0.0}[self.lif.reference]
+        return (conductance[: self.neurons] - subtracted) / (p.g_max - p.g_min)
+
+    def _learn(self, neuron: int, elapsed: NDArray[np.float64]) -> None:
+        """Pulses on a neuron's column; `elapsed` since the last spike of every row."""
+        column, p = np.arange(self.device.cols) == neuron, self.programming
+        pulses = [(elapsed <= window, p.v_set) for window in self.stdp.potentiating]
+        if self.stdp.depresses_others:
+            pulses.append((~np.logical_or.reduce([rows for rows, _ in pulses]), -p.v_reset))
+        self._play([pulse(rows, column, v, p.width) for rows, v in pulses if rows.any()])
+
+    def _depress(self, row: int, elapsed: NDArray[np.float64]) -> None:
+        """Pulses on the cells of a row; `elapsed` since the last spike of every neuron."""
+        one, p = np.arange(self.rows) == row, self.programming
+        unused = np.zeros(self.device.cols - self.neurons, bool)
+        chosen = [np.append(elapsed <= window, unused) for window in self.stdp.depressing]
+        self._play([pulse(one, cols, -p.v_reset, p.width) for cols in chosen if cols.any()])
+
+    def _play(self, pulses: list[Waveform]) -> None:
+        if pulses:
+            self.device.apply(Waveform.concat(pulses))
+
+
+def pulse(rows: NDArray[np.bool_], cols: NDArray[np.bool_], v: float, width: float) -> Waveform:
+    """One programming pulse of `v` volts and a rest on the cells where chosen rows and columns cross, V/2 a side.
+
+    Other cells of these lines see half of the voltage.
+    """
+    drive = Waveform.pulse(np.where(rows, v / 2, 0.0), np.where(cols, -v / 2, 0.0), width=width)
+    return drive + Waveform.rest(width, len(rows), len(cols))
+
+
+def weight_of(conductance: NDArray[np.float64], programming: Programming) -> NDArray[np.float64]:
+    """Weight of a conductance, 0 at g_min and 1 at g_max."""
+    return (conductance - programming.g_min) / (programming.g_max - programming.g_min)
+
+
+def prepare_reference(device: Programmable, programming: Programming) -> Reference:
+    """Depress the cells of the last column, as far as they go, until all weigh less than RESIDUE.
+
+    Raises
+    ------
+    InputError
+        If the device has a single column, or if MOST_REFERENCE_PULSES are not enough.
+    """
+    if device.cols < 2:
+        raise InputError(f"{device.name} has one column: a reference column needs another one beside the neurons'")
+    column, pulses = np.arange(device.cols) == device.cols - 1, 0
+    while True:
+        weights = weight_of(device.read()[:, -1], programming)
+        high = weights > RESIDUE
+        if not high.any():
+            return Reference(device.rows, pulses, float(weights.mean()))
+        if pulses == MOST_REFERENCE_PULSES:
+            raise InputError(
+                f"{device.name}: {pulses} depression pulses leave the reference column at a weight of up to "
+                f"{weights.max():.3g}: its cells do not reach g_min"
+            )
+        device.apply(pulse(high, column, -programming.v_reset, programming.width))
+        pulses += 1

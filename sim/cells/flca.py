@@ -1,0 +1,169 @@
+"""Flux-linkage controlled analog (FLCA) memristors, one a crossing: the model of Zivasatienraj & Doolittle (2023).
+
+Front. Neurosci. 17:1153183, with v the cell voltage in V and phi the flux linkage in V s:
+
+    i = v / M(phi),   M = sum_n R_n |phi|^n                                    (1, 2)
+    volatile:      dphi/dt = A v - D phi                                       (3)
+    non-volatile:  dphi/dt = 0 if 0 <= A v / D < phi, else A v - D phi         (4)
+
+Eq 4 is printed with "0 <", which would let a cell at rest decay; "0 <=" is what makes it non-volatile. For v >= 0 it
+says max(A v - D phi, 0). While v is constant the solution is closed, for D = 0 as well:
+
+    phi(t + T) = phi(t) + tau (A v - D phi(t)),   tau = (1 - exp(-D T)) / D    (tau = T for D = 0)
+
+clipped to the bounds on phi. A negative voltage, however small, lets the full decay term act in eq 4: read with a
+small positive one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from hil.compiling import njit
+from sim.cells.dose import flux_dose, time_constant
+from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
+from sim.crossbar.array import Segments, SimulatedArray
+from sim.crossbar.parameters import ArrayParameters, unit
+
+
+class FlcaParameters(ArrayParameters):
+    """Parameters of `sim:flca`; the defaults are the memristor of the paper's Figure 3."""
+
+    kind: Literal["nonvolatile", "volatile"] = Field("nonvolatile", description="eq 4 or eq 3")
+    A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
+    D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
+    R: Coefficients = Field((100.0, 1e6), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
+    phi0: float = Field(0.0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+    phi_min: float | None = Field(
+        None,
+        le=0,
+        allow_inf_nan=True,
+        description="lower bound of the flux; 0 if non-volatile, none if volatile",
+        json_schema_extra=unit("V s"),
+    )
+    phi_max: float = Field(
+        np.inf, gt=0, allow_inf_nan=True, description="upper bound of the flux", json_schema_extra=unit("V s")
+    )
+
+    @property
+    def lowest(self) -> float:
+        """Lower bound of the flux in force, V s."""
+        if self.phi_min is not None:
+            return self.phi_min
+        return -np.inf if self.kind == "volatile" else 0.0
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances at the largest flux (see `flux_range`) and at none, S."""
+        return flux_range(self.R, self.A, self.D, self.v_max, max(-self.lowest, self.phi_max))
+
+    @model_validator(mode="after")
+    def _inside(self) -> Self:
+        if not self.lowest <= self.phi0 <= self.phi_max:
+            raise ValueError(f"phi0 = {self.phi0:g} V s is outside phi_min {self.lowest:g} .. phi_max {self.phi_max:g}")
+        return self
+
+
+def flux_range(r: Coefficients, a: float, d: float, v_max: float, bound: float = np.inf) -> tuple[float, float]:
+    """Lowest and highest conductance of a memristor, S: at the largest flux that it can hold, and at none.
+
+    The largest flux is that of its bound, or A v_max / D where the largest voltage would hold it, whichever is less.
+    """
+    largest = min(bound, a * v_max / d if d > 0 else np.inf)
+    if np.isfinite(largest):
+        return 1.0 / float(memristance_table(r, np.array(largest))), 1.0 / r[0]
+    return (0.0 if any(r[1:]) else 1.0 / r[0]), 1.0 / r[0]
+
+
+class FlcaArray(SimulatedArray):
+    """Crossbar of single FLCA memristors, integrated exactly (`sim:flca`).
+
+    With a negative ``phi_min``, eq 4 holds a state only while phi >= 0: the negative side relaxes to 0, as printed.
+    """
+
+    parameters: FlcaParameters
+    programmed = "phi"
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return self.parameters.lowest, self.parameters.phi_max
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"phi": np.full(shape, self.parameters.phi0), "idle": np.zeros(shape[0])}
+
+    def _drive(self, columns: slice, play: Segments) -> None:
+        p = self.parameters
+        _drive_flca(
+            play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
+            p.A, p.D, *self._reach, p.kind == "volatile",
+        )  # fmt: skip
+
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        p = self.parameters
+        _dose_flca(
+            play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns], origin, factor,
+            p.A, p.D, *self._bounds, p.kind == "volatile", p.R, memristance_roots(p.R), out,
+        )  # fmt: skip
+
+    def _memristance(self) -> NDArray[np.float64]:
+        p, phi = self.parameters, self._state["phi"]
+        relaxed = phi * np.exp(-p.D * self._state["idle"])[:, None]
+        return memristance_table(p.R, relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi))
+
+
+@njit(cache=True, inline="always")
+def _rate(v, drive, decay, volatile):
+    """Eq 3 or eq 4 at the start of a segment, `drive` = A v and `decay` = D phi."""
+    return max(drive - decay, 0.0) if v >= 0.0 and not volatile else drive - decay
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _drive_flca(
+    play, phi, idle, gain, a, d, low, high, volatile
+):  # fmt: skip
+    for c in range(play.cols.shape[1]):
+        state, sensitivity = phi[c], gain[c]
+        for t in range(play.duration.size):
+            if play.cols[t, c] == play.level[t]:
+                idle[c] += play.duration[t]
+                continue
+            if idle[c] > 0.0:
+                if volatile or low < 0.0:
+                    decay = np.exp(-d * idle[c])
+                    for r in range(state.size):
+                        state[r] *= decay if volatile or state[r] < 0.0 else 1.0
+                idle[c] = 0.0
+            tau = time_constant(d, play.duration[t])
+            _advance(state, play.rows[t], play.cols[t, c], sensitivity, a, d, tau, low, high, volatile)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"nsz", "contract"})
+def _advance(state, voltage, col, sensitivity, a, d, tau, low, high, volatile):
+    """One segment of the closed form for all cells of a column."""
+    for r in range(state.size):
+        v = voltage[r] - col
+        rate = _rate(v, a * sensitivity[r] * v, d * state[r], volatile)
+        state[r] = min(max(state[r] + tau * rate, low), high)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _dose_flca(
+    play, phi, idle, gain, origin, factor, a, d, low, high, volatile, coefficients, roots, out
+):  # fmt: skip
+    """Integrals of 1 / M over the one segment of `play`, s/ohm."""
+    for c in range(play.cols.shape[1]):
+        decay = np.exp(-d * idle[c])
+        for r in range(phi.shape[1]):
+            v = play.rows[0, r] - play.cols[0, c]
+            if v == 0.0:
+                continue
+            start = phi[c, r] * (decay if volatile or phi[c, r] < 0.0 else 1.0)
+            rate = _rate(v, a * gain[c, r] * v, d * start, volatile)
+            if factor.size:
+                start, rate = origin[c, r] + factor[c, r] * (start - origin[c, r]), factor[c, r] * rate
+            out[c, r] = flux_dose(coefficients, roots, start, rate, d, play.duration[0], low, high)

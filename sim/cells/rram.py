@@ -1,0 +1,177 @@
+"""Filamentary RRAM that moves one step a pulse: the synaptic dynamics of Brivio et al. (2021).
+
+Front. Neurosci. 15:580909, eqs 1-3. The weight w in [0, 1] changes by dw/dn with every pulse n:
+
+    L-HB   (linear, hard bounds)       dw+ = alpha+                      dw- = -alpha-                      (1)
+    NL-SB  (non-linear, soft bounds)   dw+ = alpha+ (1 - w)^gamma+       dw- = -alpha- w^gamma-             (2)
+    NL-HB  (non-linear, hard bounds)   dw+ = alpha+ / ws+ (1 - w ws+)^gamma+
+                                       dw- = -alpha- / ws- (1 - (1 - w) ws-)^gamma-                         (3)
+
+where ws = 1 - (1 + (gamma - 1) alpha Nstop)^(-1 / (gamma - 1)), or 1 - exp(-alpha Nstop) for gamma = 1, is the weight
+at which the soft-bound dynamics is cut off after Nstop pulses. The depression of eq 3 mirrors the potentiation.
+
+A pulse is a stretch of a call in which the cell voltage is at or beyond a threshold: v_set potentiates, -v_reset
+depresses. Its length and height do not matter, and neither does how it is cut into segments; the call ends it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from hil.compiling import njit
+from hil.fraction import Fraction
+from hil.programming import Programming
+from hil.spiking.core import SpikingCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Rule
+from sim.crossbar.array import Segments, SimulatedArray
+from sim.crossbar.parameters import ArrayParameters, unit
+from sim.crossbar.spiking_core import CompiledCore
+
+PULSE_WIDTH = 1e-6
+"""Width of a programming pulse, s; the model counts pulses, whatever their width."""
+
+
+class RramParameters(ArrayParameters):
+    """Parameters of `sim:rram`; depression takes the value of potentiation where it is not given its own."""
+
+    model: Literal["lhb", "nlsb", "nlhb"] = Field("lhb", description="linear/non-linear, soft/hard bounds")
+    alpha: Fraction = Field(0.002, gt=0, le=1, description="first potentiation step of eqs 1-3")
+    gamma: float = Field(1.0, ge=1, description="potentiation exponent (nlsb, nlhb)")
+    nstop: float = Field(500.0, gt=0, description="potentiation pulses from bound to bound (nlhb)")
+    alpha_dep: Fraction | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
+    gamma_dep: float | None = Field(None, ge=1, description="depression exponent; gamma if not given")
+    nstop_dep: float | None = Field(None, gt=0, description="depression pulses from bound to bound; nstop if not given")
+    v_set: float = Field(1.0, gt=0, description="potentiation threshold", json_schema_extra=unit("V"))
+    v_reset: float = Field(1.0, gt=0, description="depression threshold (magnitude)", json_schema_extra=unit("V"))
+    g_min: float = Field(1e-6, gt=0, description="conductance at w = 0", json_schema_extra=unit("S"))
+    g_max: float = Field(1e-4, gt=0, description="conductance at w = 1", json_schema_extra=unit("S"))
+    w0: Fraction = Field(0.5, ge=0, le=1, description="pristine weight")
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if self.g_min >= self.g_max:
+            raise ValueError(f"g_min {self.g_min:g} S must be below g_max {self.g_max:g} S")
+        return self
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances of weights 0 and 1, S."""
+        return self.g_min, self.g_max
+
+    def branches(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """(alpha / ws, gamma, ws) of eq 3 for potentiation and depression; eqs 1 and 2 are its limits ws = 0 and 1."""
+        return (
+            self._branch(self.alpha, self.gamma, self.nstop),
+            self._branch(
+                self.alpha if self.alpha_dep is None else self.alpha_dep,
+                self.gamma if self.gamma_dep is None else self.gamma_dep,
+                self.nstop if self.nstop_dep is None else self.nstop_dep,
+            ),
+        )
+
+    def _branch(self, alpha: float, gamma: float, nstop: float) -> tuple[float, float, float]:
+        if self.model == "lhb":
+            return alpha, 1.0, 0.0
+        if self.model == "nlsb":
+            return alpha, gamma, 1.0
+        ws = stop_weight(alpha, gamma, nstop)
+        return alpha / ws, gamma, ws
+
+
+def stop_weight(alpha: float, gamma: float, nstop: float) -> float:
+    """Weight that the soft-bound dynamics (eq 2) reaches from 0 after `nstop` pulses, counted continuously."""
+    if gamma == 1.0:
+        return float(-np.expm1(-alpha * nstop))
+    return float(-np.expm1(-np.log1p((gamma - 1.0) * alpha * nstop) / (gamma - 1.0)))
+
+
+class RramArray(SimulatedArray):
+    """Crossbar of pulse-step RRAM cells (`sim:rram`).
+
+    Spread in sensitivity multiplies alpha; spread in memristance divides the conductance.
+    """
+
+    parameters: RramParameters
+    programmed, in_pulse, jumps = "weight", ("beyond",), True
+
+    def __init__(self, name: str, parameters: RramParameters) -> None:
+        """Draw the cells; say by which pulses they are programmed."""
+        p = parameters
+        super().__init__(name, p)
+        self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, p.g_min, p.g_max)
+
+    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
+        """The compiled core; the one on the host where cells are noisy or stuck."""
+        p = self.parameters
+        if p.c2c or p.read_noise or self._any_stuck or p.d2d_r:
+            return super().spiking(lif, stdp)
+        return CompiledCore(self, lif, stdp)
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def _drive(self, columns: slice, play: Segments) -> None:
+        p = self.parameters
+        up, down = p.branches()
+        _drive_rram(
+            play, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
+            p.v_set, p.v_reset, up, down, *self._reach,
+        )  # fmt: skip
+
+    def _dose(
+        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
+    ) -> None:
+        """A pulse steps at its edge: all through the segment a cell conducts as it does at the end."""
+        p, (weight, beyond) = self.parameters, (self._state[name][columns].copy() for name in ("weight", "beyond"))
+        up, down = p.branches()
+        _drive_rram(play, weight, beyond, self._gain[columns], p.v_set, p.v_reset, up, down, *self._reach)
+        if factor.size:
+            weight = np.clip(origin + factor * (weight - origin), *self._bounds)
+        out[:] = play.duration[0] * (p.g_min + weight * (p.g_max - p.g_min))
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(rows, cols) weight w of every cell, 0..1."""
+        return self._state["weight"].T.copy()
+
+    def set_weights(self, weights: NDArray[np.float64]) -> None:
+        """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
+        self._require_open()
+        self._state["weight"][:] = weights.T
+        self._rest()
+
+    @property
+    def sensitivity(self) -> NDArray[np.float64]:
+        """(rows, cols) factor on every cell's step."""
+        return self._gain.T.copy()
+
+    def _memristance(self) -> NDArray[np.float64]:
+        p = self.parameters
+        return 1.0 / (p.g_min + self._state["weight"] * (p.g_max - p.g_min))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _drive_rram(
+    play, weight, beyond, gain, v_set, v_reset, up, down, low, high
+):  # fmt: skip
+    for c in range(play.cols.shape[1]):
+        w, last, sensitivity = weight[c], beyond[c], gain[c]
+        for t in range(play.rows.shape[0]):
+            for r in range(w.size):
+                v = play.rows[t, r] - play.cols[t, c]
+                now = np.int8(v >= v_set) - np.int8(v <= -v_reset)
+                if now != last[r] and now != 0:
+                    if now > 0:
+                        step = up[0] * (1.0 - w[r] * up[2]) ** up[1]
+                    else:
+                        step = -down[0] * (1.0 - (1.0 - w[r]) * down[2]) ** down[1]
+                    w[r] = min(max(w[r] + step * sensitivity[r], low), high)
+                last[r] = now

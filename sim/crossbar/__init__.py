@@ -1,0 +1,1 @@
+"""Arrays of simulated cells of any law: loops, threads, variability, measurement, snapshots."""

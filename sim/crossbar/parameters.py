@@ -1,0 +1,85 @@
+"""Parameters that every simulated crossbar has; a law adds its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hil.fraction import Fraction
+from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
+
+
+def unit(symbol: str) -> dict[str, str]:
+    """Unit of a parameter, for `Field(json_schema_extra=...)`."""
+    return {"unit": symbol}
+
+
+class ArrayParameters(BaseModel):
+    """Parameters that every simulated crossbar has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    rows: int = Field(1, ge=1, description="number of rows (word lines)")
+    cols: int = Field(1, ge=1, description="number of columns (bit lines)")
+    v_max: float = Field(
+        5.0, gt=0, allow_inf_nan=True, description="largest magnitude of a line's voltage", json_schema_extra=unit("V")
+    )
+    i_max: float = Field(
+        np.inf,
+        gt=0,
+        allow_inf_nan=True,
+        description="column current reported as tripped (the simulated source does not limit it)",
+        json_schema_extra=unit("A"),
+    )
+    d2d: Fraction = Field(0.0, ge=0, le=1, description="device-to-device spread of sensitivity")
+    d2d_r: Fraction = Field(0.0, ge=0, le=1, description="device-to-device spread of memristance")
+    c2c: Fraction = Field(0.0, ge=0, le=100, description="cycle-to-cycle spread of what a pulse changes; may exceed 1")
+    read_noise: Fraction = Field(0.0, ge=0, le=1, description="noise of every measured cell current")
+    stuck_on: Fraction = Field(0.0, ge=0, le=1, description="cells stuck at g_on")
+    stuck_off: Fraction = Field(0.0, ge=0, le=1, description="cells stuck at g_off")
+    g_on: float | None = Field(
+        None,
+        gt=0,
+        description="conductance of cells stuck on; a cell's own highest if not given",
+        json_schema_extra=unit("S"),
+    )
+    g_off: float | None = Field(
+        None,
+        gt=0,
+        description="conductance of cells stuck off; a cell's own lowest if not given",
+        json_schema_extra=unit("S"),
+    )
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
+    threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
+
+    @abstractmethod
+    def conductance_range(self) -> tuple[float, float]:
+        """Lowest and highest conductance of a cell without spread, S; 0 if nothing bounds it from below."""
+
+    def stuck(self) -> StuckCells:
+        """Cells that are stuck, at the conductances given or at the cell's own."""
+        lowest, highest = self.conductance_range()
+        on, off = (highest if self.g_on is None else self.g_on), (lowest if self.g_off is None else self.g_off)
+        return StuckCells(self.stuck_on, self.stuck_off, on, off)
+
+    @model_validator(mode="after")
+    def _off_state(self) -> Self:
+        if self.stuck_off and self.g_off is None and not self.conductance_range()[0]:
+            raise ValueError(
+                f"stuck_off = {self.stuck_off:g}: nothing bounds the resistance of this cell, which has no off state "
+                "of its own then: give g_off, or a bound of its flux"
+            )
+        return self
+
+    def variability(self) -> Variability:
+        """The four parts of `sim.crossbar.variability` as these parameters ask for them."""
+        return Variability(
+            DeviceToDevice(self.d2d, self.d2d_r),
+            CycleToCycle(self.c2c),
+            ReadNoise(self.read_noise),
+            self.stuck(),
+            self.seed,
+        )

@@ -1,0 +1,126 @@
+"""What makes real cells differ from the model: four independent parts, each seeded, each off unless asked for.
+
+All strengths are fractions, not percent: 0.05 means 5 %. Device-to-device spread is drawn once when the array is made;
+cycle-to-cycle spread with every pulse (`sim.crossbar.pulses`); read noise with every measurement; stuck cells are
+chosen once. The four draw from separate streams of one seed, so switching one on does not change what another draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.compiling import njit
+
+_SENSITIVITY, _RESISTANCE, _STUCK, _READ, _CYCLE = range(5)
+
+
+@dataclass(frozen=True)
+class DeviceToDevice:
+    """Spread between cells, log-normal with median 1, drawn once.
+
+    Attributes
+    ----------
+    sensitivity : float
+        Standard deviation of ln(A), as a fraction: how far a given flux moves the state.
+    resistance : float
+        Standard deviation of ln(M), as a fraction: a factor on the cell's memristance at every state.
+    """
+
+    sensitivity: float = 0.0
+    resistance: float = 0.0
+
+    def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Factors on sensitivity and on memristance, each of `shape`."""
+        gain = np.exp(self.sensitivity * _stream(seed, _SENSITIVITY).standard_normal(shape))
+        scale = np.exp(self.resistance * _stream(seed, _RESISTANCE).standard_normal(shape))
+        return gain, scale
+
+
+@dataclass(frozen=True)
+class CycleToCycle:
+    """Spread between repeats: what a pulse changes is multiplied by 1 + `sigma` * N(0, 1), drawn per cell and pulse."""
+
+    sigma: float = 0.0
+
+
+@dataclass(frozen=True)
+class ReadNoise:
+    """Gaussian noise of every measured cell current, `sigma` times that current."""
+
+    sigma: float = 0.0
+
+    def column_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
+        """Noise of a sum of independent cell currents, A.
+
+        `cell_power` is the sum over the column's cells of the squared current; `count` numbers the measurement.
+        """
+        if self.sigma == 0:
+            return 0.0
+        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
+
+
+@dataclass(frozen=True)
+class StuckCells:
+    """Cells that conduct the same whatever is applied.
+
+    Attributes
+    ----------
+    on, off : float
+        Fraction of all cells stuck at `g_on` and at `g_off`.
+    g_on, g_off : float
+        Their conductances, S; NaN where no cell is stuck so.
+    """
+
+    on: float = 0.0
+    off: float = 0.0
+    g_on: float = np.nan
+    g_off: float = np.nan
+
+    def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
+        """Conductance in S of every stuck cell, NaN where a cell works."""
+        luck = _stream(seed, _STUCK).random(shape)
+        stuck = np.full(shape, np.nan)
+        stuck[luck < self.on] = self.g_on
+        stuck[(luck >= self.on) & (luck < self.on + self.off)] = self.g_off
+        return stuck
+
+
+@dataclass(frozen=True)
+class Variability:
+    """The four parts together, with the seed they draw from."""
+
+    device_to_device: DeviceToDevice = field(default_factory=DeviceToDevice)
+    cycle_to_cycle: CycleToCycle = field(default_factory=CycleToCycle)
+    read_noise: ReadNoise = field(default_factory=ReadNoise)
+    stuck: StuckCells = field(default_factory=StuckCells)
+    seed: int = 0
+
+
+def _stream(seed: int, part: int, count: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, part]), counter=[0, 0, 0, count]))
+
+
+@njit(cache=True, inline="always")
+def _mix(z):
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True)
+def cycle_factor(sigma, seed, event, col, row):
+    """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`.
+
+    A counter-based generator (SplitMix64 finaliser, Box-Muller): the draw depends on its arguments alone, so it is the
+    same however the work is cut into batches and threads.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    z = _mix(np.uint64(seed) * golden + np.uint64(_CYCLE))
+    z = _mix(z + np.uint64(event) * golden)
+    z = _mix(z + (np.uint64(col) << np.uint64(32)) + np.uint64(row) + golden)
+    first = (np.float64(z >> np.uint64(11)) + 0.5) * 2.0**-53
+    second = np.float64(_mix(z + golden) >> np.uint64(11)) * 2.0**-53
+    return 1.0 + sigma * np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * second)

@@ -1,0 +1,1 @@
+"""Kirchhoff: the voltages of lines and nodes between cells."""

@@ -1,0 +1,163 @@
+"""A paired-input learning layer as a device of its own (`sim:pill`): all C(k, 2) weights of every column in float32.
+
+The weights are the non-volatile memristors of `sim.cells.flca`, eq 4 of Zivasatienraj & Doolittle (2023). As a `Device`
+they are driven and read like any crossbar; `paired` gives compiled pairs that end where `hil.pill.pairs.PairedInputs`
+on `sim:flca` does, to the rounding of float32, hundreds of times sooner.
+
+A flux in float32 has 24 bits. Over 60,000 digits of 8x8 pixels the largest error of any flux was 5e-6 of the largest
+flux (D = 0.03 and 1 /s), and 6e-5 for D = 0, where nothing forgets a rounding. A pulse that moves a flux by less than
+3e-8 of itself is lost: where D tau or the flux of a pulse comes near that fraction of phi, use `sim:flca`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isqrt
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from hil.pill.pairs import PairedCore, PairedInputs
+from hil.pill.protocol import PillProtocol, pair_count
+from sim.cells.flca import FlcaArray, flux_range
+from sim.cells.memristance import Coefficients, memristance_table
+from sim.crossbar.parameters import ArrayParameters, unit
+from sim.crossbar.variability import DeviceToDevice, StuckCells, Variability
+from sim.pill.pairs import CompiledPairs
+
+
+class PillParameters(ArrayParameters):
+    """Parameters of `sim:pill`; the weight is that of `sim.circuits.pill_cell`, tenfold where 100 mV hold it."""
+
+    rows: int | None = Field(None, ge=1, description="weights a column, C(inputs, 2); follows from inputs")  # type: ignore[assignment]
+    inputs: int | None = Field(None, ge=2, description="inputs k; follows from rows, 2 if neither is given")
+    A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
+    D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
+    R: Coefficients = Field((5e3, 4.5e5), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
+    phi0: float = Field(0.0, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
+    phi_max: float = Field(
+        np.inf, gt=0, allow_inf_nan=True, description="upper bound of the flux", json_schema_extra=unit("V s")
+    )
+    torch: str | None = Field(
+        None, description="torch device on which pairs learn, such as cuda; compiled for the processor if not given"
+    )
+
+    kind: ClassVar[str] = "nonvolatile"
+    lowest: ClassVar[float] = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        inputs, rows = self.inputs, self.rows
+        if inputs is None:
+            inputs = 2 if rows is None else (1 + isqrt(1 + 8 * rows)) // 2
+        if rows is None:
+            rows = pair_count(inputs)
+        if rows != pair_count(inputs):
+            whose = f"{inputs} inputs make {pair_count(inputs)}" if self.inputs else "no number of inputs makes so many"
+            raise ValueError(f"rows = {rows} are not the pairs of a layer: {whose}")
+        if self.phi0 > self.phi_max:
+            raise ValueError(f"phi0 = {self.phi0:g} V s is above phi_max = {self.phi_max:g} V s")
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "rows", rows)
+        return self
+
+    def conductance_range(self) -> tuple[float, float]:
+        """Conductances at the largest flux (see `sim.cells.flca.flux_range`) and at none, S."""
+        return flux_range(self.R, self.A, self.D, self.v_max, self.phi_max)
+
+    def variability(self) -> Variability:
+        """As every simulated array's, without arrays of the same number where cells are alike."""
+        drawn = super().variability()
+        spread, stuck = drawn.device_to_device, drawn.stuck
+        return Variability(
+            _Spread(spread.sensitivity, spread.resistance),
+            drawn.cycle_to_cycle,
+            drawn.read_noise,
+            _Stuck(stuck.on, stuck.off, stuck.g_on, stuck.g_off),
+            drawn.seed,
+        )
+
+
+class _Spread(DeviceToDevice):
+    def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.sensitivity or self.resistance:
+            return super().draw(shape, seed)
+        return np.broadcast_to(1.0, shape), np.broadcast_to(1.0, shape)
+
+
+class _Stuck(StuckCells):
+    def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
+        return super().draw(shape, seed) if self.on or self.off else np.broadcast_to(np.nan, shape)
+
+
+class PillArray(FlcaArray):
+    """Weights of paired inputs, one row a pair (`sim:pill`); the state is float32, 4 bytes a weight."""
+
+    parameters: PillParameters  # type: ignore[assignment]
+    memory_a_cell = 40
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs k."""
+        return self.parameters.inputs
+
+    def paired(self, inputs: int, protocol: PillProtocol) -> PairedCore:
+        """Compiled pairs; those on the host where weights are noisy or unlike, or the protocol asks for more."""
+        p = self.parameters
+        on_host = PairedInputs(self, inputs, protocol)
+        if protocol.timing == "serial" or protocol.front not in ("minimum", "resistors"):
+            return on_host
+        if p.d2d or p.c2c or p.read_noise:
+            return on_host
+        if p.torch is None:
+            return CompiledPairs(self, protocol)
+        from sim.pill.torch_kernel import TorchPairs
+
+        return TorchPairs(self, protocol, p.torch)
+
+    @property
+    def conductance(self) -> NDArray[np.float64]:
+        """(rows, cols) true conductance of every weight now, S, free of read noise."""
+        g = np.empty((self.rows, self.cols))
+        for col in range(self.cols):
+            g[:, col] = self.column_conductance(col)
+        return g
+
+    def column_conductance(self, col: int) -> NDArray[np.float64]:
+        """(rows,) true conductance of a column's weights, S."""
+        g = 1.0 / (self._scale[col] * memristance_table(self.parameters.R, self._state["phi"][col]))
+        return np.where(np.isnan(self._stuck[col]), g, self._stuck[col]) if self._any_stuck else g
+
+    def fluxes(self) -> NDArray[np.float32]:
+        """(cols, rows) flux linkage of every weight, V s; the state itself, and valid until it is restored or reset."""
+        self._require_open()
+        return self._state["phi"]
+
+    def over_columns(self, job: Callable[[int], None]) -> None:
+        """Do `job` for every column, on all threads."""
+        if self._pool is None or self.cols == 1:
+            for col in range(self.cols):
+                job(col)
+            return
+        for done in [self._pool.submit(job, col) for col in range(self.cols)]:
+            done.result()
+
+    def pass_time(self, seconds: float) -> None:
+        """Count time that compiled pairs have played."""
+        self._time += seconds
+
+    def read(self, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of every weight, (rows, cols), S; see `SimulatedArray.read`."""
+        if v is not None or self.parameters.read_noise:
+            return super().read(v)
+        self._require_open()
+        self._measurements += 1
+        return self.conductance
+
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+        return {"phi": np.full(shape, self.parameters.phi0, np.float32), "idle": np.zeros(shape[0])}
+
+    def _memristance(self) -> NDArray[np.float64]:
+        return memristance_table(self.parameters.R, self._state["phi"])

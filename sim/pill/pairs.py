@@ -1,0 +1,133 @@
+"""Paired inputs on the state of `sim.pill.array.PillArray`: what to play by the closed form, and the compiled way."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hil.limits import LimitError
+from hil.pill.pairs import PairedCore, Weights
+from hil.pill.protocol import PillProtocol
+from hil.waveform import Waveform
+from sim.cells.dose import time_constant
+from sim.pill.kernel import Pulses, learn, pulses, read
+
+LARGEST = 1e30
+"""Flux of one pulse, V s, above which many of them could leave the range of float32."""
+
+AT_ONCE = 512
+"""Images whose pulses are laid out in memory at once."""
+
+
+class PairWeights(Weights, Protocol):
+    """What these pairs need of an array of weights; `sim.pill.array.PillArray` is one."""
+
+    inputs: int
+    parameters: Any
+
+    def fluxes(self) -> NDArray[np.float32]:
+        """(cols, rows) flux linkages, V s: the state itself."""
+
+    def column_conductance(self, col: int) -> NDArray[np.float64]:
+        """Conductances of a column, S."""
+
+    def over_columns(self, job: Callable[[int], None]) -> None:
+        """Do `job` for every column."""
+
+    def pass_time(self, seconds: float) -> None:
+        """Count what was played."""
+
+
+class ClosedFormPairs(PairedCore):
+    """Pairs that learn by the closed form on an array's state; says what to play, and leaves how to others."""
+
+    device: PairWeights
+
+    def __init__(self, device: PairWeights, protocol: PillProtocol) -> None:
+        """Take the array's state; nothing is copied."""
+        self.device, self.protocol = device, protocol
+        self.inputs, self.pairs, self.cols = device.inputs, device.rows, device.cols
+        p = device.parameters
+        tau = time_constant(p.D, protocol.width)
+        self._flux_per_volt, self._decay, self._high = p.A * tau, np.float32(p.D * tau), np.float32(p.phi_max)
+        one = protocol.waveform(np.zeros((1, 2)), np.zeros((1, self.cols), bool))
+        self._image_time = one.total
+
+    def check(self) -> None:
+        """Hold a lit pair with and without a response against the limits."""
+        for responds in (False, True):
+            self._check_pair(np.ones((1, 2)), responds)
+
+    def present(self, pixels: ArrayLike, response: ArrayLike) -> None:
+        """Let the weights learn; see `PairedCore.present`."""
+        pixels, response = self.checked(pixels, response)
+        self.device.fluxes()
+        try:
+            self.check()
+        except LimitError:
+            for responds in (False, True):
+                self._check_pair(_two_brightest(pixels[response.any(axis=1) == responds]), responds)
+        for start in range(0, len(pixels), AT_ONCE):
+            here = slice(start, start + AT_ONCE)
+            batch = pulses(pixels[here], response[here], self.protocol, self._flux_per_volt)
+            largest = float(np.abs(batch.drive).max(initial=0.0))
+            if not largest <= LARGEST:
+                raise LimitError(
+                    f"a pulse of {largest:g} V s: fluxes in float32 bear {LARGEST:g} V s; lower A or voltages"
+                )
+            self._play(batch)
+        self.device.pass_time(len(pixels) * self._image_time)
+
+    def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
+        """Read all pairs; see `PairedCore.currents`."""
+        pixels = self.checked_pixels(pixels)
+        self.device.fluxes()
+        v, width = self.read_voltage, self.device.read_width
+        if v > self.device.limits.v_max:
+            passed = v * self.protocol.passed(_two_brightest(pixels))
+            self.device.limits.check(Waveform.samples(passed, np.zeros((len(passed), self.cols)), dwell=width))
+        return v * self._read(pixels.astype(np.float32))
+
+    def conductances(self) -> NDArray[np.float64]:
+        """(pairs, cols) conductances of the weights, S."""
+        return self.device.read()
+
+    def _check_pair(self, pixels: NDArray[np.float64], responds: bool) -> None:
+        """Check images (B, 2) in the place of images of all inputs; no pair sees more than the brightest."""
+        if len(pixels):
+            self.device.limits.check(self.protocol.waveform(pixels, np.full((len(pixels), self.cols), responds)))
+
+    @abstractmethod
+    def _play(self, batch: Pulses) -> None:
+        """Move the fluxes of all columns."""
+
+    @abstractmethod
+    def _read(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Column currents (B, cols) for 1 V a fully lit pixel, A."""
+
+
+class CompiledPairs(ClosedFormPairs):
+    """Pairs on the processor, columns shared out to threads; the result does not depend on how."""
+
+    def _play(self, batch: Pulses) -> None:
+        phi, mean = self.device.fluxes(), self.protocol.front == "resistors"
+        self.device.over_columns(
+            lambda col: learn(phi[col], *batch[:-1], batch.order[col], self._decay, self._high, mean)
+        )
+
+    def _read(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        currents = np.zeros((self.cols, len(pixels)))
+        mean = self.protocol.front == "resistors"
+        self.device.over_columns(
+            lambda col: read(currents[col], pixels, self.device.column_conductance(col).astype(np.float32), mean)
+        )
+        return np.ascontiguousarray(currents.T)
+
+
+def _two_brightest(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B, 2) intensities of the two brightest pixels of every image."""
+    return np.partition(pixels, -2, axis=1)[:, -2:]
