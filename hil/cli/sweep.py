@@ -65,8 +65,8 @@ def sweep(
     """
     from hil.runs.results import report
     from hil.runs.run import new_path
-    from hil.sweeps.sweep import file as sweep_file
-    from hil.sweeps.sweep import sweep as sweeps
+    from hil.sweeps import file as sweep_file
+    from hil.sweeps import sweep as sweeps
 
     if workers is not None and (scheduler or not 1 <= workers <= WORKERS):
         raise InputError(

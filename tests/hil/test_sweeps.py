@@ -15,8 +15,8 @@ import pytest
 from hil.cli.sweep import dask_client
 from hil.errors import HilError, InputError
 from hil.runs.interrupt import Interrupted
-from hil.sweeps.sweep import file as sweep_file
-from hil.sweeps.sweep import sweep as sweeps
+from hil.sweeps import file as sweep_file
+from hil.sweeps import sweep as sweeps
 
 COMMAND = "from hil.cli.main import main; main()"
 BASE = """
