@@ -31,7 +31,7 @@ class DeviceClosed(HilError):
     """The device was closed and drives nothing any more."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Response:
     """What a device answered to a waveform: one entry for every measured segment, in order.
 
@@ -58,6 +58,23 @@ class Response:
     charge: NDArray[np.float64]
     energy: NDArray[np.float64]
     tripped: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        """Say what was answered in one line."""
+        count, columns = self.currents.shape
+        head = f"Response({count} measured segment{'s' * (count != 1)}, {columns} column{'s' * (columns != 1)}"
+        if not count:
+            return f"{head})"
+        known = self.currents[np.isfinite(self.currents)]
+        span = f", {known.min():.4g}..{known.max():.4g} A" if known.size else ", no current known"
+        trips = int(self.tripped.sum())
+        return f"{head}{span}, {self.energy.sum():.4g} J{f', {trips} at the compliance' if trips else ''})"
+
+    def _repr_html_(self) -> str:
+        """Show the first segments as a table, for a notebook."""
+        from hil import notebook
+
+        return notebook.response(self)
 
 
 class Device(ABC):

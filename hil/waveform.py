@@ -320,6 +320,12 @@ class Waveform:
         notes = f", {floating} lines floating at times" if floating else ""
         return f"{head}, {self.total:g} s{span}, {int(self.measure.sum())} measured{notes})"
 
+    def _repr_html_(self) -> str:
+        """Sketch it over a table of its first segments, for a notebook."""
+        from hil import notebook
+
+        return notebook.waveform(self)
+
 
 COPIES = 4
 """How often a waveform is in memory at once while it is joined, rounded to a device's grid and placed on its lines."""

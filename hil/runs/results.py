@@ -6,19 +6,27 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, SupportsIndex, TextIO, overload
 
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from hil.files import read_json, write_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 Value = float | int | str
 
 ROOM_FOR_NOTES = 120
 """Width of a terminal, in characters, below which notes are listed under a table instead of in it."""
+
+PLAIN_WIDTH = 160
+"""Width of a table, in characters, where it is not for a terminal."""
+
+MOST_SHOWN = 100
+"""Rows that a notebook shows of a table; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,47 @@ class Row:
     control: Value | None = None
     reference: Value | None = None
     note: str = ""
+
+
+class Rows(list[Row]):
+    """Rows as a list, shown as a table: `print` gives text, a notebook HTML; ``rows["NAME"]`` finds one by its name."""
+
+    def __init__(self, rows: Iterable[Row] = (), title: str = "") -> None:
+        """Take rows, and what is written above their table."""
+        super().__init__(rows)
+        self.title = title
+
+    @overload
+    def __getitem__(self, which: SupportsIndex | str) -> Row: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[Row]: ...
+    def __getitem__(self, which: SupportsIndex | slice | str) -> Row | list[Row]:
+        """Get a row by position or by name; `KeyError` names the nearest row where there is none of that name."""
+        if not isinstance(which, str):
+            return super().__getitem__(which)
+        for row in self:
+            if row.name.strip() == which:
+                return row
+        raise KeyError(f"no row '{which}' {nearest(which, [row.name.strip() for row in self])}")
+
+    def __str__(self) -> str:
+        """Lay them out as `hil` prints them."""
+        from rich.console import Console
+
+        text = StringIO()
+        _print(self, self.title, {}, Console(file=text, width=PLAIN_WIDTH, highlight=False))
+        return text.getvalue()
+
+    def _repr_html_(self) -> str:
+        """Lay them out for a notebook."""
+        from hil import notebook
+
+        told = [row for row in self if row.name != WARNING]
+        shown = _columns(told[:MOST_SHOWN])
+        left = [f"and {len(told) - MOST_SHOWN:,} more rows"] if len(told) > MOST_SHOWN else []
+        warned = [f"warning: {sentence}" for sentence in warnings_in(self)[:MOST_SHOWN]]
+        lines = zip(*shown.values(), strict=True)
+        return f"<div>{notebook.table(list(shown), lines, self.title, '; '.join(left + warned))}</div>"
 
 
 def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Value | None) -> Row:
@@ -120,17 +169,20 @@ def report(
     from rich.console import Console
 
     file: TextIO = sys.stderr if json_target == "-" else sys.stdout
-    console = Console(file=file, width=None if file.isatty() else 160, highlight=False)
+    _print(rows, title, heads or {}, Console(file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False))
+    if json_target is not None:
+        save_json(rows, json_target)
+
+
+def _print(rows: Sequence[Row], title: str, heads: Mapping[str, str], console: Console) -> None:
     roomy = console.width >= ROOM_FOR_NOTES
     told = [row for row in rows if row.name != WARNING]
-    console.print(table(told, title, heads or {}, notes=roomy))
+    console.print(table(told, title, heads, notes=roomy))
     for row in told if not roomy else ():
         if row.note:
             console.print(f"{row.name.strip()}: {row.note}", style="dim", markup=False)
     for sentence in warnings_in(rows):
         console.print(f"warning: {sentence}", style="yellow", markup=False)
-    if json_target is not None:
-        save_json(rows, json_target)
 
 
 def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool = True) -> Table:
@@ -139,21 +191,29 @@ def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool
     from rich.text import Text
 
     shown = Table(title=Text(title), title_justify="left", title_style="bold")
-    columns = [
-        ("quantity", "left", [row.name for row in rows]),
-        ("value", "right", [_spread(row) for row in rows]),
-        ("unit", "left", [row.unit for row in rows]),
-        ("n", "right", [_text(row.n) for row in rows]),
-        ("control", "right", [_text(row.control) for row in rows]),
-        ("reference", "right", [_text(row.reference) for row in rows]),
-        ("note", "left", [row.note for row in rows]),
-    ]
-    filled = [column for column in columns if any(column[2]) and (notes or column[0] != "note")]
-    for head, justify, _ in filled:
-        shown.add_column(heads.get(head, head), justify=justify, overflow="fold")
-    for cells in zip(*(column[2] for column in filled), strict=True):
+    columns = _columns(rows, notes)
+    for head in columns:
+        shown.add_column(heads.get(head, head), justify="right" if head in _NUMBERS else "left", overflow="fold")
+    for cells in zip(*columns.values(), strict=True):
         shown.add_row(*(Text(cell) for cell in cells))  # a plain text may hold [brackets]
     return shown
+
+
+_NUMBERS = ("value", "n", "control", "reference")
+
+
+def _columns(rows: Sequence[Row], notes: bool = True) -> dict[str, list[str]]:
+    """Texts of every column that some row fills, by its heading."""
+    columns = {
+        "quantity": [row.name for row in rows],
+        "value": [_spread(row) for row in rows],
+        "unit": [row.unit for row in rows],
+        "n": [_text(row.n) for row in rows],
+        "control": [_text(row.control) for row in rows],
+        "reference": [_text(row.reference) for row in rows],
+        "note": [row.note for row in rows],
+    }
+    return {head: cells for head, cells in columns.items() if any(cells) and (notes or head != "note")}
 
 
 def _spread(row: Row) -> str:
