@@ -1,0 +1,1 @@
+"""Sweeps: one training driver over a grid of settings, in parallel and resumable."""
