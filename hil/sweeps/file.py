@@ -25,10 +25,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hil import plugins
-
-from hil.data import datasets
 from hil.backends import check_address
 from hil.config import load_toml, validated, with_settings
+from hil.data import datasets
 from hil.errors import InputError
 from hil.runs.results import Row
 from hil.training.driver import Driver
