@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from gateware.adoption import adopt
 from gateware.device import FlcaDevice, FpgaDevice, StepDevice
 from gateware.geometry import Geometry
-from gateware.model import load_preset
-from gateware.parameters import FpgaParameters
+from gateware.parameters import LAWS, FpgaParameters
 from hil.backends import Backend, DeviceKind
 from hil.errors import InputError, nearest
 from sim.catalogue import RRAM_PRESETS
@@ -103,7 +102,7 @@ def _kind(name: str, carrier: Carrier) -> DeviceKind:
     def build(uri: str, parameters: FpgaParameters) -> FpgaDevice:
         return open_emulator(uri, parameters, carrier)
 
-    return DeviceKind(name, carrier.summary, FpgaParameters, build, RRAM_PRESETS, load_preset)
+    return DeviceKind(name, carrier.summary, FpgaParameters, build, RRAM_PRESETS, LAWS)
 
 
 def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> FpgaDevice:

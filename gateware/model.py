@@ -6,21 +6,15 @@ that the memductance table is the identity; or for the flux phi = s phi_max / (2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateware.geometry import TABLE_SIZE
-from hil.errors import InputError, nearest
-from hil.files import read_json
+from hil.errors import InputError
 from sim.cells.rram import RramParameters
-
-FORMAT = "memhil-model/1"
-"""Key `format` of a preset file."""
 
 LARGEST_STEP = 65535
 """Largest entry of a step table: the whole range, so that nothing beyond it is lost."""
@@ -212,50 +206,3 @@ class FlcaScale:
         if self.D == 0.0:
             return tau
         return float(-np.log1p(-tau * self.D)) / self.D if tau * self.D < 1.0 else np.inf
-
-
-def load_preset(path: Path) -> dict[str, Any]:
-    """Parameters of an emulated device from a preset file.
-
-    The file is JSON: ``{"format": "memhil-model/1", "model": "rram", "parameters": {...}}`` with the parameters of
-    `sim:rram`, the same with "flca", or ``{"format": "memhil-model/1", "model": "curve", "potentiation": [...],
-    "depression": [...]}`` with conductances in S. What a fit notes beside it (`measured`, `warnings`) is left alone.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is not of this form.
-    """
-    content = read_json(path, "preset file")
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError(f"{path} is no device model: its 'format' must be '{FORMAT}'")
-    model = str(content.get("model"))
-    readers = {"rram": _step_preset, "flca": _flca_preset, "curve": _curve_preset}
-    if model not in readers:
-        raise InputError(f"{path}: unknown model '{model}' {nearest(model, readers)}")
-    wanted = {"potentiation", "depression"} if model == "curve" else {"parameters"}
-    if content.keys() - {"measured", "warnings"} != wanted | {"format", "model"}:
-        raise InputError(f"{path}: model '{model}' needs {', '.join(sorted(wanted))} beside format and model, no more")
-    return readers[model](path, content)
-
-
-def _parameters(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    if not isinstance(content["parameters"], dict):
-        raise InputError(f"{path}: 'parameters' must be an object of names and values")
-    return content["parameters"]
-
-
-def _step_preset(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"cell": "step", **_parameters(path, content)}
-
-
-def _flca_preset(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"cell": "flca", **_parameters(path, content)}
-
-
-def _curve_preset(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
-    for name in ("potentiation", "depression"):
-        values = content[name]
-        if not isinstance(values, list) or not all(isinstance(x, int | float) for x in values):
-            raise InputError(f"{path}: '{name}' must be a list of conductances in S")
-    return {"cell": "step", "model": "curve", **{name: content[name] for name in ("potentiation", "depression")}}

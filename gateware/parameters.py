@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from gateware.geometry import Geometry
 from gateware.model import StepTables, curve_tables, rram_tables
 from hil.fraction import Fraction
+from hil.presets import CURVE, Preset
 from sim.cells.memristance import Coefficients
 from sim.cells.rram import RramParameters
 from sim.crossbar.parameters import unit
@@ -107,3 +109,12 @@ class FpgaParameters(BaseModel):
             f"hil fpga build --board BOARD --rows {self.rows} --cols {self.cols} --cell {self.cell} "
             f"--state-bits {self.width} --tie {self.tie}{' --encoder' * bool(self.encoder)}"
         )
+
+
+LAWS: Mapping[str, Callable[[Preset], Mapping[str, Any]]] = {
+    "rram": lambda preset: {"cell": "step", **preset.parameters()},
+    "flca": lambda preset: {"cell": "flca", **preset.parameters()},
+    CURVE: lambda preset: {"cell": "step", "model": "curve", **preset.curve()},
+}
+"""Laws that the emulator carries out, by steps from a table or by coefficients of a segment; each with what turns its
+preset file into values of `FpgaParameters`. Any other law has no form in gateware."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from hil import plugins
+from hil import plugins, presets
 from hil.config import validated
 from hil.device import Device
 from hil.errors import HilError, InputError, nearest, shortened, told
+from hil.presets import Preset
 
 GROUP = "hil.devices"
 
@@ -38,8 +40,9 @@ class DeviceKind:
         Makes the device from ``(name, parameters)``.
     presets : mapping
         Named sets of parameter values, each a mapping, chosen by ``?preset=NAME``.
-    read_preset : callable, optional
-        Reads such a mapping from a file, chosen by ``?preset=PATH.json``; raises `InputError`.
+    models : mapping
+        Names of the models whose preset files (`hil.presets`) it takes, chosen by ``?preset=PATH.json``, each with what
+        turns such a file into values of its parameters. A simulated law takes its own: ``{"rram": Preset.parameters}``.
     """
 
     name: str
@@ -47,7 +50,7 @@ class DeviceKind:
     parameters: type[BaseModel]
     build: Callable[[str, Any], Device]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    read_preset: Callable[[Path], Mapping[str, Any]] | None = None
+    models: Mapping[str, Callable[[Preset], Mapping[str, Any]]] = field(default_factory=dict)
 
 
 class Backend(ABC):
@@ -139,8 +142,8 @@ def _resolved(
     explicit = {**given, **parameters}
     preset = explicit.pop("preset", None)
     preset = None if preset is None else str(preset)
-    chosen = _preset(kind, preset, uri) if preset is not None or kind.presets else {}
     name = f"{scheme}:{kind.name}"
+    chosen = _preset(kind, uri, preset) if preset is not None or kind.presets else {}
     return kind, name, validated(kind.parameters, {**usable, **chosen, **explicit}, name)
 
 
@@ -161,13 +164,39 @@ def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:
     return scheme, kind, given
 
 
-def _preset(kind: DeviceKind, name: str | None, uri: str) -> Mapping[str, Any]:
+def _preset(kind: DeviceKind, uri: str, name: str | None) -> Mapping[str, Any]:
+    """Values that a preset sets: the kind's first where none is named, else one of its own, or one from a file."""
     if name is None:
         return next(iter(kind.presets.values()))
-    if name.endswith(".json"):
-        if kind.read_preset is None:
-            raise InputError(f"{uri}: preset files are not read by this device {nearest(name, kind.presets)}")
-        return kind.read_preset(Path(name))
-    if name not in kind.presets:
-        raise InputError(f"{uri}: no preset '{name}' {nearest(name, kind.presets)}")
-    return kind.presets[name]
+    if not name.endswith(".json"):
+        if name not in kind.presets:
+            raise InputError(f"{uri}: no preset '{name}' {nearest(name, kind.presets)}")
+        return kind.presets[name]
+    if not kind.models:
+        raise InputError(f"{uri}: preset files are not read by this device {nearest(name, kind.presets)}")
+    preset = presets.read(Path(name))
+    if preset.model not in kind.models:
+        raise InputError(_other_model(preset, kind, uri.partition("?")[0]))
+    return kind.models[preset.model](preset)
+
+
+def _other_model(preset: Preset, kind: DeviceKind, address: str) -> str:
+    """Sentence on a preset file that is not for this device: who takes it, and what this device takes."""
+    offered = _offered()
+    takers = [name for name, other in offered.items() if preset.model in other.models]
+    if not takers:
+        known = {model for other in offered.values() for model in other.models}
+        return f"{preset.path}: unknown model '{preset.model}' {nearest(preset.model, known)}"
+    scheme = address.partition(":")[0]
+    near = [name for name in takers if name.startswith(f"{scheme}:")] or takers
+    what = "a measured curve" if preset.model == presets.CURVE else "a model"
+    return f"{preset.path} is {what} for {', '.join(near)}, not for {address} (known: {', '.join(sorted(kind.models))})"
+
+
+def _offered() -> dict[str, DeviceKind]:
+    """Every kind on offer by its address; a back end that fails keeps no other from being named."""
+    found = {}
+    for scheme in backend_names():
+        with suppress(InputError):
+            found |= {f"{scheme}:{kind.name}": kind for kind in load_backend(scheme).offered()}
+    return found

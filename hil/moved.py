@@ -53,6 +53,7 @@ MOVED = {
     "sim.pill_torch": "sim.pill.torch_kernel",
     "sim.valved_front": "sim.pill.front",
     "sim.fit_cli": "sim.fitting.cli",
+    "sim.fitting.preset": "hil.presets",
     "instruments.dialogue": "instruments.link.dialogue",
     "instruments.answers": "instruments.link.answers",
     "instruments.errors": "instruments.link.errors",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil.backends import Backend, DeviceKind
+from hil.presets import Preset
 from sim.cells.flca import FlcaArray, FlcaParameters
 from sim.cells.flca_pair import FlcaPairArray, FlcaPairParameters
 from sim.cells.flca_step import FlcaStepArray, FlcaStepParameters
 from sim.cells.rram import RramArray, RramParameters
 from sim.cells.vteam import VteamArray, VteamParameters
-from sim.fitting.preset import reader
 from sim.pill.array import PillArray, PillParameters
 
 _PERCEPTRON = {
@@ -78,7 +78,7 @@ class SimulatedBackend(Backend):
                 FlcaParameters,
                 FlcaArray,
                 FLCA_PRESETS,
-                reader("flca"),
+                {"flca": Preset.parameters},
             ),
             DeviceKind(
                 "flca-pair",
@@ -101,14 +101,14 @@ class SimulatedBackend(Backend):
                 RramParameters,
                 RramArray,
                 RRAM_PRESETS,
-                reader("rram"),
+                {"rram": Preset.parameters},
             ),
             DeviceKind(
                 "vteam",
                 "memristor with voltage thresholds (VTEAM), with or without a window",
                 VteamParameters,
                 VteamArray,
-                read_preset=reader("vteam"),
+                models={"vteam": Preset.parameters},
             ),
         )
 

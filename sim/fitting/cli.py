@@ -54,11 +54,12 @@ def fit(
     hil fit data.csv --model lhb,nlsb,nlhb
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
+    from hil import presets
     from hil.errors import InputError, nearest
     from hil.runs.progress import Progress
     from hil.runs.results import Row, report
     from hil.runs.run import Run, new_path
-    from sim.fitting import catalogue, preset
+    from sim.fitting import catalogue
     from sim.fitting.advice import advice
     from sim.fitting.comparison import comparison, verdict
     from sim.fitting.fitting import fit as solve
@@ -103,7 +104,7 @@ def fit(
         folder.save_results([*table, Row("verdict", words)])
         save_details(fits, folder.path / "fits.json")
         for f in fits:
-            preset.write(folder.path / f"{f.model.name}.json", f.model.kind, f.preset(), f.began(), advice(f))
+            presets.write(folder.path / f"{f.model.name}.json", f.model.kind, f.preset(), f.began(), advice(f))
         save_figure(fits, folder.figure("fit.png"))
         folder.set_state("finished")
     report(table, f"{source}: {len(measurement)} readings", json)

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from gateware.model import FORMAT, FlcaScale, bin_weights, curve_tables, memductance, rram_tables
+from gateware.model import FlcaScale, bin_weights, curve_tables, memductance, rram_tables
 from hil.backends import open_device
 from hil.errors import InputError
+from hil.presets import FORMAT
 from sim.cells.rram import RramParameters
 
 FAMILIES = [
@@ -234,12 +235,12 @@ def test_an_flca_memristor_comes_from_a_file(tmp_path):
         ([], "its 'format' must be 'memhil-model/1'"),
         ({"format": "memhil-model/2"}, "its 'format' must be 'memhil-model/1'"),
         ({"format": FORMAT, "model": "rrram"}, "unknown model 'rrram' .*did you mean 'rram'"),
-        ({"format": FORMAT, "model": "rram"}, "model 'rram' needs parameters"),
-        ({"format": FORMAT, "model": "rram", "parameters": {}, "x": 1}, "no more"),
+        ({"format": FORMAT, "model": "rram"}, "model 'rram' needs 'parameters'"),
+        ({"format": FORMAT, "model": "rram", "parameters": {}, "x": 1}, "unknown key 'x'"),
         ({"format": FORMAT, "model": "rram", "parameters": 7}, "'parameters' must be an object"),
         ({"format": FORMAT, "model": "rram", "parameters": {"alpa": 1}}, "unknown parameter 'alpa'"),
         ({"format": FORMAT, "model": "rram", "parameters": {"alpha": 7}}, "alpha = 7 must be <= 1"),
-        ({"format": FORMAT, "model": "curve", "potentiation": [1e-6]}, "model 'curve' needs depression, potentiation"),
+        ({"format": FORMAT, "model": "curve", "potentiation": [1e-6]}, "model 'curve' needs 'depression'"),
         (
             {"format": FORMAT, "model": "curve", "potentiation": ["x"], "depression": []},
             "'potentiation' must be a list of conductances",
@@ -253,6 +254,13 @@ def test_an_flca_memristor_comes_from_a_file(tmp_path):
 def test_files_that_are_no_model_are_refused(tmp_path, content, words):
     with pytest.raises(InputError, match=words):
         open_device(f"fpga:golden?preset={write(tmp_path, content)}")
+
+
+def test_a_law_without_tables_is_refused_with_those_that_have_some(tmp_path):
+    path = write(tmp_path, {"format": FORMAT, "model": "vteam", "parameters": {"v_on": -0.3}})
+    words = r"model\.json is a model for sim:vteam, not for fpga:golden \(known: curve, flca, rram\)$"
+    with pytest.raises(InputError, match=words):
+        open_device(f"fpga:golden?preset={path}")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -7,10 +7,11 @@ import pytest
 from fitted_cells import CELLS, LHB, NLHB
 from scipy.optimize import least_squares
 
+from hil import presets
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
-from sim.fitting import catalogue, preset
+from sim.fitting import catalogue
 from sim.fitting.data import decay, sweep, train
 from sim.fitting.fitting import Noise, fit
 
@@ -206,7 +207,7 @@ def test_soft_l1_shrugs_off_what_misleads_plain_least_squares():
 def test_a_preset_replayed_on_the_simulator_is_the_fit(tmp_path):
     result = fitted("nlhb", rram_train(NLHB, np.random.default_rng(4)))
     file = tmp_path / "nlhb.json"
-    preset.write(file, "rram", result.preset())
+    presets.write(file, "rram", result.preset())
     with open_device(f"sim:rram?preset={file}", **result.began()) as device:
         assert played(device, UP_DOWN) == pytest.approx(result.curve, rel=1e-9)
 
@@ -214,7 +215,7 @@ def test_a_preset_replayed_on_the_simulator_is_the_fit(tmp_path):
 def test_a_preset_replayed_on_the_emulator_is_the_fit_within_its_steps(tmp_path):
     result = fitted("nlhb", rram_train(NLHB, np.random.default_rng(4)))
     file = tmp_path / "nlhb.json"
-    preset.write(file, "rram", result.preset())
+    presets.write(file, "rram", result.preset())
     with open_device(f"fpga:golden?preset={file}&state_bits=16&rounding=nearest", **result.began()) as device:
         window = result.values["g_max"] - result.values["g_min"]
         # 256 entries of a table hold for a 256th of the range each
@@ -230,12 +231,12 @@ def test_flca_and_vteam_presets_load_as_well(tmp_path):
     with open_device("sim:flca?D=100&R=1e4,4e6&phi0=1e-3") as device:
         g = played(device, volts)
     result = fitted("flca", train(volts, np.full(30, 1e-3), g, rest=1e-3))
-    preset.write(tmp_path / "flca.json", "flca", result.preset())
+    presets.write(tmp_path / "flca.json", "flca", result.preset())
     with open_device(f"sim:flca?preset={tmp_path / 'flca.json'}", **result.began()) as device:
         assert played(device, volts) == pytest.approx(result.curve, rel=1e-9)
     with open_device(f"fpga:golden?preset={tmp_path / 'flca.json'}&v_step=1e-4", **result.began()) as device:
         assert played(device, volts) == pytest.approx(result.curve, rel=5e-3)
-    content = {"format": preset.FORMAT, "model": "vteam", "parameters": {"v_on": -0.3, "w0": 0.25}}
+    content = {"format": presets.FORMAT, "model": "vteam", "parameters": {"v_on": -0.3, "w0": 0.25}}
     (tmp_path / "v.json").write_text(json.dumps(content))
     with open_device(f"sim:vteam?preset={tmp_path / 'v.json'}") as device:
         assert device.parameters.v_on == -0.3
@@ -264,7 +265,7 @@ def test_a_preset_is_the_cell_and_not_the_state_that_a_trace_began_in(tmp_path, 
     contents = []
     for begin in (1e-3, 2e-3):
         values, file = cell | {state: begin}, tmp_path / f"{begin}.json"
-        preset.write(file, model.kind, model.preset(values), model.began(values), ["words"])
+        presets.write(file, model.kind, model.preset(values), model.began(values), ["words"])
         contents.append(json.loads(file.read_text()))
         assert contents[-1]["measured"] == {state: begin}
         assert contents[-1]["warnings"] == ["words"]
@@ -285,14 +286,14 @@ def test_a_preset_is_the_cell_and_not_the_state_that_a_trace_began_in(tmp_path, 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"format": preset.FORMAT, "model": ["rram"], "parameters": {}}, "unknown model"),
-        ({"format": preset.FORMAT, "model": "rram", "parameters": {}, "measurd": {}}, "did you mean 'measured'"),
+        ({"format": presets.FORMAT, "model": ["rram"], "parameters": {}}, "unknown model"),
+        ({"format": presets.FORMAT, "model": "rram", "parameters": {}, "measurd": {}}, "did you mean 'measured'"),
         ({"format": "other", "model": "rram", "parameters": {}}, "no device model"),
-        ({"format": preset.FORMAT, "model": "flca", "parameters": {}}, "is a model for sim:flca, not for sim:rram"),
-        ({"format": preset.FORMAT, "model": "rrram", "parameters": {}}, "unknown model 'rrram'.*did you mean 'rram'"),
-        ({"format": preset.FORMAT, "model": "curve", "potentiation": []}, "a measured curve"),
-        ({"format": preset.FORMAT, "model": "rram"}, "needs 'parameters'"),
-        ({"format": preset.FORMAT, "model": "rram", "parameters": {"alfa": 1}}, "unknown parameter 'alfa'"),
+        ({"format": presets.FORMAT, "model": "flca", "parameters": {}}, "is a model for sim:flca, not for sim:rram"),
+        ({"format": presets.FORMAT, "model": "rrram", "parameters": {}}, "unknown model 'rrram'.*did you mean 'rram'"),
+        ({"format": presets.FORMAT, "model": "curve", "potentiation": []}, "a measured curve"),
+        ({"format": presets.FORMAT, "model": "rram"}, "needs 'parameters'"),
+        ({"format": presets.FORMAT, "model": "rram", "parameters": {"alfa": 1}}, "unknown parameter 'alfa'"),
     ],
 )
 def test_presets_of_another_form_are_refused(tmp_path, content, words):
