@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -44,13 +46,13 @@ def whole(value: int, what: str, least: int = 1, most: int = MOST_VALUES) -> int
     return int(value)
 
 
-def _array(values: ArrayLike, what: str) -> NDArray:
+def _array(values: ArrayLike, what: str) -> NDArray[Any]:
     try:
         return np.asarray(values)
     except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"{what} is no array: {str(error).partition('. ')[0]}") from None
 
 
-def _kind(array: NDArray) -> str:
+def _kind(array: NDArray[Any]) -> str:
     shown = shortened(repr(array.flat[0]), 40)
     return f"{_KINDS.get(array.dtype.kind, f'values of type {array.dtype}')} ({shown})"

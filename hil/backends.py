@@ -195,7 +195,7 @@ def _other_model(preset: Preset, kind: DeviceKind, address: str) -> str:
 
 def _offered() -> dict[str, DeviceKind]:
     """Every kind on offer by its address; a back end that fails keeps no other from being named."""
-    found = {}
+    found: dict[str, DeviceKind] = {}
     for scheme in backend_names():
         with suppress(InputError):
             found |= {f"{scheme}:{kind.name}": kind for kind in load_backend(scheme).offered()}

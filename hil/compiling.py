@@ -19,7 +19,7 @@ PATIENCE = 2.0
 """Seconds of compilation in one process after which the user is told."""
 
 
-class Announcer(event.Listener):
+class Announcer(event.Listener):  # type: ignore[misc]
     """Tells once, on stderr, that kernels are being compiled, as soon as that has taken `PATIENCE`.
 
     Attributes

@@ -179,7 +179,7 @@ def _cause(model: type[BaseModel], first: Mapping[str, Any], where: str) -> str:
     return f"{where}: {field} = {shown}: {first['msg'][0].lower()}{first['msg'][1:]}"
 
 
-def _submodel(model: type[BaseModel], path: tuple) -> type[BaseModel]:
+def _submodel(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel]:
     for part in path:
         annotation = model.model_fields[part].annotation
         models = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]

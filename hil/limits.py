@@ -145,7 +145,7 @@ class Limits:
             )
 
 
-def _range(voltages: NDArray[np.float64], axis: int | None = None) -> tuple[NDArray, NDArray]:
+def _range(voltages: NDArray[np.float64], axis: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lowest and highest voltage of driven lines; NaN only where none is driven.
 
     The plain reductions are several times as fast as those that pass over NaN.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ def _sketch(shown: Waveform) -> str:
     return f"<figure>{picture}<figcaption>{label}</figcaption></figure>"
 
 
-def _bands(shown: Waveform, kind: str) -> list[tuple[NDArray, NDArray, NDArray]]:
+def _bands(shown: Waveform, kind: str) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """(edges in s, lowest V, highest V) of every trace: a line each, or all of a kind as one."""
     voltages = shown.rows if kind == "row" else shown.cols
     few = voltages.shape[1] <= MOST_TRACES
@@ -137,7 +137,7 @@ def _bands(shown: Waveform, kind: str) -> list[tuple[NDArray, NDArray, NDArray]]
     return found
 
 
-def _intervals(shown: Waveform) -> tuple[NDArray, NDArray, NDArray]:
+def _intervals(shown: Waveform) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Edges of the steps of a sketch, s, and the segments, from and to, that each of them holds."""
     ends = shown.starts + shown.duration
     count = len(shown)
@@ -148,7 +148,9 @@ def _intervals(shown: Waveform) -> tuple[NDArray, NDArray, NDArray]:
     return edges, first, np.maximum(np.searchsorted(shown.starts, edges[1:], "left"), first + 1)
 
 
-def _outline(x: NDArray, low: NDArray, high: NDArray, area: bool, y: Callable[[float], str]) -> Iterator[str]:
+def _outline(
+    x: NDArray[Any], low: NDArray[Any], high: NDArray[Any], area: bool, y: Callable[[float], str]
+) -> Iterator[str]:
     """SVG path along the highest voltages and, for an area, back along the lowest; parted where all lines float."""
     driven = np.concatenate([[False], ~np.isnan(low), [False]])
     turns = np.flatnonzero(driven[1:] != driven[:-1])
@@ -161,7 +163,7 @@ def _outline(x: NDArray, low: NDArray, high: NDArray, area: bool, y: Callable[[f
             yield "Z"
 
 
-def _stairs(x: NDArray, levels: NDArray, y: Callable[[float], str]) -> Iterator[str]:
+def _stairs(x: NDArray[Any], levels: NDArray[Any], y: Callable[[float], str]) -> Iterator[str]:
     """Commands along the levels between the edges `x`; equal neighbours are one stair."""
     for k, (_, end) in enumerate(pairwise(x)):
         if k and levels[k] != levels[k - 1]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.cm
 import matplotlib.colors
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
@@ -139,7 +141,7 @@ def save_panels(panels: Sequence[Panel], path: Path) -> None:
     _save(figure, path)
 
 
-def save_learning_grid(curves: Mapping[str, Sequence[Sequence[Mapping]]], path: Path) -> None:
+def save_learning_grid(curves: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], path: Path) -> None:
     """One panel a name: accuracy (left axis, blue) and weight contrast (right, red) against digits, a line a seed."""
     across = min(5, len(curves))
     down = -(-len(curves) // across)
@@ -252,7 +254,7 @@ def literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _grid(down: int, across: int, size: tuple[float, float]):
+def _grid(down: int, across: int, size: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
@@ -260,7 +262,7 @@ def _grid(down: int, across: int, size: tuple[float, float]):
     return figure, axes
 
 
-def _save(figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     from matplotlib import pyplot
 
     write_figure(path, figure, dpi=130)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,7 +94,7 @@ class Waveform:
     @classmethod
     def pulse(cls, rows: ArrayLike, cols: ArrayLike = 0.0, *, width: float, measure: bool = False) -> Waveform:
         """One segment: `rows` (V, scalar or (R,)) and `cols` (V, scalar or (C,)) held for `width` seconds."""
-        return cls([width], _line(rows, "rows"), _line(cols, "cols"), [measure])
+        return cls(numbers([width], "duration"), _line(rows, "rows"), _line(cols, "cols"), truths([measure], "measure"))
 
     @classmethod
     def rest(cls, duration: float, rows: int = 1, cols: int = 1) -> Waveform:
@@ -171,17 +171,11 @@ class Waveform:
         columns = numbers(cols, "cols")
         columns = np.full(len(table), columns) if columns.ndim == 0 else columns
         table, columns = (t[:, None] if t.ndim == 1 else t for t in (table, columns))
-        fields = []
-        for name, value in (
-            ("dwell", numbers(dwell, "dwell")),
-            ("measure", truths(measure, "measure")),
-        ):
-            if value.shape not in ((), (len(table),)):
-                raise InputError(
-                    f"{name} of shape {value.shape}: give one value, or one for each of {len(table)} samples"
-                )
-            fields.append(np.broadcast_to(value, len(table)))
-        return cls(fields[0], table, columns, fields[1])
+        duration, measured = numbers(dwell, "dwell"), truths(measure, "measure")
+        for name, shape in (("dwell", duration.shape), ("measure", measured.shape)):
+            if shape not in ((), (len(table),)):
+                raise InputError(f"{name} of shape {shape}: give one value, or one for each of {len(table)} samples")
+        return cls(np.broadcast_to(duration, len(table)), table, columns, np.broadcast_to(measured, len(table)))
 
     @classmethod
     def concat(cls, parts: Iterable[Waveform]) -> Waveform:
@@ -339,7 +333,7 @@ def _require_room(segments: float, rows: int, cols: int) -> None:
         raise NeedError(f"a waveform of {segments:,.4g} segments has {values:,.4g} voltages, {MOST_VALUES:,} at most")
 
 
-def _frozen(array: NDArray) -> NDArray:
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Give back `array` itself only if nobody can write to its memory, else a read-only copy."""
     owner: object = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hil.cli import checks, options
 from hil.cli.stopping import resumable
+
+if TYPE_CHECKING:
+    from hil.experiments.characterization import Characterization
+    from hil.experiments.experiment import Settings
+    from hil.experiments.records import CharacterizationRun
+    from hil.runs.results import Row
 
 
 def characterize(
@@ -88,8 +94,8 @@ def characterize(
 
     if resume is not None:
         given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
-        given |= {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
-        options.refuse_with_resume(given)
+        told = {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
+        options.refuse_with_resume({**given, **told})
         folder = CharacterizationRun.resume(resume, KIND)
         with folder, resumable(folder.path, KIND, folder.set_state):
             plan = Plan(folder.config, f"{resume}/config.toml")
@@ -131,7 +137,7 @@ def characterize(
 _HEADS = {"quantity": "setting", "value": "default", "reference": "allowed"}
 
 
-def _complete(job, folder, json: str | None) -> None:
+def _complete(job: Characterization, folder: CharacterizationRun, json: str | None) -> None:
     from hil.runs.results import report
 
     rows, pictures = job.complete()
@@ -142,7 +148,7 @@ def _complete(job, folder, json: str | None) -> None:
         print(f"data: {folder.path / 'data.nc'}", file=sys.stderr)
 
 
-def _settings_rows(model) -> list:
+def _settings_rows(model: type[Settings]) -> list[Row]:
     """Every setting with its default, unit and range."""
     from hil.cli.devices import allowed_range, shown_value
     from hil.runs.results import Row

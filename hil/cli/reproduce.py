@@ -51,13 +51,13 @@ def reproduce(
     asked = {"PAPER": paper, "--only": only, "--quick": quick, "--data-dir": data_dir, "--run": run}
     if resume is not None:
         options.refuse_with_resume(asked)
-    elif paper is None:
+        return _play(*_resumed(resume), fresh=False, json=json)
+    if paper is None:
         extra = [name for name, value in asked.items() if value]
         if extra:
             raise InputError(f"{', '.join(extra)} without a paper: name one of {', '.join(papers())}")
         return _list(root, json)
-    start = _resumed(resume) if resume else _started(find_paper(paper), only, quick, data_dir, run)
-    return _play(*start, fresh=resume is None, json=json)
+    return _play(*_started(find_paper(paper), only, quick, data_dir, run), fresh=True, json=json)
 
 
 def _list(root: Path, json: str | None) -> None:

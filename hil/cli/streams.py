@@ -13,6 +13,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 PLAIN = {
     "±": "+-",
@@ -57,7 +61,7 @@ class Descriptor(io.FileIO):
 
     lost: OSError | None = None
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: ReadableBuffer) -> int:
         """Write, or drop what cannot be written."""
         try:
             return super().write(data) or 0

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from hil.runs.results import Row
-    from hil.sweeps.sweep import Task
+    from hil.sweeps.file import Task
 
 WORKERS = 1024
 """Processes at most."""
@@ -156,7 +156,7 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
         yield client
 
 
-def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str]:
+def summary(tasks: Sequence[Task], rows: Sequence[dict[str, Any]]) -> tuple[list[Row], str]:
     """Mean and standard deviation over the seeds of every point's first row; and what that row measures.
 
     The axis that sets nothing but one ``....seed`` is taken for the seeds.
@@ -168,7 +168,7 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str
     for row in rows:
         if row["name"] == WARNING:
             warned.setdefault(row["task"], []).append(row["note"])
-    groups: dict[str, list[dict]] = {}
+    groups: dict[str, list[dict[str, Any]]] = {}
     for task in tasks:
         named = [f"{n}={p.label}" for n, p in task.axes.items() if [k.split(".")[-1] for k in p.settings] != ["seed"]]
         groups.setdefault(", ".join(named) or "all seeds", []).append(first[task.id])
@@ -179,8 +179,8 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict]) -> tuple[list[Row], str
         control = sum(controls) / len(controls) if _numbers(controls) else None
         note = _told([warned.get(member["task"], []) for member in members])
         if len(members) == 1:
-            fields = [members[0][field] for field in ("value", "unit", "std", "n", "control")]
-            shown.append(Row(label, *fields, note=note))
+            fields = {field: members[0][field] for field in ("value", "unit", "std", "n", "control")}
+            shown.append(Row(label, **fields, note=note))
         elif _numbers(values):
             shown.append(repeated(label, values, members[0]["unit"], control=control, note=note))
         else:
@@ -196,7 +196,7 @@ def _told(warned: Sequence[Sequence[str]]) -> str:
     return f"warning: {told[0]}" if len(warned) == 1 else f"warning in {len(told)} of {len(warned)} tasks: {told[0]}"
 
 
-def _numbers(values: Sequence) -> bool:
+def _numbers(values: Sequence[object]) -> bool:
     return all(isinstance(value, int | float) for value in values)
 
 

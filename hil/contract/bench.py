@@ -107,7 +107,7 @@ def assert_close(left: ArrayLike, right: ArrayLike, relative: float, what: str) 
     )
 
 
-def assert_identical(left: dict[str, NDArray], right: dict[str, NDArray], what: str) -> None:
+def assert_identical(left: dict[str, NDArray[Any]], right: dict[str, NDArray[Any]], what: str) -> None:
     """Fail unless two sets of arrays are the same, bit for bit."""
     assert left.keys() == right.keys(), f"{what}: arrays {sorted(left)} and {sorted(right)}"
     for name, array in left.items():
@@ -171,7 +171,7 @@ class Bench:
         )
         wanted(given(strategy)(check))()
 
-    def snapshot(self, device: Device) -> dict[str, NDArray]:
+    def snapshot(self, device: Device) -> dict[str, NDArray[Any]]:
         """Snapshot of the device; skips the test where it is unsupported for a stated reason."""
         try:
             return device.snapshot()
@@ -189,7 +189,7 @@ class Bench:
             assert str(reason).strip(), "Unsupported must give its reason"
             pytest.skip(str(reason))
 
-    def replayed(self, device: Device, parts: list[Waveform]) -> tuple[NDArray, NDArray]:
+    def replayed(self, device: Device, parts: list[Waveform]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Currents and conductances after a reset and `parts`."""
         self.reset(device)
         currents = [device.apply(part).currents for part in parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,8 +118,8 @@ class Pulses(Bench):
     def alike(self, device: Device, one: Waveform, other: Waveform, what: str, rows: slice = slice(None)) -> None:
         """Fail unless two waveforms leave cells in the same state; or, if it never repeats, equally spread."""
         if self.repeatable:
-            ends = [self.ends(device, waveform)[rows] for waveform in (one, other)]
-            assert_close(*ends, self.noise + self.tolerance, f"conductances after {what}, S")
+            end, other_end = (self.ends(device, waveform)[rows] for waveform in (one, other))
+            assert_close(end, other_end, self.noise + self.tolerance, f"conductances after {what}, S")
             return
         changes = [self.changes(device, waveform, rows) for waveform in (one, other)]
         (a, b), (spread, other_spread) = ([f(change) for change in changes] for f in (np.mean, np.std))
@@ -141,6 +142,6 @@ class Pulses(Bench):
     def changes(self, device: Device, waveform: Waveform, rows: slice) -> NDArray[np.float64]:
         """Changes of conductance of the cells that move, over many repeats, S."""
         before = self.replayed(device, [])[1]
-        found: Sequence[NDArray] = [self.ends(device, waveform) - before for _ in range(REPEATS)]
+        found: Sequence[NDArray[Any]] = [self.ends(device, waveform) - before for _ in range(REPEATS)]
         moved = np.array(found)[:, rows]
         return moved[:, np.abs(moved).max(axis=0) > 0]

@@ -5,13 +5,13 @@ dimension as a big-endian 32-bit count) followed by the values in row-major orde
 """
 
 import gzip
+import io
 import math
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[io.BufferedIOBase]:
     """Open a file, unpacked on the way if it is packed: nothing is read or unpacked before it is asked for."""
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP_MAGIC
@@ -91,7 +91,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield unpacked
 
 
-def _read_values(file: BinaryIO, expected: int, path: str | Path) -> bytes:
+def _read_values(file: io.BufferedIOBase, expected: int, path: str | Path) -> bytes:
     """Read what the header promises and one byte more, in pieces: a header that promises too much costs nothing."""
     pieces, left = [], expected + 1
     while left > 0:
@@ -106,7 +106,7 @@ def _read_values(file: BinaryIO, expected: int, path: str | Path) -> bytes:
         raise InputError(f"{path}: its {expected:,} bytes of data do not fit into memory") from None
 
 
-def _count_rest(file: BinaryIO) -> int:
+def _count_rest(file: io.BufferedIOBase) -> int:
     """How many bytes follow, without keeping them; at most `_PIECE`, since a packed file can hold any number."""
     return len(file.read(_PIECE))
 

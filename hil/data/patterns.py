@@ -31,8 +31,8 @@ def draw_lines() -> tuple[np.ndarray, np.ndarray]:
     pixels = LINE_SIZE * LINE_SIZE
     numbers = np.arange(2**pixels)
     images = (numbers[:, np.newaxis] >> np.arange(pixels)[::-1] & 1).astype(np.uint8)
-    full_columns = images.reshape(-1, LINE_SIZE, LINE_SIZE).all(axis=1)
-    return images, full_columns.any(axis=1).astype(np.int64)
+    full_columns = np.all(images.reshape(-1, LINE_SIZE, LINE_SIZE), axis=1)
+    return images, np.any(full_columns, axis=1).astype(np.int64)
 
 
 def draw_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

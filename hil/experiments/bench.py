@@ -77,12 +77,12 @@ class Driven:
     def joined(cls, parts: Sequence[Driven]) -> Driven:
         """One history after the other."""
         starts = np.cumsum([0, *(len(part.voltage) for part in parts)])[:-1]
-        tables = [
-            np.concatenate([getattr(part, name) for part in parts]) if parts else np.zeros(0)
+        tables = {
+            name: np.concatenate([getattr(part, name) for part in parts]) if parts else np.zeros(0)
             for name in ("voltage", "duration", "measured", "current", "tripped")
-        ]
+        }
         resets = [part.resets + start for part, start in zip(parts, starts, strict=True)]
-        return cls(*tables, np.concatenate([*resets, np.zeros(0, np.int64)]).astype(np.int64))
+        return cls(**tables, resets=np.concatenate([*resets, np.zeros(0, np.int64)]).astype(np.int64))
 
 
 class Bench:
@@ -156,7 +156,7 @@ class Bench:
         self.device.reset()
         self._until = self.device.time
         nothing = np.zeros(0)
-        self._history.append(Driven(*[nothing] * 5, np.zeros(1, np.int64)))
+        self._history.append(Driven(nothing, nothing, nothing, nothing, nothing, np.zeros(1, np.int64)))
 
     def begin(self) -> None:
         """Take the device as it is now, after it was brought to a state that it had before."""

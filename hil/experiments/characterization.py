@@ -279,10 +279,13 @@ class Characterization:
 
     def _analyse(self) -> tuple[list[Row], dict[str, Records]]:
         uris = self.plan.device.uri
-        rows, curves = [], {}
+        rows: list[Row] = []
+        curves: dict[str, Records] = {}
         with self._recorder() as recorder:
             for index, uri in enumerate(uris):
                 info = recorder.device_info(index)
+                if info is None:
+                    raise InputError(f"{self.run.records_file} is damaged: what was noted about {uri} is missing")
                 settings = validated(type(self.plan.settings), info["settings"], f"{self.run.path}")
                 curves[uri] = recorder.records(index)
                 found = self.plan.experiment(settings).analyse(curves[uri])
@@ -351,7 +354,7 @@ def dry_run(plan: Plan) -> list[str]:
     return lines
 
 
-def _state(device: Device) -> dict[str, NDArray] | None:
+def _state(device: Device) -> dict[str, NDArray[Any]] | None:
     try:
         return {name: np.asarray(array) for name, array in device.snapshot().items()}
     except Unsupported:

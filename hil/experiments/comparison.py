@@ -96,7 +96,7 @@ def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> C
 
 def _cuts(waveform: Waveform, looks: int) -> NDArray[np.int64]:
     """Segments before which the waveform may be cut without cutting a pulse, near `looks` equal parts; both ends."""
-    rests = ~(np.nan_to_num(waveform.rows).any(axis=1) | np.nan_to_num(waveform.cols).any(axis=1))
+    rests = ~np.any(np.nan_to_num(np.hstack([waveform.rows, waveform.cols])), axis=1)
     harmless = np.flatnonzero(np.concatenate([[True], rests[1:] | rests[:-1], [True]]))
     wanted = np.linspace(0, len(waveform), looks + 1)
     return np.unique(harmless[np.abs(harmless[:, None] - wanted).argmin(axis=0)])

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from hil.device import Device
 from hil.errors import InputError
@@ -36,9 +37,16 @@ GENTLE_AMPLITUDE, GENTLE_WIDTH = 0.1, 1e-3
 """Pulse (V, s) where neither the user nor the device names one."""
 
 
-def unit(symbol: str) -> dict[str, str]:
+def unit(symbol: str) -> JsonDict:
     """Unit of a setting, for `Field(json_schema_extra=...)`."""
     return {"unit": symbol}
+
+
+def filled(setting: float | None) -> float:
+    """Value of a setting that the user may leave open and `Settings.resolved` fills in."""
+    if setting is None:
+        raise TypeError("settings must be resolved for a device before they are used")
+    return setting
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,7 @@ class Settings(BaseModel):
         """One measured read."""
         if self.read_voltage == 0:
             raise InputError("read_voltage = 0 V: give a voltage other than 0")
-        return Waveform.pulse(self.read_voltage, width=self.read_width, measure=True)
+        return Waveform.pulse(filled(self.read_voltage), width=filled(self.read_width), measure=True)
 
     def _filled(self, **values: Any) -> Self:
         return self.model_copy(update={k: v for k, v in values.items() if getattr(self, k) is None})
@@ -147,7 +155,8 @@ class PulseSettings(Settings):
 
     def pulse(self, voltage: float, width: float | None = None, measure: bool = True) -> Waveform:
         """One pulse of a signed voltage on the row and the gap after it."""
-        return self._with_gap(Waveform.pulse(voltage, width=self.width if width is None else width, measure=measure))
+        width = filled(self.width if width is None else width)
+        return self._with_gap(Waveform.pulse(voltage, width=width, measure=measure))
 
     def pulse_and_read(self, voltage: float, width: float | None = None) -> Waveform:
         """A pulse, the gap, a read, the gap: two measured segments."""
@@ -159,7 +168,7 @@ class PulseSettings(Settings):
 
     def signed(self, polarity: float) -> float:
         """Voltage of a pulse of that polarity, V."""
-        return self.amplitude if polarity > 0 else -self.amplitude_negative
+        return filled(self.amplitude) if polarity > 0 else -filled(self.amplitude_negative)
 
     def _with_gap(self, waveform: Waveform) -> Waveform:
         return waveform + Waveform.rest(self.gap) if self.gap > 0 else waveform
@@ -257,8 +266,8 @@ def settings_in(settings: Settings, symbol: str) -> Iterator[tuple[str, float]]:
 def check_limits(name: str, settings: Settings, v_max: float | None, i_max: float | None) -> None:
     """Raise `InputError` if a setting asks for more than the user's limits in V and A."""
     for symbol, limit, option in (("V", v_max, "--v-max"), ("A", i_max, "--i-max")):
-        for field_name, value in settings_in(settings, symbol) if limit is not None else ():
-            if abs(value) > limit:
+        for field_name, value in settings_in(settings, symbol):
+            if limit is not None and abs(value) > limit:
                 raise InputError(
                     f"{name}.{field_name} = {value:g} {symbol} is outside {-limit:g} {symbol} .. {limit:g} {symbol} "
                     f"({option} {limit:g})"

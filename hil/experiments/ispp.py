@@ -32,6 +32,7 @@ from hil.experiments.experiment import (
     Record,
     Records,
     Several,
+    filled,
     known,
     known_repeats,
     quantity,
@@ -106,7 +107,7 @@ class WriteVerifySettings(PulseSettings):
     def resolved(self, device: Device) -> WriteVerifySettings:
         """Fill in the narrowest pulse."""
         full = super().resolved(device)
-        finest = max(full.width / 100, device.limits.width_min, device.limits.time_step)
+        finest = max(filled(full.width) / 100, device.limits.width_min, device.limits.time_step)
         return full._filled(width_min=finest)
 
 
@@ -148,8 +149,9 @@ class Controller:
     def __init__(self, settings: WriteVerifySettings, raises: int, v_max: float, grid: Grid) -> None:
         """Know nothing yet about how far a pulse moves the cell."""
         self._settings, self._raises, self._grid = settings, raises, grid
-        highest = settings.amplitude_max or HIGHEST * max(settings.amplitude, settings.amplitude_negative)
-        self._highest = min(highest, v_max)
+        self._width, self._narrowest = filled(settings.width), filled(settings.width_min)
+        tallest = max(filled(settings.amplitude), filled(settings.amplitude_negative))
+        self._highest = min(settings.amplitude_max or HIGHEST * tallest, v_max)
         self._rate: dict[int, float] = {}
         self._dose, self._silent, self._boost = 1.0, 0, 1.0
 
@@ -157,7 +159,7 @@ class Controller:
         """Burst of at most `left` pulses towards a target that is `distance` siemens above (below if negative)."""
         s, sign = self._settings, 1 if distance > 0 else -1
         dose = self._wanted(abs(distance), sign)
-        narrowest = min(s.width_min / s.width, 1.0)
+        narrowest = min(self._narrowest / self._width, 1.0)
         number, width, height = min(max(round(dose), 1), s.burst, left), 1.0, self._boost
         if dose < 1.0:
             width = max(dose, narrowest)
@@ -165,8 +167,8 @@ class Controller:
         full = s.signed(sign * self._raises)
         voltage = self._grid.volts(np.clip(height * full, -self._highest, self._highest), self._highest)
         voltage = voltage or float(np.copysign(self._grid.v_step, full))
-        seconds = self._grid.seconds(width * s.width) or self._grid.time_step
-        return Burst(sign, number, voltage, seconds, number * seconds / s.width * abs(voltage / full))
+        seconds = self._grid.seconds(width * self._width) or self._grid.time_step
+        return Burst(sign, number, voltage, seconds, number * seconds / self._width * abs(voltage / full))
 
     def learn(self, burst: Burst, change: float, noise: float) -> None:
         """Take in that a burst changed the conductance by `change`, known to `noise`, both in S."""
@@ -266,7 +268,7 @@ class WriteVerify(Experiment):
             g = record["conductance"]
             if burst is not None and np.isfinite(g):
                 control.learn(burst, g - before, 2.0 * record["spread"] / np.sqrt(s.reads))
-            if burst is not None:
+            if driven is not None:
                 record |= {"voltage": float(driven.voltage[0]), "width": float(driven.width[0])}
                 record["burst"] = float(len(driven.voltage))
             # A read at the compliance tells no conductance: not one more pulse is driven on it.
@@ -336,7 +338,8 @@ class WriteVerify(Experiment):
         figure, (left, right) = figures.panels(2)
         values = []
         for k, (name, records) in enumerate(curves.items()):
-            done, label = 0.0, name
+            done = 0.0
+            label: str | None = name
             for level in np.unique(records["level"][records["level"] >= 0]):
                 track = where(records, level=level)
                 left.plot(done + track["pulses"], track["conductance"], ".-", ms=4, lw=0.8, color=f"C{k}", label=label)

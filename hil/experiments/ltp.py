@@ -133,10 +133,11 @@ class Potentiation(Experiment):
             if kept < played:
                 note = f"of {played}: reads at the compliance tell no conductance"
                 rows.append(Row(f"{head}: cycles left out", played - kept, note=note))
-            up, down = branches(member)
-            if up is None:
+            found = branches(member)
+            if found is None:
                 rows.append(Row(f"{head}: on/off ratio", None, note="no train changed the conductance"))
                 continue
+            up, down = found
             both = np.concatenate([up, down])
             high, low = both.max(axis=1), both.min(axis=1)
             span = float((high - low).mean())
@@ -170,7 +171,7 @@ class Potentiation(Experiment):
             for n, (amplitude, width) in enumerate(members):
                 member = where(records, amplitude=amplitude, width=width)
                 colour = figures.shade(k, len(curves), n, len(members))
-                label = f"{name}, {quantity(amplitude, 'V')}, {quantity(width, 's')}"
+                label: str | None = f"{name}, {quantity(amplitude, 'V')}, {quantity(width, 's')}"
                 for cycle in np.unique(member["cycle"][member["cycle"] >= 0]):
                     loop = where(member, cycle=cycle)
                     second = loop["polarity"] < 0
@@ -193,17 +194,17 @@ def read_cycles(member: Records) -> dict[str, NDArray[np.float64]]:
     return {name: column[kept] for name, column in member.items()}
 
 
-def branches(member: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]] | tuple[None, None]:
-    """Conductances of the potentiating and of the depressing trains, (cycles, pulses + 1) each; None if none moves."""
+def branches(member: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Conductances of the potentiating and of the depressing trains, (cycles, pulses + 1) each, if any moves."""
     sign = potentiating_sign(member)
     if sign == 0:
-        return None, None
+        return None
     found = []
     for polarity in (sign, -sign):
         half = where(member, polarity=polarity)
         found.append(np.array([where(half, cycle=c)["conductance"] for c in np.unique(half["cycle"]) if c >= 0]))
     complete = min(len(half) for half in found)
-    return (found[0][:complete], found[1][:complete]) if complete else (None, None)
+    return (found[0][:complete], found[1][:complete]) if complete else None
 
 
 def potentiating_sign(member: Records) -> int:

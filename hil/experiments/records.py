@@ -183,7 +183,7 @@ class Recorder:
         name: str,
         records: Sequence[Record],
         driven: Driven,
-        state: Mapping[str, NDArray] | None,
+        state: Mapping[str, NDArray[Any]] | None,
     ) -> None:
         """Make a finished block durable: its records, all that was driven, and how it left the device."""
         marks = ", ".join("?" * (len(self.columns) + 2))
@@ -197,7 +197,7 @@ class Recorder:
                 "INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (device, number, name, len(rows), history, blob)
             )
 
-    def state(self, device: int) -> dict[str, NDArray] | None:
+    def state(self, device: int) -> dict[str, NDArray[Any]] | None:
         """State in which the last finished block left the device; None where it could not tell."""
         with self._told():
             found = self._db.execute(
@@ -214,7 +214,7 @@ class Recorder:
         except TypeError:
             raise InputError(f"{self.path} is damaged: what it says was driven has other parts") from None
 
-    def _unpacked(self, blob: bytes) -> dict[str, NDArray]:
+    def _unpacked(self, blob: bytes) -> dict[str, NDArray[Any]]:
         try:
             with np.load(io.BytesIO(blob), allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
@@ -228,7 +228,7 @@ class Recorder:
             self._db.execute("DELETE FROM record WHERE device = ?", (device,))
             self._db.execute("DELETE FROM block WHERE device = ?", (device,))
 
-    def records(self, device: int | None = None) -> dict[str, NDArray]:
+    def records(self, device: int | None = None) -> dict[str, NDArray[Any]]:
         """All records in the order in which they were measured, of one device or with a column ``device``."""
         names = (DEVICE, BLOCK, *self.columns)
         which, values = ("", ()) if device is None else (" WHERE device = ?", (device,))
@@ -238,7 +238,7 @@ class Recorder:
             table = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
         except (ValueError, TypeError):
             raise InputError(f"{self.path} is damaged: a record is no number") from None
-        found: dict[str, NDArray] = {name: table[:, k].copy() for k, name in enumerate(names)}
+        found: dict[str, NDArray[Any]] = {name: table[:, k].copy() for k, name in enumerate(names)}
         for name in (DEVICE, BLOCK):
             found[name] = found[name].astype(np.int64)
         if device is not None:
@@ -261,7 +261,7 @@ class Recorder:
 class History:
     """What was measured so far on one device, in memory; it grows without copying everything at each block."""
 
-    def __init__(self, columns: Sequence[str], records: Mapping[str, NDArray]) -> None:
+    def __init__(self, columns: Sequence[str], records: Mapping[str, NDArray[Any]]) -> None:
         """Begin with what is recorded already."""
         self._columns = tuple(columns)
         self._count = len(records[self._columns[0]])
@@ -285,7 +285,7 @@ class History:
         return {name: self._table[k, : self._count] for k, name in enumerate(self._columns)}
 
 
-def load(run: Path) -> dict[str, NDArray]:
+def load(run: Path) -> dict[str, NDArray[Any]]:
     """Records of a run folder, finished or not.
 
     Parameters
@@ -346,7 +346,7 @@ def _reader(run: Path) -> Recorder:
     return _Reader(path, {})
 
 
-def _packed(save: Any, arrays: Mapping[str, NDArray]) -> bytes:
+def _packed(save: Any, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     save(buffer, **arrays)
     return buffer.getvalue()

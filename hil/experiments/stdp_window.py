@@ -80,7 +80,7 @@ class StdpWindow(Experiment):
             delay, width = driven[asked]
             values = {"delay": delay, "pre": float(spikes.rows.max()), "post": float(spikes.cols.max()), "width": width}
             pair = spikes + Waveform.rest(s.settle)
-            waveforms = (s.read_and_gap() + pair * s.pairs + s.read_and_gap(),)
+            waveforms: tuple[Waveform, ...] = (s.read_and_gap() + pair * s.pairs + s.read_and_gap(),)
             if s.prepare in ("auto", "train"):
                 waveforms = (s.preparing_trains() + Waveform.rest(s.settle), *waveforms)
             found.append(Block(f"delay {quantity(delay, 's')}", waveforms, values, note.get(s.prepare, "")))

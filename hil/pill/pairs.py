@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,10 +43,10 @@ class Weights(Protocol):
     def read(self) -> NDArray[np.float64]:
         """Conductances, (rows, cols), S."""
 
-    def snapshot(self) -> dict[str, NDArray]:
+    def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state."""
 
-    def restore(self, state: dict[str, NDArray]) -> None:
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to a state."""
 
     def reset(self) -> None:
@@ -107,11 +107,11 @@ class PairedCore(ABC):
         """Voltage of a fully lit pixel in `currents`, V."""
         return self.protocol.v_read or self.device.read_voltage
 
-    def snapshot(self) -> dict[str, NDArray]:
+    def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state of the weights; see `Device.snapshot`."""
         return self.device.snapshot()
 
-    def restore(self, state: dict[str, NDArray]) -> None:
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to a snapshot; see `Device.restore`."""
         self.device.restore(state)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from math import comb
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ def pair_count(inputs: int) -> int:
     return comb(inputs, 2)
 
 
-def minimum(first: NDArray, second: NDArray, width: float) -> NDArray[np.float64]:
+def minimum(first: NDArray[Any], second: NDArray[Any], width: float) -> NDArray[np.float64]:
     """Pass what two inputs have in common: the one nearer to the column's voltage, nothing if they lie on two sides.
 
     This is what a VALVeD pair does, but for 1.3 % of the voltage and a leak of 3 % (docs/circuits.md).
@@ -57,7 +57,7 @@ def minimum(first: NDArray, second: NDArray, width: float) -> NDArray[np.float64
     return np.clip(0.0, low, high)
 
 
-def resistors(first: NDArray, second: NDArray, width: float) -> NDArray[np.float64]:
+def resistors(first: NDArray[Any], second: NDArray[Any], width: float) -> NDArray[np.float64]:
     """Pass the mean: two equal resistors in the place of the memristors (Figure 2C), the control."""
     return (first + second) / 2
 
@@ -173,7 +173,7 @@ class PillProtocol(Section):
             return self._one_by_one(rows, cols, measure)
         return self._sequence([(0.0, rows, cols)], measure)
 
-    def _rows(self, pixels: NDArray, cols: NDArray) -> NDArray[np.float64]:
+    def _rows(self, pixels: NDArray[Any], cols: NDArray[Any]) -> NDArray[np.float64]:
         """Row voltages that put across every cell what its pair passes against its column."""
         quiet = self.across(pixels)
         if not cols.any():
@@ -188,7 +188,7 @@ class PillProtocol(Section):
             )
         return np.where(responds[:, None], driven, quiet)
 
-    def _delayed(self, pixels: NDArray, cols: NDArray) -> list[tuple[float, NDArray, NDArray]]:
+    def _delayed(self, pixels: NDArray[Any], cols: NDArray[Any]) -> list[tuple[float, NDArray[Any], NDArray[Any]]]:
         """Start (s), rows and columns of the pulses of an image, the response on its own."""
         pulses = {0.0: np.zeros_like(cols), self.width + self.delay: cols}
         if self.other_delay is not None:
@@ -197,26 +197,27 @@ class PillProtocol(Section):
         shown = {start: pixels if start == 0 else np.zeros_like(pixels) for start in sorted(pulses)}
         return [(start, self._rows(image, pulses[start]), pulses[start]) for start, image in shown.items()]
 
-    def _sequence(self, pulses: list[tuple[float, NDArray, NDArray]], measure: bool) -> Waveform:
+    def _sequence(self, pulses: list[tuple[float, NDArray[Any], NDArray[Any]]], measure: bool) -> Waveform:
         """Pulses (B, lines) and the rests between them, image after image."""
         rest = (0.0 * pulses[0][1], 0.0 * pulses[0][2])
-        parts, now = [], 0.0
+        parts: list[tuple[float, NDArray[Any], NDArray[Any], bool]] = []
+        now = 0.0
         for start, rows, cols in [*pulses, (self.interval, *rest)]:
             if start - now > 1e-9 * self.width:
                 parts.append((start - now, *rest, False))
             if start < self.interval:
                 parts.append((self.width, rows, cols, measure))
             now = start + self.width
-        duration, rows, cols, wanted = zip(*parts, strict=True)
+        durations, shown, answered, wanted = zip(*parts, strict=True)
         images = len(pulses[0][1])
         return Waveform(
-            np.tile(duration, images),
-            np.stack(rows, axis=1).reshape(images * len(parts), -1),
-            np.stack(cols, axis=1).reshape(images * len(parts), -1),
+            np.tile(durations, images),
+            np.stack(shown, axis=1).reshape(images * len(parts), -1),
+            np.stack(answered, axis=1).reshape(images * len(parts), -1),
             np.tile(wanted, images),
         )
 
-    def _one_by_one(self, rows: NDArray, cols: NDArray, measure: bool) -> Waveform:
+    def _one_by_one(self, rows: NDArray[Any], cols: NDArray[Any], measure: bool) -> Waveform:
         """Cell voltages of a single column on the rows, every voltage in a pulse of its own."""
         if cols.shape[1] != 1:
             raise InputError(

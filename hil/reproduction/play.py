@@ -159,14 +159,14 @@ def listing(known: Mapping[str, Paper], root: Path) -> list[Row]:
             continue
         for key, rows in made.items():
             newest[config.paper, key] = rows, f"{path}{', quick' * config.quick}"
-    rows = []
+    states = []
     for paper in known.values():
         for figure in paper.figures:
             found, where = newest.get((paper.key, figure.key), (None, ""))
             state = tally(found) if found is not None else str(Verdict.NOT_RUN)
             note = figure.title + (f" ({where})" if where else "")
-            rows.append(Row(f"{paper.key} {figure.key}", state, note=note))
-    return rows
+            states.append(Row(f"{paper.key} {figure.key}", state, note=note))
+    return states
 
 
 def _config(path: Path) -> ReproduceConfig:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, SupportsIndex, TextIO, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, TextIO, overload
 
 from hil.errors import InputError, nearest
 from hil.files import read_json, write_json
@@ -104,7 +104,7 @@ class Rows(list[Row]):
         return f"<div>{notebook.table(list(shown), lines, self.title, '; '.join(left + warned))}</div>"
 
 
-def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Value | None) -> Row:
+def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Any) -> Row:
     """Build the row of a repeated measurement: mean, standard deviation and number of repeats."""
     n = len(values)
     mean = sum(values) / n

@@ -54,8 +54,13 @@ class Reference:
 class Code(Protocol):
     """How images become spikes; `hil.spiking.encoding.SpikeCode` is one."""
 
-    kind: str
-    duration: float
+    @property
+    def kind(self) -> str:
+        """Name of the code."""
+
+    @property
+    def duration(self) -> float:
+        """Of a presentation, s."""
 
     def encode(self, images: NDArray[np.uint8], full_scale: int, seed: int, numbers: NDArray[np.int64]) -> SpikeBatch:
         """Spikes of a batch of images."""
@@ -84,6 +89,10 @@ class SpikingCore(ABC):
     @abstractmethod
     def theta(self) -> NDArray[np.float64]:
         """Adaptive part of every neuron's threshold, in full weights; may be assigned to."""
+
+    @theta.setter
+    @abstractmethod
+    def theta(self, value: NDArray[np.float64]) -> None: ...
 
     @abstractmethod
     def weights(self) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,18 +22,21 @@ class Rule(ABC):
 
     Attributes
     ----------
-    potentiating : tuple of float
-        Windows at a neuron's spike, s: potentiation pulses for the rows of its column, the first pulse of all rows
-        first.
     depresses_others : bool
-        Whether rows that get no potentiation then get one depression pulse.
-    depressing : tuple of float
-        Windows at an input spike, s: depression pulses for the columns of its row, after the row was read.
+        Whether rows that get no potentiation at a neuron's spike then get one depression pulse.
     """
 
-    potentiating: tuple[float, ...]
-    depresses_others: bool
-    depressing: tuple[float, ...]
+    depresses_others: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def potentiating(self) -> tuple[float, ...]:
+        """Windows at a neuron's spike, s: potentiation pulses for the rows of its column; all rows, pulse by pulse."""
+
+    @property
+    @abstractmethod
+    def depressing(self) -> tuple[float, ...]:
+        """Windows at an input spike, s: depression pulses for the columns of its row, after the row was read."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Stdp(Rule):
     window: float = 60e-6
 
     depresses_others = True
-    depressing = ()
+    depressing: ClassVar[tuple[float, ...]] = ()
 
     def __post_init__(self) -> None:
         """Check the range."""

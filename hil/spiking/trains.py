@@ -24,7 +24,7 @@ class SpikeTrain:
     """
 
     time: NDArray[np.float64]
-    line: NDArray[np.int64]
+    line: NDArray[np.integer]
 
     def __post_init__(self) -> None:
         """Sort and check."""

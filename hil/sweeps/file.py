@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from itertools import product
@@ -100,12 +100,13 @@ class Axis(BaseModel):
 
     def resolved(self) -> tuple[str, list[Point]]:
         """Name of the axis and its points."""
+        key, values, name = self.key or "", self.values or [], self.name or self.key or ""
         if self.points is None:
-            labels = self.labels or [v if isinstance(v, Label) else str(v) for v in self.values]
-            return self.name or self.key, [Point(k, {self.key: v}) for k, v in zip(labels, self.values, strict=True)]
+            labels: Sequence[Label] = self.labels or [v if isinstance(v, Label) else str(v) for v in values]
+            return name, [Point(label, {key: v}) for label, v in zip(labels, values, strict=True)]
         settings = [_flat({key: value for key, value in point.items() if key != "label"}) for point in self.points]
         labels = [p.get("label", ", ".join(map(str, s.values()))) for p, s in zip(self.points, settings, strict=True)]
-        return self.name, [Point(*pair) for pair in zip(labels, settings, strict=True)]
+        return name, [Point(*pair) for pair in zip(labels, settings, strict=True)]
 
 
 def read(path: Path, settings: Iterable[str] = ()) -> tuple[str, list[Task]]:

@@ -138,7 +138,7 @@ def play(sweep: Sweep, client: Client) -> None:
     tasks = sweep.tasks()
     todo = [task for task in tasks if not task.done]
     resume = f"continue with: hil sweep --resume {sweep.path}"
-    ended: SimpleQueue = SimpleQueue()
+    ended: SimpleQueue[Any] = SimpleQueue()
     failures = []
     with StopRequest() as stop, Progress(len(tasks), "tasks", start=len(tasks) - len(todo)) as progress:
         driver = find_driver(tasks[0].kind)
@@ -214,7 +214,7 @@ def _complain(failures: Sequence[tuple[Task, Exception]], advice: str) -> None:
     raise HilError(f"{len(failures)} of all tasks failed, the first '{task.label}': {reason}; {advice}")
 
 
-def _look(path: Path, query: Callable[[sqlite3.Connection], list]) -> list:
+def _look(path: Path, query: Callable[[sqlite3.Connection], list[Any]]) -> list[Any]:
     file = path / "results.sqlite"
     if not file.is_file():
         return []

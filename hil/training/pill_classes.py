@@ -285,7 +285,7 @@ class ClassesTask:
             self._baseline("pair template", pair_template, f"{clean}, all pairs, zero-mean, unit norm"),
         ]
 
-    def _baseline(self, name: str, classify: Callable, note: str) -> Row:
+    def _baseline(self, name: str, classify: Callable[..., NDArray[np.int64]], note: str) -> Row:
         data, values, columns = self.dataset, [], list(range(len(self.columns)))
         note += ", clean" if self.config.train.flipped else ""
         for seed in self.seeds:

@@ -62,7 +62,7 @@ def line_labels(images: NDArray[np.uint8], length: int) -> NDArray[np.bool_]:
     """Tell which 3x3 images (B, 9) contain a vertical line of at least `length` lit pixels, 2 or 3."""
     grid = images.reshape(-1, 3, 3) > 0
     starts = np.array([grid[:, top : top + length].all(axis=1) for top in range(4 - length)])
-    return starts.any(axis=(0, 2))
+    return np.any(starts, axis=(0, 2))
 
 
 def associated() -> NDArray[np.bool_]:

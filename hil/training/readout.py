@@ -13,6 +13,7 @@ contrast  I_c - mean over the layers, then z-scored over unlabelled training ima
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def winners(scores: NDArray[np.float64], luck: np.random.Generator) -> NDArray[n
     return np.where(known >= near, luck.random(scores.shape), -1.0).argmax(axis=1)
 
 
-def class_means(values: NDArray[np.float64], labels: NDArray[np.int64], classes: Sequence[int]) -> NDArray[np.float64]:
+def class_means(values: NDArray[Any], labels: NDArray[np.int64], classes: Sequence[int]) -> NDArray[np.float64]:
     """Mean of the rows of `values` (B, N) that have each label, (classes, N); NaN for a class that no row has."""
     empty = np.full(values.shape[1], np.nan)
     return np.array([values[labels == c].mean(axis=0) if (labels == c).any() else empty for c in classes])

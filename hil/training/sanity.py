@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -204,7 +204,7 @@ class Doubts:
         if sentence not in self._notes:
             self._notes.append(sentence)
 
-    def cells(self, seeds: Sequence[dict | None], still: str, alike: str = "") -> None:
+    def cells(self, seeds: Sequence[dict[str, Any] | None], still: str, alike: str = "") -> None:
         """Judge the cells of all seeds, from `compare_cells`; None where nothing is known of a seed.
 
         `still` ends the sentence that no cell moved, `alike` the one that all columns ended alike, where they should

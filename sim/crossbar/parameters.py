@@ -7,12 +7,13 @@ from typing import Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from hil.fraction import Fraction
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
 
 
-def unit(symbol: str) -> dict[str, str]:
+def unit(symbol: str) -> JsonDict:
     """Unit of a parameter, for `Field(json_schema_extra=...)`."""
     return {"unit": symbol}
 
