@@ -1,4 +1,4 @@
-"""What answers, against what was asked for: what the address leaves open is taken from the emulator itself."""
+"""Parameters of an ``fpga:`` address against the emulator that answers: what is left open is read from it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from gateware.protocol import IDENTITY, VERSION
 from hil.errors import InputError
 
 CELLS = ("step", "flca")
-"""By register `cell`."""
+"""Kinds of cell, by the value of register `cell`."""
 
 TIES = ("rank", "membrane")
-"""By bit 1 of register `options`."""
+"""Rules for ties between neurons, by bit 1 of register `options`."""
 
 _STEP_ONLY = ("tie", "encoder")
 
@@ -67,7 +67,7 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
 
 
 def _lacks(field: str, given: object, built: object) -> bool:
-    """Whether the emulator is not as asked for; an encoder need not be used."""
+    """Whether what was built differs from what was asked for; an encoder that is there need not be used."""
     return bool(given) and not built if field == "encoder" else given != built
 
 

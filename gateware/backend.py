@@ -1,4 +1,4 @@
-"""The emulator under ``fpga:``, on whatever carries its bytes: the golden model, a simulation, a board."""
+"""Back end ``fpga:``: the emulator on a board, in a simulation, or as its golden model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Carrier:
-    """Something an emulator runs on.
+    """What an emulator runs on: the golden model, a simulator, or a board at a serial port.
 
     Attributes
     ----------
@@ -76,11 +76,11 @@ CARRIERS = {
     "cxxrtl": Carrier("logic of the FPGA emulator, compiled", _cxxrtl),
     "sim": Carrier("logic of the FPGA emulator in Amaranth's simulator, slow", _pysim),
 }
-"""What needs no hardware, by the name of its kind; a serial port is its own name."""
+"""Carriers that need no hardware, by the name after ``fpga:``; a board is named by its serial port instead."""
 
 
 class FpgaBackend(Backend):
-    """Emulated crossbars."""
+    """The back end ``fpga:``: emulated crossbars."""
 
     name = "fpga"
     summary = "FPGA emulator of a crossbar with its neurons: golden model, simulations, boards on a serial port"
@@ -106,7 +106,7 @@ def _kind(name: str, carrier: Carrier) -> DeviceKind:
 
 
 def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> FpgaDevice:
-    """Connect to an emulator, take what was not asked for from it; nothing stays open if it is another one."""
+    """Connect to an emulator and read from it what the address left open; one of another kind is closed and refused."""
     try:
         from gateware.host.client import Client
 

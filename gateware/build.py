@@ -1,4 +1,4 @@
-"""From a board and a geometry to a bitstream: elaborated, synthesized, placed, routed, and kept.
+"""Builds: a board and a geometry are elaborated, synthesized, placed and routed into a bitstream, which is cached.
 
 A build is known by its content: the elaborated design with everything the tools are told, and the tools themselves. Its
 digest is the name in the cache, and its first 32 bits are register `build` of the running emulator. A second digest, of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
 
 Design = Callable[[Geometry, int], "Component"]
-"""Makes what sits behind the UART (ports `rx`, `tx`) from a geometry and the value of its register `build`."""
+"""Makes the component behind the UART (ports `rx`, `tx`) from a geometry and the value of its register `build`."""
 
 RESULT = "build.json"
 KEPT = (RESULT, "nextpnr.json", "top.il", "top.rpt", "top.tim")
@@ -58,11 +58,11 @@ class BuildResult:
     geometry : Geometry
         What was built; `clock` is what the board really gives.
     seed : int
-        Of the placer.
+        Seed of the placer.
     digest : str
-        Of everything that went in.
+        Digest of everything that went in: its name in the cache.
     tools : dict
-        What made it.
+        Versions of the tools that made it.
     seconds : dict
         How long each tool took.
     made : str
@@ -88,7 +88,7 @@ class BuildResult:
     placed: PlaceAndRoute
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the place, ready for JSON."""
+        """All fields but the folder, ready for JSON."""
         fields = asdict(self)
         del fields["folder"]
         return fields
@@ -114,7 +114,7 @@ def load(folder: Path) -> BuildResult:
 
 
 def emulator(geometry: Geometry, build: int) -> Component:
-    """What is built unless something else is asked for."""
+    """The design that is built by default: the emulator."""
     from gateware.emulator import Emulator
 
     return Emulator(geometry, build)

@@ -1,4 +1,4 @@
-"""Things that take long to make, kept by what they are made of.
+"""Cache of what takes minutes to make, bitstreams and compiled simulations, named by a digest of all that goes in.
 
 Bitstreams and compiled simulations live in ``$MEMHIL_CACHE``, or else ``memhil`` in the user's cache folder. Deleting
 it loses nothing but time. A folder appears under its name only when it is complete.
@@ -24,7 +24,7 @@ NO_HARDWARE = ("host", "golden", "verify", "cli.py")
 
 
 def root() -> Path:
-    """Folder of everything that is kept."""
+    """Folder of the cache."""
     given = os.environ.get("MEMHIL_CACHE")
     if given:
         return Path(given)
@@ -32,7 +32,7 @@ def root() -> Path:
 
 
 def digest(*parts: str | bytes) -> str:
-    """Hexadecimal digest of some texts; where one ends and the next begins counts."""
+    """Hexadecimal digest of texts; their borders count, so that ("ab", "c") is not ("a", "bc")."""
     hasher = hashlib.blake2s()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -41,7 +41,7 @@ def digest(*parts: str | bytes) -> str:
 
 
 def made(kind: str, name: str, make: Callable[[Path], None]) -> Path:
-    """Folder ``kind/name``, filled by ``make(empty folder)`` if it is not there yet.
+    """Folder ``kind/name`` of the cache, filled by ``make(empty folder)`` if it is not there yet.
 
     Of several processes that ask at once, one makes it and the others wait; one that is killed leaves nothing that
     could be taken for a result.
@@ -66,7 +66,7 @@ def made(kind: str, name: str, make: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def alone(target: Path) -> Iterator[None]:
-    """Be the only process that makes `target`, a path below `root`."""
+    """Lock that lets one process at a time make `target`, a path below `root`."""
     from filelock import FileLock, Timeout
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def alone(target: Path) -> Iterator[None]:
 
 
 def recall(kind: str, key: str, find: Callable[[], str]) -> str:
-    """A short text kept under ``kind/key``, or else found and kept."""
+    """A short text from the cache, under ``kind/key``; what `find` returns is kept if there is none yet."""
     target = root() / kind / key
     if target.is_file():
         return target.read_text(encoding="ascii")
@@ -97,7 +97,7 @@ def recall(kind: str, key: str, find: Callable[[], str]) -> str:
 
 
 def sources(*parts: Callable[..., object]) -> str:
-    """Digest of all that may have a say in a design: this package but for its host side, and where `parts` are from."""
+    """Digest of the sources that a design can depend on: this package without its host side, and files of `parts`."""
     package = Path(__file__).parent
     files = [path for path in sorted(package.rglob("*.py")) if path.relative_to(package).parts[0] not in NO_HARDWARE]
     names = [f"{part.__module__}.{part.__qualname__}" for part in parts]

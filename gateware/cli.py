@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateware.geometry import Geometry
 
 FASTEST = 1000.0
-"""MHz that --clock may say; what a board can do is told when its PLL is asked."""
+"""Highest --clock, MHz, that is not a mistake; whether a board can make it is known only to its PLL's settings."""
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -283,7 +283,7 @@ def _geometry(
     encoder: bool | None,
     clock: float | None,
 ) -> Geometry:
-    """Change what was given."""
+    """The default geometry, changed by what was given on the command line."""
     from dataclasses import replace
 
     given = {

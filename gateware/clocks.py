@@ -15,7 +15,7 @@ from gateware.boards.board import Board
 from hil.errors import InputError
 
 TOLERANCE = 1e-3
-"""A clock this close to the one that was asked for will do: a UART stands several per cent."""
+"""Largest relative deviation from the clock that was asked for; a UART bears several per cent."""
 
 BRAM_WAKE = 15e-6
 """Seconds after configuration until an iCE40's block RAMs can be read, five times what was observed."""

@@ -45,7 +45,7 @@ _LINES = ("row_voltages", "col_voltages")
 """Arrays of snapshots from when a call could leave lines at a voltage."""
 
 
-class Seen(NamedTuple):
+class MeasuredSegment(NamedTuple):
     """A measured segment: (rows, cols) conductances at its end, S, and their integrals over it, S s."""
 
     conductance: NDArray[np.float64]
@@ -57,16 +57,16 @@ UP, DOWN, REST = 1, 255, 0
 
 
 class FpgaDevice(Device):
-    """What emulators of all cells share.
+    """An emulator as a `Device`: what all kinds of cell have in common.
 
     Attributes
     ----------
     parameters : gateware.parameters.FpgaParameters
-        As asked for, and as the emulator is where nothing was (`gateware.adoption`).
+        Those of the address, and the emulator's own where the address says nothing (`gateware.adoption`).
     client : gateware.host.client.Client
-        Where commands go.
+        Sends the commands.
     geometry : Geometry
-        What answers.
+        Sizes of the emulator that answers.
     place : (cols,) array of int
         The emulator's column on which each of the device's columns lies.
     """
@@ -115,7 +115,7 @@ class FpgaDevice(Device):
         self._states = self._conductance = None
 
     def place_columns(self, place: NDArray[np.int64]) -> None:
-        """Lay the columns out anew; nobody notices but the neurons, which take turns in the emulator's order."""
+        """Choose the emulator's column for each of the device's; only the order in which neurons take turns changes."""
         self._require_open()
         if not np.array_equal(place, self.place):
             states = self.states
@@ -123,7 +123,7 @@ class FpgaDevice(Device):
             self.write_states(states)
 
     def set_registers(self, **values: int) -> None:
-        """Write registers that have not this value yet."""
+        """Write registers, but those that have their value already."""
         fresh = {name: value for name, value in values.items() if self._registers.get(name) != value}
         if fresh:
             self.client.write_registers(fresh)
@@ -184,10 +184,10 @@ class FpgaDevice(Device):
 
     @abstractmethod
     def _restore(self, state: dict[str, NDArray]) -> None:
-        """Return to the rest of a snapshot."""
+        """Restore what a snapshot holds beside states and time."""
 
     @abstractmethod
-    def _segments(self, waveform: Waveform) -> list[Seen | None]:
+    def _segments(self, waveform: Waveform) -> list[MeasuredSegment | None]:
         """Drive all segments; what was seen of each measured one."""
 
     @abstractmethod
@@ -224,7 +224,7 @@ class FpgaDevice(Device):
 
 
 class StepDevice(FpgaDevice):
-    """Pulse-step cells, which learn in the emulator; a pulse is what it is in `sim.cells.rram`.
+    """An emulator of pulse-step cells, which learn on chip; a pulse is defined as in `sim.cells.rram`.
 
     Thresholds are held against the voltages here, and every pulse that begins is sent as a command.
     """
@@ -279,19 +279,19 @@ class StepDevice(FpgaDevice):
 
     @property
     def rounding_flag(self) -> int:
-        """Part of register `flags` that belongs to the cells."""
+        """Bits of register `flags` that say how states are rounded."""
         return 1 << Flag.STOCHASTIC if self.parameters.rounding == "stochastic" else 0
 
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.tables.g_min + states / self._highest * (self.tables.g_max - self.tables.g_min)
 
-    def _segments(self, waveform: Waveform) -> list[Seen | None]:
-        seen: list[Seen | None] = []
+    def _segments(self, waveform: Waveform) -> list[MeasuredSegment | None]:
+        seen: list[MeasuredSegment | None] = []
         self._lines = np.zeros(self.rows), np.zeros(self.cols)
         for t, (rows, cols) in enumerate(zip(waveform.rows, waveform.cols, strict=True)):
             self._pulse(rows, cols)
             g = self._conductances() if waveform.measure[t] else None
-            seen.append(None if g is None else Seen(g, waveform.duration[t] * g))
+            seen.append(None if g is None else MeasuredSegment(g, waveform.duration[t] * g))
         return seen
 
     def _pulse(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> None:
@@ -315,7 +315,7 @@ class StepDevice(FpgaDevice):
 
 
 class FlcaDevice(FpgaDevice):
-    """Non-volatile FLCA memristors (eq 4), one closed-form step a segment, in integers.
+    """An emulator of non-volatile FLCA memristors (eq 4): one closed-form step a segment, in integers.
 
     Voltages are multiples of ``limits.v_step``. A segment moves the flux by a whole number of ``scale.phi_step``; it is
     wrong by half of one, and by what rounding its two coefficients to integers makes out (docs/emulator.md).
@@ -353,11 +353,11 @@ class FlcaDevice(FpgaDevice):
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return 1.0 / memristance_table(self.parameters.R, states * self.scale.phi_step)
 
-    def _segments(self, waveform: Waveform) -> list[Seen | None]:
+    def _segments(self, waveform: Waveform) -> list[MeasuredSegment | None]:
         rows, cols = (np.rint(v / self.scale.v_step).astype(np.int64) for v in (waveform.rows, waveform.cols))
         level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], 1 << 20)
         at_rest = (cols == level[:, None]).all(axis=1)
-        seen: list[Seen | None] = []
+        seen: list[MeasuredSegment | None] = []
         for t, duration in enumerate(waveform.duration):
             start = self.states.astype(np.float64) if waveform.measure[t] else None
             if not at_rest[t]:
@@ -377,12 +377,15 @@ class FlcaDevice(FpgaDevice):
         self.client.segment(*self.scale.coefficients(duration), patience=SLOWEST * g.words / g.clock)
         self.changed()
 
-    def _watched(self, duration: float, start: NDArray[np.float64], v: NDArray[np.float64]) -> Seen:
-        """Follow the closed form from `start` to the states of now; where one has met its bound, at its own speed."""
+    def _watched(self, duration: float, start: NDArray[np.float64], v: NDArray[np.float64]) -> MeasuredSegment:
+        """What the cells showed from `start` to the states of now, along the closed form.
+
+        The speed is that of the states' own difference, but the model's where a state ended at a bound.
+        """
         p, end = self.parameters, self.states.astype(np.float64)
         high = self.scale.phi_max
         before, after = start * self.scale.phi_step, end * self.scale.phi_step
         speed = (after - before) / self.scale.tau(duration)
         met = (end == 0) | (after >= high)
         speed = np.where(met & (end != start), p.A * v - p.D * before, speed)
-        return Seen(self._conductances(), flux_doses(p.R, before, speed, p.D, duration, 0.0, high))
+        return MeasuredSegment(self._conductances(), flux_doses(p.R, before, speed, p.D, duration, 0.0, high))

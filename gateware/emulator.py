@@ -1,4 +1,4 @@
-"""The whole emulator between two byte streams: link and executor."""
+"""The whole emulator as one component between two byte streams: link, executor and core."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from gateware.link.frames import FrameLink
 
 
 class Emulator(wiring.Component):
-    """Bytes from the host to bytes for the host.
+    """The emulator: takes the host's frames as bytes and gives the bytes of its replies.
 
     Parameters
     ----------
     geometry : Geometry
         What is emulated.
     build : int
-        Register `build`.
+        Value of register `build`.
 
     Attributes
     ----------
     rx, tx
-        Bytes as they are on the line; a UART sits outside.
+        Bytes as they are on the line; the UART is not part of it.
     """
 
     def __init__(self, geometry: Geometry, build: int = 0) -> None:

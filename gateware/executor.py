@@ -1,4 +1,4 @@
-"""Commands in, replies out: what stands between the link and the core."""
+"""Command executor: checks every command from the link, has the core carry it out, and gives the reply."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from gateware.core.arguments import Arguments
 from gateware.core.divider import Divider
-from gateware.core.machine import Machine, Operation
 from gateware.core.ports import HOST_LATENCY
 from gateware.core.registers import COUNTERS, FIRST_WRITABLE, RANDOM_REGISTERS, WRITABLE, Registers
+from gateware.core.sequencer import Operation, Sequencer
 from gateware.core.spaces import memories, place_bits
 from gateware.geometry import Geometry
 from gateware.protocol import MAX_ARGUMENTS, REGISTERS, Command, Status
@@ -25,7 +25,7 @@ _BYTE = data.StructLayout({"data": 8, "last": 1})
 
 
 class Executor(wiring.Component):
-    """Carry commands out, one after another.
+    """Carries out commands, one after another.
 
     A command is checked when all of it has come, before anything happens. Register `cycles` counts from then on, but
     not while a reply waits to be taken.
@@ -35,7 +35,7 @@ class Executor(wiring.Component):
     geometry : Geometry
         What is emulated.
     build : int
-        Register `build`.
+        Value of register `build`.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Executor(wiring.Component):
     replies : Out
         Status byte and payload, one reply a command.
     link_errors : In
-        For the register.
+        Damaged frames so far, for the register of this name.
     """
 
     def __init__(self, geometry: Geometry, build: int = 0) -> None:
@@ -63,14 +63,14 @@ class Executor(wiring.Component):
         """Build decoder and parts."""
         m = Module()
         g = self._geometry
-        m.submodules.machine = self._machine = Machine(g)
+        m.submodules.sequencer = self._sequencer = Sequencer(g)
         m.submodules.registers = self._registers = Registers(g, self._build)
         m.submodules.arguments = self._arguments = Arguments()
         m.submodules.divider = self._divider = Divider(place_bits(g), g.lanes)
         self._command, self._status = Signal(8), Signal(Status)
         # What a loop over elements or registers has still to do, and where.
         self._left, self._index = Signal(range(MAX_ARGUMENTS + 1)), Signal(range(len(REGISTERS) + 1))
-        self._word, self._lane = Signal.like(self._machine.host.word), Signal.like(self._machine.host.lane)
+        self._word, self._lane = Signal.like(self._sequencer.host.word), Signal.like(self._sequencer.host.lane)
         self._size = Signal(2)
         self._connect(m)
         with m.FSM() as fsm:
@@ -87,27 +87,27 @@ class Executor(wiring.Component):
         return m
 
     def _connect(self, m: Module) -> None:
-        machine, registers = self._machine, self._registers
+        sequencer, registers = self._sequencer, self._registers
         m.d.comb += [registers.link_errors.eq(self.link_errors), registers.address.eq(self._index)]
         m.d.comb += [
-            getattr(registers, counter.name).eq(getattr(machine, counter.name))
+            getattr(registers, counter.name).eq(getattr(sequencer, counter.name))
             for counter in COUNTERS
             if counter.name not in ("cycles", "link_errors")
         ]
-        m.d.comb += [getattr(machine, register.name).eq(getattr(registers, register.name)) for register in WRITABLE]
+        m.d.comb += [getattr(sequencer, register.name).eq(getattr(registers, register.name)) for register in WRITABLE]
         for name in RANDOM_REGISTERS:
             for part in (f"{name}_step", f"{name}_next"):
-                m.d.comb += getattr(registers, part).eq(getattr(machine, part))
+                m.d.comb += getattr(registers, part).eq(getattr(sequencer, part))
         header = self._arguments.header
         m.d.comb += [
-            machine.host.space.eq(header[0]),
-            machine.host.word.eq(self._word),
-            machine.host.lane.eq(self._lane),
-            machine.host.data.eq(self._arguments.elements.payload),
-            machine.group.eq(self._divider.quotient),
-            machine.lane.eq(self._divider.remainder),
-            machine.gain.eq(Cat(*header[0:3])),
-            machine.decay.eq(Cat(*header[4:8])),
+            sequencer.host.space.eq(header[0]),
+            sequencer.host.word.eq(self._word),
+            sequencer.host.lane.eq(self._lane),
+            sequencer.host.data.eq(self._arguments.elements.payload),
+            sequencer.group.eq(self._divider.quotient),
+            sequencer.lane.eq(self._divider.remainder),
+            sequencer.gain.eq(Cat(*header[0:3])),
+            sequencer.decay.eq(Cat(*header[4:8])),
             self._arguments.byte.eq(self.commands.payload.data),
             self._arguments.size.eq(self._size),
             registers.data.eq(self._arguments.elements.payload),
@@ -131,7 +131,7 @@ class Executor(wiring.Component):
                     m.next = "DECODE"
 
     def _decode(self, m: Module) -> None:
-        """Check all but memory accesses, whose bounds take some cycles more."""
+        """Check the arguments of every command but memory accesses, whose bounds take some cycles more."""
         g, header, length = self._geometry, self._arguments.header, self._arguments.length
         with m.State("DECODE"):
             m.d.sync += self._status.eq(Status.RANGE)
@@ -179,9 +179,9 @@ class Executor(wiring.Component):
                     m.d.sync += self._status.eq(Status.UNKNOWN)
 
     def _start(self, m: Module, operation: Operation, allowed: Value) -> None:
-        m.d.comb += self._machine.operation.eq(operation)
+        m.d.comb += self._sequencer.operation.eq(operation)
         with m.If(allowed):
-            m.d.comb += self._machine.start.eq(1)
+            m.d.comb += self._sequencer.start.eq(1)
             m.next = "RUN"
 
     def _find(self, m: Module) -> None:
@@ -255,7 +255,7 @@ class Executor(wiring.Component):
             m.d.sync += [self._lane.eq(0), self._word.eq(self._word + 1)]
 
     def _read(self, m: Module) -> None:
-        host, replies = self._machine.host, self.replies
+        host, replies = self._sequencer.host, self.replies
         wait, value, place = Signal(range(HOST_LATENCY + 1)), Signal(32), Signal(2)
         with m.State("FETCH"):
             m.d.comb += host.select.eq(1)
@@ -280,7 +280,7 @@ class Executor(wiring.Component):
                     m.next = "RECEIVE"
 
     def _write(self, m: Module) -> None:
-        host, elements = self._machine.host, self._arguments.elements
+        host, elements = self._sequencer.host, self._arguments.elements
         memory = self._is(Command.WRITE_MEMORY)
         with m.State("STORE"):
             m.d.comb += host.select.eq(1)
@@ -292,25 +292,25 @@ class Executor(wiring.Component):
                 self._next_place(m)
 
     def _play(self, m: Module) -> None:
-        """Let the machine work: one operation, or one for each item of EVENTS."""
-        g, machine, elements = self._geometry, self._machine, self._arguments.elements
+        """Let the sequencer work: one operation, or one for each item of EVENTS."""
+        g, sequencer, elements = self._geometry, self._sequencer, self._arguments.elements
         with m.State("AIM"), m.If(~self._divider.busy):
             self._start(m, Operation.PROGRAM, True)
         with m.State("RUN"):
             m.d.sync += self._status.eq(Status.OK)
-            with m.If(~machine.busy):
+            with m.If(~sequencer.busy):
                 m.next = "REPLY"
         item, later = elements.payload, Signal(17)
         advance = item[15]
-        m.d.comb += [later.eq(machine.tick + item[:15]), machine.argument.eq(item[:15])]
+        m.d.comb += [later.eq(sequencer.tick + item[:15]), sequencer.argument.eq(item[:15])]
         with m.State("PLAY"):
-            m.d.comb += machine.operation.eq(Mux(advance, Operation.TICKS, Operation.EVENT))
+            m.d.comb += sequencer.operation.eq(Mux(advance, Operation.TICKS, Operation.EVENT))
             with m.If(self._left == 0):
                 m.d.sync += self._status.eq(Status.OK)
                 m.next = "REPLY"
-            with m.Elif(elements.valid & ~machine.busy):
+            with m.Elif(elements.valid & ~sequencer.busy):
                 with m.If(Mux(advance, (later >> g.t_bits) == 0, item[:15] < g.rows)):
-                    m.d.comb += [elements.ready.eq(1), machine.start.eq(1)]
+                    m.d.comb += [elements.ready.eq(1), sequencer.start.eq(1)]
                     m.d.sync += self._left.eq(self._left - 1)
                 with m.Else():
                     m.next = "REPLY"
@@ -320,7 +320,7 @@ class Executor(wiring.Component):
         reads = self._is(Command.READ_REGISTERS, Command.READ_MEMORY)
         with m.State("REPLY"):
             m.d.comb += [
-                replies.valid.eq(~self._machine.busy),
+                replies.valid.eq(~self._sequencer.busy),
                 replies.payload.data.eq(self._status),
                 replies.payload.last.eq(~reads | (self._status != Status.OK) | (self._left == 0)),
             ]

@@ -1,4 +1,4 @@
-"""Device models as the emulator carries them out: step tables of pulse-step cells, coefficients of FLCA segments.
+"""Device models turned into what an emulator is loaded with: step tables, and coefficients of FLCA segments.
 
 A state s of S bits stands for the weight w = s / (2^S - 1) of a pulse-step cell, and G = g_min + w (g_max - g_min), so
 that the memductance table is the identity; or for the flux phi = s phi_max / (2^S - 1) of an FLCA memristor.
@@ -25,7 +25,7 @@ LEAST_GAIN = 64
 
 @dataclass(frozen=True, eq=False)
 class StepTables:
-    """What is loaded into an emulator of pulse-step cells.
+    """Tables that are loaded into an emulator of pulse-step cells.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def _entries(steps: NDArray[np.float64], name: str, value: float, state_bits: in
 
 @dataclass(frozen=True)
 class FlcaScale:
-    """Between volts and seconds and the integers of SEGMENT (docs/emulator.md).
+    """Conversion of volts and seconds into the integers of SEGMENT (docs/emulator.md).
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What can be said to an emulated crossbar: what is built, what is set, what is loaded."""
+"""Parameters of an ``fpga:`` address: sizes that are built in, registers that are set, tables that are loaded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Curve = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
 
 
 class FpgaParameters(BaseModel):
-    """Parameters of an emulated crossbar: what is built, what is set, what is loaded."""
+    """Parameters of an emulated crossbar, as ``fpga:`` addresses and settings give them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -84,11 +84,11 @@ class FpgaParameters(BaseModel):
 
     @property
     def width(self) -> int:
-        """Width of a state."""
+        """Bits of a state, as given or by the kind of cell."""
         return self.state_bits or (8 if self.cell == "step" else 16)
 
     def geometry(self) -> Geometry:
-        """What is to be built."""
+        """Geometry of an emulator with these parameters."""
         lanes = self.lanes or min(16, self.cols)
         return Geometry(
             self.rows, self.cols, lanes, self.width, self.cell, encoder=bool(self.encoder) and self.cell == "step",
@@ -96,7 +96,7 @@ class FpgaParameters(BaseModel):
         )  # fmt: skip
 
     def tables(self) -> StepTables:
-        """What is loaded; `InputError` if the model does not fit the emulator."""
+        """Tables of the pulse-step model; `InputError` if it does not fit the emulator."""
         stochastic = self.rounding == "stochastic"
         if self.model == "curve":
             return curve_tables(self.potentiation, self.depression, self.width, stochastic)
@@ -104,7 +104,7 @@ class FpgaParameters(BaseModel):
         return rram_tables(RramParameters(**{name: getattr(self, name) for name in names}), self.width, stochastic)
 
     def build_command(self) -> str:
-        """How an emulator like this is built."""
+        """The command that builds an emulator with these parameters."""
         return (
             f"hil fpga build --board BOARD --rows {self.rows} --cols {self.cols} --cell {self.cell} "
             f"--state-bits {self.width} --tie {self.tie}{' --encoder' * bool(self.encoder)}"

@@ -1,4 +1,4 @@
-"""What nextpnr says of a design: the parts it takes, its clocks and its critical path."""
+"""Place and route of a design as nextpnr reports it: parts of the FPGA used, clocks, critical path."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ClockTiming:
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of a path: delay in s, what it is (clk-to-q, routing, logic, setup), the net if any, where it leads."""
+    """One step of a timing path: delay in s, kind (clk-to-q, routing, logic, setup), net if any, where it leads."""
 
     delay: float
     kind: str
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class PlaceAndRoute:
-    """What nextpnr says of a design.
+    """Result of place and route.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class PlaceAndRoute:
 
 
 def read_nextpnr(text: str, family: str, log: str = "") -> PlaceAndRoute:
-    """Read what nextpnr wrote.
+    """Read nextpnr's report.
 
     Parameters
     ----------

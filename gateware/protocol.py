@@ -1,4 +1,4 @@
-"""The one table of what host and emulator say to each other: frames, commands, memory spaces, registers.
+"""Protocol between host and emulator in one table: frames, commands, memory spaces, registers.
 
 Gateware, host, golden model and docs are all generated from here.
 
@@ -61,7 +61,7 @@ class Command(IntEnum):
 
 
 READS_ONLY = frozenset({Command.READ_REGISTERS, Command.READ_MEMORY})
-"""Commands that may be carried out again."""
+"""Commands that change nothing, so that a repeated frame may be carried out again."""
 
 
 class Status(IntEnum):

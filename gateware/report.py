@@ -1,4 +1,4 @@
-"""What a build takes of its FPGA, how fast it may run, and how many images a second that is."""
+"""Report of a build: what it uses of the FPGA, its highest clock, and how many images a second that makes."""
 
 from __future__ import annotations
 

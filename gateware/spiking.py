@@ -1,4 +1,4 @@
-"""Neurons in the emulator: the semantics of `hil.spiking.core` in ticks and whole numbers (docs/emulator.md).
+"""Spiking core on the emulator: the semantics of `hil.spiking.core` in ticks and whole numbers (docs/emulator.md).
 
 A spike happens in the tick its time falls into; inputs of one tick are played in the order in which they come.
 Membranes and thresholds count 1/255 of a full weight.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateware.parameters import FpgaParameters
 
 FULL_WEIGHT = 255
-"""What a full weight counts in a membrane."""
+"""Membrane units that a full weight adds."""
 
 ONE = 1 << 16
 """Unit of registers `keep` and `theta_keep`."""
@@ -46,7 +46,7 @@ TICKS_AN_EVENT = 256
 """Ticks between two inputs for which there is time to wait, on average over a frame: 2^15 in all."""
 
 ADVANCE = 0x8000
-"""Item of EVENTS: time goes on."""
+"""Highest bit of an item of EVENTS: advance by so many ticks, instead of a spike."""
 
 NO_SPIKE = 65535
 """Entry of table CODE under `Flag.LATENCY`."""
@@ -58,8 +58,8 @@ _EDGE = 1e-6
 """Part of a tick that a time may lie below its edge and still count as on it: room for rounding in float64."""
 
 
-class Emulator(Protocol):
-    """What the core needs of a device; `gateware.device.StepDevice` has it."""
+class SpikingEmulator(Protocol):
+    """What `FpgaCore` needs of its device; `gateware.device.StepDevice` offers it."""
 
     name: str
     rows: int
@@ -72,7 +72,7 @@ class Emulator(Protocol):
     rounding_flag: int
 
     def place_columns(self, place: NDArray[np.int64]) -> None:
-        """Lay the columns out anew."""
+        """Choose the emulator's column for each of the device's."""
 
     def set_registers(self, **values: int) -> None:
         """Write registers."""
@@ -97,7 +97,7 @@ class FpgaCore(SpikingCore):
         If a setting cannot be had in whole ticks and registers; the reason is given.
     """
 
-    def __init__(self, device: Emulator, lif: Lif, stdp: Stdp) -> None:
+    def __init__(self, device: SpikingEmulator, lif: Lif, stdp: Stdp) -> None:
         """Set the emulator up; adaptive thresholds start at 0."""
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
@@ -167,7 +167,7 @@ class FpgaCore(SpikingCore):
         numbers: NDArray[np.int64],
         learn: bool,
     ) -> NDArray[np.int64]:
-        """Let the emulator turn images into spikes, where it has an encoder for the code; else as ever.
+        """Have images encoded on chip, where the emulator has an encoder for the code, and else on the host.
 
         Code "latency" gives the spikes of `SpikeCode.encode`, in order of rows within a tick. Code "poisson" draws in
         every tick, with the emulator's own random numbers instead of `seed` and `numbers`, at the same mean rate; its
@@ -264,7 +264,7 @@ class FpgaCore(SpikingCore):
         self.device.set_registers(**self._settings | changing)
 
     def _patience(self, events: int) -> float:
-        """How long the emulator may take for so many inputs if each makes all fire that can, s."""
+        """Longest time in s that the emulator takes for so many input spikes: each makes all neurons fire that can."""
         g = self.device.geometry
         fire = 1 if self.lif.inhibition > 0 else self.neurons
         return events * SLOWEST * (g.groups + fire * (g.rows + g.groups) + TICKS_AN_EVENT * g.groups) / g.clock
@@ -274,7 +274,7 @@ class FpgaCore(SpikingCore):
             self.device.changed()
 
     def _items(self, batch: SpikeBatch, duration: float) -> list[NDArray[np.uint16]]:
-        """Items of EVENTS for every train: how far time goes on, wherever it does, and a row."""
+        """Items of EVENTS for every train: advances in ticks, and the rows that spike in between."""
         self._require_rows(int(batch.line.max(initial=0)))
         self._length(duration)
         trains = []

@@ -1,4 +1,4 @@
-"""How many clock cycles a command takes, from the geometry: what register `cycles` counts while it is carried out.
+"""Clock cycles of every command, computed from the geometry: what register `cycles` counts while it is carried out.
 
 A reply that waits to be taken is not counted.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from amaranth.utils import ceil_log2
 
 from gateware.core.encoder import Encoder
-from gateware.core.flca import Flca
+from gateware.core.flca import FlcaSweep
 from gateware.core.membranes import Membranes
 from gateware.core.spaces import place_bits
 from gateware.core.update import Update
@@ -77,4 +77,4 @@ def program(g: Geometry, column: int) -> int:
 
 def segment(g: Geometry) -> int:
     """SEGMENT, exactly."""
-    return g.words + Flca.latency + 1 + COMMAND
+    return g.words + FlcaSweep.latency + 1 + COMMAND

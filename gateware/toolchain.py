@@ -1,4 +1,4 @@
-"""The programs that turn the emulator into a bitstream or a shared library: where they are, what they are.
+"""External tools that make bitstreams and compiled simulations: finding them, their versions, running them.
 
 All come from pip (YoWASP: yosys, nextpnr and packers compiled to WebAssembly; zig as a C++ compiler). They are looked
 for beside this Python, never on PATH, so that a stray old version changes nothing; a native program is used when its
@@ -43,7 +43,7 @@ class ToolError(HilError):
 
 
 def say(sentence: str) -> None:
-    """Tell the user on stderr what takes its time."""
+    """Tell the user on stderr what is being waited for."""
     print(sentence, file=sys.stderr, flush=True)
 
 
@@ -141,7 +141,7 @@ def run(name: str, arguments: Sequence[str], folder: Path, what: str) -> float:
 
 
 def first_error(output: str) -> str:
-    """The line that says why: the first with ERROR, or else the last."""
+    """The line of a tool's output that says why it failed: the first with ERROR, or else the last."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
     return (errors or lines[-1:] or [""])[0].removeprefix("ERROR:").strip()

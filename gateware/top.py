@@ -1,4 +1,4 @@
-"""The whole of what is on a board: clock, UART, and behind it the emulator."""
+"""Top level of a bitstream: clock, UART, and the emulator behind it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateware.link.uart import UartReceiver, UartTransmitter, divisor
 
 
 class Top(wiring.Component):
-    """A design with byte streams `rx` and `tx` on a board's serial port.
+    """Puts a design with byte streams `rx` and `tx` on a board's serial port.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Top(wiring.Component):
         Gives the clock, Hz: the oscillator's, or one that a PLL makes of it. At a clock that the baud rate cannot be
         divided from, `InputError` is raised.
     design : Component
-        What is behind the UART.
+        The component behind the UART.
     """
 
     def __init__(self, board: Board, geometry: Geometry, design: wiring.Component) -> None:

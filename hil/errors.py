@@ -14,6 +14,14 @@ class InputError(HilError, ValueError):
     """A value, file or name that cannot be used: the message names the field, the value and what is allowed."""
 
 
+class LinkError(HilError):
+    """Base of everything that goes wrong on a link to hardware: an instrument, or an FPGA with the emulator."""
+
+
+class LinkLost(LinkError):
+    """The other side is gone or cannot be brought back in step; whether the last commands were obeyed is not known."""
+
+
 LONGEST = 200
 """Characters of one word that a sentence quotes in full."""
 

@@ -54,6 +54,7 @@ MOVED = {
     "sim.valved_front": "sim.pill.front",
     "sim.fit_cli": "sim.fitting.cli",
     "sim.fitting.preset": "hil.presets",
+    "gateware.core.machine": "gateware.core.sequencer",
     "instruments.dialogue": "instruments.link.dialogue",
     "instruments.answers": "instruments.link.answers",
     "instruments.errors": "instruments.link.errors",

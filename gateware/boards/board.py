@@ -1,4 +1,4 @@
-"""What has to be known about a board; everything else is the same for all of them."""
+"""`Board`: all that differs from one FPGA board to the next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Board:
     Attributes
     ----------
     name : str
-        What the user says.
+        Name on the command line.
     summary : str
         FPGA, memory, how it is connected.
     family : {"ecp5", "ice40"}
@@ -35,7 +35,7 @@ class Board:
     serial : tuple of (str, int)
         Resource with pins rx and tx.
     high : tuple of (str, int)
-        Resources of one output pin that a design must hold high, or the board does something else.
+        Resources of one output pin each that a design must hold high to keep the board running.
     baud : int
         Symbols per second.
     synthesis : str

@@ -1,1 +1,1 @@
-"""The emulator core: cells, neurons, encoder and what sequences them. Every component publishes its latency."""
+"""The emulator core: cells, neurons, encoder and their sequencer. Every component publishes its latency."""

@@ -1,4 +1,4 @@
-"""The arguments of a command: kept until all are there, then read element by element."""
+"""Buffer for the arguments of a command: filled byte by byte, then read element by element."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateware.core.ram import Ram
 from gateware.protocol import MAX_ARGUMENTS
 
 HEADER_BYTES = 8
-"""Arguments that are at hand at once."""
+"""First bytes of the arguments that can all be read in one cycle, as output `header`."""
 
 ELEMENT_LATENCY = 2
 """Cycles per byte of an element."""
@@ -22,13 +22,13 @@ class Arguments(wiring.Component):
     Attributes
     ----------
     clear : In
-        A strobe: forget the last command.
+        A strobe: empty the buffer.
     put, byte : In
         A strobe and the next argument.
     length, overflow : Out
         How many there are, and whether there were more than `MAX_ARGUMENTS`.
     header : Out
-        The first ones.
+        The first `HEADER_BYTES` arguments, side by side.
     read, first, size : In
         A strobe, where to read from, and the bytes of an element less 1; the size must stay.
     elements : Out
@@ -53,7 +53,7 @@ class Arguments(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build buffer and reader."""
+        """Build the buffer and its reader."""
         m = Module()
         m.submodules.buffer = buffer = Ram(8, MAX_ARGUMENTS, latency=1)
         place, number, taking = Signal(range(MAX_ARGUMENTS)), Signal(2), Signal()

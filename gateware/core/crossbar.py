@@ -1,4 +1,4 @@
-"""The crossbar: states, what reads them and what programs them."""
+"""The crossbar in hardware: the states of its cells, their conductances, and their programming."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from gateware.core.flca import DECAY_BITS, GAIN_BITS, Flca
+from gateware.core.flca import DECAY_BITS, GAIN_BITS, FlcaSweep
 from gateware.core.ports import HostPort
 from gateware.core.ram import Ram
 from gateware.core.row_times import RowTimes
@@ -30,7 +30,7 @@ class Crossbar(wiring.Component):
     program, base, lane, driven, stochastic : In
         A strobe and its arguments, which must stay, for `Update` (cell "step").
     segment, gain, decay : In
-        The same for `Flca` (cell "flca").
+        The same for `FlcaSweep` (cell "flca").
     random, draw, random_next
         The random generator of state rounding.
     moved : Out
@@ -155,9 +155,9 @@ class Crossbar(wiring.Component):
         return {Space.POTENTIATION: steps.step, Space.DEPRESSION: steps.step}
 
     def _flca(self, m: Module, states: StateMemory, drive: Ram, times: RowTimes) -> dict[Space, Signal]:
-        """FLCA memristors, which all see a segment at once."""
+        """FLCA memristors, all of which integrate a segment at once."""
         g, host = self._geometry, self.host
-        m.submodules.flca = flca = Flca(g)
+        m.submodules.flca = flca = FlcaSweep(g)
         m.submodules.columns = columns = Ram(16, g.groups, g.lanes)
         m.d.comb += [
             flca.start.eq(self.segment),

@@ -1,4 +1,4 @@
-"""Division by a constant: which word and lane an element is in."""
+"""Division by a constant, which gives the word and the lane of an element."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from amaranth.utils import bits_for
 
 
 class Divider(wiring.Component):
-    """Divide by a constant, one bit a cycle.
+    """Divides by a constant, one bit a cycle.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Divider(wiring.Component):
     Attributes
     ----------
     start, dividend
-        A strobe, and what is divided; not while busy.
+        A strobe and the dividend; not while busy.
     busy
         High for `latency` cycles after the strobe; then the results stand.
     quotient, remainder

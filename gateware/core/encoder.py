@@ -1,4 +1,4 @@
-"""Pixels to spikes: a scan over all rows in every tick."""
+"""Encoder of images: turns the pixels of all rows into spikes by one scan in every tick."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HIT = _CODE + 2
 
 
 class Encoder(wiring.Component):
-    """Look the code of every row's pixel up, one row a cycle, and stop at every spike until it was played.
+    """Looks up the code of every row's pixel, one row a cycle, and stops at every spike until it has been played.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""FLCA memristors under one segment of a waveform: multiply, hold and clip, all cells in one sweep."""
+"""FLCA memristors under one segment of a waveform: every cell's state is multiplied, added to and clipped."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ class FlcaCell(wiring.Component):
         return m
 
 
-class Flca(wiring.Component):
-    """One segment on every cell, one word a cycle.
+class FlcaSweep(wiring.Component):
+    """Sweep that applies one segment to every cell, one word a cycle.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Flca(wiring.Component):
     address, row, group : Out
         Word, and its row and group; states and codes arrive 2 cycles later.
     states, row_code, column_codes : In
-        See there.
+        The word's states and the voltage codes of its lines.
     write, write_address, written : Out
         One word; lanes without a column are left alone.
     latency : int

@@ -1,4 +1,4 @@
-"""The neurons: membranes, refractory times, adaptive thresholds and spike counts, worked on group by group."""
+"""The neurons' membranes, refractory times, adaptive thresholds and spike counts, updated group by group."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEMORY_LATENCY = 1
 
 
 class Pass(enum.Enum, shape=2):
-    """What is done to the neurons of all groups."""
+    """Kinds of pass over the neurons of all groups."""
 
     ADD = 0
     """Listening neurons add their weights."""
@@ -28,7 +28,7 @@ class Pass(enum.Enum, shape=2):
 
 
 class Membranes(wiring.Component):
-    """One neuron a column: `lanes` of them a word, word `group`.
+    """Registers of all neurons, one neuron a column, with `lanes` of them in word `group`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How the executor reaches the memories of the core."""
+"""Port through which the host's commands read and write the memories of the core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateware.protocol import Space
 
 
 class HostPort(wiring.Signature):
-    """One element of one memory, while no command is being carried out.
+    """Access to one element of one memory, while no command is being carried out.
 
     `select` gives the host the memories; `value` is that of the element `HOST_LATENCY` cycles after its place stands;
     `write` is a strobe. Elements of STATE, COLUMNS, THETA and COUNTS are at a word and a lane, all others have a word

@@ -1,4 +1,4 @@
-"""When every row spiked last."""
+"""Memory of the tick in which every row spiked last, as STDP needs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RowTimes(wiring.Component):
     mark, mark_row, now : In
         A strobe: the row spikes now.
     clear : In
-        A strobe: no row has spiked; busy for `rows` cycles.
+        A strobe: forget all spikes; busy for `rows` cycles.
     row, window : In
         A row that is asked for.
     recent : Out

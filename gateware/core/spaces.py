@@ -1,4 +1,4 @@
-"""Which memories a build has, and how they are laid out for the host."""
+"""Memories of a build that the host can reach: their sizes, element widths and numbering."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Memory:
     size : int
         Elements.
     bytes : {1, 2, 4}
-        Of an element on the link.
+        Bytes of an element on the link.
     laned : bool
         Whether elements are numbered through the lanes of words.
     writable : bool
-        For the host.
+        Whether the host may write it.
     """
 
     size: int

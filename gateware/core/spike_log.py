@@ -1,4 +1,4 @@
-"""The last output spikes of a presentation."""
+"""Log of the last output spikes of a presentation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SpikeLog(wiring.Component):
     Attributes
     ----------
     clear, write, tick, neuron : In
-        Strobes: nothing is logged; this spike is.
+        Two strobes, one to empty the log and one to append a spike: its tick and its neuron.
     logged : Out
         Spikes since `clear`.
     index, value : In, Out

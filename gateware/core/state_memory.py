@@ -1,4 +1,4 @@
-"""The states of all cells."""
+"""Memory of the states of all cells."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateware.geometry import Geometry
 class StateMemory(Ram):
     """rows x cols cells, `lanes` of them a word; word ``group * rows + row`` holds one row of a group of columns.
 
-    Addresses are followed by adding, so that no multiplier is needed. Columns are padded to whole groups.
+    The next address follows by addition, so that no multiplier is needed. Columns are padded to whole groups.
     """
 
     def __init__(self, geometry: Geometry) -> None:

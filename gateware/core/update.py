@@ -1,4 +1,4 @@
-"""Programming of one column: a sweep of read, table, add, saturate, write over its rows."""
+"""Programming of one column: for every row, read the state, look up the step, add it, saturate and write back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WRITE = _STEP + 3
 
 
 class Update(wiring.Component):
-    """One pulse on every cell of a column, one row a cycle.
+    """Sweep that gives every cell of a column one pulse, one row a cycle.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Update(wiring.Component):
     row, address : Out
         Row of the sweep and word of its cell; state and drive arrive 2, `recent` 4 cycles later.
     states, drive, recent : In
-        See there.
+        States of the cell's word, action of its row, and whether the row spiked within the STDP window.
     down, index : Out
         To the update table; `step` arrives `UpdateTable.latency` cycles later.
     write, write_address, state : Out

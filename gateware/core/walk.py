@@ -1,4 +1,4 @@
-"""A pass over all groups of neurons, group after group."""
+"""Address generator of a pass over all groups of neurons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DELAY = Crossbar.latency - MEMORY_LATENCY
 
 
 class Walk(wiring.Component):
-    """Addresses of cells and, where weights are added, later of neurons.
+    """Steps through the groups: addresses of cells first and, where weights are added, those of neurons later.
 
     Attributes
     ----------

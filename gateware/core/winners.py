@@ -1,4 +1,4 @@
-"""Which neurons are ready after an input spike, and which of them is the highest."""
+"""Ready neurons after an input spike: which they are, and which has the highest membrane."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The golden core: what a command does to the emulator, bit for bit as in docs/emulator.md.
+"""The golden core: carries out commands in plain Python, bit for bit as docs/emulator.md says.
 
 It knows nothing of frames; `gateware.golden.link` is in front of it. The hot parts are in `gateware.golden.machine`.
 """

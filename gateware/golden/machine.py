@@ -1,4 +1,4 @@
-"""What the emulator remembers, and the compiled parts of docs/emulator.md that work on it."""
+"""State of the golden model, and the compiled functions of docs/emulator.md that change it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WORD = 0xFFFFFFFF
 
 
 class Machine(NamedTuple):
-    """All that the emulator remembers.
+    """State of the golden model: registers, memories, neurons.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def _xorshift(x):
 
 @njit(cache=True)
 def begin(m):
-    """BEGIN: nothing has happened yet in a presentation; thresholds decay."""
+    """BEGIN: start a presentation; membranes, counts and log are cleared, thresholds decay."""
     reg = m.registers
     m.membrane[:] = 0
     m.counts[:] = 0
@@ -110,7 +110,7 @@ def begin(m):
 
 @njit(cache=True)
 def _advance(m):
-    """One tick; the caller has made sure that there is one left."""
+    """Advance by one tick; the caller has made sure that there is one left."""
     reg = m.registers
     reg[_NOW] += 1
     keep = reg[_KEEP]
@@ -173,7 +173,7 @@ def _fire(m, n):
 
 @njit(cache=True)
 def program(m, n, driven):
-    """A pulse on every cell of column n: by `m.drive` if `driven`, else by STDP."""
+    """PROGRAM: a pulse on every cell of column n, by `m.drive` if `driven`, else by STDP."""
     reg, lanes = m.registers, m.states.shape[1]
     bits = reg[_STATE_BITS]
     fraction, now, random = 16 - bits, reg[_NOW], reg[_RANDOM]
@@ -202,7 +202,7 @@ def program(m, n, driven):
 
 @njit(cache=True)
 def play(m, items):
-    """Events and advances; False at the first that is out of range, which has no effect."""
+    """EVENTS: play input spikes and advances; False at the first that is out of range, which has no effect."""
     last = (1 << m.registers[_T_BITS]) - 1
     for item in items:
         if item & _ADVANCE:
@@ -241,7 +241,7 @@ def present(m):
 
 @njit(cache=True)
 def segment(m, gain, decay):
-    """One segment of the closed form of the FLCA memristor for all cells."""
+    """SEGMENT: one step of the closed form of the FLCA memristor, for all cells."""
     reg, lanes = m.registers, m.states.shape[1]
     highest, rows, cols = (1 << reg[_STATE_BITS]) - 1, m.last.size, m.theta.size
     for n in range(cols):

@@ -1,1 +1,1 @@
-"""The host's end of the link: transports, and the client that makes commands of them."""
+"""The host's end of the link: the client, whose methods are the commands, and the transports that carry its bytes."""

@@ -57,7 +57,7 @@ class Client:
     CommandRefused
         In every method, if the emulator refuses the command.
     InputError
-        In every method, for arguments that cannot be meant.
+        In every method, for arguments out of range.
     """
 
     def __init__(self, transport: Transport, timeout: float = 0.25, retries: int = 2) -> None:

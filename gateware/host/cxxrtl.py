@@ -1,4 +1,4 @@
-"""The emulator as a compiled simulation: yosys makes C++ of it, a compiler makes that fast.
+"""Compiled simulation of the emulator: yosys (CXXRTL) turns it into C++, which a compiler makes fast.
 
 Cycle for cycle what the FPGA does, at millions of cycles a second. The shared library is kept like a bitstream, by what
 went into it.
@@ -110,7 +110,7 @@ def open_cxxrtl(geometry: Geometry, design: Design = emulator) -> CxxrtlTranspor
     geometry : Geometry
         What to simulate.
     design : callable
-        What makes it of the geometry.
+        Makes the component from the geometry.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _compile(folder: Path, compiler: toolchain.Compiler) -> None:
 
 
 def _cxx(folder: Path, script: str) -> str:
-    """The C++ of ``design.il`` after some passes."""
+    """C++ of ``design.il``, written by CXXRTL after the yosys passes of `script`."""
     # -g0: nobody looks inside a compiled simulation, and names of all signals take half of the code.
     passes = f"read_rtlil design.il; {script}; write_cxxrtl -g0 design.cc"
     toolchain.run("yosys", ["-q", "-p", passes], folder, "C++ of the design")

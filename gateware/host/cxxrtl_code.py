@@ -1,4 +1,4 @@
-"""CXXRTL's code, rewritten to do no work twice.
+"""Rewrites the C++ that CXXRTL generates, so that registers whose inputs have not changed are not evaluated again.
 
 In most clock cycles most of a design stands still. Registers that depend on much the same are computed together, and
 only if something that they depend on has changed since they were last; what they hold next is otherwise what they hold
@@ -25,7 +25,7 @@ ALIKE = 0.6
 """Part of what two groups of registers depend on that must be common for them to be computed together."""
 
 UNUSED = -1
-"""Group of what nothing needs."""
+"""Group of values that nothing needs."""
 
 WORD = 64
 """Bits of a word of `woken`: one for every 32 bits of registers, for the inputs and for every memory."""
@@ -40,7 +40,7 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class NotUnderstood(ValueError):
-    """The code has something that this module does not know; CXXRTL's own way of evaluation is right for all."""
+    """The code has something that this module does not know; it is then compiled as CXXRTL wrote it."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class _Statement:
 
 
 class _Design:
-    """What a class of CXXRTL's declares, and the statements of its evaluation."""
+    """A design in CXXRTL's C++: the declarations of its class, and the statements that evaluate it."""
 
     def __init__(self, code: str) -> None:
         self.head, begun, rest = code.partition(HEAD)

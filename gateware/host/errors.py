@@ -1,16 +1,10 @@
-"""What goes wrong between host and emulator, each one sentence for the user."""
+"""Errors between host and emulator, each one sentence for the user."""
 
 from __future__ import annotations
 
-from hil.errors import HilError, InputError
+from hil.errors import InputError, LinkError, LinkLost
 
-
-class LinkError(HilError):
-    """The link does not do what it is for."""
-
-
-class LinkLost(LinkError):
-    """Nothing on the other end answers any more; whether the last commands were carried out is not known."""
+__all__ = ["CommandRefused", "LinkError", "LinkLost", "PortError", "SessionLost"]
 
 
 class SessionLost(LinkError):

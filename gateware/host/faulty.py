@@ -1,4 +1,4 @@
-"""A line with faults, drawn from a seed: what a client must survive."""
+"""A transport that damages, loses, doubles and delays bytes, drawn from a seed, to test the client with."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FaultyTransport(Transport):
     inner : Transport
         The line without faults.
     seed : int
-        Of the faults.
+        Seed of the faults.
     flip, drop, double : float
         Probability for each byte to have one bit flipped, to be lost, to come twice.
     delay : float

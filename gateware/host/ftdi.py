@@ -1,4 +1,4 @@
-"""A model of a board behind an FTDI chip: when its bytes would arrive, in virtual time, with the golden model as board.
+"""Timing model of a board behind an FTDI chip: its answers come from the golden model, their times are computed.
 
 What decides is the chip's latency timer: a short answer waits in it until the timer runs out, 16 ms by default and 1 ms
 at the least, unless a whole USB packet of answers is there before. Nothing here was measured on a board.
@@ -53,7 +53,7 @@ class FtdiModel(Transport):
     clock : float
         Of its logic, Hz; cycles are counted by `gateware.timing`.
     chip : FtdiChip
-        Between the two.
+        The FTDI chip.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A line to a golden model in the same process."""
+"""Transport to a golden model in the same process."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class PtyServer:
         self._thread.start()
 
     def __enter__(self) -> Self:
-        """Serve already."""
+        """The server itself, which runs since it was made."""
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""A session: commands through a line with faults, each carried out exactly once, many on the way at a time."""
+"""Session with an emulator: carries commands over an unreliable line, many at a time and each exactly once."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Session:
         return payloads
 
     def _fly(self, commands: Sequence[bytes], patience: float) -> list[bytes]:
-        """As `exchange`, for as many frames as can be told apart by their numbers."""
+        """As `exchange`, for at most `MOST_FRAMES` commands."""
         if not self._synced:
             self.sync()
         self._synced = False
@@ -214,7 +214,7 @@ class _Flight:
         return b"\0" + b"".join(self._coded(k) for k in range(self._base, self.sent) if self._answers[k] is None)
 
     def take(self, reply: wire.Reply) -> bool:
-        """Note a reply; returns whether it is news."""
+        """Note a reply; returns whether it tells anything new."""
         self.room = max(self.room, reply.free)
         if reply.status == Status.SEQUENCE:
             self._go_back(self._place(int.from_bytes(reply.payload, "little")))
@@ -235,7 +235,7 @@ class _Flight:
         return True
 
     def _go_back(self, expected: int) -> None:
-        """Send again, but once: all frames behind a lost one are answered with the same complaint."""
+        """Mark all from `expected` on to be sent again, but only once, as every frame behind a lost one is refused."""
         if not self._base <= expected <= self.sent:
             self.lost = True
         elif self._went_back != (self._base, expected):

@@ -1,4 +1,4 @@
-"""Transport: a line that carries bytes to an emulator and back, whatever it is made of."""
+"""`Transport`: a line that carries bytes to an emulator and back, such as a serial port or a simulation."""
 
 from __future__ import annotations
 

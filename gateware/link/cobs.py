@@ -1,4 +1,4 @@
-"""COBS: bytes without zeros on the line, so that a zero ends a frame."""
+"""COBS encoder and decoder: a coded frame has no zero byte, so that a zero ends it."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
@@ -17,7 +17,7 @@ FULL = 254
 
 
 class CobsDecoder(wiring.Component):
-    """Coded bytes to tokens, in the same cycle.
+    """Decodes COBS bytes to tokens, in the same cycle.
 
     The end of a frame is a token of its own, because only the zero after the last byte tells that it was the last. Two
     zeros in a row enclose no frame and give no token.
@@ -60,7 +60,7 @@ class CobsDecoder(wiring.Component):
 
 
 class CobsEncoder(wiring.Component):
-    """Bytes of frames to coded bytes and a zero after each frame.
+    """Encodes the bytes of frames, with a zero after each frame.
 
     A block is held back until it is complete, since its length goes first: a byte comes out at the earliest `latency`
     cycles after the last byte of its block was taken. Blocks are not taken and given at the same time.

@@ -1,4 +1,4 @@
-"""CRC-16/IBM-3740 (CCITT-FALSE): of a frame and of a reply."""
+"""Checksum of frames and replies: CRC-16/IBM-3740 (also called CCITT-FALSE)."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -8,19 +8,19 @@ INITIAL = 0xFFFF
 
 
 class Crc16(wiring.Component):
-    """The CRC of bytes, one a cycle.
+    """Computes the CRC of a stream of bytes, one a cycle.
 
-    Unlike `amaranth.lib.crc`, which equates bit by bit, in a handful of 16-bit operations: the same logic to synthesis,
-    but a compiled simulation is faster by a tenth.
+    It takes a handful of 16-bit operations where `amaranth.lib.crc` has an equation for every bit: the same logic after
+    synthesis, but a compiled simulation is faster by a tenth.
 
     Attributes
     ----------
     start : In
-        A strobe: nothing has come yet, or with `valid` this byte is the first.
+        A strobe: start anew; with `valid` this byte is the first.
     valid, data : In
         A strobe and a byte.
     crc : Out
-        Of all bytes before this cycle.
+        CRC of all bytes before this cycle.
     """
 
     start: In(1)
@@ -29,7 +29,7 @@ class Crc16(wiring.Component):
     crc: Out(16, init=INITIAL)
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the register and its next value."""
         m = Module()
         before = Signal(16)
         # A byte moves through the polynomial x^16 + x^12 + x^5 + 1 in two steps of four bits.

@@ -1,4 +1,4 @@
-"""The emulator's end of the link: which frames are carried out, and what is answered."""
+"""The emulator's end of the link: decides which frames are carried out, and what is answered to each."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
@@ -13,7 +13,7 @@ NONCE_BYTES = 4
 
 
 class FrameLink(wiring.Component):
-    """Coded bytes from the host to commands, each exactly once and in order, and back.
+    """Turns the host's coded frames into commands, each exactly once and in order, and replies into coded bytes.
 
     The plain Python of the same thing is `gateware.golden.link.GoldenLink`. What `gateware.protocol` leaves open:
 
@@ -35,7 +35,7 @@ class FrameLink(wiring.Component):
     Attributes
     ----------
     rx, tx
-        Bytes as they are on the line; UARTs sit outside.
+        Bytes as they are on the line; the UART is not part of it.
     commands
         Command byte, then arguments, of every frame that is to be carried out.
     replies
@@ -59,7 +59,7 @@ class FrameLink(wiring.Component):
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Connect receiver and composer, and build the state machine between them."""
         m = Module()
         m.submodules.decoder = decoder = CobsDecoder()
         m.submodules.receiver = receiver = FrameReceiver(self.depth)

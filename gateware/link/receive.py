@@ -1,4 +1,4 @@
-"""Frames are kept until they are complete and checked: a damaged one leaves nothing but the fact."""
+"""Frame receiver: keeps a frame until it is complete and checked; of a damaged one only the fact is passed on."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
@@ -14,7 +14,7 @@ DAMAGED, WHOLE = 0, 1
 
 
 class Field(enum.IntEnum, shape=4):
-    """What the next byte of a frame is, in the order of the line."""
+    """Parts of a frame, in the order in which they come."""
 
     NUMBER_LOW = 0
     NUMBER_HIGH = 1
@@ -28,7 +28,7 @@ class Field(enum.IntEnum, shape=4):
 
 
 class FrameReceiver(wiring.Component):
-    """Tokens of a `CobsDecoder` to a stream of `WHOLE`, sequence number, length, command, arguments, or `DAMAGED`.
+    """Turns a `CobsDecoder`'s tokens into a stream: `WHOLE`, sequence number, length, command, arguments; or `DAMAGED`.
 
     Tokens are never held up: what finds no room is damaged. Without its CRC and with the byte before it a frame takes
     less of the buffer than the host counts for it, so that a host which keeps to `free` always finds room. The first
@@ -63,7 +63,7 @@ class FrameReceiver(wiring.Component):
         super().__init__()
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the buffer, the check and the counters."""
         m = Module()
         m.submodules.ring = ring = ByteRing(self.depth)
         m.submodules.crc = crc = Crc16()

@@ -1,4 +1,4 @@
-"""Replies: header and CRC around a status and a payload, coded for the line."""
+"""Reply composer: puts header and CRC around a status and a payload, and codes them for the line."""
 
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
@@ -14,7 +14,7 @@ HEADER_BYTES = 7
 
 
 class ReplyComposer(wiring.Component):
-    """Status byte and payload to a coded reply.
+    """Makes a coded reply of a status byte and a payload.
 
     The payload, at most `MAX_ARGUMENTS` bytes, is buffered, because its length goes before it; while a reply is given
     out no other is taken. The first coded byte comes at the earliest `latency` cycles after the last byte was taken: a
@@ -40,7 +40,7 @@ class ReplyComposer(wiring.Component):
     latency = 2 + 1
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the buffer of the payload and the state machine that gives a reply out."""
         m = Module()
         m.submodules.ring = ring = ByteRing(MAX_ARGUMENTS)
         m.submodules.crc = crc = Crc16()

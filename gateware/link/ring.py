@@ -1,4 +1,4 @@
-"""A ring of bytes in block RAM, written anywhere ahead of its end and read as a stream up to it."""
+"""Ring buffer of bytes in block RAM: written anywhere beyond its end, read as a stream up to its end."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 
 class ByteRing(wiring.Component):
-    """Bytes that whoever writes releases by moving `end` forward.
+    """A ring buffer whose writer releases bytes to the reader by moving `end` forward.
 
     Positions count modulo 2 x `depth`, so that a full ring is not an empty one. A byte comes out `latency` cycles after
     `end` has passed it at the earliest, one each cycle.
@@ -26,7 +26,7 @@ class ByteRing(wiring.Component):
     start
         Position of the next byte to be read: what lies before it may be overwritten.
     bytes
-        What was read.
+        The bytes that were read, as a stream.
     latency : int
         Cycles: one for the memory, one for the register behind it that keeps the memory's delay out of other paths.
     """
@@ -49,7 +49,7 @@ class ByteRing(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the memory and its reader."""
         m = Module()
         m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
         write, read = memory.write_port(), memory.read_port()

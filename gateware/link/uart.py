@@ -1,4 +1,4 @@
-"""UART, 8 data bits, no parity, 1 stop bit: the wire between the host's serial port and the link."""
+"""UART with 8 data bits, no parity, 1 stop bit, between the host's serial port and the link."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream, wiring
@@ -39,7 +39,7 @@ def divisor(clock: float, baud: float) -> int:
 
 
 class UartReceiver(wiring.Component):
-    """Bits from the line to bytes.
+    """Receives bytes from the line.
 
     A byte is offered from the middle of its stop bit, `latency` cycles after the edge of its start bit at the pin, and
     is overwritten by the next one: who takes them must do so within ten bits. A byte without a stop bit is dropped and
@@ -108,7 +108,7 @@ class UartReceiver(wiring.Component):
 
 
 class UartTransmitter(wiring.Component):
-    """Bytes to bits on the line, back to back.
+    """Sends bytes on the line, back to back.
 
     The start bit is on the line `latency` cycles after a byte was taken.
 

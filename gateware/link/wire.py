@@ -1,4 +1,4 @@
-"""Frames and replies as bytes, in plain Python: what the host and the golden model agree on with `frames`."""
+"""Frames and replies in plain Python, for the host and the golden model; `gateware.link.frames` is the hardware."""
 
 from __future__ import annotations
 

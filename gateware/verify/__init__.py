@@ -1,1 +1,1 @@
-"""What makes sure that the gateware does what the golden model says, from formal proofs to placed designs."""
+"""Verification of the gateware against its golden model, from formal proofs to placed designs."""

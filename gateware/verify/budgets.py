@@ -1,4 +1,4 @@
-"""What builds may take of their FPGAs, and how fast they must be: `budgets.toml`, against place and route."""
+"""Budgets of builds: size and speed after place and route against the bounds in `budgets.toml`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hil.errors import InputError
 FILE = Path(__file__).with_name("budgets.toml")
 
 SEED = 1
-"""Of the placer."""
+"""Seed of the placer."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Budget:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name of the build in tables."""
         g = self.geometry
         return f"{self.board} {g.rows} x {g.cols}, {g.lanes} lanes"
 
@@ -75,7 +75,7 @@ def _budget(table: dict) -> Budget:
 
 
 def exceeded(budget: Budget, result: BuildResult) -> list[str]:
-    """What a build breaks, in words."""
+    """Bounds that a build breaks, in words."""
     used = result.placed.used
     slowest = min(clock.achieved for clock in result.placed.clocks)
     over = [
@@ -88,7 +88,7 @@ def exceeded(budget: Budget, result: BuildResult) -> list[str]:
 
 
 def check(budget: Budget, quick: bool) -> list[str]:
-    """What a build breaks; it is made if it is not in the cache.
+    """Build, unless it is in the cache, and return the bounds that it breaks, in words.
 
     Raises
     ------

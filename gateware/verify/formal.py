@@ -74,14 +74,14 @@ class Property:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProofResult:
     """Whether a property holds, and what the solver says about it."""
 
     holds: bool
     note: str
 
 
-def check(prop: Property, covers: bool = True) -> Verdict:
+def check(prop: Property, covers: bool = True) -> ProofResult:
     """Prove a property and, if `covers`, reach its covers and keep the trace of a failure in the cache.
 
     Raises
@@ -103,11 +103,11 @@ def check(prop: Property, covers: bool = True) -> Verdict:
         proof = _sby(folder, "proof")
         if proof.code:
             trace = _keep_trace(folder, prop.name) if covers else ""
-            return Verdict(False, f"{_failure(proof.output)}{trace}")
+            return ProofResult(False, f"{_failure(proof.output)}{trace}")
         if covers and _sby(folder, "cover").code:
-            return Verdict(False, f"vacuous: a cover is not reached in {prop.reach} cycles")
+            return ProofResult(False, f"vacuous: a cover is not reached in {prop.reach} cycles")
     held = f"for {prop.depth} cycles from reset" if prop.mode == "bmc" else "for all times, by induction"
-    return Verdict(True, held)
+    return ProofResult(True, held)
 
 
 def _sby(folder: Path, task: str) -> Finished:

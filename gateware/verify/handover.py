@@ -1,4 +1,4 @@
-"""Formal: no command is lost on its way through the link, none is handed over twice."""
+"""Formal proof that the link hands every command to the executor exactly once."""
 
 from unittest.mock import patch
 
@@ -21,7 +21,7 @@ _COMMAND, _ARGUMENTS = 5, 6
 
 
 class AnyFrames(wiring.Component):
-    """In place of `FrameReceiver`: whole and damaged frames of any content, which a solver need not find a CRC for."""
+    """Stands in for `FrameReceiver`: gives arbitrary frames, whole or damaged, so that no solver must find CRCs."""
 
     tokens: In(stream.Signature(Token))
     frames: Out(stream.Signature(8))
@@ -29,12 +29,12 @@ class AnyFrames(wiring.Component):
     link_errors: Out(32)
 
     def elaborate(self, platform: object) -> Module:
-        """Leave what comes out to the harness."""
+        """Build an empty module: its outputs are driven by nothing, so the solver may choose them freely."""
         return Module()
 
 
 class NoReplies(wiring.Component):
-    """In place of `ReplyComposer`: replies are taken whenever the harness likes, and go nowhere."""
+    """Stands in for `ReplyComposer`: takes replies in arbitrary cycles and drops them."""
 
     body: In(stream.Signature(Byte))
     number: In(16)
@@ -42,15 +42,17 @@ class NoReplies(wiring.Component):
     coded: Out(stream.Signature(8))
 
     def elaborate(self, platform: object) -> Module:
-        """Leave `body.ready` to the harness."""
+        """Build an empty module: the harness drives `body.ready`."""
         return Module()
 
 
 class HandedOverOnce(wiring.Component):
-    """`FrameLink` between any frames and any executor: it hands over the one that is due, once and whole, or reads.
+    """Harness of `FrameLink` between arbitrary frames and an arbitrary executor.
+
+    It proves that the frame that is due is handed over whole and once, and beside it nothing but repeated reads.
 
     The harness reads the frames too, and keeps the number of the last command that was handed over. That the link's
-    own registers agree with the harness is asserted as well: without that, the induction would begin in states that
+    own registers agree with the harness's is asserted as well, as the induction would otherwise begin in states that
     are never reached.
     """
 
@@ -60,7 +62,7 @@ class HandedOverOnce(wiring.Component):
     replies: In(stream.Signature(Byte))
 
     def elaborate(self, platform: object) -> Module:
-        """Build it; the link's parts on both sides are cut off."""
+        """Build the link, with its receiver and composer replaced, and the assertions around it."""
         m = module()
         cut, composer = AnyFrames(), NoReplies()
         with patch.multiple("gateware.link.frames", FrameReceiver=lambda depth: cut, ReplyComposer=lambda: composer):
@@ -79,7 +81,7 @@ class HandedOverOnce(wiring.Component):
         return m
 
     def _assume(self, m: Module) -> None:
-        """What `FrameReceiver` promises: offers stay, frames begin with one of two bytes, lengths have 9 bits."""
+        """Assume what `FrameReceiver` does: offers stay, frames begin with one of two bytes, lengths have 9 bits."""
         frames = self._frames
         waits, held = Signal(), Signal(8)
         self._place = place = Signal(range(7))
@@ -91,7 +93,7 @@ class HandedOverOnce(wiring.Component):
         ]
 
     def _read(self, m: Module) -> None:
-        """Take the frames apart, and note what was handed over."""
+        """Parse the frames beside the link, and note which commands were handed over."""
         frames, offered, place, byte = self._frames, self._offered, self._place, self._frames.payload
         self._number, self._left = number, left = Signal(16), Signal(9)
         self._nonce, self._before = nonce, before = Signal(32), Signal(32)
@@ -129,7 +131,7 @@ class HandedOverOnce(wiring.Component):
         return Cat(self._frames.payload == command for command in READS_ONLY).any()
 
     def _require(self, m: Module) -> None:
-        """What is to be proven."""
+        """Assert the property that is proven."""
         frames, offered, place = self._frames, self._offered, self._place
         taken = frames.valid & frames.ready
         due = self._due & (frames.payload != Command.SYNC)
@@ -154,7 +156,7 @@ class HandedOverOnce(wiring.Component):
         m.d.comb += Cover(self._session)
 
     def _relate(self, m: Module) -> None:
-        """How the registers of the link and those of the harness hang together."""
+        """Assert that the link's registers agree with the harness's, as the induction needs it."""
         state, place = self._inside.state, self._place
         outside = state("IDLE", "REPLY", "SYNC", "ANSWER", "EXPECTED_LOW", "EXPECTED_HIGH")
         m.d.comb += Assert(outside == (place == 0))

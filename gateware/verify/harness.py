@@ -1,4 +1,4 @@
-"""What all formal harnesses are made of."""
+"""Building blocks of the formal harnesses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def module() -> Module:
 
 
 def constant(m: Module, free: Value) -> Value:
-    """A value that is free but stays from the first cycle on.
+    """An arbitrary value that is constant from the first cycle on.
 
     A component whose inputs stand still must give what the specification says of them, whatever its latency is.
     """
@@ -40,7 +40,7 @@ def watch_stream(m: Module, name: str, offered: stream.Interface, reached: bool 
 
 
 class Inside:
-    """What a component has inside, by the names in its source: for the invariants that an induction needs.
+    """Access to a component's internal registers by their names in its source, for the invariants of an induction.
 
     Parameters
     ----------

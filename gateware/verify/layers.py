@@ -13,7 +13,7 @@ from hil.runs.results import Row
 
 if TYPE_CHECKING:
     from gateware.geometry import Geometry
-    from gateware.verify.simulation import Comparison
+    from gateware.verify.simulation import SessionComparison
 
 PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
 
@@ -27,7 +27,7 @@ class Outcome:
     ok : bool
         Whether what was checked is as it should be.
     note : str
-        By what it was shown, or what is wrong.
+        How it was shown, or what is wrong.
     """
 
     ok: bool
@@ -69,7 +69,7 @@ Layer = Callable[[bool], Iterable[Check]]
 """Gives its checks, fewer of them for a quick run."""
 
 Told = Callable[[Result], None]
-"""Hears of every result as it comes."""
+"""Called with every result as it comes."""
 
 
 def run(
@@ -86,7 +86,7 @@ def run(
     layers : mapping
         What there is.
     told : callable
-        Hears of every result as it comes.
+        Called with every result as it comes.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def _size(geometry: Geometry) -> str:
     return f"{geometry.rows} x {geometry.cols}, {geometry.lanes} lanes, {geometry.state_bits}-bit {geometry.cell} cells"
 
 
-def _outcome(comparison: Comparison) -> Outcome:
+def _outcome(comparison: SessionComparison) -> Outcome:
     if comparison.difference is not None:
         return Outcome(False, str(comparison.difference))
     note = (

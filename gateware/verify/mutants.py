@@ -1,4 +1,4 @@
-"""The mutations: faults that a verification worth its name must find, each as a change of one source file."""
+"""Mutants: faults that verification must find, each as a change of one source file."""
 
 from __future__ import annotations
 
@@ -186,13 +186,13 @@ MUTANTS = (
         _NEURON,
     ),
     Mutant(
-        "machine: inhibition lasts one tick too long",
-        "core.machine",
+        "sequencer: inhibition lasts one tick too long",
+        "core.sequencer",
         (("self.tick >= self._inhibited_until", "self.tick > self._inhibited_until"),),
     ),
     Mutant(
-        "machine: of several ready neurons the last fires first",
-        "core.machine",
+        "sequencer: of several ready neurons the last fires first",
+        "core.sequencer",
         (("in reversed(range(g.lanes))", "in range(g.lanes)"),),
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Mutation test of the verification itself: each planted fault must be found by the check that is there for it.
+"""Mutation test of the verification: each planted fault must be found by the check that is there for it.
 
 A fault is planted in a process of its own, which imports the mutated source in place of the real one, so that all of
 the gateware but one line of it is what is built.
@@ -23,7 +23,7 @@ COMMANDS = 40
 SEED = 1
 
 CONTROL = "control"
-"""In place of a mutant's name: nothing is planted."""
+"""Stands in for a mutant's name where no fault is planted."""
 
 SKIPPED = 3
 """Exit code of a process that lacks a tool."""
@@ -65,7 +65,7 @@ def plant(mutant: Mutant) -> None:
 
 
 def examine(check: str, geometry: int) -> Found:
-    """Run a check on whatever the gateware now is."""
+    """Run a check on the gateware as it is imported in this process."""
     if check == SIMULATION:
         from gateware.verify.simulation import SMALL, compare
 

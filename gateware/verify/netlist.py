@@ -1,4 +1,4 @@
-"""The netlist that synthesis makes for an iCE40, cell by cell in Verilator, against the golden model."""
+"""Simulation of the netlist that synthesis makes for an iCE40, in Verilator, against the golden model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateware import toolchain
 from gateware.geometry import Geometry
 from gateware.verify.processes import Skipped, run
 from gateware.verify.sessions import lines, session
-from gateware.verify.simulation import Comparison, Difference, GoldenEnd
+from gateware.verify.simulation import Difference, GoldenEnd, SessionComparison
 
 GEOMETRY = Geometry(4, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4)
 
@@ -49,7 +49,7 @@ def tools() -> str:
     return verilator
 
 
-def compare_netlist(geometry: Geometry, seed: int, number: int) -> Comparison:
+def compare_netlist(geometry: Geometry, seed: int, number: int) -> SessionComparison:
     """Synthesize, compile and play one session; see `gateware.verify.simulation.compare`."""
     verilator = tools()
     pieces = list(lines(session(geometry, seed, number), seed))
@@ -69,7 +69,7 @@ def compare_netlist(geometry: Geometry, seed: int, number: int) -> Comparison:
         None,
     )
     spikes, updates = (golden.core.register(register) for register in ("spikes", "updates"))
-    return Comparison(len(pieces), spikes, updates, golden.link.link_errors, difference)
+    return SessionComparison(len(pieces), spikes, updates, golden.link.link_errors, difference)
 
 
 def _synthesize(folder: Path, geometry: Geometry) -> None:

@@ -1,4 +1,4 @@
-"""Programs that verification runs: found beside this Python, stopped with all they have started."""
+"""Running the external programs of verification, and ending them with everything that they have started."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Formal: results are the wide arithmetic of docs/emulator.md, brought into range, whatever the operands are.
+"""Formal proof of saturation: for all operands, results are those of docs/emulator.md without overflow, then clipped.
 
-Operands stand still here, so that nothing depends on latencies; that those of different rows do not mix is seen by the
+Operands are constant here, so that nothing depends on latencies; that those of different rows do not mix is seen by the
 sessions of `gateware.verify.simulation`. Solvers do not multiply: products are by powers of two here,
 and leaks are left to those sessions.
 """
@@ -22,7 +22,7 @@ from gateware.verify.formal import Property
 from gateware.verify.harness import constant, module
 
 V_BITS, T_BITS = 12, 6
-"""Of neurons that are proven: the arithmetic is the same at every width."""
+"""Widths of membranes and time stamps in the proof; the arithmetic is the same at every width."""
 
 GAIN, DECAY = 1 << 15, 1 << 22
 """Coefficients of the segment: both products have a fraction, and both bounds can be passed."""
@@ -35,7 +35,7 @@ def clipped(value: Value, bits: int) -> Value:
 
 
 def after(m: Module, cycles: int) -> Signal:
-    """High from so many cycles on: before, a pipeline does not yet hold what stands at its inputs."""
+    """A flag that rises after `cycles` cycles, when constant inputs have passed a pipeline of that length."""
     count, arrived = Signal(range(cycles + 1)), Signal()
     m.d.comb += arrived.eq(count == cycles)
     with m.If(~arrived):
@@ -44,7 +44,7 @@ def after(m: Module, cycles: int) -> Signal:
 
 
 class UpdateRange(wiring.Component):
-    """`Update`, sweep after sweep, over cells that are all alike."""
+    """Harness of `Update`: sweeps over cells that are all alike."""
 
     def __init__(self, state_bits: int) -> None:
         """Fix the width of a state."""
@@ -53,7 +53,7 @@ class UpdateRange(wiring.Component):
         super().__init__({"start": In(1)} | {name: In(width) for name, width in free.items()})
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the component and assert its results."""
         m = module()
         bits, fraction = self._geometry.state_bits, 16 - self._geometry.state_bits
         m.submodules.dut = dut = Update(self._geometry)
@@ -93,7 +93,7 @@ class UpdateRange(wiring.Component):
 
 
 class NeuronRange(wiring.Component):
-    """`Neuron` with registers that stand still."""
+    """Harness of `Neuron` with constant inputs."""
 
     def __init__(self) -> None:
         """Make all its inputs free."""
@@ -105,7 +105,7 @@ class NeuronRange(wiring.Component):
         super().__init__({name: In(width) for name, width in widths.items()})
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the component and assert its results."""
         m = module()
         m.submodules.dut = dut = Neuron(V_BITS, T_BITS)
         free = {name: constant(m, getattr(self, name)) for name in self._names}
@@ -132,7 +132,7 @@ class NeuronRange(wiring.Component):
 
 
 class FlcaRange(wiring.Component):
-    """`FlcaCell` with operands that stand still."""
+    """Harness of `FlcaCell` with constant inputs."""
 
     def __init__(self, state_bits: int) -> None:
         """Fix the width of a state."""
@@ -142,7 +142,7 @@ class FlcaRange(wiring.Component):
         super().__init__({name: In(width) for name, width in widths.items()})
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the component and assert its results."""
         m = module()
         m.submodules.dut = dut = FlcaCell(self._bits)
         free = {name: constant(m, getattr(self, name)) for name in self._names}

@@ -1,4 +1,4 @@
-"""Formal: every command is answered, once and soon."""
+"""Formal proof that every command is answered exactly once, and within a bounded time."""
 
 from unittest.mock import patch
 
@@ -8,8 +8,8 @@ from amaranth.lib.wiring import In
 from amaranth.utils import bits_for
 
 from gateware.core.arguments import ELEMENT_LATENCY
-from gateware.core.machine import Machine
 from gateware.core.ports import HOST_LATENCY
+from gateware.core.sequencer import Sequencer
 from gateware.core.spaces import place_bits
 from gateware.executor import Executor
 from gateware.link.cobs import Byte
@@ -27,18 +27,18 @@ _LIST = 1 + _ELEMENT * 511
 _DIVISION = place_bits(TINY)
 
 SOON = _LIST + _DIVISION + 7
-"""Cycles, but for those in which the machine works, that any command waits for its answer, and one byte of the answer
+"""Cycles, but for those in which the sequencer works, that any command waits for its answer, and one byte of the answer
 for the next."""
 
 
 class OneReply(wiring.Component):
-    """`Executor` under commands of any length: a reply is owed from the end of one to its own end, and only then."""
+    """Harness of `Executor` under commands of any length: exactly one reply follows each, and nothing else is sent."""
 
     commands: In(stream.Signature(Byte))
     ready: In(1)
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the executor and assert that replies match commands."""
         m = module()
         m.submodules.dut = dut = Executor(TINY)
         wiring.connect(m, wiring.flipped(self.commands), dut.commands)
@@ -60,7 +60,7 @@ class OneReply(wiring.Component):
 
 
 class AnswerInTime(wiring.Component):
-    """`Executor` under any commands, with a machine that takes as long as it likes.
+    """Harness of `Executor` under arbitrary commands, with a sequencer that takes arbitrarily long.
 
     To every state belongs how many cycles it is from an answer at most; that this becomes less with every cycle is what
     the induction shows.
@@ -71,22 +71,22 @@ class AnswerInTime(wiring.Component):
     done: In(1)
 
     def elaborate(self, platform: object) -> Module:
-        """Build it; the machine's insides are cut off."""
+        """Build the executor without the insides of its sequencer, and assert the bound."""
         m = module()
-        working, machines = Signal(), []
+        working, parts = Signal(), []
 
-        def anything(machine: Machine, platform: object) -> Module:
-            machines.append(machine)
+        def anything(sequencer: Sequencer, platform: object) -> Module:
+            parts.append(sequencer)
             inner = Module()
-            inner.d.comb += machine.busy.eq(working)
+            inner.d.comb += sequencer.busy.eq(working)
             return inner
 
-        with patch.object(Machine, "elaborate", anything):
-            # Elaborated here, while the machine is replaced.
+        with patch.object(Sequencer, "elaborate", anything):
+            # Elaborated here, while the sequencer is replaced.
             dut = Executor(TINY)
             m.submodules.dut = part = Fragment.get(dut, None)
-        (machine,) = machines
-        with m.If(machine.start):
+        (sequencer,) = parts
+        with m.If(sequencer.start):
             m.d.sync += working.eq(1)
         with m.Elif(self.done):
             m.d.sync += working.eq(0)

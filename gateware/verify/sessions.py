@@ -184,7 +184,7 @@ def _some_command(g: Geometry, dice: random.Random) -> bytes:
 
 
 def _edges(g: Geometry) -> Iterator[bytes]:
-    """What is just out of range, and what is just not: of arguments, memories, probabilities, thresholds and times."""
+    """Commands just inside and just outside their ranges: arguments, memories, probabilities, thresholds and times."""
     for space, memory in memories(g).items():
         yield from (read(space, memory.size - 1, 1), read(space, memory.size - 1, 2), read(space, memory.size, 1))
     yield from (events(g.rows), bytes([Command.PROGRAM]) + struct.pack("<H", g.cols))
@@ -211,7 +211,9 @@ def _edges(g: Geometry) -> Iterator[bytes]:
 
 
 def _encoder_edges(g: Geometry) -> Iterator[bytes]:
-    """Codes that equal what the generator draws first, or are one more, or spike all the time; ticks as codes."""
+    """Encoder tables at the edges of the comparison with the random number: equal to the first draw, one above it, the
+    largest probability; and codes that are ticks.
+    """
     x = 1
     x ^= x << 13
     x ^= x >> 17

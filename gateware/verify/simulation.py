@@ -1,4 +1,4 @@
-"""Simulations against the golden model: the same bytes to both, and every byte of the answers compared."""
+"""Simulations against the golden model: both get the same bytes, and every byte of their answers is compared."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What a session showed: how many lines it had, what happened in it, and the first difference, if any."""
+class SessionComparison:
+    """Result of a session: how many lines it had, what happened in it, and the first difference, if any."""
 
     lines: int
     spikes: int
@@ -58,7 +58,7 @@ class Comparison:
 
 
 class GoldenEnd:
-    """The golden model behind its link, with the link's counter in its register."""
+    """The golden model behind its link, whose error counter is kept in register `link_errors`."""
 
     def __init__(self, geometry: Geometry) -> None:
         """Switch it on."""
@@ -72,7 +72,7 @@ class GoldenEnd:
 
 def compare(
     geometry: Geometry, seed: int, number: int, opener: Callable[[Geometry], Transport] = open_pysim
-) -> Comparison:
+) -> SessionComparison:
     """Send a session, frame by frame, to a simulation and to the golden model, up to the first difference.
 
     Parameters
@@ -93,11 +93,11 @@ def compare(
                 difference = Difference(count, line, got, wanted)
                 break
     spikes, updates = (golden.core.register(name) for name in ("spikes", "updates"))
-    return Comparison(count, spikes, updates, golden.link.link_errors, difference)
+    return SessionComparison(count, spikes, updates, golden.link.link_errors, difference)
 
 
-def compare_compiled(geometry: Geometry, seed: int, number: int) -> Comparison:
-    """The same with the compiled simulation."""
+def compare_compiled(geometry: Geometry, seed: int, number: int) -> SessionComparison:
+    """As `compare`, with the compiled simulation."""
     return compare(geometry, seed, number, open_cxxrtl)
 
 

@@ -1,4 +1,4 @@
-"""Formal: what is offered on a stream stays until it is taken."""
+"""Formal proof of the stream handshakes: what is offered stays unchanged until it is taken."""
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -16,7 +16,7 @@ TINY = Geometry(2, 2, lanes=1, t_bits=6, v_bits=12, log_depth=2)
 
 
 class LinkStreams(wiring.Component):
-    """`FrameLink` between a line and an executor that do what they like."""
+    """Harness of `FrameLink` between an arbitrary line and an arbitrary executor."""
 
     rx: In(stream.Signature(8))
     replies: In(stream.Signature(Byte))
@@ -24,7 +24,7 @@ class LinkStreams(wiring.Component):
     commands_ready: In(1)
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the component and assert that its offers stay."""
         m = module()
         m.submodules.dut = dut = FrameLink(512)
         wiring.connect(m, wiring.flipped(self.rx), dut.rx)
@@ -37,13 +37,13 @@ class LinkStreams(wiring.Component):
 
 
 class ExecutorStream(wiring.Component):
-    """`Executor` between a link that does what it likes."""
+    """Harness of `Executor` at an arbitrary link."""
 
     commands: In(stream.Signature(Byte))
     ready: In(1)
 
     def elaborate(self, platform: object) -> Module:
-        """Build it."""
+        """Build the component and assert that its offers stay."""
         m = module()
         m.submodules.dut = dut = Executor(TINY)
         wiring.connect(m, wiring.flipped(self.commands), dut.commands)

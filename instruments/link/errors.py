@@ -1,20 +1,24 @@
-"""What goes wrong between the program and an instrument, told apart by what may be done next."""
+"""Errors between the program and an instrument, told apart by what can be done next."""
 
 from __future__ import annotations
 
-from hil.errors import HilError
+from hil.errors import HilError, LinkError, LinkLost
 
-
-class LinkError(HilError):
-    """Base of everything that happens to a link; the message names the resource and what was being sent."""
+__all__ = [
+    "ComplianceError",
+    "ContactError",
+    "InUse",
+    "InstrumentError",
+    "LinkError",
+    "LinkLost",
+    "LinkTimeout",
+    "ProtocolError",
+    "TimingError",
+]
 
 
 class LinkTimeout(LinkError):
     """No whole answer within the deadline; the link is brought back in step before its next exchange."""
-
-
-class LinkLost(LinkError):
-    """The other side is gone, or cannot be brought back in step: open the link again."""
 
 
 class ProtocolError(LinkError):

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateware.backend import CARRIERS, Carrier, open_emulator
-from gateware.device import FlcaDevice
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.host.golden_transport import GoldenTransport
@@ -16,7 +15,7 @@ from gateware.protocol import Command, Space
 from hil.backends import load_backend, open_device
 from hil.data.datasets import load
 from hil.errors import InputError
-from hil.spiking.encoding import SpikeCode, intensities
+from hil.spiking.encoding import intensities
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Stdp
 from hil.spiking.trains import SpikeTrain
@@ -246,79 +245,6 @@ def test_default_voltage_steps_hold_sixteenths_and_255ths():
     with open_device("fpga:golden", cell="flca", rows=1, cols=1) as device:
         for levels in (16, 255):
             device.limits.check(Waveform.samples(0.1 * np.arange(levels + 1) / levels, dwell=1e-3))
-
-
-# ---- what answers
-
-
-@pytest.mark.parametrize(
-    ("asked", "built", "words"),
-    [
-        ({"rows": 5}, {"rows": 4}, r"rows = 5 was asked for, it has 4; build it with: hil fpga build .*--rows 5"),
-        ({"cols": 2}, {"cols": 3}, "cols = 2 was asked for, it has 3"),
-        ({"cell": "flca"}, {"state_bits": 16}, "cell = flca was asked for, it has step"),
-        ({"state_bits": 9}, {"state_bits": 10}, "state_bits = 9 was asked for, it has 10"),
-        ({"tie": "membrane"}, {}, "tie = membrane was asked for, it has rank.*--tie membrane"),
-        ({"encoder": True}, {"encoder": False}, "encoder = on was asked for, it has none.*--encoder"),
-    ],
-)
-def test_another_emulator_is_refused(asked, built, words):
-    closed = []
-
-    class Watched(GoldenTransport):
-        def close(self):
-            closed.append(True)
-
-    core = GoldenCore(Geometry(**{"rows": 1, "cols": 1} | built))
-    with pytest.raises(InputError, match=words):
-        open_emulator("fpga:x", FpgaParameters(**asked), Carrier("", lambda _: Watched(core.execute)))
-    assert closed
-
-
-def served(**built):
-    """A carrier with an emulator that was built before anybody asked for anything."""
-    return Carrier("", lambda _: GoldenTransport(GoldenCore(Geometry(**built)).execute))
-
-
-def test_what_is_not_asked_for_is_taken_from_the_board():
-    built = {"rows": 6, "cols": 3, "lanes": 2, "state_bits": 11, "tie": "membrane", "encoder": True}
-    with open_emulator("fpga:x", FpgaParameters(alpha=0.1), served(**built)) as device:
-        assert device.cells == (6, 3) and device.read().shape == (6, 3)
-        assert {name: getattr(device.parameters, name) for name in built} == built
-        assert device.parameters.alpha == 0.1
-    with open_emulator("fpga:x", FpgaParameters(), served(rows=2, cols=2, cell="flca", state_bits=16)) as device:
-        assert isinstance(device, FlcaDevice)
-
-
-def test_a_refusal_says_how_to_build_what_was_asked_for_and_nothing_else_anew():
-    with pytest.raises(InputError, match=r"cols = 5 was asked for, it has 3; build it with: .*--rows 6 --cols 5"):
-        open_emulator("fpga:x", FpgaParameters(cols=5), served(rows=6, cols=3))
-
-
-@pytest.mark.parametrize(("asked", "on_chip"), [({}, True), ({"encoder": True}, True), ({"encoder": False}, False)])
-def test_an_encoder_on_the_board_is_used_unless_told_otherwise(asked, on_chip):
-    with open_emulator("fpga:x", FpgaParameters(**asked), served(rows=2, cols=1, encoder=True)) as device:
-        core = device.spiking(Lif(), Stdp())
-        core.present_images(np.full((3, 2), 255, np.uint8), 255, SpikeCode(kind="poisson"), 0, np.arange(3), False)
-        assert device.client.read_memory(Space.CODE, 255, 1).any() == on_chip
-
-
-@pytest.mark.parametrize(
-    ("register", "words"), [("identity", "is no memhil emulator"), ("version", "speaks version 7")]
-)
-def test_a_stranger_is_refused(register, words):
-    core = GoldenCore(Geometry(1, 1))
-    core.set_register(register, 7)
-    with pytest.raises(InputError, match=words):
-        open_emulator("fpga:x", FpgaParameters(), Carrier("", lambda _: GoldenTransport(core.execute)))
-
-
-def test_lanes_widths_and_log_are_taken_as_they_are():
-    core = GoldenCore(Geometry(3, 5, lanes=2, v_bits=20, t_bits=9, log_depth=77, clock=12e6))
-    with open_emulator(
-        "fpga:x", FpgaParameters(rows=3, cols=5), Carrier("", lambda _: GoldenTransport(core.execute))
-    ) as device:
-        assert device.geometry == core.geometry
 
 
 def test_everything_is_loaded():

@@ -3,13 +3,12 @@
 import struct
 
 import numpy as np
-import pytest
+from golden_bench import Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateware.geometry import Geometry
-from gateware.golden.core import GoldenCore
-from gateware.protocol import ADDRESS, IDENTITY, REGISTERS, Command, Flag, Space, Status
+from gateware.protocol import Command, Flag, Space, Status
 from hil.backends import open_device
 from hil.spiking.host import HostCore
 from hil.spiking.neurons import Lif
@@ -118,61 +117,6 @@ class Slow:
                     if self.reg["encoder_random"] >> 8 < c:
                         self.event(r)
         return Status.OK
-
-
-class Bench:
-    """A golden core and the means to talk to it."""
-
-    def __init__(self, geometry):
-        self.geometry, self.core = geometry, GoldenCore(geometry)
-
-    def send(self, command, arguments=b""):
-        reply = self.core.execute(bytes([command]) + arguments)
-        return reply[0], reply[1:]
-
-    def write_registers(self, **values):
-        for name, value in values.items():
-            assert self.send(Command.WRITE_REGISTERS, struct.pack("<BI", ADDRESS[name], value)) == (Status.OK, b"")
-
-    def read_register(self, name):
-        status, payload = self.send(Command.READ_REGISTERS, bytes([ADDRESS[name], 1]))
-        assert status == Status.OK
-        return int.from_bytes(payload, "little")
-
-    def write(self, space, array, width):
-        data = np.asarray(array).astype(width).ravel()
-        for first in range(0, len(data), 60):
-            part = data[first : first + 60].tobytes()
-            assert self.send(Command.WRITE_MEMORY, struct.pack("<BI", space, first) + part) == (Status.OK, b"")
-
-    def read(self, space, count, width):
-        parts = []
-        for first in range(0, count, 60):
-            size = min(60, count - first)
-            status, payload = self.send(Command.READ_MEMORY, struct.pack("<BIH", space, first, size))
-            assert status == Status.OK
-            parts.append(np.frombuffer(payload, width))
-        return np.concatenate(parts)
-
-    @property
-    def width(self):
-        return "u1" if self.geometry.state_bits == 8 else "<u2"
-
-    def write_states(self, states):
-        """(rows, cols) states into groups of lanes."""
-        g = self.geometry
-        words = np.zeros((g.groups, g.rows, g.lanes), int)
-        for n in range(g.cols):
-            words[n // g.lanes, :, n % g.lanes] = np.asarray(states)[:, n]
-        self.write(Space.STATE, words, self.width)
-
-    def read_states(self):
-        g = self.geometry
-        words = self.read(Space.STATE, g.words * g.lanes, self.width).reshape(g.groups, g.rows, g.lanes)
-        return np.array([[words[n // g.lanes, r, n % g.lanes] for n in range(g.cols)] for r in range(g.rows)])
-
-    def events(self, items):
-        return self.send(Command.EVENTS, np.asarray(items, "<u2").tobytes())[0]
 
 
 @st.composite
@@ -340,62 +284,3 @@ def test_neurons_do_fire_in_that_comparison():
     bench.write_registers(threshold=500)
     bench.events(np.tile(np.arange(4), 10))
     assert bench.read_register("spikes") > 5
-
-
-STEP = Geometry(4, 3, state_bits=12, t_bits=6)
-FLCA = Geometry(4, 3, state_bits=12, cell="flca")
-
-
-@pytest.mark.parametrize(
-    ("geometry", "command", "status"),
-    [
-        (STEP, bytes([99]), Status.UNKNOWN),
-        (STEP, bytes([Command.SEGMENT]) + bytes(8), Status.UNKNOWN),
-        (FLCA, bytes([Command.PROGRAM, 0, 0]), Status.UNKNOWN),
-        (FLCA, bytes([Command.PRESENT]), Status.UNKNOWN),
-        (Geometry(4, 3, encoder=False), bytes([Command.PRESENT]), Status.UNKNOWN),
-        (STEP, bytes([Command.PROGRAM, 3, 0]), Status.RANGE),
-        (STEP, bytes([Command.PROGRAM, 0]), Status.RANGE),
-        (STEP, bytes([Command.BEGIN, 0]), Status.RANGE),
-        (STEP, bytes([Command.EVENTS, 0]), Status.RANGE),
-        (STEP, bytes([Command.EVENTS]) + bytes(258), Status.RANGE),
-        (STEP, bytes([Command.READ_REGISTERS, 0, 0]), Status.RANGE),
-        (STEP, bytes([Command.READ_REGISTERS, 1, len(REGISTERS)]), Status.RANGE),
-        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["tick"]]) + bytes(4), Status.RANGE),
-        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["random"]]) + bytes(12), Status.RANGE),
-        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["flags"]]) + bytes(3), Status.RANGE),
-        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.STATE, 0, 13), Status.RANGE),
-        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.POTENTIATION, 0, 129), Status.RANGE),
-        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.COLUMNS, 0, 1), Status.RANGE),
-        (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", 77, 0, 1), Status.RANGE),
-        (FLCA, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.POTENTIATION, 0, 1), Status.RANGE),
-        (STEP, bytes([Command.WRITE_MEMORY]) + struct.pack("<BI", Space.COUNTS, 0) + bytes(2), Status.RANGE),
-        (STEP, bytes([Command.WRITE_MEMORY]) + struct.pack("<BI", Space.STATE, 0) + bytes(3), Status.RANGE),
-        (STEP, bytes([Command.WRITE_MEMORY]) + struct.pack("<BI", Space.STATE, 11) + bytes(4), Status.RANGE),
-        (STEP, bytes([Command.WRITE_MEMORY]) + bytes(3), Status.RANGE),
-        (FLCA, bytes([Command.SEGMENT]) + struct.pack("<II", 1 << 24, 0), Status.RANGE),
-        (FLCA, bytes([Command.SEGMENT]) + struct.pack("<II", 0, (1 << 24) + 1), Status.RANGE),
-    ],
-)
-def test_bad_commands_are_refused_without_effect(geometry, command, status):
-    core = GoldenCore(geometry)
-    core.states[:] = 5
-    before = [array.copy() for array in core.machine]
-    assert core.execute(command) == bytes([status])
-    assert all(np.array_equal(a, b) for a, b in zip(before, core.machine, strict=True))
-
-
-def test_a_new_core_describes_itself():
-    bench = Bench(Geometry(5, 7, lanes=2, state_bits=9, tie="membrane", encoder=False, clock=25e6))
-    read = {name: bench.read_register(name) for name in ADDRESS}
-    assert read["identity"] == IDENTITY
-    assert (read["rows"], read["cols"], read["lanes"], read["state_bits"]) == (5, 7, 2, 9)
-    assert (read["cell"], read["options"], read["clock"], read["threshold"]) == (0, 2, 25_000_000, 15300)
-
-
-def test_values_keep_only_the_bits_they_have():
-    bench = Bench(STEP)
-    bench.write_registers(flags=0x1FF, inhibition=0xFFFF, random=0xFFFFFFFF)
-    assert [bench.read_register(n) for n in ("flags", "inhibition", "random")] == [0xFF, 0x7FFF, 0xFFFFFFFF]
-    bench.write(Space.STATE, [0xF123], "<u2")
-    assert bench.read(Space.STATE, 1, "<u2")[0] == 0x123

@@ -1,4 +1,4 @@
-"""What sequences crossbar, neurons and encoder: the meaning of every command that plays or programs."""
+"""Sequencer of crossbar, neurons and encoder: carries out every command that plays spikes or programs cells."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from gateware.protocol import Flag, Space
 
 
 class Operation(enum.Enum, shape=3):
-    """What the machine is asked to do."""
+    """What the sequencer is asked to do."""
 
     BEGIN = 0
     EVENT = 1
-    """On row `argument`."""
+    """An input spike on row `argument`."""
     TICKS = 2
-    """`argument` of them."""
+    """Advance by `argument` ticks."""
     PRESENT = 3
     PROGRAM = 4
-    """The column `group`, `lane`, by DRIVE."""
+    """One pulse on the cells of the column at `group` and `lane`, by memory DRIVE."""
     SEGMENT = 5
-    """With `gain` and `decay`."""
+    """One segment of a waveform on all FLCA cells, with the coefficients `gain` and `decay`."""
 
 
-class Machine(wiring.Component):
-    """The emulator without its commands: one operation at a time, on arguments that were checked.
+class Sequencer(wiring.Component):
+    """Crossbar, neurons and encoder with their sequencer: one operation at a time, on arguments that were checked.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Machine(wiring.Component):
         ]
 
     def _after(self, ticks: Signal) -> Signal:
-        """The tick in so many ticks; beyond the last tick all times are alike."""
+        """Time stamp `ticks` after now, but at most the last that a time stamp can hold."""
         never = 1 << self._geometry.t_bits
         then = self.tick + ticks
         return Mux(then >= never, never, then)
@@ -191,83 +191,109 @@ class Machine(wiring.Component):
                 m.d.comb += host.value.eq(self._crossbar.host.value)
 
     def _sequence(self, m: Module) -> None:
-        g, crossbar, walk, winners = self._geometry, self._crossbar, self._walk, self._winners
+        """The state machine: every operation begins and ends in state IDLE."""
         remaining = Signal(16)
-        mask = Signal(g.lanes)
+        mask = Signal(self._geometry.lanes)
         walking = Signal()
-        m.d.comb += walking.eq(walk.busy | self._membranes.busy)
-        m.d.sync += self.updates.eq(self.updates + crossbar.moved)
+        m.d.comb += walking.eq(self._walk.busy | self._membranes.busy)
+        m.d.sync += self.updates.eq(self.updates + self._crossbar.moved)
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-            with m.State("IDLE"):
-                m.d.sync += [
-                    self._row.eq(self.argument),
-                    remaining.eq(self.argument),
-                    self._presenting.eq(self.operation == Operation.PRESENT),
-                    self._driven.eq(self.operation == Operation.PROGRAM),
-                    self._group.eq(0), self._base.eq(0), self._column.eq(0),
-                ]  # fmt: skip
-                with m.If(self.start), m.Switch(self.operation):
-                    with m.Case(Operation.BEGIN, Operation.PRESENT):
-                        m.next = "BEGIN"
-                    with m.Case(Operation.EVENT):
-                        m.next = "EVENT"
-                    with m.Case(Operation.TICKS):
-                        m.next = "TICK"
-                    if g.cell == "step":
-                        with m.Case(Operation.PROGRAM):
-                            m.d.sync += self._lane.eq(self.lane)
-                            m.next = "SEEK"
-                    else:
-                        with m.Case(Operation.SEGMENT):
-                            m.d.comb += crossbar.segment.eq(1)
-                            m.d.sync += self.updates.eq(self.updates + g.rows * g.cols)
-                            m.next = "DRIVEN"
-            with m.State("BEGIN"):
-                m.d.comb += [crossbar.clear.eq(1), self._log.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.BEGIN)]
-                m.d.sync += [self.tick.eq(0), self._inhibited_until.eq(0)]
-                m.next = "BEGINNING"
-            with m.State("BEGINNING"), m.If(~walking & ~crossbar.busy):
-                m.next = "IDLE"
-                if self._encodes:
-                    with m.If(self._presenting & (self.duration != 0)):
-                        m.next = "ENCODE"
+            self._choose(m, remaining)
+            self._begin(m, walking)
             if self._encodes:
                 self._encode(m, remaining)
-            with m.State("TICK"):
-                m.d.comb += walk.kind.eq(Pass.LEAK)
-                m.d.sync += remaining.eq(remaining - 1)
-                with m.If(remaining == 0):
-                    m.next = "IDLE"
-                    if self._encodes:
-                        with m.If(self._presenting):
-                            m.next = "ENCODE"
-                with m.Else():
-                    m.d.comb += walk.start.eq(1)
-                    m.d.sync += self.tick.eq(self.tick + 1)
-                    m.next = "LEAKING"
-            with m.State("LEAKING"), m.If(~walking):
-                m.next = "TICK"
-            with m.State("EVENT"):
-                m.d.comb += [crossbar.mark.eq(1), winners.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.ADD)]
-                m.d.sync += [self.events.eq(self.events + 1), self._group.eq(0), self._base.eq(0), self._column.eq(0)]
-                m.next = "ADDING"
-            with m.State("ADDING"), m.If(~walking & ~winners.busy):
-                self._resume(m)
-                with m.If(winners.any):
-                    m.next = "LOAD"
+            self._tick(m, remaining, walking)
+            self._event(m, walking)
             self._spike(m, mask)
-            if g.cell == "step":
-                with m.State("SEEK"):
-                    with m.If(self._group == self.group):
-                        m.d.comb += crossbar.program.eq(1)
-                        m.next = "DRIVEN"
-                    with m.Else():
-                        self._next_group(m)
-            with m.State("DRIVEN"), m.If(~crossbar.busy):
+            if self._geometry.cell == "step":
+                self._seek(m)
+            with m.State("DRIVEN"), m.If(~self._crossbar.busy):
                 m.next = "IDLE"
 
+    def _choose(self, m: Module, remaining: Signal) -> None:
+        """State that waits for an operation and begins it."""
+        g, crossbar = self._geometry, self._crossbar
+        with m.State("IDLE"):
+            m.d.sync += [
+                self._row.eq(self.argument),
+                remaining.eq(self.argument),
+                self._presenting.eq(self.operation == Operation.PRESENT),
+                self._driven.eq(self.operation == Operation.PROGRAM),
+                self._group.eq(0), self._base.eq(0), self._column.eq(0),
+            ]  # fmt: skip
+            with m.If(self.start), m.Switch(self.operation):
+                with m.Case(Operation.BEGIN, Operation.PRESENT):
+                    m.next = "BEGIN"
+                with m.Case(Operation.EVENT):
+                    m.next = "EVENT"
+                with m.Case(Operation.TICKS):
+                    m.next = "TICK"
+                if g.cell == "step":
+                    with m.Case(Operation.PROGRAM):
+                        m.d.sync += self._lane.eq(self.lane)
+                        m.next = "SEEK"
+                else:
+                    with m.Case(Operation.SEGMENT):
+                        m.d.comb += crossbar.segment.eq(1)
+                        m.d.sync += self.updates.eq(self.updates + g.rows * g.cols)
+                        m.next = "DRIVEN"
+
+    def _begin(self, m: Module, walking: Signal) -> None:
+        """States that start a presentation."""
+        crossbar, walk = self._crossbar, self._walk
+        with m.State("BEGIN"):
+            m.d.comb += [crossbar.clear.eq(1), self._log.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.BEGIN)]
+            m.d.sync += [self.tick.eq(0), self._inhibited_until.eq(0)]
+            m.next = "BEGINNING"
+        with m.State("BEGINNING"), m.If(~walking & ~crossbar.busy):
+            m.next = "IDLE"
+            if self._encodes:
+                with m.If(self._presenting & (self.duration != 0)):
+                    m.next = "ENCODE"
+
+    def _tick(self, m: Module, remaining: Signal, walking: Signal) -> None:
+        """States that advance the time, tick by tick."""
+        walk = self._walk
+        with m.State("TICK"):
+            m.d.comb += walk.kind.eq(Pass.LEAK)
+            m.d.sync += remaining.eq(remaining - 1)
+            with m.If(remaining == 0):
+                m.next = "IDLE"
+                if self._encodes:
+                    with m.If(self._presenting):
+                        m.next = "ENCODE"
+            with m.Else():
+                m.d.comb += walk.start.eq(1)
+                m.d.sync += self.tick.eq(self.tick + 1)
+                m.next = "LEAKING"
+        with m.State("LEAKING"), m.If(~walking):
+            m.next = "TICK"
+
+    def _event(self, m: Module, walking: Signal) -> None:
+        """States that add an input spike's weights to the membranes."""
+        crossbar, walk, winners = self._crossbar, self._walk, self._winners
+        with m.State("EVENT"):
+            m.d.comb += [crossbar.mark.eq(1), winners.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.ADD)]
+            m.d.sync += [self.events.eq(self.events + 1), self._group.eq(0), self._base.eq(0), self._column.eq(0)]
+            m.next = "ADDING"
+        with m.State("ADDING"), m.If(~walking & ~winners.busy):
+            self._resume(m)
+            with m.If(winners.any):
+                m.next = "LOAD"
+
+    def _seek(self, m: Module) -> None:
+        """State that steps to the group of the column to be programmed."""
+        crossbar = self._crossbar
+        with m.State("SEEK"):
+            with m.If(self._group == self.group):
+                m.d.comb += crossbar.program.eq(1)
+                m.next = "DRIVEN"
+            with m.Else():
+                self._next_group(m)
+
     def _encode(self, m: Module, remaining: Signal) -> None:
+        """States that scan the image in every tick and play the spikes that the encoder gives."""
         encoder = self._encoder
         with m.State("ENCODE"):
             m.d.comb += encoder.start.eq(1)
@@ -283,7 +309,7 @@ class Machine(wiring.Component):
                     m.next = "IDLE"
 
     def _spike(self, m: Module, mask: Signal) -> None:
-        """Go through the groups for ready neurons; the first fires, or all where nothing inhibits."""
+        """States that let ready neurons fire, group by group: the first of them, or all where nothing inhibits."""
         g, membranes, walk, winners = self._geometry, self._membranes, self._walk, self._winners
         inhibits, here = Signal(), Signal()
         m.d.comb += [inhibits.eq(self.inhibition != 0), here.eq(mask.any())]
