@@ -37,7 +37,7 @@ class Resolution(Protocol):
     def time_step(self) -> float: ...  # noqa: D102
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Waveform:
     """Piecewise-constant drive of all lines of a crossbar.
 
@@ -69,10 +69,11 @@ class Waveform:
     cols: NDArray[np.float64]
     measure: NDArray[np.bool_]
 
-    def __post_init__(self) -> None:
+    def __init__(self, duration: ArrayLike, rows: ArrayLike, cols: ArrayLike, measure: ArrayLike) -> None:
         """Convert, check and freeze the arrays."""
-        duration, rows, cols = (numbers(getattr(self, f), f) for f in ("duration", "rows", "cols"))
-        measure = truths(self.measure, "measure")
+        given = {"duration": duration, "rows": rows, "cols": cols}
+        duration, rows, cols = (numbers(values, field) for field, values in given.items())
+        measure = truths(measure, "measure")
         shapes = (duration.shape, rows.shape, cols.shape, measure.shape)
         if duration.ndim != 1 or rows.ndim != 2 or cols.ndim != 2 or measure.ndim != 1:
             raise InputError(f"a waveform needs duration (T,), rows (T, R), cols (T, C), measure (T,), not {shapes}")
@@ -94,7 +95,7 @@ class Waveform:
     @classmethod
     def pulse(cls, rows: ArrayLike, cols: ArrayLike = 0.0, *, width: float, measure: bool = False) -> Waveform:
         """One segment: `rows` (V, scalar or (R,)) and `cols` (V, scalar or (C,)) held for `width` seconds."""
-        return cls(numbers([width], "duration"), _line(rows, "rows"), _line(cols, "cols"), truths([measure], "measure"))
+        return cls([width], _line(rows, "rows"), _line(cols, "cols"), [measure])
 
     @classmethod
     def rest(cls, duration: float, rows: int = 1, cols: int = 1) -> Waveform:

@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
 from hil.waveform import Waveform
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Drive:
     """Piecewise-constant voltages of named sources, in T segments.
 
@@ -40,30 +40,30 @@ class Drive:
     duration: NDArray[np.float64]
     voltage: Mapping[str, NDArray[np.float64]]
 
-    def __post_init__(self) -> None:
+    def __init__(self, duration: ArrayLike, voltage: Mapping[str, ArrayLike]) -> None:
         """Broadcast, check and freeze the arrays."""
-        duration = np.atleast_1d(np.asarray(self.duration, dtype=np.float64))
-        voltage = {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in self.voltage.items()}
+        length = np.atleast_1d(np.asarray(duration, dtype=np.float64))
+        given = {name: np.atleast_1d(np.asarray(v, dtype=np.float64)) for name, v in voltage.items()}
         try:
-            duration, *levels = np.broadcast_arrays(duration, *voltage.values())
+            length, *levels = np.broadcast_arrays(length, *given.values())
         except ValueError:
-            shapes = {name: v.shape for name, v in voltage.items()}
-            raise InputError(f"duration {duration.shape} and voltages {shapes} do not broadcast to (..., T)") from None
-        if duration.shape[-1] == 0 or duration.size == 0:
+            shapes = {name: v.shape for name, v in given.items()}
+            raise InputError(f"duration {length.shape} and voltages {shapes} do not broadcast to (..., T)") from None
+        if length.shape[-1] == 0 or length.size == 0:
             raise InputError("a drive needs at least one segment")
-        bad = ~((duration >= 0) & (duration < np.inf))
+        bad = ~((length >= 0) & (length < np.inf))
         if bad.any():
             where = np.argwhere(bad)[0]
-            raise InputError(f"segment {where[-1]}: duration {duration[tuple(where)]} s must be >= 0 and finite")
-        for name, level in zip(voltage, levels, strict=True):
+            raise InputError(f"segment {where[-1]}: duration {length[tuple(where)]} s must be >= 0 and finite")
+        for name, level in zip(given, levels, strict=True):
             if np.isinf(level).any():
                 where = np.argwhere(np.isinf(level))[0]
                 raise InputError(
                     f"source '{name}', segment {where[-1]}: {level[tuple(where)]} V must be finite, or NaN to float"
                 )
-        object.__setattr__(self, "duration", _read_only(duration))
-        voltage = {name: _read_only(level) for name, level in zip(voltage, levels, strict=True)}
-        object.__setattr__(self, "voltage", MappingProxyType(voltage))
+        object.__setattr__(self, "duration", _read_only(length))
+        frozen = {name: _read_only(level) for name, level in zip(given, levels, strict=True)}
+        object.__setattr__(self, "voltage", MappingProxyType(frozen))
 
     @classmethod
     def of(cls, waveform: Waveform, rows: Sequence[str], cols: Sequence[str] = ()) -> Self:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from hil.files import write_figure
 from sim.circuits.bidirectional import stdp_window
@@ -96,7 +97,7 @@ def draw_stdp(path: Path) -> None:
     _save(figure, path)
 
 
-def _save(figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     from matplotlib import pyplot
 
     write_figure(path, figure, dpi=80)

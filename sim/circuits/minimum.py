@@ -17,7 +17,7 @@ the pair, and a later pulse on the other resets it and passes in part (`timing_e
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -140,7 +140,13 @@ def timing_errors(
 
 
 def _compare(
-    v1: NDArray, v2: NDArray, lag: NDArray, load: float, width: float, high: float, model: MinimumModel | None
+    v1: NDArray[Any],
+    v2: NDArray[Any],
+    lag: NDArray[Any],
+    load: float,
+    width: float,
+    high: float,
+    model: MinimumModel | None,
 ) -> ErrorMap:
     model = MinimumModel.of(load, width, high) if model is None else model
     circuit = valved(v1, v2, width, load, lag=lag).flux

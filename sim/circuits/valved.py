@@ -11,6 +11,7 @@ The paper does not print the load. Without one, a symmetric pair divides the dif
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,7 +126,7 @@ def valved(
     return ValvedResult(transient.area["out"][..., -1], np.maximum(np.abs(v1), np.abs(v2)) * width, transient)
 
 
-def two_pulses(v1: NDArray, v2: NDArray, width: float, lag: NDArray) -> Drive:
+def two_pulses(v1: NDArray[Any], v2: NDArray[Any], width: float, lag: NDArray[Any]) -> Drive:
     """Pulses of `width` s on ``in1`` and, `lag` s later, on ``in2``: before, during and after their overlap."""
     apart, first = np.abs(lag), lag >= 0
     overlap = apart < width

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from hil.errors import InputError, nearest
 from sim.fitting.data import Measurement
 from sim.fitting.flca import FlcaModel
 from sim.fitting.model import Model
-from sim.fitting.rram import TITLES, RramModel
+from sim.fitting.rram import TITLES, Dynamics, RramModel
 from sim.fitting.vteam import VteamModel
 
+
+def _rram(name: Dynamics, measurement: Measurement, _order: int) -> Model:
+    return RramModel(name, measurement)
+
+
 MODELS: dict[str, Callable[[Measurement, int], Model]] = {
-    **{name: lambda m, _, name=name: RramModel(name, m) for name in TITLES},
+    **{name: partial(_rram, name) for name in TITLES},
     "flca": lambda m, order: FlcaModel("nonvolatile", m, order),
     "flca-volatile": lambda m, order: FlcaModel("volatile", m, order),
     "vteam": lambda m, _: VteamModel("none", m),

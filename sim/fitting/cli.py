@@ -63,14 +63,13 @@ def fit(
     from sim.fitting.advice import advice
     from sim.fitting.comparison import comparison, verdict
     from sim.fitting.fitting import fit as solve
-    from sim.fitting.fitting import steps
+    from sim.fitting.fitting import loss_named, steps
     from sim.fitting.report import rows, save_details
 
     names = [name.strip() for name in model.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         raise InputError(f"--model {model}: name one model, or several different ones with commas between")
-    if loss not in ("linear", "soft_l1"):
-        raise InputError(f"--loss {loss}: unknown {nearest(loss, ('linear', 'soft_l1'))}")
+    judged_by = loss_named(loss)
     measurement, weights, held = _measurement(source, device), _noise(noise), _fixed(fix or [])
     for sentence in measurement.notes:
         print(f"{source}: {sentence}", file=sys.stderr)
@@ -89,7 +88,7 @@ def fit(
             before = sum(steps(other, profile) for other in models[:k])
             watch = _watching(progress, m.title)
             watch("search for starts", before - progress.done)
-            fits.append(solve(m, weights, loss, profile=profile, watch=watch))
+            fits.append(solve(m, weights, judged_by, profile=profile, watch=watch))
         progress.advance(total - progress.done)
     fits.sort(key=lambda f: f.aic)
     config = {"source": str(source), "model": names, "noise": noise, "loss": loss, "fix": held, "free": free or []}
@@ -98,9 +97,9 @@ def fit(
 
         single = len(fits) == 1
         table = [row for f in fits for row in rows(f, "" if single else f"{f.model.name} ")]
-        table += comparison(fits, loss)
+        table += comparison(fits, judged_by)
         table += [Row("left out", sentence) for sentence in measurement.notes]
-        words = verdict(fits, loss)
+        words = verdict(fits, judged_by)
         folder.save_results([*table, Row("verdict", words)])
         save_details(fits, folder.path / "fits.json")
         for f in fits:

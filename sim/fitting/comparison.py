@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil.runs.results import Row
-from sim.fitting.fitting import Fit, constant, criteria
+from sim.fitting.fitting import Fit, Loss, constant, criteria
 
 EQUAL, STRONG = 2.0, 6.0
 """Differences of a criterion: below the first models are alike, from the second on the evidence is strong."""
 
 
-def baseline(fit: Fit, loss: str = "linear") -> tuple[float, float, float]:
+def baseline(fit: Fit, loss: Loss = "linear") -> tuple[float, float, float]:
     """Level (S), AIC and BIC of a constant conductance on the same readings."""
     m = fit.model.measurement
     level, chi_square = constant(m.conductance, fit.uncertainty, loss)
     return level, *criteria(chi_square, len(m), 1)
 
 
-def comparison(fits: Sequence[Fit], loss: str = "linear") -> list[Row]:
+def comparison(fits: Sequence[Fit], loss: Loss = "linear") -> list[Row]:
     """Table of all models and of the constant, best AIC first; differences are to the best."""
     level, aic, bic = baseline(fits[0], loss)
-    entries = [(f.model.name, f.aic, f.bic, len(f.names), f.r_squared, f.reduced) for f in fits]
-    entries.append(("constant", aic, bic, 1, 0.0, None))
+    constant_entry = ("constant", aic, bic, 1, 0.0, None)
+    entries = [*((f.model.name, f.aic, f.bic, len(f.names), f.r_squared, f.reduced) for f in fits), constant_entry]
     best_aic, best_bic = min(e[1] for e in entries), min(e[2] for e in entries)
     rows = []
     for name, a, b, count, explained, reduced in sorted(entries, key=lambda e: e[1]):
@@ -32,7 +32,7 @@ def comparison(fits: Sequence[Fit], loss: str = "linear") -> list[Row]:
     return rows
 
 
-def verdict(fits: Sequence[Fit], loss: str = "linear") -> str:
+def verdict(fits: Sequence[Fit], loss: Loss = "linear") -> str:
     """Say plainly which model the data prefer, if any."""
     _, aic, bic = baseline(fits[0], loss)
     winner = min(fits, key=lambda f: f.aic)

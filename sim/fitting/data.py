@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError, nearest
 from sim.fitting.tables import ranges, read, table
@@ -124,12 +124,12 @@ class Measurement:
 
 
 def train(
-    voltage: Sequence[float],
-    width: Sequence[float],
-    conductance: Sequence[float],
+    voltage: ArrayLike,
+    width: ArrayLike,
+    conductance: ArrayLike,
     *,
-    rest: Sequence[float] | float = 0.0,
-    number: Sequence[float] | None = None,
+    rest: ArrayLike = 0.0,
+    number: ArrayLike | None = None,
     source: str = "train",
 ) -> Measurement:
     """Pulses, each followed by `rest` seconds at 0 V and a reading.
@@ -155,16 +155,14 @@ def train(
     return Measurement("train", source, volts, seconds, seen, g[good], axis[good], np.full(len(seen), np.nan))
 
 
-def decay(time: Sequence[float], conductance: Sequence[float], source: str = "decay") -> Measurement:
+def decay(time: ArrayLike, conductance: ArrayLike, source: str = "decay") -> Measurement:
     """Readings of a cell that nothing drives: `time` in s, rising; `conductance` in S."""
     t, g = np.asarray(time, dtype=np.float64), np.asarray(conductance, dtype=np.float64)
     seconds = _steps(t, source, first=0.0)
     return Measurement("decay", source, np.zeros(len(t)), seconds, np.arange(len(t)), g, t, np.full(len(t), np.nan))
 
 
-def sweep(time: Sequence[float], voltage: Sequence[float], current: Sequence[float], source: str = "sweep") -> (
-    Measurement
-):  # fmt: skip
+def sweep(time: ArrayLike, voltage: ArrayLike, current: ArrayLike, source: str = "sweep") -> Measurement:
     """Samples of a cell under any voltage: the voltage since the sample before (V), the current at the end of it (A).
 
     A current of NaN is a sample without a reading: its voltage drives the cell.

@@ -70,7 +70,7 @@ def save_figure(fits: Sequence[Fit], path: Path) -> None:
     for n, fit in enumerate(fits):
         below.plot(m.axis, fit.residuals, ".", ms=4, color=f"C{n}", alpha=0.8)
         shape.hist(
-            fit.residuals, edges, density=True, orientation="horizontal", histtype="step", color=f"C{n}"
+            fit.residuals, edges.tolist(), density=True, orientation="horizontal", histtype="step", color=f"C{n}"
         )  # fmt: skip
     z = np.linspace(edges[0], edges[-1], 200)
     shape.plot(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), z, "k:", lw=1, label="normal")

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from sim.fitting.descent import Box, Residuals, derivative, descend, interval
 from sim.fitting.model import Model, Parameter
 
 Loss = Literal["linear", "soft_l1"]
+LOSSES: tuple[Loss, ...] = get_args(Loss)
 
 Watch = Callable[[str, int], None]
 """Told what a fit does now, and how many of its steps are done since it was told before."""
@@ -226,7 +227,7 @@ def fit(
         best = better[0]
     values = dict(zip(names, best.tolist(), strict=True))
     known = {p.name: Estimate(p, values[p.name], float(e), i) for p, e, i in zip(free, errors, intervals, strict=True)}
-    estimates = tuple(known.get(p.name) or Estimate(p, p.held, 0.0, {}) for p in model.parameters)
+    estimates = tuple(known.get(p.name) or Estimate(p, held[p.name], 0.0, {}) for p in model.parameters)
     curve = model.curve({**held, **values})
     _, level = constant(m.conductance, sigma, loss)
     aic, bic = criteria(chi_square, len(m), len(free))
@@ -248,6 +249,14 @@ def uncertainty(model: Model, noise: Noise | None) -> NDArray[np.float64]:
     if not any(noise):
         raise InputError("noise: relative and absolute are both 0; a reading without uncertainty cannot be weighed")
     return np.hypot(noise.relative * m.conductance, noise.absolute / volts)
+
+
+def loss_named(name: str) -> Loss:
+    """How deviations are judged, by its name; `InputError` naming the nearest if there is none."""
+    for known in LOSSES:
+        if known == name:
+            return known
+    raise InputError(f"--loss {name}: unknown {nearest(name, LOSSES)}")
 
 
 def robust(deviation: NDArray[np.float64], loss: Loss) -> NDArray[np.float64]:

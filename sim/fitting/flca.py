@@ -8,7 +8,7 @@ M is a straight line in the R_n, so that those of a start follow from non-negati
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class FlcaModel(Model):
     kind = "flca"
     state = ("phi0",)
 
-    def __init__(self, kind: str, measurement: Measurement, order: int = 1) -> None:
+    def __init__(self, kind: Literal["nonvolatile", "volatile"], measurement: Measurement, order: int = 1) -> None:
         """Find the direction in which the resistance rises, and what of the model the measurement can tell."""
         super().__init__(measurement)
         if order < 1:

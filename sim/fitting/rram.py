@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from sim.fitting.data import Measurement
 from sim.fitting.model import Drive, Model, Parameter, Values, unsaturated
 from sim.fitting.trace import rram_weights
 
-TITLES = {"lhb": "L-HB", "nlsb": "NL-SB", "nlhb": "NL-HB"}
+Dynamics = Literal["lhb", "nlsb", "nlhb"]
+
+TITLES: dict[Dynamics, str] = {"lhb": "L-HB", "nlsb": "NL-SB", "nlhb": "NL-HB"}
 """Names of the paper."""
 
 _RATE, _SHAPE, _SPAN, _WINDOW, _START = "rate", "non-linearity", "number of pulses", "window", "initial state"
@@ -31,7 +33,7 @@ class RramModel(Model):
 
     kind = "rram"
 
-    def __init__(self, name: str, measurement: Measurement) -> None:
+    def __init__(self, name: Dynamics, measurement: Measurement) -> None:
         """Find the direction of potentiation, and which parameters the measurement can tell at all."""
         super().__init__(measurement)
         self.name, self.title = name, TITLES[name]

@@ -13,7 +13,7 @@ from hil.compiling import njit
 from sim.cells.flca import FlcaParameters, _drive_flca
 from sim.cells.rram import RramParameters, _drive_rram
 from sim.cells.vteam import VteamParameters, drive_vteam
-from sim.crossbar.array import Segments
+from sim.crossbar.segments import Segments
 
 _GAIN = np.ones((1, 1))
 
@@ -22,7 +22,8 @@ def segments(voltage: NDArray[np.float64], duration: NDArray[np.float64]) -> Seg
     """History of one cell: voltages (T,) in V and lengths (T,) in s, of which 0 is allowed."""
     count = len(voltage)
     arrays = (duration, voltage[:, None], np.zeros((count, 1)), voltage)
-    return Segments(*(np.ascontiguousarray(array) for array in arrays), again=False)
+    length, rows, cols, cells = (np.ascontiguousarray(array) for array in arrays)
+    return Segments(length, rows, cols, cells, again=False)
 
 
 def rram_weights(p: RramParameters, play: Segments) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ amplitude threshold and exponent are held, with two the exponent; from three on 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class VteamModel(Model):
 
     kind = "vteam"
 
-    def __init__(self, window: str, measurement: Measurement) -> None:
+    def __init__(self, window: Literal["none", "biolek"], measurement: Measurement) -> None:
         """Find the sign that switches on, and count the amplitudes of either sign."""
         super().__init__(measurement)
         self._window, self._cell = window, VteamParameters.model_construct(window=window)

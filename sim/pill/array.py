@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isqrt
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class PillParameters(ArrayParameters):
     def _consistent(self) -> Self:
         inputs, rows = self.inputs, self.rows
         if inputs is None:
-            inputs = 2 if rows is None else (1 + isqrt(1 + 8 * rows)) // 2
+            inputs = 2 if rows is None else inputs_of(rows)
         if rows is None:
             rows = pair_count(inputs)
         if rows != pair_count(inputs):
@@ -80,6 +80,11 @@ class PillParameters(ArrayParameters):
         )
 
 
+def inputs_of(rows: int) -> int:
+    """Inputs k whose C(k, 2) pairs are that many rows; of the next smaller layer where no k makes so many."""
+    return (1 + isqrt(1 + 8 * rows)) // 2
+
+
 class _Spread(DeviceToDevice):
     def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.sensitivity or self.resistance:
@@ -101,7 +106,7 @@ class PillArray(FlcaArray):
     @property
     def inputs(self) -> int:
         """Number of inputs k."""
-        return self.parameters.inputs
+        return inputs_of(self.rows)
 
     def paired(self, inputs: int, protocol: PillProtocol) -> PairedCore:
         """Compiled pairs; those on the host where weights are noisy or unlike, or the protocol asks for more."""
@@ -156,7 +161,7 @@ class PillArray(FlcaArray):
         self._measurements += 1
         return self.conductance
 
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
+    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray[Any]]:
         return {"phi": np.full(shape, self.parameters.phi0, np.float32), "idle": np.zeros(shape[0])}
 
     def _memristance(self) -> NDArray[np.float64]:

@@ -26,7 +26,14 @@ AT_ONCE = 512
 class PairWeights(Weights, Protocol):
     """What these pairs need of an array of weights; `sim.pill.array.PillArray` is one."""
 
-    inputs: int
+    @property
+    def inputs(self) -> int:
+        """Number of inputs k."""
+
+    @property
+    def conductance(self) -> NDArray[np.float64]:
+        """(rows, cols) conductances, S."""
+
     parameters: Any
 
     def fluxes(self) -> NDArray[np.float32]:

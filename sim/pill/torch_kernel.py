@@ -90,7 +90,7 @@ class TorchPairs(ClosedFormPairs):
                 currents[start : start + size] = (passed @ g).cpu().numpy()
         return currents
 
-    def _there(self, array: NDArray) -> Tensor:
+    def _there(self, array: NDArray[Any]) -> Tensor:
         return self._torch.from_numpy(np.ascontiguousarray(array)).to(self._on)
 
 

@@ -65,10 +65,10 @@ def from_sweep(sweep: Path, folder: Path) -> tuple[list[Row], list[Path]]:
 
 def _points(sweep: Path, table: Sequence[Mapping[str, Any]]) -> Points:
     known = {dynamics.name for dynamics in INVESTIGATED}
-    found = list(dict.fromkeys(row.get("dynamics") for row in table))
+    found = list(dict.fromkeys(str(row.get("dynamics")) for row in table))
     for name in found:
         if name not in known:
-            raise InputError(f"{sweep}: no investigated dynamics '{name}' {nearest(str(name), known)}")
+            raise InputError(f"{sweep}: no investigated dynamics '{name}' {nearest(name, known)}")
     return {
         name: _properties(name)
         | {
@@ -107,12 +107,12 @@ def _draw(file: str, points: Points, folder: Path) -> Path:
 
 def _panel(points: Points, x: str, y: str) -> plots.Panel:
     labels = {"alpha": "α", "eta": "resolution η", "lambda": "non-linearity λ"}
-    axes = [labels[k] if k in labels else QUANTITIES[k][1] for k in (x, y)]
+    x_label, y_label = (labels[k] if k in labels else QUANTITIES[k][1] for k in (x, y))
     marks = [
         plots.Mark(MARKERS[name.split()[0]], name.rsplit(" ", 1)[0], point[x], point[y], point["eta"][0])
         for name, point in points.items()
     ]
-    return plots.Panel(*axes, marks, logarithmic=x == "alpha")
+    return plots.Panel(x_label, y_label, marks, logarithmic=x == "alpha")
 
 
 def _sweep_curves(sweep: Path, table: Sequence[Mapping[str, Any]], name: str) -> list[list[dict[str, Any]]]:

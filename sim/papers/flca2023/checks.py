@@ -49,7 +49,7 @@ def eq4(v: float, phi: float, a: float, d: float, strict: bool = False) -> float
 def single(phi: float, segments: Segments, a: float, d: float, *, volatile: bool, strict: bool = False) -> float:
     """Flux of one memristor after all segments, eq 3 or eq 4."""
 
-    def rate(v: float) -> Callable[[float, NDArray], list[float]]:
+    def rate(v: float) -> Callable[[float, NDArray[Any]], list[float]]:
         return lambda _t, s: [a * v - d * s[0] if volatile else eq4(v, s[0], a, d, strict)]
 
     state = np.array([phi])
@@ -61,8 +61,8 @@ def single(phi: float, segments: Segments, a: float, d: float, *, volatile: bool
 def pair(phi_v: float, phi_n: float, segments: Segments, dv: float, dn: float = 1.0) -> tuple[float, float]:
     """Fluxes of the series pair of Figure 3 (A = 1, R0 = 100 ohm, R1 = 1 Mohm/(V s)) after all segments."""
 
-    def rates(v: float) -> Callable[[float, NDArray], list[float]]:
-        def slopes(_t: float, s: NDArray) -> list[float]:
+    def rates(v: float) -> Callable[[float, NDArray[Any]], list[float]]:
+        def slopes(_t: float, s: NDArray[Any]) -> list[float]:
             mv, mn = 100 + 1e6 * abs(s[0]), 100 + 1e6 * abs(s[1])
             return [v * mv / (mv + mn) - dv * s[0], eq4(v * mn / (mv + mn), s[1], 1.0, dn)]
 
@@ -74,7 +74,9 @@ def pair(phi_v: float, phi_n: float, segments: Segments, dv: float, dn: float = 
     return float(state[0]), float(state[1])
 
 
-def _integrate(rates: Callable, state: NDArray, length: float, driven: bool) -> NDArray[np.float64]:
+def _integrate(
+    rates: Callable[..., list[float]], state: NDArray[Any], length: float, driven: bool
+) -> NDArray[np.float64]:
     from scipy.integrate import solve_ivp
 
     if length == 0:

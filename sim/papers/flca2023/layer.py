@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,10 @@ from hil.reproduction.papers import Finding, Scope, above, repeated, rounds_to
 from hil.spiking.encoding import intensities
 from hil.training.loop import presentation_order
 from hil.training.pill import PillTraining
-from hil.training.pill_lines import associated, line_given_pair, line_labels, separation
+from hil.training.pill_lines import LinesTask, associated, line_given_pair, line_labels, separation
 from sim.circuits import Drive
 from sim.circuits.pill_cell import PILL_WEIGHT, pill_cell, pill_cell_circuit
+from sim.circuits.valved import VALVED_MEMRISTOR
 from sim.papers.flca2023.checks import by_ngspice
 
 VOLTS, WIDTH = 0.1, 1e-3
@@ -144,12 +146,12 @@ def _trained(scope: Scope, variant: Variant, epochs: int, seed: int) -> NDArray[
     first, second = pair_indices(PIXELS)
     phi, volatile = np.full(len(first), variant.phi), (np.zeros(len(first)),) * 2
     history = [np.full(len(first), PILL_WEIGHT.R[0] + PILL_WEIGHT.R[1] * variant.phi)]
-    kind = {} if variant.valved else {"volatile": 100.0}
+    front = VALVED_MEMRISTOR if variant.valved else 100.0
     for epoch in order:
         scope.pause()
         shown = volts[epoch].T
         inputs, pulse = (shown[first], shown[second]), variant.response * label[epoch]
-        result = pill_cell(*inputs, pulse, phi, volatile_phi=volatile, **kind)
+        result = pill_cell(*inputs, pulse, phi, volatile_phi=volatile, volatile=front)
         phi, volatile = result.phi[:, -1], result.volatile
         history.append(result.resistance[:, -1])
     return np.array(history)
@@ -162,7 +164,9 @@ def _fast(scope: Scope, length: int, epochs: int, seeds: int) -> tuple[float, ..
         "train": {"line": length, "epochs": epochs, "seeds": seeds, "controls": False},
     }
     training = scope.train(PillTraining, config, f"pill-{length}")
-    return tuple(min(separation(r)[1] for r in training.task.resistances("trained", seed)[1:]) for seed in range(seeds))
+    task = training.task
+    assert isinstance(task, LinesTask)
+    return tuple(min(separation(r)[1] for r in task.resistances("trained", seed)[1:]) for seed in range(seeds))
 
 
 def _counted(length: int) -> float:
@@ -195,6 +199,6 @@ def _amplified() -> Finding:
     )  # fmt: skip
 
 
-def _with_response(check: dict) -> dict:
+def _with_response(check: dict[str, Any]) -> dict[str, Any]:
     """The output node is below ground by the response for the whole pulse."""
     return {**check, "check": check["check"] + VOLTS * WIDTH * 1e6} if "check" in check else check

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from hil.reproduction.papers import Finding, Scope, above, below
 from sim.circuits import Flca
 from sim.circuits.bidirectional import pulse_pair, stdp_window
-from sim.circuits.desensitisation import desensitisation
+from sim.circuits.desensitisation import VOLATILE, desensitisation
 from sim.circuits.figures import RATES, draw_stdp
 from sim.papers.flca2023.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda, pair
@@ -82,10 +84,9 @@ def figure_3c(scope: Scope) -> list[Finding]:
     axis.indicate_inset_zoom(end)
     save(figure, scope.folder / "figure3c.png")
 
-    def timing(delay: float, sign: float, phi0: float = PHI0, volatile: Flca | None = None) -> float:
+    def timing(delay: float, sign: float, phi0: float = PHI0, volatile: Flca = VOLATILE) -> float:
         """Resistance at the end minus that for pulses that do not know of each other, ohm."""
-        kinds = {"volatile": volatile} if volatile else {}
-        end = pulse_pair([sign * delay, sign * NEVER], phi0=phi0, **kinds).memristance["weight"][:, -1]
+        end = pulse_pair([sign * delay, sign * NEVER], phi0=phi0, volatile=volatile).memristance["weight"][:, -1]
         return float(end[0] - end[1])
 
     def check(delay: float, sign: float) -> float:
@@ -95,10 +96,10 @@ def figure_3c(scope: Scope) -> list[Finding]:
         ]
         return ends[0] - ends[1]
 
-    run = pulse_pair([NEAR, FAR, 1.0]).memristance["weight"]
+    left = pulse_pair([NEAR, FAR, 1.0]).memristance["weight"]
     note = (
-        f"from {run[0, 0]:.4g} ohm PRE sets {run[0, 1]:.5g}, POST after 10 ms, 250 ms, 1 s leaves "
-        f"{run[0, -1]:.6g}, {run[1, -1]:.6g}, {run[2, -1]:.6g}"
+        f"from {left[0, 0]:.4g} ohm PRE sets {left[0, 1]:.5g}, POST after 10 ms, 250 ms, 1 s leaves "
+        f"{left[0, -1]:.6g}, {left[1, -1]:.6g}, {left[2, -1]:.6g}"
     )
     rows = []
     for delay, words in ((NEAR, note), (FAR, "")):
@@ -111,7 +112,7 @@ def figure_3c(scope: Scope) -> list[Finding]:
                     "3C", f"{order}, {delay * 1e3:g} ms: final resistance minus that for {NEVER:g} s", claim,
                     timing(delay, sign), "ohm", accept,
                     open={f"initial flux {phi0:g} V s": timing(delay, sign, phi0) for phi0 in OTHER_PHI0},
-                    **by_lsoda(lambda delay=delay, sign=sign: check(delay, sign)),
+                    **by_lsoda(partial(check, delay, sign)),
                     control=timing(delay, sign, volatile=FIXED) if abs(
                         timing(delay, sign, volatile=FIXED)) > 1e-5 else 0.0,
                     control_is="100 ohm instead of the volatile memristor", note=words if sign > 0 else CLIPPED,

@@ -15,7 +15,7 @@ from hil.pill.protocol import pair_count
 from hil.reproduction.papers import Finding, Scope, above, below, repeated
 from hil.training.pill import PillTraining
 from hil.training.pill_classes import ClassesTask
-from hil.training.pill_lines import separation
+from hil.training.pill_lines import LinesTask, separation
 from hil.training.stdp import StdpTraining
 from sim.papers.flca2023.perceptron import SELECTED, STAND_IN
 
@@ -53,6 +53,7 @@ def corrupted(scope: Scope) -> list[Finding]:
         train = {"epochs": epochs, "seeds": seeds, "flipped": fraction, "flipped_test": FLIPPED, "controls": False}
         training = scope.train(PillTraining, {"data": {"dataset": "lines3x3"}, "train": train}, f"pill-{fraction:g}")
         task = training.task
+        assert isinstance(task, LinesTask)
         margins[fraction] = [separation(task.resistances("trained", seed)[-1])[1] for seed in range(seeds)]
         recognised[fraction] = task.recognised("corrupted")
     claim = 'self-learning "robust to noisy or corrupt data"'
