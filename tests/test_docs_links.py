@@ -10,8 +10,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 NAMED_FILE = re.compile(r"`((?:hil|sim|gateware|instruments|tests|examples|benchmarks)/[\w./-]*)`")
 DOTTED = re.compile(r"\b((?:hil|sim|gateware|instruments)(?:\.[a-zA-Z_]\w*)+)")
-GROUPS = re.compile(r"\"?\bhil\.(?:devices|verbs|drivers|fronts|papers)\b")
-"""Names of entry-point groups look like modules."""
+GROUPS = re.compile(r"\"?\bhil\.(?:boards|devices|drivers|fronts|papers|smus|verbs|virtual_instruments)\b")
+"""Names of entry-point groups, which look like modules."""
 
 
 @pytest.fixture(params=[pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES])

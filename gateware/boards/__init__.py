@@ -1,23 +1,29 @@
-"""Boards that the emulator can be built for, one file each: a module here with a tuple ``BOARDS`` is all it takes."""
+"""Boards that the emulator can be built for, one file each: a module here with a tuple ``BOARDS`` is all it takes.
+
+Other packages add theirs by entry points of the group ``hil.boards``, each a `Board` or several.
+"""
 
 from __future__ import annotations
 
 import pkgutil
+import sys
 from importlib import import_module
 
 from gateware.boards.board import Board
+from hil import plugins
 from hil.errors import InputError, nearest
 
-__all__ = ["Board", "all_boards", "find_board"]
+__all__ = ["GROUP", "Board", "all_boards", "find_board"]
+
+GROUP = "hil.boards"
 
 
 def all_boards() -> dict[str, Board]:
-    """All boards by name."""
-    found = {}
-    for info in pkgutil.iter_modules(__path__):
-        for one in getattr(import_module(f"{__name__}.{info.name}"), "BOARDS", ()):
-            found[one.name] = one
-    return dict(sorted(found.items()))
+    """All boards by name; a package whose boards cannot be loaded is told on stderr."""
+    found, problems = _found()
+    for problem in problems.values():
+        print(f"hil: {problem}", file=sys.stderr)
+    return found
 
 
 def find_board(name: str) -> Board:
@@ -26,9 +32,19 @@ def find_board(name: str) -> Board:
     Raises
     ------
     InputError
-        For an unknown name, with the nearest known.
+        For an unknown name, with the nearest known, or for a package that cannot be loaded.
     """
-    known = all_boards()
+    known, problems = _found()
+    if name in problems:
+        raise problems[name]
     if name not in known:
         raise InputError(f"no board '{name}' {nearest(name, known)}")
     return known[name]
+
+
+def _found() -> tuple[dict[str, Board], dict[str, InputError]]:
+    """Boards by name, ours before others of the same name, and what is wrong with packages by their entry points."""
+    theirs, problems = plugins.gathered(GROUP, "board", Board)
+    modules = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    ours = [board for module in modules for board in getattr(module, "BOARDS", ())]
+    return {board.name: board for board in sorted([*theirs, *ours], key=lambda board: board.name)}, problems

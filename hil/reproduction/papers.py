@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hil import plugins
-from hil.errors import InputError, nearest, told
+from hil.errors import InputError, nearest
 from hil.reproduction.findings import Finding, Interval, Verdict, above, below, digits, near, repeated, rounds_to
 
 if TYPE_CHECKING:
@@ -153,22 +153,5 @@ def find_paper(key: str) -> Paper:
 
 def _found() -> tuple[dict[str, Paper], dict[str, InputError]]:
     """Papers by key, and what is wrong with the others by the names of their entry points."""
-    found: list[Paper] = []
-    problems = {}
-    for point in plugins.installed(GROUP).values():
-        try:
-            value = plugins.load(point, "paper")
-            found += [value] if isinstance(value, Paper) else _several(point.name, value)
-        except InputError as error:
-            problems[point.name] = error
+    found, problems = plugins.gathered(GROUP, "paper", Paper)
     return {paper.key: paper for paper in found}, problems
-
-
-def _several(name: str, make: Callable[[], Sequence[Paper]]) -> Sequence[Paper]:
-    try:
-        papers = list(make())
-    except Exception as error:
-        raise InputError(f"paper '{name}' cannot be made: {told(error)}") from error
-    if not all(isinstance(paper, Paper) for paper in papers):
-        raise InputError(f"paper '{name}' is no Paper and makes none")
-    return papers

@@ -50,6 +50,7 @@ from instruments.smu.capability import (
 )
 from instruments.smu.driver import (
     Driver,
+    Family,
     Message,
     Readings,
     Settings,
@@ -306,3 +307,6 @@ def _from_zero(plan: Plan) -> Pulses | None:
     """Describe a regular train whose base is 0 V, the level that its end is at."""
     pulses = regular_train(plan)
     return pulses if pulses is not None and pulses.base == 0 else None
+
+
+FAMILY = Family(KeysightB2900, (B2901A, B2902A, B2911A, B2912A))

@@ -307,3 +307,11 @@ class Driver(ABC):
     @abstractmethod
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Number and text of an answer to `error_query`; None if there was no error."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A driver and all models that it drives."""
+
+    driver: type[Driver]
+    specs: tuple[Spec, ...]

@@ -41,6 +41,7 @@ from instruments.smu.capability import (
 )
 from instruments.smu.driver import (
     Driver,
+    Family,
     Message,
     Readings,
     Settings,
@@ -234,3 +235,6 @@ class Keithley2400(Driver):
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``-222,"Parameter data out of range"`` apart."""
         return parse_error(reply)
+
+
+FAMILY = Family(Keithley2400, (K2400, K2401))

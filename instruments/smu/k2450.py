@@ -52,6 +52,7 @@ from instruments.smu.capability import (
 )
 from instruments.smu.driver import (
     Driver,
+    Family,
     Message,
     Readings,
     Settings,
@@ -334,3 +335,6 @@ class Keithley2450(Driver):
 def _shortest_tick(settings: Settings) -> float:
     """Shortest tick of a sweep, which measures at every one, s."""
     return aperture(settings) + OVERHEAD + SHORTEST_DELAY
+
+
+FAMILY = Family(Keithley2450, (K2450, K2460))

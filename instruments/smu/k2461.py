@@ -20,7 +20,7 @@ from hil.limits import LimitError
 from instruments.link.scpi import number, numbers
 from instruments.plan import Plan, Pulses
 from instruments.smu.capability import aperture, left_of, places, regular_train
-from instruments.smu.driver import Settings, Spec
+from instruments.smu.driver import Family, Settings, Spec
 from instruments.smu.k2450 import LONGEST, OVERHEAD, OVP_STEPS, Keithley2450
 from instruments.smu.timing import measured_times
 
@@ -94,3 +94,6 @@ class Keithley2461(Keithley2450):
             f"SOUR:PULS:TR:VOLT {shape},{pulses.count},{'ON' if measured else 'OFF'},"
             f'"defbuffer1",0,{rest},{limit},{limit},OFF',
         ]
+
+
+FAMILY = Family(Keithley2461, (K2461,))

@@ -45,6 +45,7 @@ from instruments.smu.capability import (
 )
 from instruments.smu.driver import (
     Driver,
+    Family,
     Message,
     Readings,
     Settings,
@@ -367,3 +368,6 @@ def _timer(n: int, delay: float, count: int, passthrough: bool, stimulus: str) -
         f"{timer}.passthrough = {'true' if passthrough else 'false'}",
         f"{timer}.stimulus = {stimulus}",
     ]
+
+
+FAMILY = Family(Keithley2600, (*SINGLE, *DUAL))

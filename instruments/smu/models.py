@@ -1,28 +1,42 @@
-"""Which driver belongs to an answer to ``*IDN?``."""
+"""Which driver belongs to an answer to ``*IDN?``.
+
+A family is a module here with a `FAMILY`; other packages add theirs by entry points of the group ``hil.smus``.
+"""
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
+
+import instruments.smu
+from hil import plugins
 from hil.errors import InputError
 from instruments.link.scpi import model_words
-from instruments.smu.b2900 import B2901A, B2902A, B2911A, B2912A, KeysightB2900
-from instruments.smu.driver import Driver, Spec
-from instruments.smu.k2400 import K2400, K2401, Keithley2400
-from instruments.smu.k2450 import K2450, K2460, Keithley2450
-from instruments.smu.k2461 import K2461, Keithley2461
-from instruments.smu.k2600 import DUAL, SINGLE, Keithley2600
+from instruments.smu.driver import Driver, Family, Spec
 
-_FAMILIES: tuple[tuple[type[Driver], tuple[Spec, ...]], ...] = (
-    (Keithley2400, (K2400, K2401)),
-    (Keithley2450, (K2450, K2460)),
-    (Keithley2461, (K2461,)),
-    (Keithley2600, (*SINGLE, *DUAL)),
-    (KeysightB2900, (B2901A, B2902A, B2911A, B2912A)),
-)
+GROUP = "hil.smus"
 
-MODELS: dict[str, tuple[type[Driver], Spec]] = {
-    spec.model: (family, spec) for family, specs in _FAMILIES for spec in specs
-}
-"""Driver and specification of every model, by its name."""
+
+def families() -> list[Family]:
+    """All families, ours first.
+
+    Raises
+    ------
+    InputError
+        If a package's family cannot be loaded.
+    """
+    package = instruments.smu
+    modules = [import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
+    ours = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
+    theirs, problems = plugins.gathered(GROUP, "family of source-measure units", Family)
+    for problem in problems.values():
+        raise problem
+    return [*ours, *theirs]
+
+
+def models() -> dict[str, tuple[type[Driver], Spec]]:
+    """Driver and specification of every model, by its name."""
+    return dict(sorted((spec.model, (family.driver, spec)) for family in families() for spec in family.specs))
 
 
 def driver_for(identity: str) -> Driver:
@@ -38,8 +52,8 @@ def driver_for(identity: str) -> Driver:
     InputError
         If it has no second field, or no driver knows the model.
     """
-    words = model_words(identity)
-    for family, spec in MODELS.values():
+    words, known = model_words(identity), models()
+    for driver, spec in known.values():
         if words & set(spec.identities):
-            return family(spec)
-    raise InputError(f"no driver for '{identity.strip()}'; known: {', '.join(MODELS)}")
+            return driver(spec)
+    raise InputError(f"no driver for '{identity.strip()}'; known: {', '.join(known)}")

@@ -382,3 +382,6 @@ def _function_off(smu: B2900, parameters: list[str], suffixes: dict[str, int]) -
 def _elements(smu: B2900, parameters: list[str], _: dict[str, int]) -> None:
     chosen = {choice(p, ELEMENTS) for p in arguments(parameters, 1, len(ELEMENTS))}
     smu.elements = [short(e) for e in ELEMENTS if short(e) in chosen]
+
+
+INSTRUMENTS = {name: partial(B2900, model=name) for name in B2900.MODELS}

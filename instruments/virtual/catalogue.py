@@ -1,36 +1,38 @@
-"""Every virtual instrument by the name of its model."""
+"""Every virtual instrument by the name of its model.
+
+A module here with a table ``INSTRUMENTS`` is all it takes; other packages add theirs by entry points of the group
+``hil.virtual_instruments``, each such a table: model to what makes it, called with the device under test and options.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any
 
+import instruments.virtual
+from hil import plugins
 from hil.backends import open_device
 from hil.errors import InputError, nearest
-from instruments.virtual.b2900 import B2900
 from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
-from instruments.virtual.k2400 import K2400
-from instruments.virtual.k2450 import K2450
-from instruments.virtual.k2461 import K2461
-from instruments.virtual.k2600 import K2600
-from instruments.virtual.matrices import B2200, K707B
 
-MODELS: dict[str, Callable[..., VirtualInstrument]] = {
-    "2400": K2400,
-    "2450": K2450,
-    "2460": partial(K2450, model="2460"),
-    "2461": partial(K2461, model="2461"),
-    **{name: partial(K2600, model=name) for name in K2600.MODELS},
-    **{name: partial(B2900, model=name) for name in B2900.MODELS},
-    "707B": K707B,
-    **{name: partial(B2200, model=name) for name in B2200.MODELS},
-}
-"""Model to what makes it, called with the device under test and options."""
+GROUP = "hil.virtual_instruments"
 
 BOTH_TERMINALS = ("2400", "2450", "2460", "2461")
 """Models with front and rear terminals, of which one pair is selected; they take ``dut_terminals``."""
+
+
+@cache
+def models() -> Mapping[str, Callable[..., VirtualInstrument]]:
+    """What makes each model, by its name; `InputError` if a package's instruments cannot be loaded."""
+    package = instruments.virtual
+    modules = [import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
+    tables = [module.INSTRUMENTS for module in modules if hasattr(module, "INSTRUMENTS")]
+    theirs = [plugins.load(point, "virtual instrument", dict) for point in plugins.installed(GROUP).values()]
+    return {name: make for table in [*theirs, *tables] for name, make in table.items()}
 
 
 def make(model: str, dut: Dut | None = None, **options: Any) -> VirtualInstrument:
@@ -39,7 +41,7 @@ def make(model: str, dut: Dut | None = None, **options: Any) -> VirtualInstrumen
     Parameters
     ----------
     model : str
-        A key of `MODELS`.
+        A name of `models`.
     dut : Dut, optional
         What is at its terminals; nothing at all (an open circuit) where it is not given. A matrix and the
         source-measure units that it connects share one.
@@ -51,10 +53,11 @@ def make(model: str, dut: Dut | None = None, **options: Any) -> VirtualInstrumen
     InputError
         For an unknown model.
     """
-    if model not in MODELS:
-        raise InputError(f"no virtual instrument '{model}' {nearest(model, MODELS)}")
+    known = models()
+    if model not in known:
+        raise InputError(f"no virtual instrument '{model}' {nearest(model, known)}")
     if dut is None:
         dut = Dut(open_device("sim:rram"))
         for port in ("1", "2"):
             dut.port(port).contact_open = True
-    return MODELS[model](dut, **options)
+    return known[model](dut, **options)

@@ -262,3 +262,6 @@ class K2400(ScpiInstrument):
     def _protection(text: str) -> float:
         value = number(text, 0.0, 210.0, 210.0)
         return next((step for step in PROTECTION if value <= step), np.inf)
+
+
+INSTRUMENTS = {"2400": K2400}

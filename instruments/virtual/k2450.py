@@ -386,3 +386,6 @@ def _data(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
     if not start <= end <= len(stored):
         raise ScpiError(-222)
     return _rows(smu, stored[start - 1 : end], rest[1:], stored[0].time)
+
+
+INSTRUMENTS = {"2450": K2450, "2460": partial(K2450, model="2460")}

@@ -175,3 +175,6 @@ def _tell(smu: K2461, parameters: list[str], _: dict[str, int]) -> str:
 
 def _limit(smu: K2461, parameters: list[str], _: dict[str, int]) -> None:
     smu.pulse_limit = number(arguments(parameters, 1)[0], smu.capability.i_min, PULSE_LIMIT)
+
+
+INSTRUMENTS = {"2461": partial(K2461, model="2461")}

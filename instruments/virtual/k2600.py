@@ -240,3 +240,6 @@ class K2600(TspInstrument):
         self.triggers.play()
         run = self._pulses.get(whole(1, MOST_TAGS)(tag))
         return [False, "No test has this tag"] if run is None else run()
+
+
+INSTRUMENTS = {name: partial(K2600, model=name) for name in K2600.MODELS}

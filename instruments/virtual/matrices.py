@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from hil.errors import InputError
@@ -337,3 +338,6 @@ def _close(matrix: B2200, parameters: list[str], _: dict[str, int]) -> None:
 
 def _open(matrix: B2200, parameters: list[str], _: dict[str, int]) -> None:
     matrix.relays.change(matrix.relays.closed - set(matrix.points(parameters)))
+
+
+INSTRUMENTS = {"707B": K707B, **{name: partial(B2200, model=name) for name in B2200.MODELS}}

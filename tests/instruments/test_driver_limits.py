@@ -17,7 +17,7 @@ from hil.limits import LimitError
 from instruments.link.scpi import number
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
-from instruments.smu.models import MODELS, driver_for
+from instruments.smu.models import driver_for, models
 
 LONGEST_MESSAGE = 2048
 IDENTITIES = {
@@ -249,7 +249,7 @@ def test_the_model_that_answers_is_the_one_that_is_driven(model):
 
 
 def test_every_model_has_a_usable_specification():
-    for name, (family, spec) in MODELS.items():
+    for name, (family, spec) in models().items():
         driver = family(spec)
         off = driver.off(Settings(compliance=1e-4, v_peak=1.0))
         assert spec.model == name and off and driver.error_query and driver.sync in ("scpi", "tsp")

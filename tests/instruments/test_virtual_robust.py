@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.backends import open_device
-from instruments.virtual.catalogue import MODELS, make
+from instruments.virtual.catalogue import make, models
 from instruments.virtual.dut import Dut
 
 SCPI = re.split(
@@ -42,7 +42,7 @@ def test_no_message_breaks_an_instrument(model, data):
 
 
 def test_models_of_the_catalogue_are_all_made():
-    for model in MODELS:
+    for model in models():
         instrument = make(model)
         assert not instrument.output and instrument.clock >= 0 and instrument.handle("*IDN?") == instrument.identity
 

@@ -6,7 +6,7 @@ import pytest
 from hil.backends import open_device
 from hil.errors import InputError
 from instruments.virtual.bench import Bench
-from instruments.virtual.catalogue import MODELS, make
+from instruments.virtual.catalogue import make, models
 from instruments.virtual.dut import Dut
 
 FIXED = "sim:rram?g_min=1e-5&g_max=1e-4"
@@ -42,7 +42,7 @@ def test_without_a_device_nothing_flows():
     assert floats(send(smu, "READ?")) == [0.0]
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if not m.startswith(("26", "70"))])
+@pytest.mark.parametrize("model", [m for m in models() if not m.startswith(("26", "70"))])
 def test_identity_has_four_fields_and_the_model(model):
     fields = make(model).handle("*IDN?").split(",")
     assert len(fields) == 4 and model in fields[1]
