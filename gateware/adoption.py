@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateware.geometry import Geometry
+from gateware.geometry import CellKind, Geometry, Tie
 from gateware.parameters import FpgaParameters
 from gateware.protocol import IDENTITY, VERSION
 from hil.errors import InputError
 
-CELLS = ("step", "flca")
+CELLS: tuple[CellKind, ...] = ("step", "flca")
 """Kinds of cell, by the value of register `cell`."""
 
-TIES = ("rank", "membrane")
+TIES: tuple[Tie, ...] = ("rank", "membrane")
 """Rules for ties between neurons, by bit 1 of register `options`."""
 
 _STEP_ONLY = ("tie", "encoder")
@@ -72,9 +72,8 @@ def _lacks(field: str, given: object, built: object) -> bool:
 
 
 def _built(found: Mapping[str, int]) -> Geometry:
-    names = ("rows", "cols", "lanes", "state_bits", "v_bits", "t_bits", "log_depth", "clock")
     options = found["options"]
     return Geometry(
-        **{name: found[name] for name in names}, cell=CELLS[found["cell"]], encoder=bool(options & 1),
-        tie=TIES[options >> 1 & 1],
+        found["rows"], found["cols"], found["lanes"], found["state_bits"], CELLS[found["cell"]], found["v_bits"],
+        found["t_bits"], bool(options & 1), found["log_depth"], TIES[options >> 1 & 1], clock=found["clock"],
     )  # fmt: skip

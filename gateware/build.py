@@ -160,8 +160,8 @@ def build(
             needs = overfull(log.read_text(encoding="utf-8"), board.family) if log.exists() else ""
             why = f"{needs} needed: fewer lanes, rows, columns or state bits may fit" if needs else str(error)
             raise toolchain.ToolError(f"{board.name}: {why} (logs: {_keep_logs(folder, digest)})") from None
-        report, log = ((folder / name).read_text(encoding="utf-8") for name in ("nextpnr.json", "top.tim"))
-        placed = read_nextpnr(report, board.family, log)
+        report, timing = ((folder / name).read_text(encoding="utf-8") for name in ("nextpnr.json", "top.tim"))
+        placed = read_nextpnr(report, board.family, timing)
         result = BuildResult(
             folder, board.name, geometry_on(board, geometry), seed, digest, toolchain.versions(board.tools), seconds,
             datetime.now(UTC).isoformat(timespec="seconds"), __version__, board.bitstream, placed,

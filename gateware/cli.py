@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -286,7 +286,7 @@ def _geometry(
     """The default geometry, changed by what was given on the command line."""
     from dataclasses import replace
 
-    given = {
+    given: dict[str, Any] = {
         "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
         "encoder": encoder, "clock": None if clock is None else clock * 1e6,
     }  # fmt: skip

@@ -178,7 +178,7 @@ class Executor(wiring.Component):
                 with m.Default():
                     m.d.sync += self._status.eq(Status.UNKNOWN)
 
-    def _start(self, m: Module, operation: Operation, allowed: Value) -> None:
+    def _start(self, m: Module, operation: Value, allowed: Value) -> None:
         m.d.comb += self._sequencer.operation.eq(operation)
         with m.If(allowed):
             m.d.comb += self._sequencer.start.eq(1)

@@ -20,6 +20,9 @@ TABLE_SIZE = 256
 SLOWEST = 4
 """Clock cycles that a command takes for a word of states, at the very most."""
 
+CellKind = Literal["step", "flca"]
+Tie = Literal["rank", "membrane"]
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -55,12 +58,12 @@ class Geometry:
     cols: int
     lanes: int = 1
     state_bits: int = 8
-    cell: Literal["step", "flca"] = "step"
+    cell: CellKind = "step"
     v_bits: int = 16
     t_bits: int = 12
     encoder: bool = True
     log_depth: int = 256
-    tie: Literal["rank", "membrane"] = "rank"
+    tie: Tie = "rank"
     frame_buffer: int = 1024
     clock: float = 50e6
 

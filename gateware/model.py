@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,7 @@ def _monotone(name: str, curve: Sequence[float], sign: float) -> NDArray[np.floa
     return values
 
 
-def _entries(steps: NDArray[np.float64], name: str, value: float, state_bits: int, stochastic: bool) -> NDArray:
+def _entries(steps: NDArray[np.float64], name: str, value: float, state_bits: int, stochastic: bool) -> NDArray[Any]:
     """Weight steps into whole units; the largest one must move a state."""
     one = 1 << (16 - state_bits)
     units = steps * ((1 << state_bits) - 1) * one

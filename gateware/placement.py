@@ -110,5 +110,5 @@ def overfull(log: str, family: str) -> str:
 def _critical_path(paths: list[dict[str, Any]], clock: ClockTiming | None) -> tuple[Step, ...]:
     """Steps of the path from register to register of a clock."""
     edges = {f"posedge {clock.name}"} if clock else set()
-    within = next((path["path"] for path in paths if {path["from"], path["to"]} == edges), [])
+    within: list[dict[str, Any]] = next((path["path"] for path in paths if {path["from"], path["to"]} == edges), [])
     return tuple(Step(s["delay"] * 1e-9, s["type"], s.get("net", ""), s["to"]["cell"]) for s in within)

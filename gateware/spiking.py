@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gateware.geometry import CODE_BITS, SLOWEST, Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 from hil.device import Unsupported
-from hil.spiking.core import SpikingCore
+from hil.spiking.core import Code, SpikingCore
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Stdp
@@ -68,8 +68,14 @@ class SpikingEmulator(Protocol):
     client: Client
     geometry: Geometry
     place: NDArray[np.int64]
-    states: NDArray[np.uint16]
-    rounding_flag: int
+
+    @property
+    def states(self) -> NDArray[np.uint16]:
+        """(rows, cols) states of the cells."""
+
+    @property
+    def rounding_flag(self) -> int:
+        """Bit of register `flags` that says how states are rounded."""
 
     def place_columns(self, place: NDArray[np.int64]) -> None:
         """Choose the emulator's column for each of the device's."""
@@ -96,6 +102,8 @@ class FpgaCore(SpikingCore):
     Unsupported
         If a setting cannot be had in whole ticks and registers; the reason is given.
     """
+
+    stdp: Stdp
 
     def __init__(self, device: SpikingEmulator, lif: Lif, stdp: Stdp) -> None:
         """Set the emulator up; adaptive thresholds start at 0."""
@@ -144,7 +152,7 @@ class FpgaCore(SpikingCore):
             read = logged
         self._learned(learn)
         neurons = np.argsort(device.place)[np.concatenate(columns)]
-        return SpikeTrain(np.concatenate(ticks) * self._tick, neurons)
+        return SpikeTrain(np.concatenate(ticks).astype(np.float64) * self._tick, neurons)
 
     def present_batch(self, batch: SpikeBatch, duration: float, learn: bool) -> NDArray[np.int64]:
         """Play presentations one after another; (B, neurons) output spikes counted."""
@@ -162,7 +170,7 @@ class FpgaCore(SpikingCore):
         self,
         images: NDArray[np.uint8],
         full_scale: int,
-        code: SpikeCode,
+        code: Code,
         seed: int,
         numbers: NDArray[np.int64],
         learn: bool,
@@ -174,7 +182,7 @@ class FpgaCore(SpikingCore):
         shortest interval is a tick.
         """
         device = self.device
-        if not device.parameters.encoder or code.kind == "periodic":
+        if not device.parameters.encoder or not isinstance(code, SpikeCode) or code.kind == "periodic":
             return super().present_images(images, full_scale, code, seed, numbers, learn)
         device.client.write_memory(Space.CODE, 0, self._code(code, full_scale))
         self._prepare(code.duration, learn, latency=code.kind == "latency")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
@@ -11,10 +13,10 @@ from gateware.core.neuron import Neuron
 from gateware.core.ram import Ram
 from gateware.geometry import WEIGHT_BITS, Geometry
 
-MEMORY_LATENCY = 1
+MEMORY_LATENCY: Literal[1] = 1
 
 
-class Pass(enum.Enum, shape=2):
+class Pass(enum.Enum, shape=2):  # type: ignore[call-arg]
     """Kinds of pass over the neurons of all groups."""
 
     ADD = 0

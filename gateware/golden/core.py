@@ -6,6 +6,7 @@ It knows nothing of frames; `gateware.golden.link` is in front of it. The hot pa
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +50,15 @@ class GoldenCore:
             "options": g.encoder + 2 * (g.tie == "membrane"),
         }.items():  # fmt: skip
             registers[NAMES.index(name)] = value
-        tables = (np.zeros(TABLE_SIZE, np.int64) for _ in range(4))
-        lines = (np.zeros(size, np.int64) for size in (g.rows, g.cols))
-        neurons = (np.zeros(g.cols, np.int64) for _ in range(4))
+        tables = {
+            name: np.zeros(TABLE_SIZE, np.int64) for name in ("memductance", "potentiation", "depression", "code")
+        }
+        neurons = {name: np.zeros(g.cols, np.int64) for name in ("theta", "counts", "membrane", "until")}
         self.machine = Machine(
-            registers, np.zeros((g.words, g.lanes), np.uint16), *tables, *lines, *neurons,
-            np.zeros((g.log_depth, 2), np.int64), np.full(g.rows, NEVER), np.array([0, -1]), np.zeros(g.cols, bool),
+            registers=registers, states=np.zeros((g.words, g.lanes), np.uint16), **tables, **neurons,
+            drive=np.zeros(g.rows, np.int64), columns=np.zeros(g.cols, np.int64),
+            log=np.zeros((g.log_depth, 2), np.int64), last=np.full(g.rows, NEVER), blocked=np.array([0, -1]),
+            ready=np.zeros(g.cols, np.bool_),
         )  # fmt: skip
         self._spaces = self._memories()
         self._compile()
@@ -91,11 +95,11 @@ class GoldenCore:
         except _Refused as refusal:
             return bytes([refusal.args[0]])
 
-    def _memories(self) -> dict[int, tuple[NDArray, str, int]]:
+    def _memories(self) -> dict[int, tuple[NDArray[Any], str, int]]:
         """Every memory of this build: its elements, their type on the link, and which bits are kept (0: read only)."""
         m, g = self.machine, self.geometry
         width = "u1" if g.state_bytes == 1 else "<u2"
-        spaces = {
+        spaces: dict[int, tuple[NDArray[Any], str, int]] = {
             Space.STATE: (m.states.reshape(-1), width, (1 << g.state_bits) - 1),
             Space.MEMDUCTANCE: (m.memductance, "u1", 0xFF),
             Space.THETA: (m.theta, "<u2", 0xFFFF),
@@ -156,7 +160,7 @@ class GoldenCore:
         for address, (register, value) in enumerate(zip(targets, values, strict=True), first):
             self.machine.registers[self._place[address]] = int(value) & ((1 << register.bits) - 1)
 
-    def _memory(self, space: int) -> tuple[NDArray, str, int]:
+    def _memory(self, space: int) -> tuple[NDArray[Any], str, int]:
         _require(space in self._spaces)
         return self._spaces[space]
 

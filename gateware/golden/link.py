@@ -86,8 +86,8 @@ class GoldenLink:
         if frame.command[0] in READS_ONLY:
             return self._reply(frame.number, *self._carry_out(frame))
         # The host may never have seen that the command was refused: then an OK would be a lie.
-        refused = self._refused is not None and self._refused[0] == frame.number
-        return self._reply(frame.number, self._refused[1] if refused else Status.OK)
+        refused, status = self._refused or (None, Status.OK)
+        return self._reply(frame.number, status if refused == frame.number else Status.OK)
 
     def _out_of_sequence(self, number: int) -> bytes:
         return self._reply(number, Status.SEQUENCE, self._expected.to_bytes(2, "little"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from gateware.host.transport import Transport
 from gateware.protocol import ADDRESS, MAX_ARGUMENTS, REGISTERS, Command, Space
 from hil.errors import InputError, nearest
 
-ELEMENTS = {
+ELEMENTS: dict[Space, np.dtype[Any]] = {
     Space.MEMDUCTANCE: np.dtype("u1"),
     Space.POTENTIATION: np.dtype("<u2"),
     Space.DEPRESSION: np.dtype("<u2"),
@@ -93,7 +94,7 @@ class Client:
             [struct.pack("<BBI", Command.WRITE_REGISTERS, ADDRESS[name], value) for name, value in values.items()]
         )
 
-    def read_memory(self, space: Space, first: int, count: int) -> NDArray:
+    def read_memory(self, space: Space, first: int, count: int) -> NDArray[Any]:
         """Elements ``first .. first + count - 1`` of a memory, (count,), in the type that they have there."""
         _require("read_memory: first", first, 1 << 32)
         _require("read_memory: count", count, 1 << 32)
@@ -122,7 +123,7 @@ class Client:
             ]
         )
 
-    def element(self, space: Space) -> np.dtype:
+    def element(self, space: Space) -> np.dtype[Any]:
         """Type of the elements of a memory; that of a state and a drive is told by the registers."""
         if space in ELEMENTS:
             return ELEMENTS[space]
@@ -193,7 +194,7 @@ def _require(what: str, value: int, bound: int) -> None:
         raise InputError(f"{what} {value}: must be in 0 .. {bound - 1}")
 
 
-def _integers(what: str, values: ArrayLike, element: np.dtype) -> NDArray:
+def _integers(what: str, values: ArrayLike, element: np.dtype[Any]) -> NDArray[Any]:
     """Flat array of `element`, or an error that says which value does not fit."""
     given = np.asarray(values).ravel()
     if given.size and not np.issubdtype(given.dtype, np.integer):

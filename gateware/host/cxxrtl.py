@@ -15,7 +15,7 @@ from gateware import cache, toolchain
 from gateware.build import Design, emulator
 from gateware.geometry import Geometry
 from gateware.host import cxxrtl_code
-from gateware.host.transport import Transport
+from gateware.host.transport import SimulatedTransport
 
 SLICE = 100_000
 """Cycles between two looks at the clock on the wall: some 20 ms."""
@@ -36,14 +36,8 @@ LIBRARY = "design.so"
 HARNESS = Path(__file__).parent.parent / "cxxrtl" / "harness.cc"
 
 
-class CxxrtlTransport(Transport):
-    """Bytes to and from a compiled simulation, which runs only while something is received.
-
-    Attributes
-    ----------
-    idle : bool
-        Whether nothing more will come until something is sent.
-    """
+class CxxrtlTransport(SimulatedTransport):
+    """Bytes to and from a compiled simulation, which runs only while something is received."""
 
     name = "compiled simulation"
     # The simulation itself notices first that nothing comes.

@@ -10,7 +10,7 @@ from gateware import toolchain
 from gateware.build import Design, emulator
 from gateware.geometry import Geometry
 from gateware.host.cxxrtl import SETTLE
-from gateware.host.transport import Transport
+from gateware.host.transport import SimulatedTransport
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
@@ -25,13 +25,11 @@ SLOWEST = 400
 """Cycles a second of a large crossbar on a slow machine."""
 
 
-class PysimTransport(Transport):
+class PysimTransport(SimulatedTransport):
     """Bytes to and from Amaranth's simulator, which runs only while something is received.
 
     Attributes
     ----------
-    idle : bool
-        Whether nothing more will come until something is sent.
     cycles : int
         Clock cycles since the start.
     """

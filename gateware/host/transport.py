@@ -45,3 +45,15 @@ class Transport(ABC):
     ) -> None:
         """Close it on every way out."""
         self.close()
+
+
+class SimulatedTransport(Transport):
+    """A line to a simulation, which runs only while something is received.
+
+    Attributes
+    ----------
+    idle : bool
+        Whether nothing more will come until something is sent.
+    """
+
+    idle: bool

@@ -6,6 +6,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gateware.boards import find_board
 from gateware.build import BuildResult, build, cached
@@ -67,7 +68,7 @@ def read(path: Path = FILE) -> list[Budget]:
         raise InputError(f"{path.name}: not a list of [[budget]]: {error}") from None
 
 
-def _budget(table: dict) -> Budget:
+def _budget(table: dict[str, Any]) -> Budget:
     from dataclasses import replace
 
     board, bounds = table.pop("board"), {name: table.pop(name) for name in ("max_lut", "max_bram", "min_fmax")}

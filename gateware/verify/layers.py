@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import Literal, TYPE_CHECKING
 
 from gateware.verify.processes import Skipped, terminable
 from hil.errors import HilError, InputError, nearest
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from gateware.geometry import Geometry
     from gateware.verify.simulation import SessionComparison
 
-PASSED, FAILED, SKIPPED = "passed", "FAILED", "skipped"
+Verdict = Literal["passed", "FAILED", "skipped"]
+PASSED: Verdict = "passed"
+FAILED: Verdict = "FAILED"
+SKIPPED: Verdict = "skipped"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Result:
 
     layer: str
     what: str
-    result: Literal["passed", "FAILED", "skipped"]
+    result: Verdict
     seconds: float
     note: str
 
@@ -121,7 +125,8 @@ def _layer(name: str, layer: Layer, quick: bool) -> Iterable[Result]:
         start = time.monotonic()
         try:
             outcome = check.run()
-            result, note = (PASSED if outcome.ok else FAILED), outcome.note
+            result: Verdict = PASSED if outcome.ok else FAILED
+            note = outcome.note
         except Skipped as reason:
             result, note = SKIPPED, str(reason)
         except (HilError, OSError) as error:
@@ -138,7 +143,7 @@ def _formal(quick: bool) -> Iterable[Check]:
         verdict = check(prop)
         return Outcome(verdict.holds, verdict.note)
 
-    return [Check(p.name, lambda p=p: prove(p)) for p in PROPERTIES if p.quick or not quick]
+    return [Check(p.name, partial(prove, p)) for p in PROPERTIES if p.quick or not quick]
 
 
 def _mutations(quick: bool) -> Iterable[Check]:
@@ -156,27 +161,27 @@ def _mutations(quick: bool) -> Iterable[Check]:
         note = f"caught by {mutant.check}: {found.note}" if found.caught else f"SURVIVES {mutant.check}"
         return Outcome(found.caught, note)
 
-    checks = [Check(f"nothing planted, {what}", lambda a=(what, n): control(*a)) for what, n in controls(mutants)]
-    return checks + [Check(mutant.name, lambda m=mutant: plant(m)) for mutant in mutants]
+    checks = [Check(f"nothing planted, {what}", partial(control, what, n)) for what, n in controls(mutants)]
+    return checks + [Check(mutant.name, partial(plant, mutant)) for mutant in mutants]
 
 
 def _simulation(quick: bool) -> Iterable[Check]:
     from gateware.verify.simulation import SMALL, compare
 
-    return [
-        Check(f"Amaranth's simulator, {_size(g)}", lambda g=g: _outcome(compare(g, 1, 40 if quick else 150)))
-        for g in (SMALL[:1] if quick else SMALL)
-    ]
+    def play(geometry: Geometry) -> Outcome:
+        return _outcome(compare(geometry, 1, 40 if quick else 150))
+
+    return [Check(f"Amaranth's simulator, {_size(g)}", partial(play, g)) for g in (SMALL[:1] if quick else SMALL)]
 
 
 def _compiled(quick: bool) -> Iterable[Check]:
     from gateware.verify.simulation import FULL, MEDIUM, compare_compiled
 
+    def play(geometry: Geometry) -> Outcome:
+        return _outcome(compare_compiled(geometry, 2, 100 if quick else 1500))
+
     sizes = (FULL,) if quick else (MEDIUM, FULL)
-    return [
-        Check(f"compiled, {_size(g)}", lambda g=g: _outcome(compare_compiled(g, 2, 100 if quick else 1500)))
-        for g in sizes
-    ]
+    return [Check(f"compiled, {_size(g)}", partial(play, g)) for g in sizes]
 
 
 def _netlist(quick: bool) -> Iterable[Check]:
@@ -194,7 +199,7 @@ def _budgets(quick: bool) -> Iterable[Check]:
         over = check(budget, quick)
         return Outcome(not over, "; ".join(over))
 
-    return [Check(budget.name, lambda b=budget: keep(b)) for budget in read()]
+    return [Check(budget.name, partial(keep, budget)) for budget in read()]
 
 
 def _size(geometry: Geometry) -> str:

@@ -114,7 +114,8 @@ def _play(program: Path, pieces: list[bytes]) -> list[bytes]:
         done = subprocess.run([program], input=text, capture_output=True, timeout=LIMIT)
     except subprocess.TimeoutExpired:
         raise toolchain.ToolError(f"the simulated netlist took more than {LIMIT:g} s") from None
-    answers, rest = [], done.stdout
+    answers: list[bytes] = []
+    rest = done.stdout
     for _ in pieces:
         if len(rest) < 4:
             raise toolchain.ToolError(f"the simulated netlist ended after {len(answers)} of {len(pieces)} pieces")

@@ -10,7 +10,7 @@ from gateware.golden.core import GoldenCore
 from gateware.golden.link import GoldenLink
 from gateware.host.cxxrtl import open_cxxrtl
 from gateware.host.pysim import open_pysim
-from gateware.host.transport import Transport
+from gateware.host.transport import SimulatedTransport
 from gateware.verify.sessions import lines, session
 
 SMALL = (
@@ -71,7 +71,7 @@ class GoldenEnd:
 
 
 def compare(
-    geometry: Geometry, seed: int, number: int, opener: Callable[[Geometry], Transport] = open_pysim
+    geometry: Geometry, seed: int, number: int, opener: Callable[[Geometry], SimulatedTransport] = open_pysim
 ) -> SessionComparison:
     """Send a session, frame by frame, to a simulation and to the golden model, up to the first difference.
 
@@ -101,7 +101,7 @@ def compare_compiled(geometry: Geometry, seed: int, number: int) -> SessionCompa
     return compare(geometry, seed, number, open_cxxrtl)
 
 
-def _answers(transport: Transport, line: bytes) -> bytes:
+def _answers(transport: SimulatedTransport, line: bytes) -> bytes:
     """All that comes back; a simulation knows when nothing more will."""
     transport.send(line)
     data = transport.receive(SLICE)
