@@ -11,7 +11,7 @@ anew (`FpgaDevice.place_columns`); everything that it says or takes is in terms 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,13 +20,12 @@ from gateware.geometry import SLOWEST, Geometry
 from gateware.model import FlcaScale, StepTables, memductance
 from gateware.protocol import Flag, Space
 from hil.arrays import numbers
-from hil.device import Device, Response, Unsupported
+from hil.device import Device, Layer, Response, Unsupported
 from hil.errors import InputError
 from hil.limits import Limits
 from hil.programming import Programming
 from hil.spiking.core import SpikingCore
-from hil.spiking.neurons import Lif
-from hil.spiking.rules import Rule, Stdp
+from hil.spiking.rules import Stdp
 from hil.waveform import Waveform
 from sim.cells.dose import flux_doses
 from sim.cells.memristance import memristance_table
@@ -129,21 +128,22 @@ class FpgaDevice(Device):
             self.client.write_registers(fresh)
             self._registers |= fresh
 
-    def read(self, v: float | None = None) -> NDArray[np.float64]:
-        """Conductance of every cell, (rows, cols), S; without a voltage nothing is disturbed."""
+    def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of the cells of some rows, (len(rows), cols), S; without a voltage nothing is disturbed."""
         if v is not None:
-            return super().read(v)
+            return super().read_rows(rows, v)
         self._require_open()
-        return self._conductances().copy()
+        return self._conductances()[self._rows(rows)]
 
-    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
-        """Column currents (B, cols) in A for row voltages (B, rows), columns at 0 V; nothing is disturbed."""
+    def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
+        """Currents out of the array for voltages of all other lines, see `Device.mvm`; nothing is disturbed."""
         self._require_open()
-        v = self._row_voltages(v)
-        reads = Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width)
+        v = self._column_voltages(v) if reverse else self._row_voltages(v)
+        lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
+        reads = Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width)
         self.limits.check(reads)
         self._refuse_floating(reads)
-        return v @ self._conductances()
+        return v @ (self._conductances().T if reverse else self._conductances())
 
     def reset(self) -> None:
         """Pristine cells at time 0, and the random numbers from their beginning."""
@@ -206,14 +206,16 @@ class FpgaDevice(Device):
         self._time = float(ends[-1]) if len(ends) else self._time
         measured = np.flatnonzero(waveform.measure)
         currents, charge = np.zeros((2, len(measured), self.cols))
+        row_currents = np.zeros((len(measured), self.rows))
         energy = np.zeros(len(measured))
         for k, t in enumerate(measured):
             v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
             passed = v * seen[t].integral
-            currents[k], charge[k] = (v * seen[t].conductance).sum(axis=0), passed.sum(axis=0)
+            through = v * seen[t].conductance
+            currents[k], row_currents[k], charge[k] = through.sum(axis=0), -through.sum(axis=1), passed.sum(axis=0)
             energy[k] = (v * passed).sum()
         tripped = np.zeros(len(measured), dtype=bool)
-        return Response(measured, ends[measured], currents, charge, energy, tripped)
+        return Response(measured, ends[measured], currents, charge, energy, tripped, row_currents)
 
     def _refuse_floating(self, waveform: Waveform) -> None:
         if np.isnan(waveform.rows).any() or np.isnan(waveform.cols).any():
@@ -240,13 +242,15 @@ class StepDevice(FpgaDevice):
     def _highest(self) -> int:
         return (1 << self.geometry.state_bits) - 1
 
-    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
-        """Neurons and learning in the emulator; on the host for a rule or reference that the emulator lacks."""
+    def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
+        """Neurons and learning in the emulator, for the rule and the reference that it has."""
+        if layer is not SpikingCore:
+            return None
         from gateware.spiking import FpgaCore
 
-        if type(stdp) is Stdp and lif.reference == "exact":
-            return FpgaCore(self, lif, stdp)
-        return super().spiking(lif, stdp)
+        lif, rule = question
+        own = FpgaCore(self, lif, rule) if type(rule) is Stdp and lif.reference == "exact" else None
+        return cast("Layer | None", own)
 
     def reset(self) -> None:
         """Pristine cells at time 0, and the random numbers from their beginning."""

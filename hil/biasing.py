@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hil.errors import InputError, nearest
 from hil.waveform import FLOATING, Waveform
@@ -57,3 +58,38 @@ def select(
     rows, cols = np.full(cells[0], rest_row), np.full(cells[1], rest_col)
     rows[row], cols[col] = on_row, on_col
     return Waveform.pulse(rows, cols, width=width, measure=measure)
+
+
+def select_lines(
+    rows: NDArray[np.bool_],
+    cols: NDArray[np.bool_],
+    v: float,
+    *,
+    width: float,
+    scheme: str = "V/2",
+    measure: bool = False,
+) -> Waveform:
+    """Pulse on all cells where chosen rows and chosen columns cross, with the rows that are not chosen at 0 V.
+
+    Cells see the same as by `select`; only what counts as 0 V differs: with V/2, chosen rows are at v/2 and chosen
+    columns at -v/2.
+
+    Parameters
+    ----------
+    rows, cols : (R,) and (C,) arrays of bool
+        Chosen lines.
+    v, width, scheme, measure
+        As in `select`.
+
+    Raises
+    ------
+    InputError
+        For an unknown scheme.
+    """
+    if scheme not in SCHEMES:
+        raise InputError(f"scheme = {scheme} {nearest(scheme, SCHEMES)}")
+    rest_row, rest_col, on_row, on_col = SCHEMES[scheme](v)
+    zero = 0.0 if np.isnan(rest_row) else rest_row
+    row_levels = np.where(rows, on_row - zero, rest_row - zero)
+    col_levels = np.where(cols, on_col - zero, rest_col - zero)
+    return Waveform.pulse(row_levels, col_levels, width=width, measure=measure)

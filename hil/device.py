@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil import layers
 from hil.arrays import number, numbers
 from hil.errors import HilError, InputError
 from hil.limits import Limits
 from hil.needs import require_memory
-from hil.pill.pairs import PairedCore, PairedInputs
-from hil.pill.protocol import PillProtocol
-from hil.programming import Programming
-from hil.spiking.core import SpikingCore
-from hil.spiking.neurons import Lif
-from hil.spiking.rules import Rule
+from hil.programming import Programming, pulse_trains, whole_counts
 from hil.waveform import Waveform
+
+Layer = TypeVar("Layer")
 
 
 class Unsupported(HilError):
@@ -50,6 +50,10 @@ class Response:
         Energy dissipated in all cells during the segment, J.
     tripped : (K,) array of bool
         Whether the compliance current was reached in the segment.
+    row_currents : (K, R) array or None
+        Current that flows out of the array into each row at the end of the segment, A; None where the device senses
+        its columns alone. A driven row that feeds the array has a negative one: all currents out of the array add up
+        to 0.
     """
 
     segments: NDArray[np.int64]
@@ -58,6 +62,7 @@ class Response:
     charge: NDArray[np.float64]
     energy: NDArray[np.float64]
     tripped: NDArray[np.bool_]
+    row_currents: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         """Say what was answered in one line."""
@@ -155,25 +160,97 @@ class Device(ABC):
         other lines are at 0 V, and the column currents are divided by `v`. The default disturbs no cell by more than
         `read_disturbance`.
         """
+        return self.read_rows(np.arange(self.rows), v)
+
+    def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of the cells of some rows, (len(rows), cols), in S; otherwise as `read`.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Rows, counted from 0, in the order in which they are wanted; a row may be asked for twice.
+        v : float, optional
+            Read voltage, V; `read_voltage` if not given.
+
+        Raises
+        ------
+        InputError
+            For a row that the device does not have, or a voltage of 0 or not finite.
+        """
+        chosen = self._rows(rows)
         v = self.read_voltage if v is None else number(v, "read voltage", finite=False)
         if v == 0 or not np.isfinite(v):
             raise InputError(f"read voltage {v} V: give a finite voltage other than 0")
         require_memory(
-            f"{self.name}: {self.rows:,} rows one after the other", 24.0 * self.rows * (self.rows + self.cols)
+            f"{self.name}: {len(chosen):,} rows one after the other", 24.0 * len(chosen) * (self.rows + self.cols)
         )
-        scan = Waveform.samples(
-            v * np.eye(self.rows), np.zeros((self.rows, self.cols)), dwell=self.read_width, measure=True
-        )
-        return self.apply(scan).currents / v
+        scan = np.zeros((len(chosen), self.rows))
+        scan[np.arange(len(chosen)), chosen] = v
+        columns = np.zeros((len(chosen), self.cols))
+        return self.apply(Waveform.samples(scan, columns, dwell=self.read_width, measure=True)).currents / v
 
-    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
-        """Column currents (B, cols) in A for a batch of row voltages `v` (B, rows) in V, all columns at 0 V.
+    def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
+        """Analog matrix-vector product: currents of the array for a batch of voltages, by default one read a vector.
 
-        This is the array's analog matrix-vector product. By default it is played as one short read a vector.
+        Parameters
+        ----------
+        v : (B, rows) array
+            Row voltages in V, all columns at 0 V; with `reverse`, (B, cols) column voltages, all rows at 0 V.
+        reverse : bool
+            Drive the columns and sense the rows: the product with the transposed matrix, as backpropagation needs it.
+
+        Returns
+        -------
+        (B, cols) array, or (B, rows) with `reverse`
+            Current that flows out of the array into every sensed line, A; positive for positive voltages.
+
+        Raises
+        ------
+        Unsupported
+            With `reverse`, if the device senses its columns alone.
         """
-        v = self._row_voltages(v)
-        reads = Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width, measure=True)
-        return self.apply(reads).currents
+        if not reverse:
+            v = self._row_voltages(v)
+            reads = Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width, measure=True)
+            return self.apply(reads).currents
+        v = self._column_voltages(v)
+        reads = Waveform.samples(np.zeros((len(v), self.rows)), v, dwell=self.read_width, measure=True)
+        currents = self.apply(reads).row_currents
+        if currents is None:
+            raise Unsupported(f"{self.name} senses its columns alone: it cannot be read from its rows (mvm in reverse)")
+        return currents
+
+    def program(self, counts: ArrayLike, *, scheme: str | None = None) -> None:
+        """Give every cell a number of programming pulses, those of `programming`.
+
+        Columns are programmed one after the other, potentiation before depression. The cells of a column get their
+        pulses together, one with many pulses to the end; each pulse is followed by a rest of its width. Cells that are
+        not meant see what the scheme leaves on them.
+
+        Parameters
+        ----------
+        counts : (rows, cols) array of int
+            Pulses a cell: positive ones potentiate, negative ones depress.
+        scheme : str, optional
+            How other cells are kept from most of the voltage, a key of `hil.biasing.SCHEMES`; if not given, the best
+            that the device's channels allow (`hil.programming.scheme_for`).
+
+        Raises
+        ------
+        InputError
+            If counts have another shape, are not whole or not finite. Nothing has been driven then.
+        LimitError
+            If the device cannot drive such a pulse. Nothing has been driven then.
+        Unsupported
+            If the device has no pulses that move a cell by a step.
+        """
+        self._require_open()
+        if self.programming is None:
+            raise Unsupported(f"{self.name} has no pulse that moves a cell by one step: play a waveform with apply")
+        whole = whole_counts(counts, (self.rows, self.cols), self.name)
+        for checked in (True, False):
+            for waveform in pulse_trains(whole, self.programming, self.limits.channels, scheme, once=checked):
+                self.limits.check(waveform) if checked else self.apply(waveform)
 
     def snapshot(self) -> dict[str, NDArray]:
         """Exact state as named arrays, for checkpoints; `Unsupported` where a device cannot tell its state."""
@@ -183,15 +260,19 @@ class Device(ABC):
         """Return to a state given by `snapshot`, bit for bit."""
         raise Unsupported(f"{self.name} cannot restore a state: its cells cannot be set to an exact value")
 
-    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
-        """Neurons and STDP on this device's cells; by default on the host, event by event."""
-        from hil.spiking.host import HostCore
+    def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
+        """The best implementation of a layer that this device has of its own; None where the one on the host must do.
 
-        return HostCore(self, lif, stdp)
+        A layer (spiking neurons, paired inputs, ...) asks for it by its class, with what it must be able to do. A back
+        end that runs a layer faster, or in hardware, answers here, and returns None for all that it does not know.
+        """
+        return None
 
-    def paired(self, inputs: int, protocol: PillProtocol) -> PairedCore:
-        """A paired-input layer on this device's cells, one row a pair of `inputs`; by default the pairs on the host."""
-        return PairedInputs(self, inputs, protocol)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Layers as methods: ``device.spiking(lif, rule)`` puts the layer `spiking` of `hil.layers` on this device."""
+        if name.startswith("_") or name not in layers.names():
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        return partial(layers.find(name), self)
 
     @abstractmethod
     def reset(self) -> None:
@@ -213,6 +294,19 @@ class Device(ABC):
     def _require_open(self) -> None:
         if self._closed:
             raise DeviceClosed(f"{self.name} is closed: open it again before driving it")
+
+    def _rows(self, rows: ArrayLike) -> NDArray[np.int64]:
+        """Row numbers, checked."""
+        chosen = numbers(rows, "rows")
+        if chosen.ndim != 1 or not ((chosen >= 0) & (chosen < self.rows) & (chosen % 1 == 0)).all():
+            raise InputError(f"rows {rows}: give a list of whole numbers, 0 .. {self.rows - 1} on {self.name}")
+        return chosen.astype(np.int64)
+
+    def _column_voltages(self, v: ArrayLike) -> NDArray[np.float64]:
+        v = np.atleast_2d(numbers(v, "column voltages"))
+        if v.ndim != 2 or v.shape[1] != self.cols:
+            raise InputError(f"column voltages of shape {v.shape}: {self.name} needs (batch, {self.cols})")
+        return v
 
     def _row_voltages(self, v: ArrayLike) -> NDArray[np.float64]:
         v = np.atleast_2d(numbers(v, "row voltages"))

@@ -1,13 +1,28 @@
-"""How a device's cells are programmed: the pulses that move one by a step, and the range of conductances between."""
+"""How a device's cells are programmed: the pulses that move one by a step, and trains of them for a whole array."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hil.arrays import numbers
+from hil.biasing import select_lines
+from hil.errors import InputError
+from hil.waveform import Waveform
+
+AT_ONCE = 1 << 20
+"""Line voltages that one waveform of a train may hold."""
+
+MOST_PULSES = 10**9
+"""Pulses that a cell may be given by one call."""
 
 
 @dataclass(frozen=True)
 class Programming:
-    """Pulses that move a cell by one step each, half of the voltage from its row and half from its column.
+    """Pulses that move a cell by one step each.
 
     Attributes
     ----------
@@ -24,3 +39,70 @@ class Programming:
     width: float
     g_min: float
     g_max: float
+
+
+def scheme_for(cells: tuple[int, int], channels: int | None) -> str:
+    """Biasing scheme, a key of `hil.biasing.SCHEMES`: of those that a device can drive, the one that disturbs least.
+
+    Parameters
+    ----------
+    cells : tuple of int
+        Rows and columns.
+    channels : int or None
+        Different voltages besides 0 V that it drives at once; None for any number.
+    """
+    if channels is None or channels > 1:
+        return "V/2"
+    return "grounded" if 1 in cells else "floating"
+
+
+def whole_counts(counts: ArrayLike, cells: tuple[int, int], name: str) -> NDArray[np.int64]:
+    """Pulses a cell as whole numbers, (rows, cols); `InputError` if they are none, or of another shape."""
+    found = numbers(counts, "pulse counts")
+    if found.shape != cells:
+        raise InputError(f"pulse counts of shape {found.shape}: {name} has {cells[0]} x {cells[1]} cells")
+    wrong = found[~((np.abs(found) <= MOST_PULSES) & (found % 1 == 0))]
+    if wrong.size:
+        raise InputError(f"pulse count {wrong[0]:g}: give whole numbers of at most {MOST_PULSES:g} pulses a cell")
+    return found.astype(np.int64)
+
+
+def pulse_trains(
+    counts: NDArray[np.int64],
+    programming: Programming,
+    channels: int | None,
+    scheme: str | None = None,
+    *,
+    once: bool = False,
+) -> Iterator[Waveform]:
+    """Waveforms that give every cell its pulses, column by column, potentiation before depression.
+
+    Parameters
+    ----------
+    counts : (rows, cols) array of int
+        Pulses a cell; positive ones potentiate, negative ones depress.
+    programming : Programming
+        The pulses.
+    channels, scheme
+        As in `scheme_for`; a `scheme` that is given is used.
+    once : bool
+        Give every different pulse once only: enough to hold the train against the limits of a device.
+    """
+    cells = counts.shape[0], counts.shape[1]
+    scheme = scheme_for(cells, channels) if scheme is None else scheme
+    for col in range(cells[1]):
+        column = np.arange(cells[1]) == col
+        for v, wanted in ((programming.v_set, counts[:, col]), (-programming.v_reset, -counts[:, col])):
+            done = 0
+            for level in np.unique(wanted[wanted > 0]):
+                one = pulse(wanted >= level, column, v, programming.width, scheme)
+                left, done = (1 if once else int(level) - done), int(level)
+                while left:
+                    size = min(left, max(1, AT_ONCE // (2 * sum(cells))))
+                    yield Waveform.concat([one] * size)
+                    left -= size
+
+
+def pulse(rows: NDArray[np.bool_], cols: NDArray[np.bool_], v: float, width: float, scheme: str = "V/2") -> Waveform:
+    """One programming pulse of `v` volts, and a rest, on the cells where the chosen rows and columns cross."""
+    return select_lines(rows, cols, v, width=width, scheme=scheme) + Waveform.rest(width, len(rows), len(cols))

@@ -133,16 +133,16 @@ class SmuDevice(Device):
         """Device time in s, as waveforms and reads say; what an instrument adds between trains is not in it."""
         return self._time
 
-    def read(self, v: float | None = None) -> NDArray[np.float64]:
-        """Conductance of every cell, (rows, cols), in S.
+    def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of the cells of some rows, (len(rows), cols), in S.
 
         With one column, one row after the other is raised to `v` volts and all other lines are at 0 V.
 
         With more, the one current of a source is the sum over all cells between HI and LO. With the lines of a set on
         HI and all others on LO it is ``v cut(set)``, and no line is open. Of three such currents,
         ``cut(row) + cut(column) - cut(row and column) = 2 G(row, column)``: every cell is read without sneak paths, at
-        the price of R + C + R C reads instead of R. Each is one read at v and one at -v: a cell sees as much of the
-        one as of the other, and offsets of the instrument cancel.
+        the price of R + C + R C reads for R rows instead of R. Each is one read at v and one at -v: a cell sees as much
+        of the one as of the other, and offsets of the instrument cancel.
 
         Raises
         ------
@@ -150,38 +150,44 @@ class SmuDevice(Device):
             If a current reached `Limits.i_max`: it is a bound, not the cell's.
         """
         self._require_open()
+        chosen = [int(r) for r in self._rows(rows)]
         v = self.read_voltage if v is None else float(v)
         if v == 0 or not np.isfinite(v):
             raise InputError(f"read voltage {v} V: give a finite voltage other than 0")
         drive = np.zeros((1, self.rows))
-        drive[0, 0] = v
+        drive[0, chosen[:1]] = v
         self.limits.check(Waveform.samples(drive, np.zeros((1, self.cols)), dwell=self.read_width, measure=True))
-        reads = self.rows * self.cols
-        if min(self.cells) > 1:
-            reads = 2 * (reads + self.rows + self.cols)
+        reads = len(chosen) * self.cols
+        if min(self.cells) > 1 and chosen:
+            reads = 2 * (reads + len(chosen) + self.cols)
         self._time += reads * self.read_width
         if self.cols == 1 or self.rows == 1:
             # A single row is read from its columns, at -v: its cells see the same polarity.
-            sign, first, count = (1, 0, self.rows) if self.cols == 1 else (-1, self.rows, self.cols)
-            cells = [(k, 0) if self.cols == 1 else (0, k) for k in range(count)]
-            read = [self._cut({first + k}, sign * v, cells[k]) / (sign * v) for k in range(count)]
-            return np.array(read).reshape(self.cells)
-        rows = np.array([self._cut({r}, v) for r in range(self.rows)])
+            sign, first = (1, 0) if self.cols == 1 else (-1, self.rows)
+            cells = [(r, c) for r in chosen for c in range(self.cols)]
+            read = [self._cut({first + max(cell)}, sign * v, cell) / (sign * v) for cell in cells]
+            return np.array(read).reshape(len(chosen), self.cols)
+        if not chosen:
+            return np.zeros((0, self.cols))
+        alone = np.array([self._cut({r}, v) for r in chosen])
         cols = np.array([self._cut({self.rows + c}, v) for c in range(self.cols)])
-        both = [[self._cut({r, self.rows + c}, v, (r, c)) for c in range(self.cols)] for r in range(self.rows)]
-        return np.abs(rows[:, None] + cols[None, :] - np.array(both)) / (2 * abs(v))
+        both = [[self._cut({r, self.rows + c}, v, (r, c)) for c in range(self.cols)] for r in chosen]
+        return np.abs(alone[:, None] + cols[None, :] - np.array(both)) / (2 * abs(v))
 
-    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
-        """Column currents (B, cols) in A for row voltages `v` (B, rows) in V, all columns at 0 V.
+    def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
+        """Currents out of the array for voltages of all lines across it, see `Device.mvm`.
 
         One source has one voltage: a crossbar is read cell by cell and the currents are added up, as virtual grounds
-        at all columns would do. A floating row (NaN) lies between grounds and adds nothing.
+        at all sensed lines would do; only rows that are driven, or wanted, are read. A floating line (NaN) lies between
+        grounds and adds nothing.
 
         Raises
         ------
         ComplianceError
             If a current reached `Limits.i_max`.
         """
+        if reverse:
+            return self._backwards(self._column_voltages(v))
         if self.cells == (1, 1):
             v = self._row_voltages(v)
             response = self.apply(Waveform.samples(v, np.zeros((len(v), 1)), dwell=self.read_width, measure=True))
@@ -194,7 +200,17 @@ class SmuDevice(Device):
         self.limits.check(
             Waveform.samples(np.diag(np.abs(v).max(axis=0)), np.zeros((self.rows, self.cols)), dwell=self.read_width)
         )
-        return v @ self.read()
+        used = np.flatnonzero(v.any(axis=0))
+        return v[:, used] @ self.read_rows(used)
+
+    def _backwards(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Row currents (B, rows) for column voltages `v` (B, cols); a single cell has its own current, turned round."""
+        if self.cells == (1, 1):
+            return -self.mvm(-v)
+        v = np.nan_to_num(v)
+        most = np.diag(np.abs(v).max(axis=0, initial=0.0))
+        self.limits.check(Waveform.samples(np.zeros((self.cols, self.rows)), most, dwell=self.read_width))
+        return v @ self.read().T if len(v) else np.zeros((0, self.rows))
 
     def reset(self) -> None:
         """Bring the cells back to the pristine state, where there is a way: on a virtual bench there is."""

@@ -70,6 +70,40 @@ class Answers(Bench):
         given = v * response.charge.sum()
         assert 0 < response.energy[0] <= given * (1 + room), f"{response.energy[0]} J of {given} J dissipated"
 
+    def test_row_currents_balance_column_currents(self, device: Device) -> None:
+        """Kirchhoff: all currents out of the array add up to 0; a device that senses its columns alone gives None."""
+        response = device.apply(self.stimulus(device).program())
+        if response.row_currents is None:
+            pytest.skip("the device senses its columns alone")
+        assert response.row_currents.shape == (len(response.segments), device.rows)
+        total = response.currents.sum(axis=1) + response.row_currents.sum(axis=1)
+        through = np.abs(response.currents).sum(axis=1) + np.abs(response.row_currents).sum(axis=1)
+        assert (np.abs(total) <= (self.noise + self.tolerance + ROUNDING) * through).all(), f"{total} A are lost"
+
+    def test_some_rows_are_read_as_all_are(self, device: Device) -> None:
+        """In any order, a row twice, and none at all."""
+        self.programmed(device)
+        whole, room = device.read(), 2 * self.noise + self.tolerance + 4 * device.read_disturbance
+        for rows in ([device.rows - 1], [device.rows - 1, 0, 0], range(device.rows), []):
+            found = device.read_rows(list(rows))
+            assert found.shape == (len(rows), device.cols)
+            assert_close(found, whole[list(rows)], room, f"conductance of rows {list(rows)}, S")
+
+    def test_mvm_in_reverse_is_the_transposed_product(self, device: Device) -> None:
+        """Columns driven, rows sensed; currents out of the array are positive for positive voltages."""
+        self.programmed(device)
+        v, room = device.read_voltage, 2 * self.noise + self.tolerance + 2 * device.read_disturbance
+        signed = device.limits.v_min <= -v
+        promised = device.read()
+        if not signed:
+            pytest.skip("columns would have to be driven below 0 V for the polarity of a read")
+        try:
+            currents = device.mvm(-v * np.eye(device.cols), reverse=True)
+        except Unsupported:
+            pytest.skip("the device senses its columns alone")
+        assert currents.shape == (device.cols, device.rows)
+        assert_close(currents / -v, promised.T, room, "mvm of one column at a time, S")
+
     def test_a_read_pulse_and_mvm_agree_with_read(self, device: Device) -> None:
         """Each row at the read voltage gives the currents that `read` promises, by `apply`, `read(v)` and `mvm`."""
         stimulus = self.stimulus(device)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hil.contract.bench import Bench, assert_close
+from hil.contract.bench import ROUNDING, Bench, assert_close
 from hil.device import Device
 from hil.limits import LimitError
+from hil.programming import pulse, scheme_for
 from hil.waveform import Waveform
 
 CALLS = 3
@@ -145,3 +146,26 @@ class Pulses(Bench):
         found: Sequence[NDArray[Any]] = [self.ends(device, waveform) - before for _ in range(REPEATS)]
         moved = np.array(found)[:, rows]
         return moved[:, np.abs(moved).max(axis=0) > 0]
+
+    def test_program_plays_the_pulses_of_its_counts(self, device: Device) -> None:
+        """Column by column, potentiation before depression, cells with more pulses to the end; 0 plays nothing."""
+        p = device.programming
+        if p is None:
+            pytest.skip("the device has no pulse that moves a cell by one step")
+        counts = np.resize([2, -1, 0, 1, -3], (device.rows, device.cols))
+        by_hand = []
+        scheme = scheme_for(device.cells, device.limits.channels)
+        for col in range(device.cols):
+            for v, wanted in ((p.v_set, counts[:, col]), (-p.v_reset, -counts[:, col])):
+                for number in range(1, max(int(wanted.max()), 0) + 1):
+                    chosen = wanted >= number
+                    by_hand.append(pulse(chosen, np.arange(device.cols) == col, v, p.width, scheme))
+        self.reset(device)
+        device.program(np.zeros_like(counts))
+        device.program(counts)
+        found, moved = device.read(), device.time
+        self.reset(device)
+        for one in by_hand:
+            device.apply(one)
+        assert_close(found, device.read(), self.noise + self.tolerance, "conductances after `program`, S")
+        assert_close(moved, device.time, ROUNDING, "device time of `program`, s")

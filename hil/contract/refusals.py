@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hil.contract.bench import Bench, next_above, on_grid
-from hil.device import Device
+from hil.device import Device, Unsupported
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
@@ -135,3 +136,26 @@ class Refusals(Bench):
         step = device.limits.v_step or abs(stimulus.voltage) / (channels + 1)
         levels = {line: np.sign(stimulus.voltage) * (line + 1) * step for line in range(channels + 1)}
         self.refused(device, stimulus.drive(levels), f"{channels + 1} different voltages")
+
+    @pytest.mark.parametrize("rows", [[-1], [10**9], [0.5], [[0]], ["a"], [float("nan")]])
+    def test_rows_that_are_not_there_are_refused(self, device: Device, rows: list) -> None:
+        """In `read_rows`; nothing is driven."""
+        with self.untouched(device), pytest.raises(InputError, match="rows"):
+            device.read_rows(rows)
+
+    @pytest.mark.parametrize("wrong", ["shape", "fraction", "nan", "text", "endless"])
+    def test_pulse_counts_that_are_none_are_refused(self, device: Device, wrong: str) -> None:
+        """In `program`: another shape, fractions, no numbers, more than any device would live to see."""
+        if device.programming is None:
+            with self.untouched(device), pytest.raises(Unsupported, match=re.escape(device.name)):
+                device.program(np.zeros((device.rows, device.cols), int))
+            return
+        counts: dict[str, Any] = {
+            "shape": np.zeros((device.rows + 1, device.cols)),
+            "fraction": np.full((device.rows, device.cols), 0.5),
+            "nan": np.full((device.rows, device.cols), np.nan),
+            "text": [["a"] * device.cols] * device.rows,
+            "endless": np.full((device.rows, device.cols), 1e12),
+        }
+        with self.untouched(device), pytest.raises(InputError, match="pulse count"):
+            device.program(counts[wrong])

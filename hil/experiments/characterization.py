@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from hil.abilities import Explaining, Identified, Parametrised, Rehearsed, Rehearsing
 from hil.backends import open_device
 from hil.config import validated
 from hil.device import Device, Unsupported
@@ -315,10 +316,10 @@ class Characterization:
 
 def describe(device: Device, settings: Settings) -> dict[str, Any]:
     """What is worth knowing about a device afterwards: identity, limits, parameters with their seed, settings."""
-    parameters = getattr(device, "parameters", None)
+    parameters = device.parameters if isinstance(device, Parametrised) else None
     return {
         "name": device.name,
-        "identity": getattr(device, "identity", None),
+        "identity": device.identity if isinstance(device, Identified) else None,
         "rows": device.rows,
         "cols": device.cols,
         "limits": {k: _finite(v) for k, v in asdict(device.limits).items()},
@@ -330,26 +331,23 @@ def describe(device: Device, settings: Settings) -> dict[str, Any]:
 def dry_run(plan: Plan) -> list[str]:
     """Lines that say what would be played on every device; devices are opened, nothing is driven.
 
-    A device with a method ``explain(waveform)`` says itself what it would do: the commands it would send. One with a
-    method ``rehearse()`` has that of what it returns asked, which knows what was explained before, and its ``close()``.
+    A device that is `Rehearsing`, or `Explaining`, says itself what it would do: the commands it would send.
     """
     lines = []
     for uri in plan.device.uri:
         with plan.open(uri) as device:
             _, bench, blocks = plan.ready(device)
             lines.append(f"{uri}: {len(blocks)} blocks, {device!r}")
-            rehearse = getattr(device, "rehearse", None)
-            rehearsal = device if rehearse is None else rehearse()
-            explain = getattr(rehearsal, "explain", None)
+            rehearsal = device.rehearse() if isinstance(device, Rehearsing) else device
             for number, block in enumerate(blocks, 1):
                 note = f" ({block.note})" if block.note else ""
                 lines.append(f"{number:4d}  {block.name}{note}")
                 for waveform in block.waveforms:
                     placed = bench.place(waveform)
-                    told = repr(placed) if explain is None else explain(placed)
+                    told = rehearsal.explain(placed) if isinstance(rehearsal, Explaining) else repr(placed)
                     told = told.splitlines() if isinstance(told, str) else [str(line) for line in told]
                     lines += [f"      {line}" for line in told]
-            if rehearse is not None:
+            if isinstance(rehearsal, Rehearsed) and rehearsal is not device:
                 lines += ["      # at the end", *(f"      {line}" for line in rehearsal.close())]
     return lines
 

@@ -6,7 +6,7 @@ their weight, so a weight learns a coincidence of two pixels. A response is a pu
 after) the image is shown; nothing addresses a single weight.
 
 The front end is computed on the host; the weights are the cells of a `Device` with C(k, 2) rows. A device that solves
-more of the circuit itself overrides `Device.paired`.
+more of the circuit itself offers a `PairedCore` (`Device.offer`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.device import Device
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.pill.protocol import AT_ONCE, PillProtocol, front, pair_count
@@ -188,3 +189,19 @@ class PairedInputs(PairedCore):
     def _chunks(self, images: int) -> Iterator[slice]:
         size = max(1, AT_ONCE // self.pairs)
         return (slice(start, start + size) for start in range(0, images, size))
+
+
+def paired(device: Device, inputs: int, protocol: PillProtocol) -> PairedCore:
+    """Put paired inputs in front of a device's cells: its own pairs where it offers them, else `PairedInputs`.
+
+    Parameters
+    ----------
+    device : Device
+        With one row a pair of `inputs`.
+    inputs : int
+        Number of inputs, >= 2.
+    protocol : PillProtocol
+        How an image is shown.
+    """
+    own = device.offer(PairedCore, inputs, protocol)
+    return PairedInputs(device, inputs, protocol) if own is None else own

@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.device import Device
 from hil.errors import InputError
-from hil.programming import Programming
+from hil.programming import Programming, pulse
 from hil.spiking.core import Reference, SpikingCore
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
@@ -22,7 +23,6 @@ class Programmable(Protocol):
     name: str
     rows: int
     cols: int
-    read_voltage: float
     programming: Programming | None
 
     def apply(self, waveform: Waveform) -> object:
@@ -31,8 +31,8 @@ class Programmable(Protocol):
     def read(self) -> NDArray[np.float64]:
         """Conductances, (rows, cols), S."""
 
-    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
-        """Column currents for row voltages, A."""
+    def read_rows(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """Conductances of some rows, (len(rows), cols), S."""
 
 
 RESIDUE = 0.01
@@ -48,7 +48,7 @@ class HostCore(SpikingCore):
     Parameters
     ----------
     device : hil.device.Device
-        Read with ``mvm`` (one row at its read voltage), programmed with ``apply``.
+        Read with ``read_rows``, programmed with ``apply``.
     lif, stdp
         Neurons and rule.
     programming : Programming, optional
@@ -134,10 +134,7 @@ class HostCore(SpikingCore):
 
     def _row(self, row: int) -> NDArray[np.float64]:
         """What an input on a row adds to the membranes, from the currents of one read."""
-        v, p = self.device.read_voltage, self.programming
-        one_hot = np.zeros((1, self.rows))
-        one_hot[0, row] = v
-        conductance = self.device.mvm(one_hot)[0] / v
+        p, conductance = self.programming, self.device.read_rows([row])[0]
         subtracted = {"exact": p.g_min, "column": conductance[-1], "none": 0.0}[self.lif.reference]
         return (conductance[: self.neurons] - subtracted) / (p.g_max - p.g_min)
 
@@ -159,15 +156,6 @@ class HostCore(SpikingCore):
     def _play(self, pulses: list[Waveform]) -> None:
         if pulses:
             self.device.apply(Waveform.concat(pulses))
-
-
-def pulse(rows: NDArray[np.bool_], cols: NDArray[np.bool_], v: float, width: float) -> Waveform:
-    """One programming pulse of `v` volts and a rest on the cells where chosen rows and columns cross, V/2 a side.
-
-    Other cells of these lines see half of the voltage.
-    """
-    drive = Waveform.pulse(np.where(rows, v / 2, 0.0), np.where(cols, -v / 2, 0.0), width=width)
-    return drive + Waveform.rest(width, len(rows), len(cols))
 
 
 def weight_of(conductance: NDArray[np.float64], programming: Programming) -> NDArray[np.float64]:
@@ -198,3 +186,9 @@ def prepare_reference(device: Programmable, programming: Programming) -> Referen
             )
         device.apply(pulse(high, column, -programming.v_reset, programming.width))
         pulses += 1
+
+
+def spiking(device: Device, lif: Lif, rule: Rule) -> SpikingCore:
+    """Put neurons and a learning rule on a device: its own core where it offers one, else `HostCore`."""
+    own = device.offer(SpikingCore, lif, rule)
+    return HostCore(device, lif, rule) if own is None else own

@@ -14,6 +14,7 @@ from hil.device import Device
 from hil.errors import InputError, nearest
 from hil.fraction import Fraction
 from hil.pill.pairs import PairedCore
+from hil.pill.pairs import paired as pairs_on
 from hil.pill.protocol import PillProtocol, pair_count
 from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, Trainee
@@ -115,7 +116,7 @@ def paired(device: Device, inputs: int, protocol: PillProtocol, columns: int) ->
                 f"{device.name} has {device.rows} x {device.cols} cells; {inputs} pixels make {pairs} pairs for "
                 f"{columns} column{'s' * (columns != 1)}: rows={pairs}&cols={columns}"
             )
-        return device.paired(inputs, protocol)
+        return pairs_on(device, inputs, protocol)
     except BaseException:
         device.close()
         raise

@@ -23,6 +23,7 @@ from hil.needs import require_memory
 from hil.runs.results import Row, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import SpikeCode, intensities
+from hil.spiking.host import spiking
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.training.driver import Driver
@@ -51,7 +52,7 @@ class SpikingTrainee(Trainee):
         """Put neurons on the device's columns."""
         self.device, self.lif, self.stdp, self._code = device, lif, stdp, code
         self._data, self._seed = dataset, seed
-        self.core = device.spiking(lif, stdp)
+        self.core = spiking(device, lif, stdp)
 
     def check(self, stage: Stage) -> None:
         """Compare the number of rows with the images."""
@@ -79,13 +80,13 @@ class SpikingTrainee(Trainee):
     def restore(self, state: dict[str, NDArray]) -> None:
         """Return to a snapshot."""
         super().restore({name: array for name, array in state.items() if name != "theta"})
-        self.core = self.device.spiking(self.lif, self.stdp)
+        self.core = spiking(self.device, self.lif, self.stdp)
         self.core.theta = state["theta"]
 
     def reset(self) -> None:
         """Pristine cells and thresholds."""
         super().reset()
-        self.core = self.device.spiking(self.lif, self.stdp)
+        self.core = spiking(self.device, self.lif, self.stdp)
 
     def _present(self, images: NDArray[np.uint8], numbers: NDArray[np.int64], learn: bool) -> NDArray[np.int64]:
         return self.core.present_images(images, self._data.full_scale, self._code, self._seed, numbers, learn)

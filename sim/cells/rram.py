@@ -16,18 +16,17 @@ depresses. Its length and height do not matter, and neither does how it is cut i
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from hil.compiling import njit
+from hil.device import Layer
 from hil.fraction import Fraction
 from hil.programming import Programming
 from hil.spiking.core import SpikingCore
-from hil.spiking.neurons import Lif
-from hil.spiking.rules import Rule
 from sim.crossbar.array import Segments, SimulatedArray
 from sim.crossbar.parameters import ArrayParameters, unit
 from sim.crossbar.spiking_core import CompiledCore
@@ -104,12 +103,12 @@ class RramArray(SimulatedArray):
         super().__init__(name, p)
         self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, p.g_min, p.g_max)
 
-    def spiking(self, lif: Lif, stdp: Rule) -> SpikingCore:
-        """The compiled core; the one on the host where cells are noisy or stuck."""
+    def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
+        """The compiled spiking core, where cells are neither noisy nor stuck."""
         p = self.parameters
-        if p.c2c or p.read_noise or self._any_stuck or p.d2d_r:
-            return super().spiking(lif, stdp)
-        return CompiledCore(self, lif, stdp)
+        if layer is not SpikingCore or p.c2c or p.read_noise or self._any_stuck or p.d2d_r:
+            return None
+        return cast(Layer, CompiledCore(self, *question))
 
     def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
         return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}

@@ -124,27 +124,28 @@ class SimulatedArray(Device):
         """(rows, cols) true conductance of every cell now, S, free of read noise."""
         return np.ascontiguousarray(self._cell_conductance().T)
 
-    def read(self, v: float | None = None) -> NDArray[np.float64]:
-        """Conductance of every cell, (rows, cols), S.
+    def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
+        """Conductance of the cells of some rows, (len(rows), cols), S.
 
         Without a voltage, the state is looked at and not disturbed; read noise is added. With a voltage, the pulses of
-        `Device.read` are applied, and disturb whatever the physics makes them disturb.
+        `Device.read_rows` are applied, and disturb whatever the physics makes them disturb.
         """
         if v is not None:
-            return super().read(v)
+            return super().read_rows(rows, v)
         self._require_open()
-        g = self.conductance
+        g = self.conductance[self._rows(rows)]
         return g + self._noise(g**2)
 
-    def mvm(self, v: ArrayLike) -> NDArray[np.float64]:
-        """Column currents (B, cols) in A for row voltages (B, rows), columns at 0 V; nothing is disturbed.
+    def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
+        """Currents out of the array for voltages of all other lines, see `Device.mvm`; nothing is disturbed.
 
-        A floating row (NaN) settles at 0 V, since all columns are there.
+        A floating line (NaN) settles at 0 V, since all lines across it are there.
         """
         self._require_open()
-        v = self._row_voltages(v)
-        self.limits.check(Waveform.samples(v, np.zeros((len(v), self.cols)), dwell=self.read_width))
-        v, g = np.nan_to_num(v), self.conductance
+        v = self._column_voltages(v) if reverse else self._row_voltages(v)
+        lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
+        self.limits.check(Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width))
+        v, g = np.nan_to_num(v), self.conductance.T if reverse else self.conductance
         with within_range(f"{self.name}: a current of mvm"):
             currents = v @ g
             currents = currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
@@ -282,13 +283,12 @@ class SimulatedArray(Device):
         self._rest()
         self._time = float(ends[-1]) if len(ends) else self._time
         measured = np.flatnonzero(waveform.measure)
-        currents, charge, energy = (
-            (np.array([r[k] for r in records]) for k in range(3))
-            if records
-            else (np.zeros((0, self.cols)), np.zeros((0, self.cols)), np.zeros(0))
+        widths = ((self.cols,), (self.cols,), (), (self.rows,))
+        currents, charge, energy, row_currents = (
+            np.array([record[k] for record in records]).reshape(len(records), *width) for k, width in enumerate(widths)
         )
         tripped = (np.abs(currents) >= self.limits.i_max).any(axis=1)
-        return Response(measured, ends[measured], currents, charge, energy, tripped)
+        return Response(measured, ends[measured], currents, charge, energy, tripped, row_currents)
 
     def _plain(self, duration: NDArray, rows: NDArray, cols: NDArray) -> None:
         """Play segments without floating lines; one by one where a factor is drawn for every pulse."""
@@ -377,11 +377,16 @@ class SimulatedArray(Device):
         g = 1.0 / (self._scale * self._memristance())
         return np.where(np.isnan(self._stuck), g, self._stuck) if self._any_stuck else g
 
-    def _record(self, rows: NDArray, cols: NDArray, charge: NDArray, energy: float) -> tuple[NDArray, NDArray, float]:
-        """Column currents at the end of a segment, with read noise, beside its charge and energy."""
+    def _record(
+        self, rows: NDArray, cols: NDArray, charge: NDArray, energy: float
+    ) -> tuple[NDArray, NDArray, float, NDArray]:
+        """Column currents at the end of a segment, with read noise, its charge and energy, and its row currents."""
         v, g = self._look(rows, cols)
         current = v * g
-        return current.sum(axis=1) + self._noise((current**2).sum(axis=1)), charge, energy
+        power = current**2
+        out_of_columns = current.sum(axis=1) + self._noise(power.sum(axis=1))
+        noise = self.variability.read_noise.row_noise(power.sum(axis=0), self.parameters.seed, self._measurements)
+        return out_of_columns, charge, energy, noise - current.sum(axis=0)
 
     def _noise(self, cell_power: NDArray[np.float64]) -> NDArray[np.float64] | float:
         self._measurements += 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hil.compiling import njit
 
-_SENSITIVITY, _RESISTANCE, _STUCK, _READ, _CYCLE = range(5)
+_SENSITIVITY, _RESISTANCE, _STUCK, _READ, _CYCLE, _READ_ROWS = range(6)
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,12 @@ class ReadNoise:
         if self.sigma == 0:
             return 0.0
         return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
+
+    def row_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
+        """The same for the currents of rows, from ammeters of their own."""
+        if self.sigma == 0:
+            return 0.0
+        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ_ROWS, count).standard_normal(cell_power.shape)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A paired-input learning layer as a device of its own (`sim:pill`): all C(k, 2) weights of every column in float32.
 
 The weights are the non-volatile memristors of `sim.cells.flca`, eq 4 of Zivasatienraj & Doolittle (2023). As a `Device`
-they are driven and read like any crossbar; `paired` gives compiled pairs that end where `hil.pill.pairs.PairedInputs`
-on `sim:flca` does, to the rounding of float32, hundreds of times sooner.
+they are driven and read like any crossbar; the layer `paired` on it is compiled, and ends where
+`hil.pill.pairs.PairedInputs` on `sim:flca` does, to the rounding of float32, hundreds of times sooner.
 
 A flux in float32 has 24 bits. Over 60,000 digits of 8x8 pixels the largest error of any flux was 5e-6 of the largest
 flux (D = 0.03 and 1 /s), and 6e-5 for D = 0, where nothing forgets a rounding. A pulse that moves a flux by less than
@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isqrt
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil.pill.pairs import PairedCore, PairedInputs
-from hil.pill.protocol import PillProtocol, pair_count
+from hil.device import Layer
+from hil.pill.pairs import PairedCore
+from hil.pill.protocol import pair_count
 from sim.cells.flca import FlcaArray, flux_range
 from sim.cells.memristance import Coefficients, memristance_table
 from sim.crossbar.parameters import ArrayParameters, unit
@@ -108,19 +109,21 @@ class PillArray(FlcaArray):
         """Number of inputs k."""
         return inputs_of(self.rows)
 
-    def paired(self, inputs: int, protocol: PillProtocol) -> PairedCore:
-        """Compiled pairs; those on the host where weights are noisy or unlike, or the protocol asks for more."""
+    def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
+        """Compiled pairs, where weights are alike and free of noise and the protocol is one that they know."""
+        if layer is not PairedCore:
+            return super().offer(layer, *question)
         p = self.parameters
-        on_host = PairedInputs(self, inputs, protocol)
+        inputs, protocol = question
         if protocol.timing == "serial" or protocol.front not in ("minimum", "resistors"):
-            return on_host
-        if p.d2d or p.c2c or p.read_noise:
-            return on_host
+            return None
+        if p.d2d or p.c2c or p.read_noise or pair_count(inputs) != self.rows:
+            return None
         if p.torch is None:
-            return CompiledPairs(self, protocol)
+            return cast(Layer, CompiledPairs(self, protocol))
         from sim.pill.torch_kernel import TorchPairs
 
-        return TorchPairs(self, protocol, p.torch)
+        return cast(Layer, TorchPairs(self, protocol, p.torch))
 
     @property
     def conductance(self) -> NDArray[np.float64]:

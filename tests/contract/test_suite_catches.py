@@ -9,6 +9,7 @@ from hil.contract import DeviceContract
 from hil.device import Device, Response
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
+from hil.programming import Programming
 from sim.network.lines import line_voltages
 
 
@@ -18,6 +19,7 @@ class SoundArray(Device):
     name = "sound array"
     limits = Limits(-1.0, 1.0, 0.75, 3e-4, 1e-4, 1.0, time_step=1e-4, v_step=0.01, channels=2)
     read_voltage = 0.1
+    programming = Programming(v_set=0.5, v_reset=0.5, width=1e-3, g_min=1e-4, g_max=1e-2)
     caught_by = frozenset()
 
     def __init__(self, rows, cols):
@@ -64,13 +66,16 @@ class SoundArray(Device):
             self.state["time"] = np.array(self.time + duration)
             if waveform.measure[t]:
                 passed = across * self.integral(before, duration)
-                currents = (across * self.state["g"]).sum(axis=0)
-                records.append((t, self.time, currents, passed.sum(axis=0), (across * passed).sum()))
-        segments, time, currents, charge, energy = zip(*records, strict=True) if records else [()] * 5
+                through = across * self.state["g"]
+                own = t, self.time, through.sum(axis=0), passed.sum(axis=0), (across * passed).sum()
+                records.append((*own, -through.sum(axis=1)))
+        segments, time, currents, charge, energy, row_currents = zip(*records, strict=True) if records else [()] * 6
+        row_currents = np.array(row_currents).reshape(-1, self.rows)
         currents = np.array(currents).reshape(-1, self.cols)
         tripped = (np.abs(currents) >= self.limits.i_max).any(axis=1)
         charge, energy = np.array(charge).reshape(-1, self.cols), np.array(energy, dtype=float)
-        return Response(np.array(segments, dtype=int), np.array(time, dtype=float), currents, charge, energy, tripped)
+        segments, time = np.array(segments, dtype=int), np.array(time, dtype=float)
+        return Response(segments, time, currents, charge, energy, tripped, row_currents)
 
 
 BROKEN = []

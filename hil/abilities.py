@@ -1,0 +1,63 @@
+"""What some devices can do beyond the contract: small protocols, asked for with ``isinstance(device, Explaining)``.
+
+Nothing needs them to train or measure; where a device has one, its users are told more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from hil.waveform import Waveform
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """Hardware that says who it is: instruments do, and records keep it.
+
+    Attributes
+    ----------
+    identity : str
+        Such as the answer to ``*IDN?``: maker, model, serial number, firmware.
+    """
+
+    identity: str
+
+
+@runtime_checkable
+class Parametrised(Protocol):
+    """A device that was opened with checked parameters, which records keep.
+
+    Attributes
+    ----------
+    parameters : pydantic.BaseModel or None
+        As its kind declares them (`hil.backends.DeviceKind.parameters`); None where it was made in another way.
+    """
+
+    parameters: BaseModel | None
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """Says what it would do for a waveform without doing it; ``--dry-run`` asks."""
+
+    def explain(self, waveform: Waveform) -> str | Sequence[str]:
+        """Lines, such as every message that an instrument would be sent; raises `LimitError` as `apply` would."""
+
+
+@runtime_checkable
+class Rehearsed(Explaining, Protocol):
+    """A session told through from its first waveform to its end, nothing of it sent."""
+
+    def close(self) -> Sequence[str]:
+        """Lines on what happens when the device is closed."""
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """Makes rehearsals, which know what was explained before: set-up is told once; ``--dry-run`` asks."""
+
+    def rehearse(self) -> Rehearsed:
+        """A rehearsal that begins before the first waveform."""
