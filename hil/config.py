@@ -181,6 +181,8 @@ def _cause(model: type[BaseModel], first: Mapping[str, Any], where: str) -> str:
 
 def _submodel(model: type[BaseModel], path: tuple[str, ...]) -> type[BaseModel]:
     for part in path:
+        if part not in model.model_fields:  # a key of a mapping, whose values are of this model
+            continue
         annotation = model.model_fields[part].annotation
         models = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type) and issubclass(a, BaseModel)]
         if not models:

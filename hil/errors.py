@@ -22,6 +22,10 @@ class LinkLost(LinkError):
     """The other side is gone or cannot be brought back in step; whether the last commands were obeyed is not known."""
 
 
+class NoAnswerError(HilError):
+    """A waveform was played to its end, but what came back is no answer to it; once more would be a second dose."""
+
+
 LONGEST = 200
 """Characters of one word that a sentence quotes in full."""
 

@@ -86,9 +86,9 @@ def characterize(
     """
     from hil.errors import HilError, InputError
     from hil.experiments import catalogue
-    from hil.experiments.characterization import KIND, Characterization, Plan
+    from hil.experiments.characterization import Characterization, Plan
     from hil.experiments.characterization import dry_run as lines_of
-    from hil.experiments.records import CharacterizationRun
+    from hil.experiments.records import KIND, CharacterizationRun
     from hil.runs.results import report
     from hil.runs.run import new_path
 

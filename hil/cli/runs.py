@@ -55,6 +55,7 @@ def show(
 
     from hil.errors import InputError, nearest
     from hil.files import read_text
+    from hil.runs.interrupt import how_to_continue
     from hil.runs.results import report
     from hil.runs.run import find_runs, read_metrics, summary
 
@@ -79,4 +80,4 @@ def show(
     for picture in sorted((path / "figures").glob("*")):
         print(f"picture: {picture}", file=out)
     if state != "finished" and "kind" in meta:
-        print(f"continue with: hil {meta['kind']} --resume {path}", file=out)
+        print(how_to_continue(meta["kind"], path), file=out)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hil.runs.interrupt import Interrupted, Terminated
+from hil.runs.interrupt import Interrupted, Terminated, how_to_continue
 
 
 @contextmanager
@@ -17,7 +16,7 @@ def resumable(path: Path, verb: str, note: Callable[[str], object] = lambda stat
     A job that stops between two of its steps says so itself; this is for all other moments: while a device is opened or
     read out, a pulse train is played, the results are drawn, or on a second Ctrl-C. `note` is told "stopped".
     """
-    advice = f"continue with: hil {verb} --resume {shlex.quote(str(path))}"
+    advice = how_to_continue(verb, path)
     try:
         yield
     except Interrupted as stop:

@@ -78,7 +78,7 @@ def sweep(
     elif file is not None:
         name, tasks = sweep_file.read(file, settings or [])
     else:
-        raise InputError("name a sweep file, or a sweep to go on with: --resume DIR")
+        raise InputError("name a sweep file, or a sweep to continue: --resume DIR")
     if dry_run:
         heads = {"quantity": "point", "value": "state", "note": "settings"}
         report(_grid(tasks), f"{name}: {len(tasks)} tasks of 'hil {tasks[0].kind}'", json, heads)

@@ -24,11 +24,10 @@ from hil.abilities import Explaining, Identified, Parametrised, Rehearsed, Rehea
 from hil.backends import open_device
 from hil.config import validated
 from hil.device import Device, Unsupported
-from hil.errors import HilError, InputError, nearest
+from hil.errors import HilError, InputError, NoAnswerError, nearest
 from hil.experiments import catalogue
 from hil.experiments.bench import Bench
 from hil.experiments.continuing import (
-    how_to_go_on,
     require_blocks,
     require_given,
     require_room,
@@ -37,14 +36,11 @@ from hil.experiments.continuing import (
 )
 from hil.experiments.experiment import Block, Experiment, Records, Settings, check_limits, largest_count
 from hil.experiments.export import save_netcdf
-from hil.experiments.records import CharacterizationRun, History, Recorder
+from hil.experiments.records import KIND, CharacterizationRun, History, Recorder
 from hil.needs import NeedError
-from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.interrupt import Interrupted, StopRequest, how_to_continue
 from hil.runs.progress import Progress
 from hil.runs.results import Row
-
-KIND = "characterize"
-"""Kind of a run, and the verb that resumes it."""
 
 
 class DeviceSettings(BaseModel):
@@ -156,7 +152,8 @@ class Characterization:
             if not isinstance(error.__cause__, OSError) or "--resume" in str(error):
                 raise
             self._stopped()
-            raise HilError(f"{error}; what was recorded is kept; {how_to_go_on(self.run)}") from error.__cause__
+            advice = how_to_continue(KIND, self.run.path)
+            raise HilError(f"{error}; what was recorded is kept; make room and {advice}") from error.__cause__
 
     def _require_whole(self, fresh: bool) -> None:
         name, uris = self.plan.experiment.name, self.plan.device.uri
@@ -233,7 +230,11 @@ class Characterization:
                 except HilError:
                     self._stopped()
                     raise
-                records = list(experiment.measure(block, bench, history.records))
+                try:
+                    records = list(experiment.measure(block, bench, history.records))
+                except NoAnswerError as error:
+                    self._note_unanswered(index, uri, recorder, number, block, error, bench.device)
+                    raise
                 recorder.add_block(index, number, block.name, records, bench.taken(), _state(bench.device))
                 history.extend(records)
                 progress.describe(f"{uri}: {block.name}: {experiment.live(records[-1])}")
@@ -243,9 +244,26 @@ class Characterization:
                     self.run.set_state("stopped")
                     raise Interrupted(
                         f"stopped after {number + 1} of {len(blocks)} blocks of {uri}; "
-                        f"go on with: hil characterize --resume {self.run.path}"
+                        f"{how_to_continue(KIND, self.run.path)}"
                     )
         return len(blocks)
+
+    def _note_unanswered(
+        self,
+        index: int,
+        uri: str,
+        recorder: Recorder,
+        number: int,
+        block: Block,
+        error: NoAnswerError,
+        device: Device,
+    ) -> None:
+        """Note a block that was driven without records, where no state can be restored to play it a first time."""
+        info = recorder.device_info(index) or {}
+        if _state(device) is None:
+            info = {**info, "unanswered": {"block": block.name, "error": str(error)}}
+        self._note(index, uri, info, number)
+        self._stopped()
 
     def _restore(
         self, index: int, experiment: Experiment, bench: Bench, blocks: Sequence[Block], recorder: Recorder

@@ -6,13 +6,12 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hil.errors import HilError, InputError
 from hil.experiments.experiment import Block, Settings
-
-if TYPE_CHECKING:
-    from hil.experiments.records import CharacterizationRun, Recorder
+from hil.experiments.records import KIND, CharacterizationRun, Recorder
+from hil.runs.interrupt import how_to_continue
 
 PASSING = frozenset({"log"})
 """Parameters of a device that may be others when a run goes on: where its log lies."""
@@ -45,6 +44,12 @@ def require_whole(run: CharacterizationRun, experiment: str, uris: Sequence[str]
                 "gone: nothing is driven again; put them back, or begin a new run"
             )
         return
+    for device in devices:
+        if isinstance(block := device.get("unanswered"), dict):
+            raise InputError(
+                f"{run.path} has driven '{block.get('block')}' on {device.get('uri')} to its end, without records: "
+                f"{block.get('error')}; it is not driven again, what was recorded before is kept; begin a new run"
+            )
     noted = dict(recorder.devices())
     for index, (uri, _) in noted.items():
         if index >= len(uris) or uris[index] != uri:
@@ -129,10 +134,5 @@ def require_room(run: CharacterizationRun, block: Block, columns: int) -> None:
         raise HilError(
             f"no room for the records of '{block.name}' where {run.path} is: {free // 1000} kB are free, "
             f"{needed // 1000} kB may be needed; it was not driven, the outputs are off, what was "
-            f"recorded is kept; {how_to_go_on(run)}"
+            f"recorded is kept; make room and {how_to_continue(KIND, run.path)}"
         )
-
-
-def how_to_go_on(run: CharacterizationRun) -> str:
-    """The command that goes on with a run."""
-    return f"make room and go on with: hil characterize --resume {run.path}"

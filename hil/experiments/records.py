@@ -34,6 +34,10 @@ FORM = 2
 """Version of the file; 0 had no history of what was driven."""
 
 COMMAND_LOG = "commands.log"
+
+KIND = "characterize"
+"""Kind of a run, and the verb that resumes it."""
+
 DEVICE, BLOCK = "device", "block"
 """Columns that every run has beside those of its experiment: index of the device, number of the block."""
 

@@ -23,7 +23,7 @@ from hil.errors import HilError, InputError
 from hil.files import read_json, write_json, write_text
 from hil.reproduction.findings import Finding, Verdict, digits, shown
 from hil.reproduction.papers import Paper, PaperFigure, Scope
-from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.interrupt import Interrupted, StopRequest, how_to_continue
 from hil.runs.results import Row
 from hil.runs.run import Run, find_runs, summary
 
@@ -114,7 +114,7 @@ class Reproduction:
         self.run.set_state("stopped")
         done = sum(figure.key in self.findings for figure in self.figures)
         raise Interrupted(
-            f"stopped after {done} of {len(self.figures)} figures; continue with: hil {KIND} --resume {self.run.path}"
+            f"stopped after {done} of {len(self.figures)} figures; {how_to_continue(KIND, self.run.path)}"
         )
 
 

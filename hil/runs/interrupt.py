@@ -8,10 +8,12 @@ inherits, is heard nevertheless: whoever sends one means it.
 
 from __future__ import annotations
 
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -24,6 +26,11 @@ class Interrupted(Exception):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM or SIGHUP came when nothing waited for it; whatever cleans up after Ctrl-C cleans up now."""
+
+
+def how_to_continue(verb: str, path: Path) -> str:
+    """End of a sentence on a job that stopped: the command that goes on with the folder `path`."""
+    return f"continue with: hil {verb} --resume {shlex.quote(str(path))}"
 
 
 def terminate(number: int, frame: FrameType | None = None) -> None:

@@ -31,6 +31,7 @@ from hil.data import datasets
 from hil.errors import InputError
 from hil.runs.results import Row
 from hil.training.driver import Driver
+from hil.training.settings import addresses
 
 GROUP = "hil.drivers"
 
@@ -148,10 +149,10 @@ def _check_places(tasks: Iterable[Task]) -> None:
     """Check every data set and every device address once; `InputError` names the first point that has a wrong one."""
     checked = set()
     for task in tasks:
-        data, device = task.config.get("data", {}), task.config.get("device", {})
+        data, uris = task.config.get("data", {}), addresses(task.config.get("device", {}))
         places = (
             (datasets.load, data.get("dataset"), data.get("dir")),
-            (check_address, device.get("uri")),
+            *((check_address, uri) for uri in uris.values()),
         )
         for check, *words in places:
             if words[0] is None or (check, *words) in checked:

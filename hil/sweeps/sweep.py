@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from hil.config import validated
 from hil.data.datasets import load as load_dataset
 from hil.errors import HilError, InputError
-from hil.runs.interrupt import Interrupted, StopRequest
+from hil.runs.interrupt import Interrupted, StopRequest, how_to_continue
 from hil.runs.progress import Progress
 from hil.runs.results import Row
 from hil.runs.run import Run, summary
@@ -137,7 +137,7 @@ def play(sweep: Sweep, client: Client) -> None:
     """
     tasks = sweep.tasks()
     todo = [task for task in tasks if not task.done]
-    resume = f"continue with: hil sweep --resume {sweep.path}"
+    resume = how_to_continue("sweep", sweep.path)
     ended: SimpleQueue[Any] = SimpleQueue()
     failures = []
     with StopRequest() as stop, Progress(len(tasks), "tasks", start=len(tasks) - len(todo)) as progress:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from hil.runs.results import Row
 
 
@@ -35,4 +38,13 @@ def paper_rows() -> list[Row]:
             reference="78 pJ",
             note=f"{assumption}, one 1 mV 1 ms read of a fully lit image",
         ),
+    ]
+
+
+def energy_rows(name: str, joules: Mapping[str, float], note: str, **more: Any) -> list[Row]:
+    """Energy in J of all devices of a run together and, where there are several, of each of them."""
+    each = {device: joules[device] for device in sorted(joules)} if len(joules) > 1 else {}
+    return [
+        Row(name, sum(joules.values()), "J", note=note, **more),
+        *(Row(f"  {name}: {device}", energy, "J", note="of this device") for device, energy in each.items()),
     ]

@@ -20,6 +20,7 @@ from hil.config import Section
 from hil.data.datasets import Dataset
 from hil.errors import InputError, nearest
 from hil.needs import require_memory
+from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
@@ -116,7 +117,7 @@ class LifelongTraining(Driver):
 
     def play(self) -> None:
         """Learn every target that is still to be learned."""
-        resume = f"continue with: hil {self.kind} --resume {self.run.path}"
+        resume = how_to_continue(self.kind, self.run.path)
         self._loop.play(self.stages(), self._frame, self._compare, resume)
 
     def found(self, step: int) -> list[dict[str, Any]]:

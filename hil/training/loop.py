@@ -1,7 +1,7 @@
-"""The resumable loop that all drivers share: stages of images, shown batch by batch to one device.
+"""The resumable loop that all drivers share: stages of images, shown batch by batch to one device or several.
 
 Whatever ends the process, the run goes on from its last checkpoint and ends with bit-identical weights: the order of
-images depends on the seed alone, and a checkpoint holds the exact state of the device.
+images depends on the seed alone, and a checkpoint holds the exact state of all devices.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from hil.device import Device, Unsupported
 from hil.errors import InputError
 from hil.needs import require_memory
+from hil.runs.devices import Devices, States, flattened, gathered
 from hil.runs.interrupt import Interrupted, StopRequest
 from hil.runs.progress import Progress
 from hil.runs.run import Run
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""
-
-_DEVICE = "device/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,29 +74,42 @@ def stage_key(role: str, seed: int, step: int | None = None) -> str:
 
 
 class Trainee(ABC):
-    """A device and the way images are shown to it."""
+    """Devices and the way images are shown to them.
 
-    device: Device
+    Attributes
+    ----------
+    devices : Devices
+        All that the run drives.
+    """
+
+    def __init__(self, devices: Devices) -> None:
+        """Take over the devices of a run."""
+        self.devices = devices
+
+    @property
+    def device(self) -> Device:
+        """The device, where there is one."""
+        return self.devices.sole
 
     @abstractmethod
     def check(self, stage: Stage) -> None:
-        """Raise `InputError` if the device does not fit the stage, before anything is driven."""
+        """Raise `InputError` if the devices do not fit the stage, before anything is driven."""
 
     @abstractmethod
     def show(self, stage: Stage, here: slice) -> None:
-        """Present the images ``stage.order[here]`` and let the device learn."""
+        """Present the images ``stage.order[here]`` and let the devices learn."""
 
-    def snapshot(self) -> dict[str, NDArray]:
-        """Exact state; `Unsupported` where the device cannot tell it."""
-        return self.device.snapshot()
+    def snapshot(self) -> States:
+        """Exact state of every device, and of what the host keeps for it; `Unsupported` where one cannot tell it."""
+        return self.devices.snapshot()
 
-    def restore(self, state: dict[str, NDArray]) -> None:
-        """Return to a snapshot."""
-        self.device.restore(state)
+    def restore(self, states: States) -> None:
+        """Return to a snapshot; `InputError` if it is one of other devices."""
+        self.devices.restore(states)
 
     def reset(self) -> None:
         """Begin anew."""
-        self.device.reset()
+        self.devices.reset()
 
 
 class TrainingLoop:
@@ -122,15 +134,15 @@ class TrainingLoop:
         self.outcomes: dict[str, Any] = {}
         self.arrays: dict[str, NDArray] = {}
         self._stages: Sequence[Stage] = ()
-        self._stage, self._done, self._device_state = 0, 0, {}
+        self._stage, self._done = 0, 0
+        self._states: States = {}
         self._saved_plan: list | None = None
         saved = run.checkpoint()
         if saved is not None:
             arrays, info = saved
             self._stage, self._done, self.outcomes = info["stage"], info["done"], info["outcomes"]
             self._saved_plan = info.get("plan")
-            self._device_state = {k.removeprefix(_DEVICE): v for k, v in arrays.items() if k.startswith(_DEVICE)}
-            self.arrays = {k: v for k, v in arrays.items() if not k.startswith(_DEVICE)}
+            self._states, self.arrays = gathered(arrays, info.get("devices"))
 
     def play(
         self,
@@ -161,7 +173,7 @@ class TrainingLoop:
                 for stage in stages[self._stage :]:
                     if trainee is None or open_seed != stage.seed:
                         if trainee is not None:
-                            trainee.device.close()
+                            trainee.devices.close()
                         trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
                         trainee.check(stage)
                     progress.describe(stage.name)
@@ -172,7 +184,7 @@ class TrainingLoop:
                     self._save(trainee)
         finally:
             if trainee is not None:
-                trainee.device.close()
+                trainee.devices.close()
 
     @property
     def planned(self) -> bool:
@@ -191,9 +203,9 @@ class TrainingLoop:
             )
 
     def _begin(self, stage: Stage, trainee: Trainee) -> None:
-        if self._device_state:
-            trainee.restore(self._device_state)
-            self._device_state = {}
+        if self._states:
+            trainee.restore(self._states)
+            self._states = {}
         if stage.fresh and self._done == 0:
             trainee.reset()
 
@@ -222,15 +234,15 @@ class TrainingLoop:
                 raise Interrupted(f"stopped after {progress.done:,} of {progress.total:,} images; {how_to_resume}")
 
     def _save(self, trainee: Trainee) -> None:
-        """Write a checkpoint; where the device cannot tell its state, one that goes back to its last reset."""
+        """Write a checkpoint; where a device cannot tell its state, one that goes back to the last reset of all."""
         stage, done = self._stage, self._done
         try:
-            state = trainee.snapshot()
+            states = trainee.snapshot()
         except Unsupported:
             fresh = [k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0]
-            state, done, stage = {}, 0, stage if stage == len(self._stages) else fresh[-1]
-        arrays = {**self.arrays, **{_DEVICE + name: array for name, array in state.items()}}
-        info = {"stage": stage, "done": done, "outcomes": self.outcomes, "plan": self._plan}
+            states, done, stage = {}, 0, stage if stage == len(self._stages) else fresh[-1]
+        arrays = {**self.arrays, **flattened(states)}
+        info = {"stage": stage, "done": done, "outcomes": self.outcomes, "plan": self._plan, "devices": list(states)}
         self.run.save_checkpoint(arrays, info)
 
 

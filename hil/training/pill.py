@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hil.data.datasets import Dataset
+from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row
 from hil.runs.run import Run
 from hil.training.driver import Driver
@@ -31,7 +32,7 @@ class PillTraining(Driver):
 
     def play(self) -> None:
         """Train every stage that is still to be trained."""
-        self.task.play(f"continue with: hil {self.kind} --resume {self.run.path}")
+        self.task.play(how_to_continue(self.kind, self.run.path))
 
     def rows(self) -> list[Row]:
         """Report every number beside its control."""

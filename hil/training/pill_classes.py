@@ -19,9 +19,11 @@ from hil.data.datasets import Dataset
 from hil.errors import InputError
 from hil.pill.pairs import PairedCore
 from hil.pill.protocol import pair_count, pair_indices
+from hil.runs.devices import SOLE
 from hil.runs.results import Row, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
+from hil.training.energy import energy_rows
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
@@ -317,9 +319,10 @@ class ClassesTask:
         if energy is None:
             return []
         where = f"in the weights of all {len(self.columns)} columns as they are at the end; their pairs not counted"
+        read = f"{energy['v_read']:g} V a lit pixel, {where}"
         return [
-            Row("energy to show an image", energy["train"], "J", note=where),
-            Row("energy to read an image", energy["read"], "J", note=f"{energy['v_read']:g} V a lit pixel, {where}"),
+            *energy_rows("energy to show an image", {SOLE: energy["train"]}, where),
+            *energy_rows("energy to read an image", {SOLE: energy["read"]}, read),
         ]
 
 

@@ -16,6 +16,7 @@ from hil.fraction import Fraction
 from hil.pill.pairs import PairedCore
 from hil.pill.pairs import paired as pairs_on
 from hil.pill.protocol import PillProtocol, pair_count
+from hil.runs.devices import SOLE, Devices
 from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, Trainee
 from hil.training.sanity import DeviceFacts
@@ -135,7 +136,8 @@ class PairedTrainee(Trainee):
         fraction_flipped: float,
     ) -> None:
         """Put pairs in front of `device`, once for every protocol."""
-        self.device, self._images, self._full_scale, self._flipped = device, images, full_scale, fraction_flipped
+        super().__init__(Devices({SOLE: device}))
+        self._images, self._full_scale, self._flipped = images, full_scale, fraction_flipped
         self._cores = {role: paired(device, images.shape[1], p, columns) for role, p in protocols.items()}
 
     def core(self, stage: Stage) -> PairedCore:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from hil.config import Section
 from hil.device import Device
 from hil.errors import InputError
+from hil.runs.devices import SOLE, Devices
 from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, Trainee
 from hil.waveform import Waveform
@@ -98,7 +99,8 @@ class WaveformTrainee(Trainee):
 
     def __init__(self, device: Device, protocol: Protocol, images: NDArray[np.uint8], full_scale: int) -> None:
         """Show `images`, whose fully lit pixels have the grey value `full_scale`."""
-        self.device, self._protocol, self._images, self._full_scale = device, protocol, images, full_scale
+        super().__init__(Devices({SOLE: device}))
+        self._protocol, self._images, self._full_scale = protocol, images, full_scale
 
     def check(self, stage: Stage) -> None:
         """Compare sizes; hold a fully lit image against the limits."""

@@ -1,8 +1,10 @@
-"""Settings that every training driver has: which data, which device."""
+"""Settings that every training driver has: which data, which device or devices."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
 from hil.fraction import Fraction
+from hil.runs.devices import SOLE, Devices
 
 
 class DataSettings(Section):
@@ -35,7 +38,7 @@ DEFAULT_DEVICE = "sim:flca-pair"
 
 
 class DeviceSettings(Section):
-    """Section [device]."""
+    """Section [device] of a run with one device; [device.NAME] of each of several, as a field or in a mapping."""
 
     uri: str = Field(DEFAULT_DEVICE, description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
 
@@ -59,6 +62,44 @@ def plain_name(text: str) -> str:
     """Take spaces and a pair of double quotes off a name."""
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def addresses(section: Mapping[str, Any]) -> dict[str, str]:
+    """Address of every device by name, from a section [device] with its one ``uri``, or from all [device.NAME]."""
+    if isinstance(section.get("uri"), str):
+        return {SOLE: section["uri"]}
+    parts = {name: part for name, part in section.items() if isinstance(part, Mapping)}
+    return {name: part["uri"] for name, part in parts.items() if isinstance(part.get("uri"), str)}
+
+
+def seed_of(name: str, seed: int) -> int:
+    """Seed of the device `name` in a run with this seed: another one for each, whatever others there are.
+
+    The device of a run that has only one has the seed of the run.
+    """
+    if name == SOLE:
+        return seed
+    drawn = np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)[0]
+    return int(drawn) % LARGEST_SEED
+
+
+def open_devices(uris: Mapping[str, str], seed: int, defaults: Mapping[str, Mapping[str, Any]]) -> Devices:
+    """Open all devices of a run, each with a seed of its own; an address may set everything itself.
+
+    Parameters
+    ----------
+    uris : mapping
+        Address by name, see `addresses`.
+    seed : int
+        Of the run.
+    defaults : mapping
+        Parameters by name of the device, such as its size.
+    """
+    openers: dict[str, Callable[[], Device]] = {
+        name: partial(open_device, uri, defaults={"seed": seed_of(name, seed), **defaults.get(name, {})})
+        for name, uri in uris.items()
+    }
+    return Devices.open(openers)
 
 
 def open_for(uri: str, dataset: Dataset, layers: int, seed: int) -> Device:

@@ -20,11 +20,13 @@ from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
 from hil.needs import require_memory
+from hil.runs.devices import SOLE
+from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.training.driver import Driver
-from hil.training.energy import paper_rows, pulse_energy
+from hil.training.energy import energy_rows, paper_rows, pulse_energy
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
@@ -113,12 +115,8 @@ class StdpTraining(Driver):
 
     def play(self) -> None:
         """Train every stage that is still to be trained; see `TrainingLoop.play`."""
-        self._loop.play(
-            self.stages(),
-            self._curve_point,
-            self._evaluate,
-            f"continue with: hil {self.kind} --resume {self.run.path}",
-        )
+        resume = how_to_continue(self.kind, self.run.path)
+        self._loop.play(self.stages(), self._curve_point, self._evaluate, resume)
 
     def maps(self, role: str = "trained") -> NDArray[np.float64]:
         """Conductance of the first seed after the stage with `role`, (rows, layers), S."""
@@ -331,11 +329,13 @@ class StdpTraining(Driver):
     def _energy_rows(self) -> list[Row]:
         energy, protocol = self._loop.outcomes["energy"], self.config.protocol
         worst = pulse_energy(self.dataset.inputs, protocol.amplitude, protocol.width, energy["r_min"], 2)
+        shown = (
+            "one layer, its trained weights, actual pixels + full response, G constant in a pulse; control: every "
+            "pixel fully lit, lowest resistance"
+        )
+        read = f"one layer, one {energy['v_read']:g} V read of {protocol.width:g} s, actual pixels"
         return [
-            Row("energy per training image", energy["train"], "J", control=worst,
-                note="one layer, its trained weights, actual pixels + full response, G constant in a pulse; "
-                "control: every pixel fully lit, lowest resistance"),
-            Row("energy per inference", energy["read"], "J",
-                note=f"one layer, one {energy['v_read']:g} V read of {protocol.width:g} s, actual pixels"),
+            *energy_rows("energy per training image", {SOLE: energy["train"]}, shown, control=worst),
+            *energy_rows("energy per inference", {SOLE: energy["read"]}, read),
             *paper_rows(),
-        ]  # fmt: skip
+        ]

@@ -20,6 +20,8 @@ from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
 from hil.needs import require_memory
+from hil.runs.devices import SOLE, Devices, States
+from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import SpikeCode, intensities
@@ -50,7 +52,8 @@ class SpikingTrainee(Trainee):
 
     def __init__(self, device: Device, lif: Lif, stdp: Rule, code: SpikeCode, dataset: Dataset, seed: int) -> None:
         """Put neurons on the device's columns."""
-        self.device, self.lif, self.stdp, self._code = device, lif, stdp, code
+        super().__init__(Devices({SOLE: device}))
+        self.lif, self.stdp, self._code = lif, stdp, code
         self._data, self._seed = dataset, seed
         self.core = spiking(device, lif, stdp)
 
@@ -72,16 +75,18 @@ class SpikingTrainee(Trainee):
         numbers = np.arange(len(images)) + first_number
         return self._present(images, numbers, False)
 
-    def snapshot(self) -> dict[str, NDArray]:
-        """State of the device and thresholds of the neurons."""
+    def snapshot(self) -> States:
+        """State of the device and thresholds of the neurons on its columns."""
         self.core.flush()
-        return super().snapshot() | {"theta": self.core.theta}
+        states = super().snapshot()
+        states[SOLE]["theta"] = self.core.theta
+        return states
 
-    def restore(self, state: dict[str, NDArray]) -> None:
+    def restore(self, states: States) -> None:
         """Return to a snapshot."""
-        super().restore({name: array for name, array in state.items() if name != "theta"})
+        super().restore({name: {k: v for k, v in state.items() if k != "theta"} for name, state in states.items()})
         self.core = spiking(self.device, self.lif, self.stdp)
-        self.core.theta = state["theta"]
+        self.core.theta = states[SOLE]["theta"]
 
     def reset(self) -> None:
         """Pristine cells and thresholds."""
@@ -141,7 +146,7 @@ class WtaTraining(Driver):
 
     def play(self) -> None:
         """Train every seed that is still to be trained."""
-        resume = f"continue with: hil {self.kind} --resume {self.run.path}"
+        resume = how_to_continue(self.kind, self.run.path)
         self._loop.play(self.stages(), self._curve_point, self._evaluate, resume)
 
     def rows(self) -> list[Row]:

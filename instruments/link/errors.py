@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.errors import HilError, LinkError, LinkLost
+from hil.errors import HilError, LinkError, LinkLost, NoAnswerError
 
 __all__ = [
     "ComplianceError",
@@ -25,7 +25,7 @@ class ProtocolError(LinkError):
     """An answer that is not what the manual says: garbage, a word for a number, a setting that reads back otherwise."""
 
 
-class TimingError(HilError):
+class TimingError(NoAnswerError):
     """The instrument took another time than was asked for; the train is over and the output off.
 
     What it read is no answer to the waveform and is not given as one; the log of commands has the instrument's words.

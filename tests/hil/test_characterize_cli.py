@@ -185,7 +185,9 @@ def test_ctrl_c_saves_and_exits_with_130(tmp_path):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"stopped after \d+ of 800 blocks of sim:rram; go on with: hil characterize --resume run\n", err)
+    assert re.search(
+        r"stopped after \d+ of 800 blocks of sim:rram; continue with: hil characterize --resume run\n", err
+    )
     cycles = load(tmp_path / "run")["cycle"]
     assert np.array_equal(cycles, np.arange(1, len(cycles) + 1))
     assert len(cycles) >= 5

@@ -225,7 +225,7 @@ def test_nothing_is_driven_that_there_is_no_room_for(tmp_path, monkeypatch, driv
     with monkeypatch.context() as patch:
         patch.setattr(continuing.shutil, "disk_usage", lambda path: Usage(1, 1, next(room)))
         words = r"no room for .* 100 kB are free, 2\d\d kB may be needed; it was not driven, the outputs are off, .*"
-        with pytest.raises(HilError, match=words + "go on with: hil characterize --resume .*run"):
+        with pytest.raises(HilError, match=words + "continue with: hil characterize --resume .*run"):
             complete(tmp_path / "run")
     assert len(driven) == 2
     assert len(sample) == 1
@@ -248,10 +248,8 @@ def test_a_database_that_cannot_grow_ends_the_run_in_one_sentence(tmp_path, monk
     plan = Plan({"experiment": "ltp", "device": {"uri": [URI]}, "ltp": {"pulses": 400, "cycles": 2}})
     with monkeypatch.context() as patch:
         patch.setattr(Recorder, "add_block", full)
-        words = (
-            "records.sqlite cannot be written: database or disk is full; what was recorded is kept; make room and go"
-        )
-        with pytest.raises(HilError, match=words + " on with: hil characterize --resume"):
+        words = "records.sqlite cannot be written: database or disk is full; what was recorded is kept; make room and "
+        with pytest.raises(HilError, match=words + "continue with: hil characterize --resume"):
             complete(tmp_path / "run", plan)
     assert len(sample) == 1
     assert sorted(set(load(tmp_path / "run")["block"])) == [0, 1]
@@ -286,7 +284,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one_and_says_how_to_go_on(
     assert f"{file} cannot be written: no space left on device" in told
     if file != "data.nc":
         assert isinstance(done.exception, HilError)
-        assert "go on with: hil characterize --resume" in told
+        assert "continue with: hil characterize --resume" in told
     assert left and not list((tmp_path / "run").rglob("*.part"))
     assert len(load(tmp_path / "run")["pulse"]) == 25
     monkeypatch.undo()

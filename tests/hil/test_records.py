@@ -137,7 +137,9 @@ def test_a_stop_request_ends_after_a_block_and_says_how_to_go_on(tmp_path, monke
     complete(tmp_path / "calm", plan)
     enter = StopRequest.__enter__
     monkeypatch.setattr(StopRequest, "__enter__", lambda self: setattr(enter(self), "requested", True) or self)
-    with pytest.raises(Interrupted, match=r"stopped after 1 of 5 blocks of .*; go on with: hil characterize --resume"):
+    with pytest.raises(
+        Interrupted, match=r"stopped after 1 of 5 blocks of .*; continue with: hil characterize --resume"
+    ):
         complete(tmp_path / "rough", plan)
     assert json.loads((tmp_path / "rough/meta.json").read_text())["state"] == "stopped"
     monkeypatch.undo()

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from lab_bench import MODELS, PULSE, TRAIN, hear, virtual
 
-from hil.experiments.records import load
+from hil.errors import InputError
+from hil.experiments.characterization import Characterization, Plan
+from hil.experiments.records import KIND, CharacterizationRun, load
 from hil.limits import LimitError
 from hil.runs.interrupt import Interrupted
 from hil.waveform import Waveform
@@ -204,3 +206,33 @@ def test_a_late_train_ends_the_experiment_and_what_was_measured_is_kept(hil, tmp
     known = records["conductance"]
     assert ((read[:, 1] / read[:, 0] > 0.5 * known.min()) & (read[:, 1] / read[:, 0] < 2 * known.max())).all()
     assert late[-1, 2] - late[0, 2] > 1.1 * trains[-1].total, "with the times that it took"
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_block_that_was_played_late_is_not_played_again(monkeypatch, tmp_path, block):
+    """A sample keeps what it has had, so a resume would give it the block twice."""
+    late, trains, play = block + 1, [], Smu.play
+
+    def counted(self, plan, clock=None):
+        trains.append(plan)
+        with monkeypatch.context() as patch:
+            slowed(patch, 8 if len(trains) == late else 1)
+            return play(self, plan, clock)
+
+    monkeypatch.setattr(Smu, "play", counted)
+    endurance = {"cycles": 6, "cycles_per_block": 2, "pulses": 3, "width": 2e-3, "amplitude": 1.1, "min_ratio": 1}
+    device = {"uri": ["visa:virtual?dut=sim:rram&watchdog=false"], "v_max": 1.2, "i_max": 1e-3}
+    plan = Plan({"experiment": "endurance", "device": device, "endurance": endurance})
+    with CharacterizationRun.create(tmp_path / "run", KIND, plan.dump()) as run, pytest.raises(TimingError):
+        Characterization(plan, run).complete()
+    assert len(trains) == late
+    for _ in range(2):
+        with CharacterizationRun.resume(tmp_path / "run", KIND) as run:
+            assert run.meta()["state"] == "stopped"
+            words = (
+                f"has driven 'cycles {2 * block + 1} to {2 * block + 2}' .* to its end, without records: the 2450 took"
+            )
+            with pytest.raises(InputError, match=words + ".*; it is not driven again, .* begin a new run"):
+                Characterization(Plan(run.config), run).complete()
+    assert len(trains) == late
+    assert set(load(tmp_path / "run")["block"]) == set(range(block))
