@@ -1,4 +1,4 @@
-"""Numbers that come from outside: what is no number is refused in one sentence, before numpy makes something of it."""
+"""Conversion of numbers from outside to numpy arrays: anything that is no number is refused in one sentence."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Backend(ABC):
         """All kinds of device on offer."""
 
     def offered(self) -> Sequence[DeviceKind]:
-        """What `kinds` gives, checked; `InputError` in one sentence where a package's own code fails at it."""
+        """Return what `kinds` gives, checked; `InputError` in one sentence where a package's own code fails at it."""
         try:
             kinds = list(self.kinds())
         except Exception as error:

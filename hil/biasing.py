@@ -1,4 +1,4 @@
-"""Biasing schemes: one selected cell of a passive crossbar sees the whole voltage, all others as little as may be."""
+"""Biasing schemes: line voltages that put a pulse on selected cells of a passive crossbar and little on the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compiled kernels: numba's `njit`, and a word to the user when its work takes long.
+"""Compiled kernels: numba's `njit`, and a sentence to the user when compiling takes long.
 
 Every kernel is compiled when it is first called, for the types it is called with, and kept beside its source; the first
 run on a machine compiles many of them and would seem to hang.
@@ -20,7 +20,7 @@ PATIENCE = 2.0
 
 
 class Announcer(event.Listener):  # type: ignore[misc]
-    """Tells once, on stderr, that kernels are being compiled, as soon as that has taken `PATIENCE`.
+    """Tells the user, once and on stderr, that kernels are being compiled, when that has taken `PATIENCE`.
 
     Attributes
     ----------
@@ -29,13 +29,13 @@ class Announcer(event.Listener):  # type: ignore[misc]
     """
 
     def __init__(self) -> None:
-        """Listen to nothing yet."""
+        """Begin without any compilation seen."""
         self.told = False
         self._depth, self._begun, self._spent = 0, 0.0, 0.0
         self._timer: threading.Timer | None = None
 
     def on_start(self, event: event.Event) -> None:
-        """Begin to wait with the outermost kernel."""
+        """Start the clock when the outermost kernel begins to compile."""
         self._depth += 1
         if self._depth == 1 and not self.told and PATIENCE < threading.TIMEOUT_MAX:
             self._begun = time.monotonic()
@@ -44,7 +44,7 @@ class Announcer(event.Listener):  # type: ignore[misc]
             self._timer.start()
 
     def on_end(self, event: event.Event) -> None:
-        """Add up what it took."""
+        """Add the time that the outermost kernel took."""
         self._depth -= 1
         if self._depth == 0 and self._timer is not None:
             self._timer.cancel()

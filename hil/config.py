@@ -36,7 +36,7 @@ LARGEST_WHOLE = 2**63 - 1
 
 
 class Section(BaseModel):
-    """Base of all sections of a configuration: nothing unknown, nothing that is not finite, never changed."""
+    """Base of all sections of a configuration: frozen; unknown keys and numbers that are not finite are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""What goes wrong for the user: every error whose message is one sentence to be read on a terminal."""
+"""Errors meant for the user: the message of each is one sentence to be read on a terminal."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def shortened(text: str, most: int = LONGEST) -> str:
 
 
 def one_line(text: str) -> str:
-    """Bring a sentence to one line: no control characters from files or instruments, no word without an end."""
+    """Bring a sentence to one line: control characters from files or instruments removed, very long words shortened."""
     visible = "".join(c if c.isprintable() or c == " " else " " if c in "\n\r\t" else repr(c)[1:-1] for c in text)
     return " ".join(shortened(word) for word in visible.split())
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """End a sentence about an unknown name: what is known, and the nearest of it."""
+    """End of a sentence about an unknown name: the known ones, and the nearest of them."""
     known = sorted(known)
     close = difflib.get_close_matches(name[:LONGEST], known, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""

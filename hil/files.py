@@ -1,4 +1,4 @@
-"""Files that are whole or not there: everything a run keeps is written beside its place and moved over it."""
+"""Atomic files: a file is written beside its place and moved over it, so that it is never there in part."""
 
 from __future__ import annotations
 

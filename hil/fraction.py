@@ -16,11 +16,11 @@ UNIT = "fraction"
 """What a list of parameters shows as the unit of a fraction."""
 
 HINT = "a fraction: 0.1 for 10 %"
-"""What a refused value is told."""
+"""Hint in the message for a refused value."""
 
 
 class _Marker:
-    """Stands in the metadata of every parameter that is a fraction."""
+    """Marks a parameter as a fraction, in the metadata of its type."""
 
 
 def from_percent(value: Any) -> Any:

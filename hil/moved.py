@@ -71,11 +71,11 @@ MOVED = {
     "instruments.sensing": "instruments.safety.sensing",
     "instruments.rehearsal": "instruments.safety.rehearsal",
 }
-"""Where each of them is now; packages that took the name of a module offer its public names themselves."""
+"""New module by old name; a package that took the name of an old module offers that one's public names itself."""
 
 
 class _Forwarder(MetaPathFinder, Loader):
-    """Finds old names, and hands out the modules that they stand for."""
+    """Import hook that finds modules by their old names."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -92,7 +92,7 @@ class _Forwarder(MetaPathFinder, Loader):
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Leave it as it is; it has run already."""
+        """Do not run the module again: it was imported under its new name."""
         module.__spec__ = self._spec
 
 

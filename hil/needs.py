@@ -1,4 +1,4 @@
-"""What a job would need of this machine, said before it begins."""
+"""Memory that a job needs, checked before it begins."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class NeedError(InputError):
 def memory() -> float:
     """Memory that is free on this machine, or in the container that this process is in, in bytes.
 
-    What the system keeps of files only counts as free. Where it does not say so, all of its memory; infinite where
-    nobody says anything.
+    The cache of files counts as free. Where the system does not tell what is free, all of its memory is taken; where it
+    tells nothing at all, infinity.
     """
     found = []
     with suppress(OSError, ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""Every picture the project draws."""
+"""Pictures of the training drivers and comparisons."""
 
 from __future__ import annotations
 

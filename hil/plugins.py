@@ -1,4 +1,4 @@
-"""What other packages add by entry points: found by name, and told in one sentence where it cannot be loaded."""
+"""Plug-ins of other packages: found by the name of their entry point, with one sentence where one cannot be loaded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load(point: EntryPoint, what: str, kind: type | None = None) -> Any:
     point : EntryPoint
         One of `installed`.
     what : str
-        What it is to the user, such as ``back end``.
+        What the user calls such a thing, for messages, such as ``back end``.
     kind : type, optional
         What it must be an instance of.
 

@@ -1,4 +1,4 @@
-"""How a device's cells are programmed: the pulses that move one by a step, and trains of them for a whole array."""
+"""`Programming`: pulses that move a cell by one step, and trains of them for a whole array."""
 
 from __future__ import annotations
 

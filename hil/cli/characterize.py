@@ -86,7 +86,7 @@ def characterize(
     """
     from hil.errors import HilError, InputError
     from hil.experiments import catalogue
-    from hil.experiments.characterization import Characterization, Plan
+    from hil.experiments.characterization import Characterization, MeasurementPlan
     from hil.experiments.characterization import dry_run as lines_of
     from hil.experiments.records import KIND, CharacterizationRun
     from hil.runs.results import report
@@ -98,7 +98,7 @@ def characterize(
         options.refuse_with_resume({**given, **told})
         folder = CharacterizationRun.resume(resume, KIND)
         with folder, resumable(folder.path, KIND, folder.set_state):
-            plan = Plan(folder.config, f"{resume}/config.toml")
+            plan = MeasurementPlan(folder.config, f"{resume}/config.toml")
             if experiment not in (None, plan.experiment.name):
                 raise InputError(
                     f"{resume} is a run of 'hil characterize {plan.experiment.name}', not of '{experiment}'"
@@ -118,7 +118,7 @@ def characterize(
     values = options.resolve(config, full, flags)
     if device:
         values.setdefault("device", {})["uri"] = tuple(device)
-    plan = Plan({**values, "experiment": experiment})
+    plan = MeasurementPlan({**values, "experiment": experiment})
     if dry_run:
         print("\n".join(lines_of(plan)))
         return

@@ -1,4 +1,4 @@
-"""Checks of options before any work is done: numbers that are numbers, places that can be written to."""
+"""Checks of command-line options before any work is done: finite numbers, files and folders that can be written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PICTURES = (".png", ".pdf", ".svg", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", "
 
 
 def finite(value: float | None) -> float | None:
-    """Refuse infinities and not-a-number, which pass every comparison of a range or none."""
+    """Refuse infinities and NaN, which slip through the range of an option."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not a finite number")
     return value

@@ -1,4 +1,4 @@
-"""`hil devices`: every back end that is installed, with what can be said to it."""
+"""`hil devices`: every back end that is installed, with its kinds of device and their parameters."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from hil.version import __version__
 GROUP = "hil.verbs"
 
 _Usage: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-"""Base of what is wrong with a command line: click's own or, in newer releases of typer, the copy inside it."""
+"""Base of errors in a command line: click's own class or, in newer releases of typer, the copy inside it."""
 
 
 def _version(wanted: bool) -> None:
@@ -142,7 +142,7 @@ def _usage(error: Any, words: list[str]) -> int:
 
 
 def _given(names: Sequence[str], words: list[str], sentence: str) -> str:
-    """What was given to an option, in parentheses, unless the sentence has it."""
+    """The value that was given to an option, in parentheses, unless the sentence quotes it already."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, equals, value = word.partition("=")
         if name in names and name.startswith("-"):

@@ -1,4 +1,4 @@
-"""Whenever a job is stopped, the last line says how to go on."""
+"""Stopping a job: whatever stops it, the last line on the screen is the command that resumes it."""
 
 from __future__ import annotations
 

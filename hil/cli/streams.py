@@ -1,4 +1,4 @@
-"""Standard output and error that take any text, whatever the terminal can show and whoever has stopped reading.
+"""Standard output and error that never fail: for any text, on any terminal, even if nobody reads any more.
 
 What a job measures is worth more than what it prints: a reader that has gone (``hil runs | head -1``), a closed
 terminal or a stream that was never open must not end it, nor may a character that the terminal's encoding lacks.
@@ -34,7 +34,7 @@ PLAIN = {
 """What is written for a character that an encoding lacks; others become an escape such as ``\\u03b1``."""
 
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
-"""Nobody reads any more: the pipe's other end is closed, the terminal is."""
+"""Errors which mean that nobody reads any more: the pipe's other end, or the terminal, is closed."""
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -73,7 +73,7 @@ class Descriptor(io.FileIO):
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """Give the process such streams while this is in force.
+    """Replace standard output and error by such streams inside a with statement.
 
     Raises
     ------

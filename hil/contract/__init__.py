@@ -14,15 +14,15 @@ package: it needs pytest and hypothesis, which are development dependencies (``p
 """
 
 from hil.contract.answers import Answers
-from hil.contract.pulses import Pulses
+from hil.contract.pulses import PulseIdentity
 from hil.contract.refusals import Refusals
 from hil.contract.states import States
 
 __all__ = ["DeviceContract"]
 
 
-class DeviceContract(Refusals, Answers, Pulses, States):
-    """What any `Device` owes its drivers, as tests; override `open`, and the attributes where they do not fit.
+class DeviceContract(Refusals, Answers, PulseIdentity, States):
+    """The contract of `Device` as a test class; override `open`, and the attributes where they do not fit.
 
     Attributes
     ----------

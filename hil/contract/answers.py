@@ -1,17 +1,17 @@
-"""Tests of the contract: what a device answers, and that it does not depend on how it is asked."""
+"""Tests of the contract: currents, charge, energy and conductances, the same however they are asked for."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from hil.contract.bench import ROUNDING, Bench, assert_close
+from hil.contract.bench import ROUNDING, ContractBench, assert_close
 from hil.device import Device, Response, Unsupported
 from hil.limits import LimitError
 from hil.waveform import FLOATING, Waveform
 
 
-class Answers(Bench):
+class Answers(ContractBench):
     """Time, currents, conductances and floating lines."""
 
     def test_time_and_response_follow_the_waveform(self, device: Device) -> None:
@@ -140,7 +140,7 @@ class Answers(Bench):
             pytest.skip(str(reason))
 
     def test_a_floating_column_carries_no_current(self, device: Device) -> None:
-        """Never silently held at 0 V: the same read does draw a current from a grounded column."""
+        """A floating column is not silently held at 0 V: grounded, it does draw a current in the same read."""
         stimulus = self.stimulus(device)
         self.programmed(device)
         read = stimulus.drive({0: device.read_voltage}, device.read_width)
@@ -153,7 +153,7 @@ class Answers(Bench):
             assert abs(none) < self.tolerance * abs(some), f"{name} {none} of a floating column, {some} grounded"
 
     def test_a_floating_row_adds_nothing_to_mvm(self, device: Device) -> None:
-        """Above columns at 0 V it carries no current, so the others flow as ever; or it is refused."""
+        """A row that floats above grounded columns adds no current to theirs; or it is refused."""
         self.programmed(device)
         v = np.full((2, device.rows), device.read_voltage)
         v[:, -1] = FLOATING, 0.0

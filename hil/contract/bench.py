@@ -1,4 +1,4 @@
-"""What the tests of the contract work with: legal waveforms, comparisons, and how the device is opened."""
+"""Base class and tools of the contract's tests: opening the device, waveforms that it allows, comparisons."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from hil.limits import LimitError
 from hil.waveform import Waveform
 
 ROUNDING = 1e-9
-"""Relative room for sums of many float64 durations."""
+"""Relative tolerance of sums of many float64 durations."""
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Waveforms that a device's limits allow, one line driven and all others at 0 V; lines count rows, then columns.
+    """Makes waveforms within a device's limits, one line driven and all others at 0 V; rows are numbered first.
 
     Attributes
     ----------
@@ -116,8 +116,8 @@ def assert_identical(left: dict[str, NDArray[Any]], right: dict[str, NDArray[Any
         assert same, f"{what}: {name} was {a}, is {b}"
 
 
-class Bench:
-    """The device on the table, and what all tests do with it; `DeviceContract` documents the attributes."""
+class ContractBench:
+    """Base class of the contract's tests: opens the device and drives it; `DeviceContract` documents the attributes."""
 
     rows: int = 3
     cols: int = 2
@@ -211,7 +211,11 @@ class Bench:
         assert_close(conductance, device.read(), room, "conductances that must not have changed")
 
     def refused(self, device: Device, bad: Waveform, *words: str) -> None:
-        """Fail unless `bad` as the middle one of three segments is refused in `words` before anything is played."""
+        """Check that a forbidden segment is refused by a message with `words`, and that nothing is played.
+
+        `bad` is one segment. It is played between two allowed ones, so that a device that checks only the first
+        is found.
+        """
         good = self.stimulus(device).program()
         with self.untouched(device), pytest.raises(LimitError) as caught:
             device.apply(good[:1] + bad + good[1:2])

@@ -1,4 +1,4 @@
-"""Tests of the contract: what a pulse is. It ends with the call, and does not know how it was cut or watched."""
+"""Tests of the contract: what counts as one pulse, however it is cut into segments, measured, or split over calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hil.contract.bench import ROUNDING, Bench, assert_close
+from hil.contract.bench import ROUNDING, ContractBench, assert_close
 from hil.device import Device
 from hil.limits import LimitError
 from hil.programming import pulse, scheme_for
@@ -23,14 +23,14 @@ PIECES = 4
 """Segments into which a pulse is cut."""
 
 REPEATS = 100
-"""How often a pulse that ends elsewhere every time is repeated in order to see how it is spread."""
+"""Repeats of a pulse of random effect, from which its spread is measured."""
 
 SPREADS_APART = 1.5
-"""Ratio of two standard deviations of at least `REPEATS` changes each that cannot come about by chance."""
+"""Ratio of two standard deviations of at least `REPEATS` changes each that chance cannot explain."""
 
 
-class Pulses(Bench):
-    """A pulse of a cell is a stretch of one call in which its voltage stays the same and is not 0."""
+class PulseIdentity(ContractBench):
+    """Tests that a pulse is a stretch of one call in which a cell's voltage stays the same and is not 0."""
 
     def test_two_calls_are_two_pulses(self, device: Device) -> None:
         """All lines are at 0 V where `apply` ends: pulses in calls of their own are pulses with rests between them."""
@@ -117,7 +117,7 @@ class Pulses(Bench):
         assert_close(measured, unmeasured, self.noise, "conductance measured or not, S")
 
     def alike(self, device: Device, one: Waveform, other: Waveform, what: str, rows: slice = slice(None)) -> None:
-        """Fail unless two waveforms leave cells in the same state; or, if it never repeats, equally spread."""
+        """Check that two waveforms leave cells in the same state or, where pulses are random, equally spread."""
         if self.repeatable:
             end, other_end = (self.ends(device, waveform)[rows] for waveform in (one, other))
             assert_close(end, other_end, self.noise + self.tolerance, f"conductances after {what}, S")

@@ -1,4 +1,4 @@
-"""Tests of the contract: shapes, units and limits, and that what breaks them is refused before anything is driven."""
+"""Tests of the contract: sizes and limits, and that a waveform that breaks them is refused before it is driven."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.contract.bench import Bench, next_above, on_grid
+from hil.contract.bench import ContractBench, next_above, on_grid
 from hil.device import Device, Unsupported
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 
 
-class Refusals(Bench):
-    """A device says what it is, and refuses what it cannot do."""
+class Refusals(ContractBench):
+    """Tests that a device describes itself, and refuses what it cannot do."""
 
     def test_a_new_device_describes_itself(self, device: Device) -> None:
         """Name, size, limits and a time of 0."""

@@ -7,14 +7,14 @@ import io
 import numpy as np
 import pytest
 
-from hil.contract.bench import Bench, assert_close, assert_identical
+from hil.contract.bench import ContractBench, assert_close, assert_identical
 from hil.device import Device, DeviceClosed, Unsupported
 from hil.errors import InputError
 from hil.waveform import Waveform
 
 
-class States(Bench):
-    """A state can be kept, returned to, wiped and let go of."""
+class States(ContractBench):
+    """Tests that the state of a device can be saved, restored and reset, and that closing is final."""
 
     def test_restore_is_exact(self, device: Device) -> None:
         """Bit for bit: the state itself, what any waveform does after it, and what is read."""
@@ -79,7 +79,7 @@ class States(Bench):
         assert_close(device.read(), pristine, room, "conductance after reset, S")
 
     def assert_closed(self, device: Device) -> None:
-        """Fail unless nothing can be driven any more and closing again does no harm."""
+        """Check that nothing can be driven any more and that closing again does no harm."""
         for drive in (
             lambda: device.apply(self.stimulus(device).program()),
             lambda: device.read(),

@@ -84,7 +84,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _IdxSource:
-    """What is known beforehand of a dataset that is stored as four IDX files.
+    """Description of a dataset that is stored as four IDX files.
 
     `first_label` is the file's value of class 0, `file_prefix` starts the names of the files, and
     `transposed` says that the files hold the images column by column.

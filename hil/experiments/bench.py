@@ -1,4 +1,4 @@
-"""One cell of a device on the bench: what an experiment drives and what it gets back."""
+"""`CellBench`: one cell of a device, as an experiment drives and measures it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hil.waveform import Waveform
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What one cell answered in the K measured segments of a waveform.
+    """Measurements of one cell in the K measured segments of a waveform.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class Driven:
-    """All that happened to a cell: segments of constant voltage without a break, time between waveforms included.
+    """History of a cell: gapless segments of constant voltage, the time between waveforms included.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Driven:
 
     @classmethod
     def joined(cls, parts: Sequence[Driven]) -> Driven:
-        """One history after the other."""
+        """Join histories, one after the other."""
         starts = np.cumsum([0, *(len(part.voltage) for part in parts)])[:-1]
         tables = {
             name: np.concatenate([getattr(part, name) for part in parts]) if parts else np.zeros(0)
@@ -85,7 +85,7 @@ class Driven:
         return cls(**tables, resets=np.concatenate([*resets, np.zeros(0, np.int64)]).astype(np.int64))
 
 
-class Bench:
+class CellBench:
     """The cell at (`row`, `col`) of a device, every other line at 0 V.
 
     Voltages and durations are rounded to what the device resolves, if `quantise` says so, and the rounded ones are
@@ -94,7 +94,7 @@ class Bench:
     Attributes
     ----------
     grid : Grid
-        What is driven for what is asked.
+        Rounds voltages and durations to what the device can drive.
 
     Raises
     ------
@@ -159,11 +159,11 @@ class Bench:
         self._history.append(Driven(nothing, nothing, nothing, nothing, nothing, np.zeros(1, np.int64)))
 
     def begin(self) -> None:
-        """Take the device as it is now, after it was brought to a state that it had before."""
+        """Begin the history anew at the device's present time, after its state was restored."""
         self._until = self.device.time
 
     def taken(self) -> Driven:
-        """What was driven since this was last asked for."""
+        """Return the history since the last call, and begin a new one."""
         parts, self._history = self._history, []
         return Driven.joined(parts)
 

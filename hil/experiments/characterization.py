@@ -1,8 +1,8 @@
-"""Playing an experiment on devices, one after another: checks, records, progress, stopping, going on.
+"""Runs an experiment on one or several devices: checks it, records it block by block, stops and resumes.
 
 Everything is checked before anything is driven. Every block is recorded as a whole, with the state of the device, so a
 run that was stopped or killed goes on after its last finished block; on a simulated device it ends with the same data,
-bit for bit. A device that cannot tell its state keeps it itself: the experiment goes on with the sample as it is.
+bit for bit. A device that cannot tell its state, such as a sample on a probe, is taken as it is when the run goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hil.config import validated
 from hil.device import Device, Unsupported
 from hil.errors import HilError, InputError, NoAnswerError, nearest
 from hil.experiments import catalogue
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.continuing import (
     require_blocks,
     require_given,
@@ -43,7 +43,7 @@ from hil.runs.progress import Progress
 from hil.runs.results import Row
 
 
-class DeviceSettings(BaseModel):
+class CharacterizedDevice(BaseModel):
     """Section [device]: what is characterized, and how far it may be driven."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -58,8 +58,8 @@ class DeviceSettings(BaseModel):
         return {name: value for name in ("v_max", "i_max") if (value := getattr(self, name)) is not None}
 
 
-class Plan:
-    """An experiment, its settings, its devices: all that a run is told; checked, nothing opened.
+class MeasurementPlan:
+    """A checked plan of a run: experiment, settings, addresses of devices; no device is opened yet.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Plan:
         device = dict(config.get("device", {}))
         if isinstance(device.get("uri"), str):
             device["uri"] = (device["uri"],)
-        self.device: DeviceSettings = validated(DeviceSettings, device, f"{where}: device")
+        self.device: CharacterizedDevice = validated(CharacterizedDevice, device, f"{where}: device")
         own = config.get(name, {})
         if not isinstance(own, Mapping):
             raise InputError(f"{where}: {name} = {own!r} is a value, a section of settings was expected")
@@ -107,14 +107,14 @@ class Plan:
         """Open a device with the user's limits; an instrument appends every exchange to `log`."""
         return open_device(uri, defaults=self.device.defaults | ({} if log is None else {"log": str(log)}))
 
-    def ready(self, device: Device) -> tuple[Experiment, Bench, Sequence[Block]]:
+    def ready(self, device: Device) -> tuple[Experiment, CellBench, Sequence[Block]]:
         """Fill in settings from the device and check every block; nothing is driven."""
         settings = self.settings.resolved(device)
         check_limits(self.experiment.name, settings, self.device.v_max, self.device.i_max)
         experiment = self.experiment(settings)
         try:
             experiment.prepare(device)
-            bench = Bench(device, settings.row, settings.col, v_max=self.device.v_max, quantise=settings.quantise)
+            bench = CellBench(device, settings.row, settings.col, v_max=self.device.v_max, quantise=settings.quantise)
             experiment.grid = bench.grid
             blocks = experiment.blocks()
         except NeedError as error:
@@ -126,9 +126,9 @@ class Plan:
 
 
 class Characterization:
-    """One run: the plan played on every device, into a run folder."""
+    """One run: plays a plan on every device and keeps all measurements in a run folder."""
 
-    def __init__(self, plan: Plan, run: CharacterizationRun) -> None:
+    def __init__(self, plan: MeasurementPlan, run: CharacterizationRun) -> None:
         """Take a plan and the folder."""
         self.plan, self.run = plan, run
 
@@ -209,7 +209,7 @@ class Characterization:
         index: int,
         uri: str,
         experiment: Experiment,
-        bench: Bench,
+        bench: CellBench,
         blocks: Sequence[Block],
         recorder: Recorder,
         stop: StopRequest,
@@ -266,7 +266,7 @@ class Characterization:
         self._stopped()
 
     def _restore(
-        self, index: int, experiment: Experiment, bench: Bench, blocks: Sequence[Block], recorder: Recorder
+        self, index: int, experiment: Experiment, bench: CellBench, blocks: Sequence[Block], recorder: Recorder
     ) -> int:
         """Bring the device to where the last finished block left it; return how many blocks are finished."""
         finished = recorder.finished_blocks(index)
@@ -333,7 +333,7 @@ class Characterization:
 
 
 def describe(device: Device, settings: Settings) -> dict[str, Any]:
-    """What is worth knowing about a device afterwards: identity, limits, parameters with their seed, settings."""
+    """Facts about a device that are kept with its data: identity, limits, parameters with their seed, settings."""
     parameters = device.parameters if isinstance(device, Parametrised) else None
     return {
         "name": device.name,
@@ -346,7 +346,7 @@ def describe(device: Device, settings: Settings) -> dict[str, Any]:
     }
 
 
-def dry_run(plan: Plan) -> list[str]:
+def dry_run(plan: MeasurementPlan) -> list[str]:
     """Lines that say what would be played on every device; devices are opened, nothing is driven.
 
     A device that is `Rehearsing`, or `Explaining`, says itself what it would do: the commands it would send.

@@ -1,4 +1,4 @@
-"""Two devices under one waveform: how far apart do their conductances end up?"""
+"""Comparison of two devices: both play one waveform, and their conductances are read along the way."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hil.waveform import Waveform
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DeviceComparison:
     """Conductances of two devices along one waveform.
 
     Attributes
@@ -26,7 +26,7 @@ class Comparison:
     time : (K,) array
         Device time of every look at the cells, s; the first before the waveform.
     conductance : (2, K, rows, cols) array
-        S.
+        Conductances, S.
     step : float
         The larger of the devices' `conductance_step`, S; 0 if both are continuous.
     """
@@ -37,7 +37,7 @@ class Comparison:
     step: float
 
     def rows(self) -> list[Row]:
-        """What is said about it."""
+        """Result rows: how far the conductances are apart."""
         apart = np.abs(self.conductance[1] - self.conductance[0])
         moved = np.abs(self.conductance[:, -1] - self.conductance[:, 0]).mean(axis=(1, 2))
         rows = [
@@ -59,7 +59,7 @@ class Comparison:
         ]
 
 
-def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> Comparison:
+def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> DeviceComparison:
     """Play one waveform on two devices and read all cells up to `looks` times on the way.
 
     A call ends at 0 V, so cells are read beside rests only, the nearest ones to equal distances, and at the end.
@@ -91,7 +91,7 @@ def compare(devices: tuple[Device, Device], waveform: Waveform, looks: int) -> C
         times.append(first.time)
     conductance = np.array(seen).swapaxes(0, 1)
     step = max(device.conductance_step for device in devices)
-    return Comparison((first.name, second.name), np.array(times), conductance, step)
+    return DeviceComparison((first.name, second.name), np.array(times), conductance, step)
 
 
 def _cuts(waveform: Waveform, looks: int) -> NDArray[np.int64]:
@@ -116,7 +116,7 @@ def random_pulses(
     width, rest : float
         s.
     seed : int
-        Of the choices.
+        Seed of the random choices.
     """
     rng = np.random.default_rng([seed, 8])
     parts = []

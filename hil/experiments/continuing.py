@@ -1,4 +1,4 @@
-"""What must be true before a run goes on: a sample is never driven again because a file is gone or was changed."""
+"""Checks before a run is resumed, so that no sample is driven twice because a file is gone or was changed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hil.experiments.records import KIND, CharacterizationRun, Recorder
 from hil.runs.interrupt import how_to_continue
 
 PASSING = frozenset({"log"})
-"""Parameters of a device that may be others when a run goes on: where its log lies."""
+"""Parameters of a device that may change when a run is resumed: where its log lies."""
 
 _FLOOR, _POINT, _SEGMENT = 200_000, 60, 80
-"""Bytes that a block may need on disk: of itself, and for a value of a record and a driven segment, twice over."""
+"""Bytes on disk that a block may need: of its own, per value of a record, and per driven segment, twice over."""
 
 
 def require_whole(run: CharacterizationRun, experiment: str, uris: Sequence[str], recorder: Recorder | None) -> None:

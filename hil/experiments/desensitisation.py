@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
@@ -37,12 +37,12 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.fits import exponential
 from hil.experiments.iv import require_positive
-from hil.experiments.preparation import PreparedSettings
+from hil.experiments.preparation import IntervalSettings
 from hil.runs.results import Row
 from hil.waveform import Waveform
 
 
-class DesensitisationSettings(PreparedSettings):
+class DesensitisationSettings(IntervalSettings):
     """Settings of `hil characterize desensitisation`."""
 
     pulses: int = Field(20, ge=2, description="pulses in a train")
@@ -56,7 +56,6 @@ class DesensitisationSettings(PreparedSettings):
         json_schema_extra=unit("s"),
     )
     recovery: float = Field(10.0, gt=0, description="time at 0 V after a test pulse", json_schema_extra=unit("s"))
-    polarity: Literal["positive", "negative"] = Field("positive", description="sign of the pulses")
 
 
 class Desensitisation(Experiment):
@@ -85,29 +84,15 @@ class Desensitisation(Experiment):
     def blocks(self) -> Sequence[Block]:
         """One block a pause: train, pause, test pulse, recovery."""
         s = self.settings
-        height = s.signed(1 if s.polarity == "positive" else -1)
-        pulse = Waveform.pulse(height, width=s.width, measure=True)
-        train = pulse
+        train = s.measured_pulse()
         if s.pulses > 1:
-            train = Waveform.train(height, width=s.width, period=s.period, count=s.pulses - 1, measure=True) + pulse
-        trains = (s.preparing_trains() + Waveform.rest(s.recovery),) if s.prepare == "train" else ()
-        note = "after a reset, where the device can" if s.prepare in ("auto", "reset") else ""
-        driven = {t: self.grid.seconds(t) for t in s.pauses}
-        self.grid.require_different("desensitisation.pauses", "s", driven.items())
-        return [
-            Block(
-                f"pause {quantity(driven[pause], 's')}",
-                (*trains, train + Waveform.rest(pause) + pulse + Waveform.rest(s.recovery)),
-                {"pause": driven[pause]},
-                note,
-            )
-            for pause in s.pauses
-        ]
+            more = s.pulses - 1
+            train = Waveform.train(s.height, width=s.width, period=s.period, count=more, measure=True) + train
+        return s.interval_blocks("desensitisation.pauses", "pause", s.pauses, train, self.grid)
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a pulse."""
-        self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
-        samples = bench.play(block.waveforms[-1])
+        samples = self.settings.play_prepared(bench, block)
         i = samples.current
         told = np.where(samples.tripped > 0, np.nan, i)
         response = told / (told[0] if told[0] else np.nan)
@@ -152,11 +137,7 @@ class Desensitisation(Experiment):
                     train["pulse"], train["response"], f"{marker}-", color=colour, ms=3.5, lw=0.8,
                     alpha=1 if n == 0 else 0.25, label=name if n == 0 else None,
                 )  # fmt: skip
-            right.plot(pause, 100 * recovered, marker, color=colour, ms=5, label=name)
-            fit = exponential(pause, recovered)
-            if fit is not None:
-                dense = np.geomspace(pause.min(), pause.max(), 300)
-                right.plot(dense, 100 * fit(dense), color=colour, lw=1, label=fit.label())
+            figures.points_and_fit(right, k, name, pause, recovered, exponential(pause, recovered), scale=100)
         figures.logarithmic_x(right)
         right.axhline(100, color="0.6", lw=0.8, ls="--")
         figures.label(left, ("pulse", ""), ("response $I_n/I_1$", ""))
@@ -170,7 +151,7 @@ class Desensitisation(Experiment):
 def trains_and_tests(
     records: Records,
 ) -> tuple[list[dict[str, NDArray[np.float64]]], tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """All trains; and the pauses with the recovered fraction ``(test - last) / (first - last)`` after each."""
+    """Records of every train; the pauses, with the recovered fraction ``(test - last) / (first - last)`` after each."""
     trains, pauses, recovered = [], [], []
     for pause in dict.fromkeys(records["pause"].tolist()):
         block = where(records, pause=pause)

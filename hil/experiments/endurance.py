@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     NOT_A_RATIO,
     TIME,
@@ -72,7 +72,7 @@ class Endurance(Experiment):
         played = {n: cycle * n for n in set(counts)}
         return [Block(f"cycles {f + 1} to {f + n}", (played[n],)) for f, n in zip(firsts, counts, strict=True)]
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a cycle."""
         samples = bench.play(block.waveforms[0])
         g = samples.conductance.reshape(-1, 4)[:, 1::2]
@@ -154,7 +154,7 @@ def window(first: float, second: float) -> float:
 
 
 def told(records: Records) -> NDArray[np.float64]:
-    """Window of every cycle; infinite where a read at the compliance leaves it open: that is no failure."""
+    """Window of every cycle; infinite where a read at the compliance leaves it unknown, which is no failure."""
     open_ended = np.isnan(records["ratio"]) & (records["tripped"] > 0)
     return np.where(open_ended, np.inf, records["ratio"])
 

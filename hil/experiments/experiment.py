@@ -1,4 +1,4 @@
-"""What an experiment is: settings with units, blocks of waveforms, records with units, numbers and a figure."""
+"""`Experiment`: settings with units, blocks of waveforms, records with units, result rows and a figure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic.config import JsonDict
 
 from hil.device import Device
 from hil.errors import InputError
-from hil.experiments.bench import Bench, Samples
+from hil.experiments.bench import CellBench, Samples
 from hil.experiments.grid import Grid
 from hil.needs import require_memory
 from hil.runs.results import Row, repeated
@@ -31,7 +31,7 @@ Several = Annotated[tuple[float, ...], BeforeValidator(lambda v: (v,) if isinsta
 """Setting with several values; one number stands for itself."""
 
 BLOCK_BYTES = 2000.0
-"""Memory that a block takes beside the waveforms that it shares with others, bytes, roughly."""
+"""Rough memory of a block, bytes, without the waveforms that it shares with others."""
 
 GENTLE_AMPLITUDE, GENTLE_WIDTH = 0.1, 1e-3
 """Pulse (V, s) where neither the user nor the device names one."""
@@ -59,7 +59,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Block:
-    """What is measured as one piece: recorded as a whole, or not at all.
+    """Part of an experiment that is measured in one go, and recorded as a whole or not at all.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Block:
     values : mapping
         Columns that have one value in the whole block; what is driven, not what was asked.
     note : str
-        What the waveforms do not show.
+        A remark for the dry run that the waveforms do not show.
     """
 
     name: str
@@ -175,12 +175,12 @@ class PulseSettings(Settings):
 
 
 class Experiment(ABC):
-    """One experiment with its settings; made for a device with `resolved` settings, all None filled in.
+    """Base of all experiments, with their settings; made for a device with `resolved` settings, all None filled in.
 
     Attributes
     ----------
     name : str
-        What the command calls it.
+        Name on the command line.
     settings_model : type
         Its settings.
     columns : mapping
@@ -189,7 +189,7 @@ class Experiment(ABC):
         Whether time goes on between blocks, so that an interrupted measurement on a device that cannot restore its
         state begins anew instead of going on.
     grid : Grid
-        What the device drives for what is asked; values of blocks and of records are on it.
+        Rounds to what the device can drive; values of blocks and of records are on it.
     """
 
     name: ClassVar[str]
@@ -216,7 +216,7 @@ class Experiment(ABC):
         """All blocks, in order."""
 
     @abstractmethod
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """Play a block; `past` holds what was measured on this device before."""
 
     def finished(self, past: Records) -> str | None:
@@ -304,10 +304,10 @@ def where(records: Records, **values: float) -> dict[str, NDArray[np.float64]]:
 
 
 AT_COMPLIANCE = "not known: a current there was at the compliance (raise i_max, or lower the voltage)"
-"""Why a number that would come of such currents is not given."""
+"""Why a number is not given that would come of currents at the compliance."""
 
 NOT_A_RATIO = f"{AT_COMPLIANCE} or not above 0"
-"""The same of a ratio."""
+"""Why such a ratio is not given."""
 
 
 def tripped_rows(records: Records, left_out: str = "") -> list[Row]:

@@ -1,4 +1,4 @@
-"""What the figures of all experiments share: paper size, units on the axes, a colour a device."""
+"""Style of all experiments' figures: size, units on the axes, one colour and marker per device."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from hil.experiments.fits import Exponential
+
 MARKERS = "os^Dvx"
-"""One a device, so that curves that coincide can still be told apart."""
+"""Markers, one per device, so that curves that coincide can be told apart."""
 
 
 def panels(across: int = 1, down: int = 1, size: tuple[float, float] = (5.2, 3.6)) -> tuple[Figure, list[Axes]]:
@@ -88,6 +90,17 @@ def shade(device: int, devices: int, member: int, members: int) -> tuple[float, 
     maps = ("viridis",) if devices == 1 else ("Blues", "Oranges", "Greens", "Reds", "Purples")
     low, high = (0.0, 0.85) if devices == 1 else (0.45, 0.95)
     return matplotlib.colormaps[maps[device % len(maps)]](low + (high - low) * member / (members - 1))
+
+
+def points_and_fit(
+    axis: Axes, device: int, name: str, x: np.ndarray, y: np.ndarray, fit: Exponential | None, scale: float = 1.0
+) -> None:
+    """Draw a device's points (x, `scale` times y) and, if there is one, the curve fitted to them."""
+    colour = f"C{device}"
+    axis.plot(x, scale * y, MARKERS[device % len(MARKERS)], ms=5, color=colour, label=name)
+    if fit is not None:
+        dense = np.geomspace(x.min(), x.max(), 300)
+        axis.plot(dense, scale * fit(dense), color=colour, lw=1, label=fit.label())
 
 
 def arrow(axis: Axes, x: np.ndarray, y: np.ndarray, colour: object) -> None:

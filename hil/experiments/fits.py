@@ -1,4 +1,4 @@
-"""Least squares of the few curves that experiments report, on numpy alone.
+"""Least-squares fits of the few curves that experiments report, with numpy alone.
 
 Each curve is linear in all of its parameters but one. That one is searched for on a grid and refined by golden-section
 search, the others follow by linear least squares (variable projection), so no starting values are needed.
@@ -118,7 +118,7 @@ class Train(NamedTuple):
 
     @property
     def stopped(self) -> bool:
-        """Whether alpha is no more than where the search stopped."""
+        """Whether alpha lies at a bound of the search, and so is not measured."""
         return abs(self.alpha) > STEEPEST * (1 - 1e-6)
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from hil.device import Device
 from hil.errors import InputError
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     GENTLE_WIDTH,
     TIME,
@@ -99,7 +99,7 @@ class Forming(Experiment):
         pulses = [Block(quantity(v, "V"), (s.pulse_and_read(v),), {"voltage": v}) for v in heights]
         return [Block("before", (s.read_and_gap(),), {"voltage": 0.0}), *pulses]
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a pulse."""
         samples = bench.play(block.waveforms[0])
         nothing = np.array([np.nan])

@@ -1,4 +1,4 @@
-"""What a device drives for what is asked of it: voltages and times on its grid."""
+"""`Grid`: rounds the voltages and times of an experiment to what a device can drive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Grid:
         return float(asked) if self.time_step <= 0 else float(np.round(asked / self.time_step) * self.time_step)
 
     def require_different(self, name: str, unit: str, pairs: Iterable[tuple[float, float]]) -> None:
-        """Refuse values (asked, driven) of a family of which the device makes one and the same."""
+        """Refuse settings (asked, driven) that differ but that the device's grid rounds to the same value."""
         seen: dict[float, float] = {}
         for asked, driven in pairs:
             other = seen.setdefault(driven, asked)

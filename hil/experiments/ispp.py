@@ -21,7 +21,7 @@ from pydantic import Field
 from hil.device import Device
 from hil.errors import InputError
 from hil.experiments import figures
-from hil.experiments.bench import Bench, Samples
+from hil.experiments.bench import CellBench, Samples
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
@@ -48,7 +48,7 @@ from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
 
 COVER = 0.8
-"""Part of the remaining distance that the next burst aims at."""
+"""Fraction of the remaining distance that the next burst aims at."""
 
 GROWTH = 8.0
 """Largest factor between the doses of two bursts."""
@@ -143,11 +143,11 @@ class Controller:
     v_max : float
         Largest magnitude of a voltage, V.
     grid : Grid
-        What the device drives for what is asked.
+        Rounds to what the device can drive.
     """
 
     def __init__(self, settings: WriteVerifySettings, raises: int, v_max: float, grid: Grid) -> None:
-        """Know nothing yet about how far a pulse moves the cell."""
+        """Begin without knowing how far a pulse moves the cell."""
         self._settings, self._raises, self._grid = settings, raises, grid
         self._width, self._narrowest = filled(settings.width), filled(settings.width_min)
         tallest = max(filled(settings.amplitude), filled(settings.amplitude_negative))
@@ -171,7 +171,7 @@ class Controller:
         return Burst(sign, number, voltage, seconds, number * seconds / self._width * abs(voltage / full))
 
     def learn(self, burst: Burst, change: float, noise: float) -> None:
-        """Take in that a burst changed the conductance by `change`, known to `noise`, both in S."""
+        """Update the estimates: a burst changed the conductance by `change`, with an error of `noise`, both in S."""
         self._dose, moved = burst.dose, change * burst.sign
         if moved > noise:
             self._rate[burst.sign], self._silent = moved / burst.dose, 0
@@ -246,7 +246,7 @@ class WriteVerify(Experiment):
             found.insert(0, Block("range", trains, {"level": RANGE_LEVEL}))
         return found
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a verification."""
         if block.values["level"] == RANGE_LEVEL:
             for train in block.waveforms:
@@ -259,7 +259,7 @@ class WriteVerify(Experiment):
         reach = self._range or measured_range(past)
         yield from self._approach(block, bench, self._targets(reach)[int(block.values["level"])], reach.raises)
 
-    def _approach(self, block: Block, bench: Bench, target: float, raises: int) -> Iterator[Record]:
+    def _approach(self, block: Block, bench: CellBench, target: float, raises: int) -> Iterator[Record]:
         s, control = self.settings, Controller(self.settings, raises, bench.v_max, bench.grid)
         burst, before, pulses, driven = None, 0.0, 0, None
         for verification in count():

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from hil.device import Device
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     NOT_A_RATIO,
     TIME,
@@ -110,7 +110,7 @@ class CurrentVoltage(Experiment):
         grid, cycles = self.grid, self.settings.cycles
         return float(loop.rows.max()) if grid.v_step else peak, cycles / loop.total if grid.time_step else frequency
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """Every stair is a point."""
         samples = bench.play(block.waveforms[0])
         count = len(samples.time)

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from hil.device import Device
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
@@ -107,7 +107,7 @@ class Potentiation(Experiment):
                     found.append(Block(name, (trains[polarity],), {**member, "cycle": cycle, "polarity": polarity}))
         return found
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a pulse; the first is the read before the train."""
         samples = bench.play(block.waveforms[0])
         reads, pulses = samples[::2], samples[1::2]

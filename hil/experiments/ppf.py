@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     NOT_A_RATIO,
     TIME,
@@ -34,12 +34,11 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.fits import exponential
 from hil.experiments.iv import require_positive
-from hil.experiments.preparation import PreparedSettings
+from hil.experiments.preparation import IntervalSettings
 from hil.runs.results import Row
-from hil.waveform import Waveform
 
 
-class PairedPulseSettings(PreparedSettings):
+class PairedPulseSettings(IntervalSettings):
     """Settings of `hil characterize ppf`."""
 
     intervals: Several = Field(
@@ -48,8 +47,6 @@ class PairedPulseSettings(PreparedSettings):
         description="from the end of the first to the start of the second pulse",
         json_schema_extra=unit("s"),
     )
-    recovery: float = Field(5.0, gt=0, description="time at 0 V after every pair", json_schema_extra=unit("s"))
-    polarity: Literal["positive", "negative"] = Field("positive", description="sign of the pulses")
 
 
 class PairedPulses(Experiment):
@@ -76,26 +73,11 @@ class PairedPulses(Experiment):
     def blocks(self) -> Sequence[Block]:
         """One block an interval: the pair and the recovery."""
         s = self.settings
-        height = s.signed(1 if s.polarity == "positive" else -1)
-        pulse = Waveform.pulse(height, width=s.width, measure=True)
-        trains = (s.preparing_trains() + Waveform.rest(s.recovery),) if s.prepare == "train" else ()
-        note = "after a reset, where the device can" if s.prepare in ("auto", "reset") else ""
-        driven = {t: self.grid.seconds(t) for t in s.intervals}
-        self.grid.require_different("ppf.intervals", "s", driven.items())
-        return [
-            Block(
-                f"interval {quantity(driven[interval], 's')}",
-                (*trains, pulse + Waveform.rest(interval) + pulse + Waveform.rest(s.recovery)),
-                {"interval": driven[interval]},
-                note,
-            )
-            for interval in s.intervals
-        ]
+        return s.interval_blocks("ppf.intervals", "interval", s.intervals, s.measured_pulse(), self.grid)
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point an interval."""
-        self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
-        samples = bench.play(block.waveforms[-1])
+        samples = self.settings.play_prepared(bench, block)
         first, second = (float(i) for i in samples.current)
         unknown = first == 0 or samples.tripped.any()
         yield {
@@ -142,11 +124,7 @@ class PairedPulses(Experiment):
         figure, (axis,) = figures.panels(1, size=(6.5, 4))
         for k, (name, records) in enumerate(curves.items()):
             t = records["interval"]
-            axis.plot(t, records["ratio"], figures.MARKERS[k % 6], ms=5, color=f"C{k}", label=name)
-            fit = exponential(t, records["ratio"])
-            if fit is not None:
-                dense = np.geomspace(t.min(), t.max(), 300)
-                axis.plot(dense, fit(dense), color=f"C{k}", lw=1, label=fit.label())
+            figures.points_and_fit(axis, k, name, t, records["ratio"], exponential(t, records["ratio"]))
         figures.logarithmic_x(axis)
         axis.axhline(1, color="0.6", lw=0.8, ls="--")
         figures.label(axis, ("interval", "s"), ("paired-pulse ratio $I_2/I_1$", ""))

@@ -1,4 +1,4 @@
-"""Records of a characterization: an SQLite file while it runs, one transaction a block, safe against kill -9.
+"""Records of a characterization in an SQLite file, one transaction per block, safe against kill -9.
 
 runs/NAME/records.sqlite   device: one row a device, with its settings as JSON
                            block: one row a finished block: how many points it has, all that was driven (`Driven`),
@@ -60,7 +60,7 @@ class CharacterizationRun(Run):
         return self.path / COMMAND_LOG
 
     def discard(self) -> None:
-        """Take back a run that never began: instruments were asked who they are, nothing more."""
+        """Delete the folder of a run in which nothing was driven yet."""
         self.command_log.unlink(missing_ok=True)
         super().discard()
 
@@ -137,7 +137,7 @@ class Recorder:
             raise InputError(f"{self.path} is damaged: {error}") from None
 
     def add_device(self, index: int, uri: str, info: Mapping[str, Any]) -> None:
-        """Note a device and what was told to it, before anything is driven."""
+        """Note a device with its settings, before anything is driven."""
         with self._told(), self._db:
             self._db.execute("INSERT OR REPLACE INTO device VALUES (?, ?, ?)", (index, uri, json.dumps(info)))
 

@@ -13,7 +13,7 @@ from pydantic import Field
 from hil.device import Device
 from hil.errors import InputError
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     AT_COMPLIANCE,
     TIME,
@@ -98,7 +98,7 @@ class Retention(Experiment):
             ),
         ]
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """Two points for programming, then one a read."""
         samples = bench.play(block.waveforms[0])
         if not len(past["time"]):

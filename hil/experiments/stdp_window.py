@@ -16,7 +16,7 @@ from pydantic import Field
 
 from hil.errors import InputError
 from hil.experiments import figures
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
     TIME,
     TRIPPED,
@@ -39,7 +39,7 @@ from hil.waveform import Waveform
 _DELAYS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2)
 
 
-class StdpSettings(PreparedSettings):
+class StdpWindowSettings(PreparedSettings):
     """Settings of `hil characterize stdp`; `amplitude` is the pre pulse, `amplitude_negative` the post pulse."""
 
     delays: Several = Field(
@@ -56,7 +56,7 @@ class StdpWindow(Experiment):
     """`hil characterize stdp`."""
 
     name = "stdp"
-    settings_model = StdpSettings
+    settings_model = StdpWindowSettings
     columns: ClassVar = {
         "delay": Column("s", "onset of the post pulse minus onset of the pre pulse"),
         "pre": Column("V", "voltage of the pre pulse on the row, as it was driven"),
@@ -86,10 +86,9 @@ class StdpWindow(Experiment):
             found.append(Block(f"delay {quantity(delay, 's')}", waveforms, values, note.get(s.prepare, "")))
         return found
 
-    def measure(self, block: Block, bench: Bench, past: Records) -> Iterator[Record]:
+    def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a delay."""
-        self.settings.prepare_cell(bench, block.waveforms[0] if len(block.waveforms) > 1 else None)
-        samples = bench.play(block.waveforms[-1])
+        samples = self.settings.play_prepared(bench, block)
         before, after = float(samples.conductance[0]), float(samples.conductance[-1])
         yield {
             **block.values,

@@ -1,4 +1,4 @@
-"""Paired inputs: every input of a layer together with every other one, in front of the cells of any device.
+"""Layer of paired inputs: every two inputs of the layer share a weight, which is a cell of any device.
 
 The paired-input learning layer (PILL) of Zivasatienraj & Doolittle (2023), section 5 and Figure 8, has k inputs and
 C(k, 2) weights a column. Inputs i and j meet in a front end (a VALVeD pair) that passes what they have in common to
@@ -26,7 +26,7 @@ from hil.waveform import Waveform
 
 
 class Weights(Protocol):
-    """What pairs need of the device behind them; every `hil.device.Device` has it."""
+    """What a paired layer needs of the device that holds its weights; every `hil.device.Device` has it."""
 
     name: str
     rows: int

@@ -1,4 +1,4 @@
-"""How an image is shown to paired inputs: which pairs there are, what a pair passes to its weight, and the pulses.
+"""Protocol of paired inputs: the pairs, the voltage that a pair passes to its weight, and the pulses of an image.
 
 See `hil.pill.pairs` for the layer itself.
 """
@@ -20,7 +20,10 @@ from hil.errors import InputError, nearest
 from hil.waveform import Waveform
 
 Front = Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.float64]]
-"""Voltage across the weight of a pair, V: of the voltages of its two inputs against the column, V, and the width, s."""
+"""Front end of a pair: voltage across its weight, V, from its two inputs' voltages against the column and the width.
+
+``front(first, second, width)`` takes arrays of one shape in V and a pulse width in s.
+"""
 
 AT_ONCE = 1 << 21
 """Voltages of pairs that are laid out in memory at once; more images than that are played in several waveforms."""

@@ -1,4 +1,4 @@
-"""Rows that set a number of a paper beside ours, with a verdict that follows from the row's numbers."""
+"""`Finding`: a number of a paper beside ours, with a verdict that follows from the numbers alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Measured = float | tuple[float, ...]
 
 
 class Verdict(StrEnum):
-    """What a row says about the paper."""
+    """Verdicts on a number of a paper."""
 
     REPRODUCED = "reproduced"
     FOLLOWS = "follows from the equations"

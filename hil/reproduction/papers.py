@@ -1,4 +1,4 @@
-"""What a published paper says, beside what we find: rows as data, and verdicts that follow from their numbers.
+"""`Paper`: the figures and claims of a publication that can be reproduced, and how each is computed.
 
 `Finding` is a row, `Paper` a set of figures that make rows, `Scope` what a figure may use. Papers are found by entry
 points of the group ``hil.papers``, each a `Paper` or a function that returns several; `hil reproduce` lists, plays and
@@ -34,7 +34,7 @@ GROUP = "hil.papers"
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure may use, and where it leaves its pictures.
+    """Resources of a figure that is being made: folders, data, and contact with the user.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Playing the figures of a paper one after the other, keeping what is finished, and laying the findings out.
+"""Makes the figures of a paper one after the other, keeps what is finished, and lays the findings out as a table.
 
 runs/NAME/findings.json     rows of every finished figure, replaced atomically; what --resume goes on from
 runs/NAME/table.md          the same as a Markdown table, each row with the command that makes it
@@ -35,7 +35,7 @@ FINDINGS = "findings.json"
 
 
 class ReproduceConfig(BaseModel):
-    """What `hil reproduce` was told; kept in the run folder."""
+    """Options of `hil reproduce`, kept in the run folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""Spikes in, spikes out: the second gear of a crossbar.
+"""`SpikingCore`: a spiking layer on a crossbar, with leaky integrate-and-fire neurons and STDP.
 
 Input spikes on the rows are integrated by leaky neurons on the columns; their spikes program the cells. `SpikingCore`
 says what that means; `hil.spiking.host.HostCore` does it on any device, with the neurons on the host, and back ends
@@ -34,7 +34,7 @@ from hil.spiking.trains import SpikeBatch, SpikeTrain
 
 @dataclass(frozen=True)
 class Reference:
-    """What a reference column cost to prepare and what it left.
+    """Outcome of preparing a reference column: pulses spent, and the weight that is left.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Code(Protocol):
 
     @property
     def duration(self) -> float:
-        """Of a presentation, s."""
+        """Length of a presentation, s."""
 
     def encode(self, images: NDArray[np.uint8], full_scale: int, seed: int, numbers: NDArray[np.int64]) -> SpikeBatch:
         """Spikes of a batch of images."""

@@ -1,4 +1,4 @@
-"""Encoding: from pixels to what is driven on the rows of a crossbar."""
+"""Encoding of images: pixel intensities, and spike trains on the rows of a crossbar."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SpikeCode(Section):
         full_scale : int
             Grey value of a fully lit pixel.
         seed : int
-            Of the run.
+            Seed of the run.
         numbers : (B,) array of int
             A number for every presentation, different for each that shall differ.
         """

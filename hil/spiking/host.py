@@ -1,4 +1,4 @@
-"""A spiking core on any device, with the neurons on the host: reads give the currents, waveforms do the programming."""
+"""`HostCore`: a spiking layer on any device, with the neurons on the host, which reads and programs the cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hil.waveform import Waveform
 
 
 class Programmable(Protocol):
-    """What the core needs of a device; every `hil.device.Device` has it."""
+    """What `HostCore` needs of its device; every `hil.device.Device` has it."""
 
     name: str
     rows: int

@@ -15,7 +15,7 @@ MOST_PULSES = 100
 
 
 class Rule(ABC):
-    """Which programming pulses cells get when a row or a neuron spikes; any device can carry them out.
+    """A learning rule: which programming pulses cells get when a row or a neuron spikes.
 
     Every window stands for one pulse: where the last spike of the other side lies `elapsed` seconds ago, a cell gets as
     many pulses as there are windows with ``elapsed <= window``. Only spikes of the same presentation count.
@@ -63,7 +63,7 @@ class Stdp(Rule):
 
     @property
     def potentiating(self) -> tuple[float, ...]:
-        """The one window."""
+        """Window of the single potentiation pulse."""
         return (self.window,)
 
 
@@ -101,12 +101,12 @@ class PairStdp(Rule):
 
     @property
     def potentiating(self) -> tuple[float, ...]:
-        """Where round(n_plus exp(-elapsed / tau_plus)) passes 1, 2, ..."""
+        """Elapsed times at which round(n_plus exp(-elapsed / tau_plus)) falls below 1, 2, ..."""
         return self._windows(self.n_plus, self.tau_plus)
 
     @property
     def depressing(self) -> tuple[float, ...]:
-        """Where round(n_minus exp(-elapsed / tau_minus)) passes 1, 2, ..."""
+        """Elapsed times at which round(n_minus exp(-elapsed / tau_minus)) falls below 1, 2, ..."""
         return self._windows(self.n_minus, self.tau_minus)
 
     @staticmethod

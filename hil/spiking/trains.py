@@ -1,4 +1,4 @@
-"""Spike trains: which line spikes when, one presentation or many packed together."""
+"""Spike trains: times and lines of spikes, of one presentation or of many packed together."""
 
 from __future__ import annotations
 

@@ -193,7 +193,7 @@ def _task(driver: type[Driver], base: Mapping[str, Any], axes: dict[str, Point])
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Bring ``{section: {key: value}}`` and ``{"section.key": value}`` to the second form."""
+    """Flatten nested settings ``{section: {key: value}}`` to ``{"section.key": value}``."""
     flat = {}
     for key, value in settings.items():
         flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value})

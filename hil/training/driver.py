@@ -1,4 +1,4 @@
-"""What the `hil train` command needs of a training driver."""
+"""`Driver`: base of all training drivers, as `hil train` and `hil sweep` run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Energy of training and inference, with the assumptions that give each number."""
+"""Energies of training and inference, in closed form, and those that the paper prints with what they assume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lifelong relearning: one layer learns one class after another, by the timing of its responses alone.
+"""`hil train lifelong`: one layer learns one class after another, by the timing of its responses alone.
 
 Section 4 and Figure 7 of Zivasatienraj & Doolittle (2023). The raw map of an honest pair is dominated by what all
 images have in common; what the layer has learned shows against a reference layer, which sees the same images and always
@@ -28,7 +28,7 @@ from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import class_means
-from hil.training.sanity import EQUAL, UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
+from hil.training.sanity import EQUAL, UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, open_for, plain_name, split_names
 
 LAYER, REFERENCE = 0, 1
@@ -57,7 +57,7 @@ class LifelongSettings(Section):
 
 
 class LifelongConfig(Section):
-    """Everything `hil train lifelong` can be told."""
+    """Configuration of `hil train lifelong`."""
 
     data: DataSettings = Field(default_factory=DataSettings)
     device: DeviceSettings = DeviceSettings(uri="sim:flca-pair?preset=lifelong")
@@ -100,7 +100,7 @@ class LifelongTraining(Driver):
         return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
 
     def stages(self) -> list[Stage]:
-        """For every seed, an untrained one, then one a target; only the first of these begins on a pristine device."""
+        """For every seed an untrained stage, then one per target; only the first target begins on a pristine device."""
         train, labels = self.config.train, self.dataset.train_labels
         stages = []
         for seed in self.seeds:
@@ -121,7 +121,7 @@ class LifelongTraining(Driver):
         self._loop.play(self.stages(), self._frame, self._compare, resume)
 
     def found(self, step: int) -> list[dict[str, Any]]:
-        """What was found about the map after the target of this place in the list, one entry a seed."""
+        """Correlations of the map after the target of this place in the list, one entry a seed."""
         return [self._loop.outcomes[stage_key("target", seed, step)] for seed in self.seeds]
 
     def rows(self) -> list[Row]:
@@ -164,7 +164,7 @@ class LifelongTraining(Driver):
             match = f"correlation with the mean image of target '{name}'"
             both = [f["own"] for f in found], [f["other"] for f in found]
             hint = "show more images (--images), or take a device that changes faster"
-            doubts.compare(Comparison(match, *both, "the best other class", unit=""), hint)
+            doubts.compare(ControlledResult(match, *both, "the best other class", unit=""), hint)
 
     def draw(self) -> list[Path]:
         """Draw the morphing map of the first seed as an animation and as a contact sheet."""

@@ -1,4 +1,4 @@
-"""What pairs of inputs are worth without any device: exact class means of min(x_i, x_j), compared by a dot product.
+"""Baseline of paired inputs without any device: exact class means of min(x_i, x_j), compared by a dot product.
 
 The ceiling of a paired-input layer that stores one template a column. Pairs with a dark pixel are skipped.
 """

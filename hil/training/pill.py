@@ -1,4 +1,4 @@
-"""Paired-input learning layer (PILL): weights learn which two pixels are lit together when a response comes.
+"""`hil train pill`: a paired-input learning layer, whose weights learn which two pixels are lit together.
 
 Section 5 of Zivasatienraj & Doolittle (2023). The data set decides the task: vertical lines in 3x3 images, one column
 (Figure 9, `hil.training.pill_lines`), or classes of images, one column each (`hil.training.pill_classes`).

@@ -29,7 +29,7 @@ from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
 from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped, still_cells
 from hil.training.readout import class_means, nearest_class_mean, winners
-from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
+from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
 
 HELD = 1.0
@@ -147,7 +147,7 @@ class ClassesTask:
         role, words = ("shuffled", "shuffled labels") if self.config.train.controls else ("untrained", "untrained")
         mine, control = (self.accuracies(r, images, readout, sign) for r in ("trained", role))
         hint = "show more images (--epochs), or raise protocol.response"
-        doubts.accuracy(Comparison(f"{images} accuracy", mine, control, words, images=len(labels)), labels, hint)
+        doubts.accuracy(ControlledResult(f"{images} accuracy", mine, control, words, images=len(labels)), labels, hint)
 
     def _column_names(self) -> list[str]:
         return ["+".join(self.dataset.class_names[c] for c in members) for members in self.columns]

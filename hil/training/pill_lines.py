@@ -24,7 +24,7 @@ from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pill_settings import PairedTrainee, PillConfig, flipped, still_cells
-from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells
+from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells
 
 MAIN = "trained"
 
@@ -118,7 +118,7 @@ class LinesTask:
 
     @property
     def epochs(self) -> int:
-        """Whole passes through the images."""
+        """Number of passes through the images."""
         return round(self.config.train.epochs)
 
     def variants(self) -> dict[str, Variant]:
@@ -181,7 +181,7 @@ class LinesTask:
         labels = line_labels(self.dataset.train_images, self.config.train.line)
         name, judged = f"{self.config.train.line}-pixel lines recognised", len(labels) // 2
         hint = "show more epochs, or raise protocol.response"
-        doubts.accuracy(Comparison(name, mine, control, "untrained", images=judged), labels, hint)
+        doubts.accuracy(ControlledResult(name, mine, control, "untrained", images=judged), labels, hint)
 
     def draw(self) -> list[Path]:
         """Draw Figure 9 with its controls."""

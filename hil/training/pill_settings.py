@@ -1,4 +1,4 @@
-"""What `hil train pill` can be told; some defaults depend on the data set."""
+"""Configuration of `hil train pill`; some defaults depend on the data set."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PillSettings(Section):
 
 
 class PillConfig(Section):
-    """Everything `hil train pill` can be told."""
+    """Configuration of `hil train pill`."""
 
     data: DataSettings = Field(default_factory=DataSettings)
     device: DeviceSettings = DeviceSettings(uri="sim:flca?preset=pill")

@@ -1,4 +1,4 @@
-"""Whether the results of a training mean anything: checks that every driver reports through.
+"""Sanity checks on the results of a training: warnings where a number means less than it seems to.
 
 A driver hands over what it saw (cells before and after, spikes, answers, accuracies beside their controls) in
 `Driver.judge`; `Doubts` says in one sentence each what makes the numbers meaningless, its likely cause, and what to
@@ -46,7 +46,7 @@ ONE_SIDED = 2 * CONFIDENCE - 1
 
 @dataclass(frozen=True)
 class Cells:
-    """What the training of one seed did to the cells.
+    """Effect of the training of one seed on the cells.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def compare_cells(
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ControlledResult:
     """An accuracy, or another figure of merit, beside its control.
 
     Attributes
@@ -144,7 +144,7 @@ class Comparison:
         return float(np.mean(self.values) - np.mean(self.control))
 
     def margin(self) -> float:
-        """How far above its control a mean must be to be told from it at `CONFIDENCE`, one-sided.
+        """Least difference from the control that is significant at `CONFIDENCE`, one-sided.
 
         The larger of two: Student's t with the pooled variance of both groups over the seeds, and the binomial error
         of a count on `images` images (the same for all seeds, so more seeds do not lessen it; one success and one
@@ -163,7 +163,7 @@ class Comparison:
         return float(max(seeds, counted))
 
     def told_apart(self) -> bool:
-        """Whether the values are above their control by more than the margin."""
+        """Whether the values are significantly above their control: by more than `margin`."""
         return self.difference > self.margin()
 
     def __str__(self) -> str:
@@ -180,14 +180,14 @@ class Comparison:
 
 
 class Doubts:
-    """What was found out about one run; `sentences` and `rows` say what its results do not mean."""
+    """Collects the warnings about one run; `sentences` and `rows` give them."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without warnings."""
         self._causes: list[str] = []
         self._explanations: list[str] = []
         self._notes: list[str] = []
-        self._comparisons: list[tuple[Comparison, str]] = []
+        self._comparisons: list[tuple[ControlledResult, str]] = []
 
     def cause(self, sentence: str) -> None:
         """Report something that makes the results meaningless: the fact, its likely cause, and what to do."""
@@ -195,7 +195,7 @@ class Doubts:
             self._causes.append(sentence)
 
     def explain(self, sentence: str) -> None:
-        """Report what is to blame if a figure is not told from its control, and harmless if it is."""
+        """Report a possible cause, told only if a result is not significantly above its control."""
         if sentence not in self._explanations:
             self._explanations.append(sentence)
 
@@ -280,13 +280,13 @@ class Doubts:
                 "mean images cannot tell them apart; take another data set, or hil train pill, which learns pairs"
             )
 
-    def accuracy(self, comparison: Comparison, labels: NDArray[np.int64], hint: str) -> None:
+    def accuracy(self, comparison: ControlledResult, labels: NDArray[np.int64], hint: str) -> None:
         """Judge an accuracy on images with `labels` beside its control and beside the commonest class."""
         self.compare(comparison, hint)
         always = replace(comparison, control=[commonest(labels)], control_name="always answering the commonest class")
         self.compare(always, hint)
 
-    def compare(self, comparison: Comparison, hint: str) -> None:
+    def compare(self, comparison: ControlledResult, hint: str) -> None:
         """Judge a figure of merit beside its control; `hint` says what to do where they cannot be told apart."""
         self._comparisons.append((comparison, hint))
 
@@ -313,7 +313,7 @@ class Doubts:
         return [warning(sentence) for sentence in self.sentences()]
 
     def _from_rows(self, results: Sequence[Row]) -> None:
-        """Hold the first accuracy of a driver that compares nothing itself against its control, seeds apart."""
+        """Compare the first accuracy with its control, for a driver that compares nothing itself."""
         for row in results:
             if row.unit == "%" and isinstance(row.value, int | float) and isinstance(row.control, int | float):
                 if row.value - row.control <= (row.std or 0.0):
@@ -331,7 +331,7 @@ def _seeds(where: Sequence[bool]) -> str:
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What the checks need to know of a device after it was closed.
+    """Facts about a device that the checks need after it was closed.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ class DataSettings(Section):
 
 
 LARGEST_SEED = 2**63 - 10_001
-"""So that all seeds of a run are numbers that every device takes."""
+"""Largest first seed: all seeds of a run that follow it are numbers that every device takes."""
 
 DEFAULT_DEVICE = "sim:flca-pair"
 """What is trained unless the user names something else."""

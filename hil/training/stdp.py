@@ -1,4 +1,4 @@
-"""Ten layers side by side, each trained by spike timing to recognise one class.
+"""`hil train stdp`: layers side by side, each trained by spike timing to recognise one class.
 
 Section 4 of Zivasatienraj & Doolittle (2023). Rows are pixels, columns are layers. `Protocol` says what is driven,
 `READOUTS` how the layers are compared. Every run trains the same number of seeds with true labels and, as a control,
@@ -30,7 +30,7 @@ from hil.training.energy import energy_rows, paper_rows, pulse_energy
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
-from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
+from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, open_for, split
 
 V_READ = 1e-3
@@ -59,7 +59,7 @@ class TrainSettings(Section):
 
 
 class StdpConfig(Section):
-    """Everything `hil train stdp` can be told."""
+    """Configuration of `hil train stdp`."""
 
     data: DataSettings = Field(default_factory=DataSettings)
     device: DeviceSettings = Field(default_factory=DeviceSettings)
@@ -162,7 +162,7 @@ class StdpTraining(Driver):
         role, words = ("shuffled", "shuffled labels") if self.config.train.controls else ("untrained", "untrained")
         hint = "show more images (--epochs), try other delays, or a device with less noise"
         control = self.accuracies(role, images, readout)
-        doubts.accuracy(Comparison(name, values, control, words, images=len(labels)), labels, hint)
+        doubts.accuracy(ControlledResult(name, values, control, words, images=len(labels)), labels, hint)
 
     def draw(self) -> list[Path]:
         """Draw conductance maps, learning curve and protocol into the run's folder."""

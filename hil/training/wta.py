@@ -1,4 +1,4 @@
-"""Unsupervised winner-take-all learning: spikes in, the winner's cells follow its inputs (Brivio et al. 2021).
+"""`hil train wta`: unsupervised winner-take-all learning from spikes by STDP (Brivio et al. 2021).
 
 Every neuron is a column. Digits are shown as spikes; whoever fires first inhibits the others and programs its column by
 the STDP rule. Nobody tells it the class: after training, each neuron gets the class of training digits that it answers
@@ -31,7 +31,7 @@ from hil.spiking.rules import Rule
 from hil.training.driver import Driver
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.readout import nearest_class_mean, winners
-from hil.training.sanity import UNKNOWN, Comparison, DeviceFacts, Doubts, compare_cells, repeatability
+from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
 from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
 from hil.training.wta_settings import WtaConfig
@@ -196,7 +196,9 @@ class WtaTraining(Driver):
         mine = [outcome["accuracy"] for outcome in outcomes]
         for name, control in (("untrained", [p["accuracy"] for p in pristine]),
                               ("shuffled labels", [o["shuffled"] for o in outcomes])):  # fmt: skip
-            doubts.accuracy(Comparison(f"{images} accuracy", mine, control, name, images=len(labels)), labels, hint)
+            doubts.accuracy(
+                ControlledResult(f"{images} accuracy", mine, control, name, images=len(labels)), labels, hint
+            )
 
     def _mute(self, starts: list[float]) -> str:
         """Why no neuron may fire."""

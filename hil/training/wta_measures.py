@@ -1,4 +1,4 @@
-"""What a winner-take-all training is measured by: neurons' classes, weight contrast, training duration, efficiency."""
+"""Figures of merit of a winner-take-all training: neurons' classes, weight contrast, training duration, efficiency."""
 
 from __future__ import annotations
 

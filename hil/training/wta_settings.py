@@ -1,4 +1,4 @@
-"""What `hil train wta` can be told: neurons, rule, code and training."""
+"""Configuration of `hil train wta`: neurons, rule, code and training."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class UnsupervisedData(DataSettings):
 
 
 class WtaConfig(Section):
-    """Everything `hil train wta` can be told."""
+    """Configuration of `hil train wta`."""
 
     data: UnsupervisedData = Field(default_factory=UnsupervisedData)
     device: DeviceSettings = Field(default_factory=lambda: DeviceSettings(uri="sim:rram?alpha=0.01"))

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from hil.experiments.characterization import Plan
+from hil.experiments.characterization import MeasurementPlan
 
 
 def play(name, uri, device=None, **settings):
     """Return the experiment with its resolved settings, its records, and the open device's state at the end."""
-    plan = Plan({"experiment": name, "device": {"uri": uri}, name: settings})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": uri}, name: settings})
     found = []
     with device or plan.open(uri) as device:
         experiment, bench, blocks = plan.ready(device)

@@ -17,7 +17,7 @@ from hil.cli.main import build
 from hil.device import Unsupported
 from hil.errors import HilError, InputError
 from hil.experiments import continuing
-from hil.experiments.characterization import KIND, Characterization, Plan
+from hil.experiments.characterization import KIND, Characterization, MeasurementPlan
 from hil.experiments.records import CharacterizationRun, Recorder, load
 from sim.crossbar.array import SimulatedArray
 
@@ -32,8 +32,8 @@ class PowerCut(BaseException):
 def complete(path, plan=None):
     if (path / "config.toml").exists():
         with CharacterizationRun.resume(path, KIND) as run:
-            return Characterization(Plan(run.config), run).complete()
-    plan = plan or Plan({"experiment": "ltp", "device": {"uri": [URI]}, "ltp": SETTINGS})
+            return Characterization(MeasurementPlan(run.config), run).complete()
+    plan = plan or MeasurementPlan({"experiment": "ltp", "device": {"uri": [URI]}, "ltp": SETTINGS})
     with CharacterizationRun.create(path, KIND, plan.dump()) as run:
         return Characterization(plan, run).complete()
 
@@ -170,7 +170,9 @@ def test_a_run_that_is_not_whole_or_not_its_own_does_not_go_on(name, tmp_path, m
 )
 def test_another_instrument_does_not_go_on_with_a_run(part, value, words, tmp_path, monkeypatch, driven):
     cut(tmp_path / "run", 3, monkeypatch)
-    with Recorder(tmp_path / "run/records.sqlite", Plan({"experiment": "ltp"}).experiment.columns) as recorder:
+    with Recorder(
+        tmp_path / "run/records.sqlite", MeasurementPlan({"experiment": "ltp"}).experiment.columns
+    ) as recorder:
         info = recorder.device_info(0)
         changed = (
             "KEITHLEY,2450,1,1" if part == "identity" else {**info[part], **value} if isinstance(value, dict) else value
@@ -245,7 +247,7 @@ def test_a_database_that_cannot_grow_ends_the_run_in_one_sentence(tmp_path, monk
             self._db.execute(f"PRAGMA max_page_count = {pages}")
         original(self, device, number, *rest)
 
-    plan = Plan({"experiment": "ltp", "device": {"uri": [URI]}, "ltp": {"pulses": 400, "cycles": 2}})
+    plan = MeasurementPlan({"experiment": "ltp", "device": {"uri": [URI]}, "ltp": {"pulses": 400, "cycles": 2}})
     with monkeypatch.context() as patch:
         patch.setattr(Recorder, "add_block", full)
         words = "records.sqlite cannot be written: database or disk is full; what was recorded is kept; make room and "

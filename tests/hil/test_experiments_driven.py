@@ -8,8 +8,8 @@ import pytest
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.experiments import catalogue
-from hil.experiments.bench import Bench, Driven
-from hil.experiments.characterization import Plan
+from hil.experiments.bench import CellBench, Driven
+from hil.experiments.characterization import MeasurementPlan
 from hil.waveform import Waveform
 
 ASKED = {
@@ -45,7 +45,7 @@ def played(name, where):
     uri, limits = DEVICES[where]
     if where == "fpga":  # its longest segment goes with phi_max, its smallest step as well
         uri += "0.01" if name == "ispp" else "100"
-    plan = Plan({"experiment": name, "device": {"uri": uri}, name: ASKED[name] | {"read_voltage": 0.02}})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": uri}, name: ASKED[name] | {"read_voltage": 0.02}})
     calls, found = [], []
     with open_device(uri) as device:
         device.limits = replace(device.limits, **limits)
@@ -192,7 +192,7 @@ def test_a_tenth_of_a_volt_is_recorded_where_a_tenth_was_driven():
     ],
 )
 def test_a_family_of_which_the_device_makes_one_is_refused(name, settings, words):
-    plan = Plan({"experiment": name, "device": {"uri": "sim:rram"}, name: settings})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": "sim:rram"}, name: settings})
     with open_device("fpga:golden?cell=flca&v_step=0.01&phi_max=10") as device, pytest.raises(InputError, match=words):
         plan.ready(device)
 
@@ -212,7 +212,7 @@ def test_a_family_of_which_the_device_makes_one_is_refused(name, settings, words
     ],
 )
 def test_times_of_which_the_device_makes_one_are_refused(name, settings, words):
-    plan = Plan({"experiment": name, "device": {"uri": "sim:flca"}, name: settings})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": "sim:flca"}, name: settings})
     with open_device("sim:flca") as device:
         device.limits = replace(device.limits, time_step=4e-4)
         with pytest.raises(InputError, match=words):
@@ -221,7 +221,7 @@ def test_times_of_which_the_device_makes_one_are_refused(name, settings, words):
 
 def test_time_that_passes_between_two_waveforms_and_a_reset_are_in_the_history():
     with open_device("sim:rram") as device:
-        bench = Bench(device)
+        bench = CellBench(device)
         bench.play(Waveform.pulse(0.1, width=1e-3, measure=True))
         device.apply(Waveform.rest(0.5))  # somebody else's: the cell is at rest for our bench
         bench.play(Waveform.pulse(0.2, width=2e-3))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hil.backends import open_device
 from hil.errors import InputError
-from hil.experiments.bench import Bench
+from hil.experiments.bench import CellBench
 from hil.experiments.experiment import where
 
 
@@ -76,11 +76,13 @@ def test_no_voltage_beyond_v_max_ever_reaches_the_device(v_max, amplitude, targe
             return drive(waveform)
 
         device._play = spy
-        from hil.experiments.characterization import Plan
+        from hil.experiments.characterization import MeasurementPlan
 
         try:
             given_settings = {"amplitude": amplitude, "targets": [target], "max_pulses": 40}
-            plan = Plan({"experiment": "ispp", "device": {"uri": "sim:rram", "v_max": v_max}, "ispp": given_settings})
+            plan = MeasurementPlan(
+                {"experiment": "ispp", "device": {"uri": "sim:rram", "v_max": v_max}, "ispp": given_settings}
+            )
             experiment, bench, blocks = plan.ready(device)
             list(experiment.measure(blocks[0], bench, {}))
         except InputError as error:
@@ -91,7 +93,7 @@ def test_no_voltage_beyond_v_max_ever_reaches_the_device(v_max, amplitude, targe
 
 def test_the_bench_names_the_limit_it_keeps():
     with open_device("sim:rram") as device:
-        bench = Bench(device, v_max=0.5)
+        bench = CellBench(device, v_max=0.5)
         from hil.waveform import Waveform
 
         with pytest.raises(InputError, match=r"row 0: 1 V is outside -0.5 V .. 0.5 V \(--v-max 0.5\)"):

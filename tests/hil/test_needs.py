@@ -115,9 +115,9 @@ def test_characterizations(tmp_path, monkeypatch, capsys, words, message):
 
 def test_long_endurance_shares_its_waveforms():
     """A million cycles of 200 pulses are 2e8 segments, of which memory holds those of one block."""
-    from hil.experiments.characterization import Plan
+    from hil.experiments.characterization import MeasurementPlan
 
-    plan = Plan({"experiment": "endurance", "device": {"uri": "sim:rram"}, "endurance": {"cycles": 20_001}})
+    plan = MeasurementPlan({"experiment": "endurance", "device": {"uri": "sim:rram"}, "endurance": {"cycles": 20_001}})
     with plan.open("sim:rram") as device:
         plan.settings.resolved(device)
         experiment = plan.experiment(plan.settings.resolved(device))

@@ -15,7 +15,7 @@ import xarray
 from hil.device import Unsupported
 from hil.errors import InputError
 from hil.experiments.bench import Driven
-from hil.experiments.characterization import KIND, Characterization, Plan
+from hil.experiments.characterization import KIND, Characterization, MeasurementPlan
 from hil.experiments.experiment import Column
 from hil.experiments.records import CharacterizationRun, History, Recorder, load, load_devices
 from hil.runs.interrupt import StopRequest
@@ -38,7 +38,7 @@ EXPERIMENTS = {
 
 
 def plan_of(name, *uris):
-    return Plan({"experiment": name, "device": {"uri": list(uris)}, name: EXPERIMENTS[name]})
+    return MeasurementPlan({"experiment": name, "device": {"uri": list(uris)}, name: EXPERIMENTS[name]})
 
 
 def complete(path, plan):
@@ -92,7 +92,7 @@ def test_a_crash_around_any_commit_changes_nothing_in_the_final_data(name, after
 
 def test_kill_9_at_random_moments_loses_and_repeats_nothing(tmp_path):
     settings = {"cycles": 240, "pulses": 10, "cycles_per_block": 2}
-    plan = Plan({"experiment": "endurance", "device": {"uri": NOISY}, "endurance": settings})
+    plan = MeasurementPlan({"experiment": "endurance", "device": {"uri": NOISY}, "endurance": settings})
     complete(tmp_path / "calm", plan)
     calm, rough = load(tmp_path / "calm"), tmp_path / "rough"
     words = ["characterize", "endurance", "--device", NOISY, "--run", "rough"]

@@ -16,7 +16,7 @@ from hil.sweeps.file import Point, Task
 from hil.training.driver import Driver
 from hil.training.lifelong import LifelongTraining
 from hil.training.pill import PillTraining
-from hil.training.sanity import Comparison, Doubts, commonest, compare_cells, repeatability
+from hil.training.sanity import ControlledResult, Doubts, commonest, compare_cells, repeatability
 from hil.training.stdp import StdpConfig, StdpTraining
 from hil.training.wta import WtaTraining
 
@@ -53,26 +53,26 @@ def test_the_margin_over_seeds_is_student_s_t():
     rng = np.random.default_rng(0)
     for n in (2, 3, 8):
         values, control = rng.normal(0, 3, (2, n))
-        margin = Comparison("", values, control, "").margin()
+        margin = ControlledResult("", values, control, "").margin()
         shifted = values - values.mean() + control.mean() + margin
         assert stats.ttest_ind(shifted, control, alternative="greater").pvalue == pytest.approx(0.05, rel=1e-6)
-        exact = Comparison("", values, [1.0], "").margin()
+        exact = ControlledResult("", values, [1.0], "").margin()
         shifted = values - values.mean() + 1.0 + exact
         assert stats.ttest_1samp(shifted, 1.0, alternative="greater").pvalue == pytest.approx(0.05, rel=1e-6)
 
 
 def test_with_one_seed_the_margin_is_that_of_counting_images():
     """Two networks that are both right for a third of 300 images differ by more than the margin once in 20 times."""
-    margin = Comparison("", [100 / 3], [100 / 3], "", images=300).margin()
+    margin = ControlledResult("", [100 / 3], [100 / 3], "", images=300).margin()
     drawn = np.random.default_rng(1).binomial(300, 1 / 3, (2, 200_000)) / 3
     assert (drawn[0] - drawn[1] > margin).mean() == pytest.approx(0.05, abs=0.01)
-    assert Comparison("", [0.0], [0.0], "", images=300).margin() > 0, "nothing right of 300 is no certainty"
-    assert Comparison("", [5.0], [5.0], "").margin() == 0
+    assert ControlledResult("", [0.0], [0.0], "", images=300).margin() > 0, "nothing right of 300 is no certainty"
+    assert ControlledResult("", [5.0], [5.0], "").margin() == 0
 
 
 def test_more_seeds_do_not_lessen_the_error_of_the_test_set():
-    many = Comparison("", [30.0] * 50, [30.0] * 50, "", images=100)
-    assert many.margin() == pytest.approx(Comparison("", [30.0], [30.0], "", images=100).margin())
+    many = ControlledResult("", [30.0] * 50, [30.0] * 50, "", images=100)
+    assert many.margin() == pytest.approx(ControlledResult("", [30.0], [30.0], "", images=100).margin())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_more_seeds_do_not_lessen_the_error_of_the_test_set():
 )
 def test_an_accuracy_that_is_not_told_from_its_control_says_so(values, control, words):
     doubts = Doubts()
-    doubts.compare(Comparison("accuracy", values, control, "shuffled labels", images=360), "show more")
+    doubts.compare(ControlledResult("accuracy", values, control, "shuffled labels", images=360), "show more")
     said = doubts.sentences()
     assert (words in said[0]) if words else not said
 
@@ -97,7 +97,7 @@ def test_a_cause_and_its_consequence_are_one_line_and_explanations_need_a_conseq
     doubts = Doubts()
     doubts.explain("all ended near one value")
     assert not doubts.sentences()
-    doubts.compare(Comparison("accuracy", [10.0], [10.0], "c", images=100), "show more")
+    doubts.compare(ControlledResult("accuracy", [10.0], [10.0], "c", images=100), "show more")
     assert len(doubts.sentences()) == 1
     assert doubts.sentences()[0].startswith("all ended near one value; so accuracy, 10 %, is within")
     doubts.cause("no cell moved: why")
@@ -109,7 +109,7 @@ def test_always_answering_the_commonest_class_is_a_control():
     labels = np.array([0] * 67 + [1] * 33)
     assert commonest(labels) == pytest.approx(67)
     doubts = Doubts()
-    doubts.accuracy(Comparison("accuracy", [68.0], [30.0], "shuffled labels", images=100), labels, "look")
+    doubts.accuracy(ControlledResult("accuracy", [68.0], [30.0], "shuffled labels", images=100), labels, "look")
     assert "always answering the commonest class, 67 %" in doubts.sentences()[0]
 
 

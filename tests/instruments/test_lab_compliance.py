@@ -11,7 +11,7 @@ import pytest
 from lab_bench import LOW, MODELS, PULSE, currents_of, virtual
 
 from hil.backends import open_device
-from hil.experiments.characterization import Plan
+from hil.experiments.characterization import MeasurementPlan
 from hil.waveform import Waveform
 from instruments.link.errors import ComplianceError, ContactError
 from instruments.virtual.bench import Bench
@@ -170,7 +170,7 @@ EXPERIMENTS = {
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_records_nan_and_a_flag_where_a_read_is_at_the_compliance(name, tmp_path):
-    plan = Plan({"experiment": name, "device": {"uri": "visa:virtual"}, name: EXPERIMENTS[name]})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": "visa:virtual"}, name: EXPERIMENTS[name]})
     with virtual("2450", LOW, i_max=5e-7) as device:
         experiment, bench, blocks = plan.ready(device)
         found = []
@@ -194,7 +194,7 @@ def test_an_experiment_records_nan_and_a_flag_where_a_read_is_at_the_compliance(
 @pytest.mark.parametrize("name", ["ppf", "desensitisation", "iv", "stdp"])
 def test_no_number_comes_of_currents_that_are_all_at_the_compliance(name, tmp_path):
     """Ratios of a limit to itself are 1, areas and differences 0: neither is a property of the cell."""
-    plan = Plan({"experiment": name, "device": {"uri": "visa:virtual"}})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": "visa:virtual"}})
     with virtual("2450", LOW, i_max=5e-7) as device:
         experiment, bench, blocks = plan.ready(device)
         found = [record for block in blocks[:2] for record in experiment.measure(block, bench, {})]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hil.experiments import catalogue
-from hil.experiments.characterization import Plan
+from hil.experiments.characterization import MeasurementPlan
 from sim.fitting import catalogue as models
 from sim.fitting.fitting import Noise, fit
 from sim.fitting.records import load_run
@@ -48,7 +48,7 @@ def address(model, dut, transport, **more):
 
 def measured(name, uri, resource=None, **settings):
     """The experiment and its records; `resource` is part of how the instrument must have been reached."""
-    plan = Plan({"experiment": name, "device": {"uri": uri}, name: settings})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": uri}, name: settings})
     found = []
 
     def records():

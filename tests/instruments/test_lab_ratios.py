@@ -5,7 +5,7 @@ import pytest
 from lab_bench import LOW, virtual
 
 from hil.errors import InputError
-from hil.experiments.characterization import Plan
+from hil.experiments.characterization import MeasurementPlan
 from hil.experiments.desensitisation import Desensitisation
 from hil.experiments.endurance import window
 from hil.experiments.ispp import measured_range
@@ -22,7 +22,7 @@ TAU, I_MAX = 0.05, 1e-4
 
 
 def played(name, settings, device):
-    plan = Plan({"experiment": name, "device": {"uri": "visa:virtual"}, name: settings})
+    plan = MeasurementPlan({"experiment": name, "device": {"uri": "visa:virtual"}, name: settings})
     experiment, bench, blocks = plan.ready(device)
     found = []
     for block in blocks:

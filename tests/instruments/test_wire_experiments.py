@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hil.experiments import catalogue
-from hil.experiments.characterization import Plan, dry_run
+from hil.experiments.characterization import MeasurementPlan, dry_run
 
 WIRES = Path(__file__).parent / "wires"
 PULSES = {"amplitude": 1.0, "width": 2e-3}
@@ -31,7 +31,9 @@ CASES = [*((name, "2450") for name in SETTINGS), *(("ltp", model) for model in O
 
 def listing(name, model):
     uri = f"visa:virtual?model={model}&dut=sim:rram&v_max=2&i_max=1e-3"
-    return "\n".join(dry_run(Plan({"experiment": name, "device": {"uri": uri}, name: SETTINGS[name]}))) + "\n"
+    return (
+        "\n".join(dry_run(MeasurementPlan({"experiment": name, "device": {"uri": uri}, name: SETTINGS[name]}))) + "\n"
+    )
 
 
 def test_no_experiment_is_left_out():
