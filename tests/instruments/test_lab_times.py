@@ -10,7 +10,7 @@ import pytest
 from lab_bench import MODELS, PULSE, TRAIN, hear, virtual
 
 from hil.errors import InputError
-from hil.experiments.characterization import Characterization, Plan
+from hil.experiments.characterization import Characterization, MeasurementPlan
 from hil.experiments.records import KIND, CharacterizationRun, load
 from hil.limits import LimitError
 from hil.runs.interrupt import Interrupted
@@ -222,7 +222,7 @@ def test_a_block_that_was_played_late_is_not_played_again(monkeypatch, tmp_path,
     monkeypatch.setattr(Smu, "play", counted)
     endurance = {"cycles": 6, "cycles_per_block": 2, "pulses": 3, "width": 2e-3, "amplitude": 1.1, "min_ratio": 1}
     device = {"uri": ["visa:virtual?dut=sim:rram&watchdog=false"], "v_max": 1.2, "i_max": 1e-3}
-    plan = Plan({"experiment": "endurance", "device": device, "endurance": endurance})
+    plan = MeasurementPlan({"experiment": "endurance", "device": device, "endurance": endurance})
     with CharacterizationRun.create(tmp_path / "run", KIND, plan.dump()) as run, pytest.raises(TimingError):
         Characterization(plan, run).complete()
     assert len(trains) == late
@@ -233,6 +233,6 @@ def test_a_block_that_was_played_late_is_not_played_again(monkeypatch, tmp_path,
                 f"has driven 'cycles {2 * block + 1} to {2 * block + 2}' .* to its end, without records: the 2450 took"
             )
             with pytest.raises(InputError, match=words + ".*; it is not driven again, .* begin a new run"):
-                Characterization(Plan(run.config), run).complete()
+                Characterization(MeasurementPlan(run.config), run).complete()
     assert len(trains) == late
     assert set(load(tmp_path / "run")["block"]) == set(range(block))
