@@ -25,7 +25,6 @@ def test_rooms_import_along_the_arrows_alone():
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.xfail(reason="hil.device imports pairs and spiking cores until its layers are asked for", strict=False)
 @pytest.mark.parametrize("contract", CONTRACT)
 def test_the_contract_imports_no_layer(contract):
     wrong = [

@@ -30,7 +30,7 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, x: Vector, low: Vector, high: Vector) -> Box:
-        """Bounds with steps for parameters of the size of `x`."""
+        """Box of bounds whose finite-difference steps suit the magnitudes of the parameters `x`."""
         return cls(low, high, 1e-6 * np.maximum(np.abs(x), 1e-4 * np.minimum(np.abs(high - low), 1e3 + np.abs(x))))
 
 

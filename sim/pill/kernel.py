@@ -6,9 +6,9 @@ weight sees a constant voltage v, so its flux moves by the closed form of `sim.c
     phi <- clip(phi + tau rate),  rate = max(A v - D phi, 0) for v >= 0, else A v - D phi,  tau = (1 - exp(-D T)) / D
 
 Of two inputs at u_i and u_j volts against the column a pair passes the one nearer to 0, nothing if they lie on two
-sides (`hil.pill.pairs.minimum`). Multiplying by A tau keeps that order, so a pulse is a table with one drive A tau u_i
-an input, computed in float64, and a pair takes the nearer one of two drives: no voltage is computed a second time, and
-its sign is exact. An input at 0 moves no pair, so its whole row of the upper triangle is left out.
+sides (`hil.pill.protocol.minimum`). Multiplying by A tau keeps that order, so a pulse is a table with one drive A tau
+u_i an input, computed in float64, and a pair takes the nearer one of two drives: no voltage is computed a second time,
+and its sign is exact. An input at 0 moves no pair, so its whole row of the upper triangle is left out.
 
 Several pulses are played on a row of pairs while it is in the first-level cache. Pairs do not know of each other, and
 each gets its pulses in order, so this gives the same bits as one pulse after the other.
