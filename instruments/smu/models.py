@@ -36,7 +36,8 @@ def families() -> list[Family]:
 
 def models() -> dict[str, tuple[type[Driver], Spec]]:
     """Driver and specification of every model, by its name."""
-    return dict(sorted((spec.model, (family.driver, spec)) for family in families() for spec in family.specs))
+    known = {spec.model: (family.driver, spec) for family in families() for spec in family.specs}
+    return dict(sorted(known.items()))
 
 
 def driver_for(identity: str) -> Driver:
