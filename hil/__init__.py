@@ -15,17 +15,21 @@ from hil.version import __version__
 if TYPE_CHECKING:
     from hil.backends import open_device
     from hil.device import Device, Response
+    from hil.experiments.play import characterize
+    from hil.training.play import train
     from hil.waveform import Waveform
 
 forward()
 
-__all__ = ["Device", "Response", "Waveform", "__version__", "open_device"]
+__all__ = ["Device", "Response", "Waveform", "__version__", "characterize", "open_device", "train"]
 
 _PLACES = {
     "Device": "hil.device",
     "Response": "hil.device",
     "Waveform": "hil.waveform",
+    "characterize": "hil.experiments.play",
     "open_device": "hil.backends",
+    "train": "hil.training.play",
 }
 """Where each of the names is defined."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
@@ -116,6 +117,45 @@ def with_settings(config: Mapping[str, Any], settings: Iterable[str]) -> dict[st
             if not isinstance(table, dict):
                 raise InputError(f"setting '{shortened(setting)}': '{key}' is a value, not a section")
         table[keys[-1]] = _toml_value(text.strip())
+    return result
+
+
+def layered(base: str | os.PathLike[str] | Mapping[str, Any] | None, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay nested settings over those of a TOML file or a mapping; where both set a key, the later one holds."""
+    nested = base is None or isinstance(base, Mapping)
+    result = deepcopy(dict(base or {})) if nested else load_toml(Path(base))  # type: ignore[arg-type]
+    for layer in layers:
+        for name, value in layer.items():
+            below = result.get(name)
+            both = isinstance(value, Mapping) and isinstance(below, Mapping)
+            result[name] = {**below, **value} if both else value  # type: ignore[dict-item]
+    return result
+
+
+def laid_out(model: type[BaseModel], given: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Nested settings from plain ones: a section by its name, or a setting that one section alone has, by its own.
+
+    Raises
+    ------
+    InputError
+        For a name that no section has, naming the nearest, or that several have.
+    """
+    owners: dict[str, list[str]] = {}
+    for section, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for key in field.annotation.model_fields:
+                owners.setdefault(key, []).append(section)
+    result: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in model.model_fields:
+            result = layered(result, {name: value})
+            continue
+        if name not in owners:
+            raise InputError(f"{where}: unknown setting '{name}' {nearest(name, {*owners, *model.model_fields})}")
+        if len(owners[name]) > 1:
+            sections = " and ".join(f"{section}={{'{name}': ...}}" for section in owners[name])
+            raise InputError(f"{where}: several sections have a setting '{name}': give {sections}")
+        result = layered(result, {owners[name][0]: {name: value}})
     return result
 
 

@@ -24,6 +24,7 @@ MOVED = {
     "hil.results": "hil.runs.results",
     "hil.progress": "hil.runs.progress",
     "hil.interrupt": "hil.runs.interrupt",
+    "hil.cli.stopping": "hil.runs.stopping",
     "hil.sweep_file": "hil.sweeps.file",
     "hil.papers": "hil.reproduction.papers",
     "hil.reproduce": "hil.reproduction.play",

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
-from hil.cli.stopping import resumable
 
 if TYPE_CHECKING:
-    from hil.experiments.characterization import Characterization
     from hil.experiments.experiment import Settings
-    from hil.experiments.records import CharacterizationRun
+    from hil.experiments.play import Measured
     from hil.runs.results import Row
 
 
@@ -84,26 +82,17 @@ def characterize(
 
     Data are in RUN/records.sqlite while it runs and in RUN/data.nc (netCDF) at the end.
     """
-    from hil.errors import HilError, InputError
-    from hil.experiments import catalogue
-    from hil.experiments.characterization import Characterization, MeasurementPlan
+    from hil.errors import InputError
+    from hil.experiments import catalogue, play
+    from hil.experiments.characterization import MeasurementPlan
     from hil.experiments.characterization import dry_run as lines_of
-    from hil.experiments.records import KIND, CharacterizationRun
     from hil.runs.results import report
-    from hil.runs.run import new_path
 
     if resume is not None:
         given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
         told = {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
         options.refuse_with_resume({**given, **told})
-        folder = CharacterizationRun.resume(resume, KIND)
-        with folder, resumable(folder.path, KIND, folder.set_state):
-            plan = MeasurementPlan(folder.config, f"{resume}/config.toml")
-            if experiment not in (None, plan.experiment.name):
-                raise InputError(
-                    f"{resume} is a run of 'hil characterize {plan.experiment.name}', not of '{experiment}'"
-                )
-            _complete(Characterization(plan, folder), folder, json)
+        _show(play.restart(resume, experiment), json)
         return
     if experiment is None:
         raise InputError(f"name an experiment: {', '.join(catalogue.SUMMARIES)}")
@@ -122,30 +111,21 @@ def characterize(
     if dry_run:
         print("\n".join(lines_of(plan)))
         return
-    stem = f"{experiment}-{plan.device.uri[0].partition('?')[0].replace(':', '-').replace('/', '_')}"
-    folder = CharacterizationRun.create(run or new_path(stem), KIND, plan.dump())
-    with folder, resumable(folder.path, KIND, folder.set_state):
-        try:
-            print(f"{folder.path}: {experiment} on {', '.join(plan.device.uri)}", file=sys.stderr)
-            _complete(Characterization(plan, folder), folder, json)
-        except HilError:
-            if not folder.records_file.exists():
-                folder.discard()
-            raise
+    _show(play.start(plan, run), json)
 
 
 _HEADS = {"quantity": "setting", "value": "default", "reference": "allowed"}
 
 
-def _complete(job: Characterization, folder: CharacterizationRun, json: str | None) -> None:
+def _show(measured: Measured, json: str | None) -> None:
+    """Report the rows, and name what else there is."""
     from hil.runs.results import report
 
-    rows, pictures = job.complete()
-    report(rows, f"{folder.path}", json)
-    for picture in pictures:
-        print(f"picture: {picture}", file=sys.stderr)
-    if (folder.path / "data.nc").exists():
-        print(f"data: {folder.path / 'data.nc'}", file=sys.stderr)
+    report(measured.rows, measured.rows.title, json)
+    for figure in measured.figures:
+        print(f"picture: {figure}", file=sys.stderr)
+    if measured.data is not None:
+        print(f"data: {measured.data}", file=sys.stderr)
 
 
 def _settings_rows(model: type[Settings]) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.cli import options
-from hil.cli.stopping import resumable
+from hil.runs.stopping import resumable
 
 if TYPE_CHECKING:
     from hil.reproduction.papers import Paper

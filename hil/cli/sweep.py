@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
-from hil.cli.stopping import resumable
 from hil.errors import InputError
+from hil.runs.stopping import resumable
 
 if TYPE_CHECKING:
     from distributed import Client

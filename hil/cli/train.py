@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
-from hil.cli.stopping import resumable
 from hil.errors import HilError
+from hil.runs.stopping import resumable
 
 if TYPE_CHECKING:
     from hil.training.driver import Driver

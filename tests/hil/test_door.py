@@ -1,14 +1,19 @@
 """The names at the top level: there, lazy, and the same as where they are defined."""
 
 import ast
+import json
 import subprocess
 import sys
+import tomllib
+import xml.etree.ElementTree as ElementTree
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import hil
+from hil.errors import InputError
 
 
 @pytest.mark.parametrize("name", sorted(set(hil.__all__) - {"__version__"}))
@@ -33,3 +38,89 @@ def test_unknown_names_are_an_attribute_error():
 def test_importing_hil_imports_no_array():
     code = "import sys, hil; print(sorted({'numpy', 'pydantic', 'typer', 'hil.device'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.fixture(name="hil_command")
+def command(request):
+    """The fixture `hil`, which has the name of the package."""
+    return request.getfixturevalue("hil")
+
+
+QUICK = {"targets": "4", "images": 30, "seeds": 1}
+"""Lifelong training of one target in a second."""
+
+
+@pytest.fixture
+def here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_training_is_that_of_the_command(hil_command, here):
+    code, out, _ = hil_command("train", "lifelong", "--targets", "4", "--images", "30", "--seeds", "1", "--json", "-")
+    assert code == 0
+    outcome = hil.train("lifelong", **QUICK, run="mine")
+    assert [asdict(row) for row in outcome.rows] == json.loads(out)
+    assert outcome.path == Path("mine") and all(figure.is_file() for figure in outcome.figures)
+    told = (here / "mine" / "config.toml").read_text(), (next((here / "runs").iterdir()) / "config.toml").read_text()
+    assert told[0] == told[1]
+
+
+def test_a_finished_training_is_opened_again_by_resume(here):
+    first = hil.train("lifelong", **QUICK, run="mine")
+    assert hil.train("lifelong", resume="mine").rows == first.rows
+
+
+def test_characterizing_is_that_of_the_command(hil_command, here):
+    code, out, _ = hil_command("characterize", "ltp", "--set", "pulses=5", "--v-max", "2", "--json", "-")
+    assert code == 0
+    measured = hil.characterize("ltp", pulses=5, v_max=2.0, run="mine")
+    assert [asdict(row) for row in measured.rows] == json.loads(out)
+    assert measured.records["conductance"].shape == measured.records["device"].shape
+    assert measured.data == Path("mine/data.nc")
+    assert hil.characterize(resume="mine").rows == measured.rows
+
+
+def test_curves_of_several_devices_are_laid_over_each_other(here):
+    measured = hil.characterize("iv", device=["sim:flca", "sim:rram"], run="mine")
+    assert set(measured.records["device"]) == {0, 1}
+
+
+def test_settings_are_found_by_name_section_file_and_mapping(here):
+    (here / "mine.toml").write_text("[train]\ntargets = ['4']\nimages = 9\nseeds = 1\n[protocol]\nwidth = 2e-3\n")
+    run = hil.train(
+        "lifelong", config="mine.toml", images=10, protocol={"amplitude": 0.08}, device="sim:flca-pair"
+    ).path
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert config["train"]["images"] == 10 and config["train"]["targets"] == ["4"]
+    assert config["protocol"]["width"] == 2e-3 and config["protocol"]["amplitude"] == 0.08
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: hil.train("stpd"), "no driver 'stpd'.*did you mean 'stdp'"),
+        (lambda: hil.train("stdp", sede=1), "unknown setting 'sede'.*did you mean 'seed'"),
+        (lambda: hil.train("stdp", amplitude="x"), "protocol.amplitude = 'x' is not a number"),
+        (lambda: hil.train("stdp", train=3), "train = 3 is a value, a section of settings was expected"),
+        (lambda: hil.train("stdp", resume="mine", seed=1), "leave out seed"),
+        (lambda: hil.train("stdp", resume="nowhere"), "nowhere holds no run"),
+        (lambda: hil.characterize("ltq"), "no experiment 'ltq'.*did you mean 'ltp'"),
+        (lambda: hil.characterize("ltp", plses=3), "unknown parameter 'plses'.*did you mean 'pulses'"),
+        (lambda: hil.characterize("ltp", amplitude=3, v_max=2), "ltp.amplitude = 3 V is outside -2 V .. 2 V"),
+        (lambda: hil.characterize(), "needs the name of an experiment"),
+        (lambda: hil.characterize("ltp", resume="mine", v_max=1), "leave out v_max"),
+    ],
+)
+def test_what_is_wrong_is_told_before_a_folder_is_made(wrong, sentence, here):
+    with pytest.raises(InputError, match=sentence):
+        wrong()
+    assert not (here / "runs").exists()
+
+
+def test_outcomes_show_themselves(here):
+    outcome = hil.characterize("iv", run="mine")
+    assert repr(outcome) == f"<mine: {len(outcome.rows)} rows, 1 figures>"
+    assert str(outcome) == str(outcome.rows)
+    shown = "".join(ElementTree.fromstring(outcome._repr_html_()).itertext())
+    assert outcome.rows[0].name in shown and "mine/figures/iv.png" in shown

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from hil.cli.stopping import resumable
 from hil.runs.interrupt import Interrupted, StopRequest, Terminated, stop_signals, terminate
+from hil.runs.stopping import resumable
 
 LONG = ["train", "stdp", "--seeds", "1", "--epochs", "40", "--set", "train.batch=16", "--run", "cut"]
 

@@ -1,0 +1,138 @@
+"""A characterization from what is asked to what comes out: started, resumed, taken back where it never began.
+
+`hil characterize` and `hil.characterize` are both thin layers over `start` and `restart`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.config import layered
+from hil.errors import HilError, InputError
+from hil.experiments.characterization import Characterization, MeasurementPlan
+from hil.experiments.records import KIND, CharacterizationRun, load
+from hil.runs.outcome import Outcome
+from hil.runs.results import Rows
+from hil.runs.run import new_path
+from hil.runs.stopping import resumable
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(Outcome):
+    """Results of a characterization: those of every run, and the records."""
+
+    @cached_property
+    def records(self) -> Mapping[str, NDArray[np.float64]]:
+        """Every measured point: (N,) arrays in SI units by the name of their column, with ``device`` (its index)."""
+        return load(self.path)
+
+    @property
+    def data(self) -> Path | None:
+        """The records as netCDF, with units and settings; None where xarray is not installed."""
+        path = self.path / "data.nc"
+        return path if path.exists() else None
+
+
+def characterize(
+    experiment: str | None = None,
+    *,
+    device: str | Sequence[str] | None = None,
+    v_max: float | None = None,
+    i_max: float | None = None,
+    allow_forming: bool = False,
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    run: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> Measured:
+    """Characterize one cell of one or several devices: what the command `hil characterize` does, with the same checks.
+
+    Parameters
+    ----------
+    experiment : str
+        iv, ltp, stdp, ppf, desensitisation, retention, endurance, ispp, forming, or another package's.
+    device : str or sequence of str, optional
+        ``BACKEND:KIND?NAME=VALUE&...``; curves of several are laid over each other.
+    v_max, i_max : float, optional
+        Never drive more than this, V; compliance current, A.
+    allow_forming : bool
+        Let the experiment `forming` form the device, for good.
+    config : path or mapping, optional
+        TOML file with sections [device], [ltp], ..., or nested settings, on which everything else is laid.
+    run : path, optional
+        Folder of the run; ``runs/NAME-001``, ``-002`` ... unless given.
+    resume : path, optional
+        Folder of a run that was stopped or killed, to go on with; everything else is taken from it.
+    **settings
+        Settings of the experiment by their names; ``hil characterize NAME --show-settings`` lists them.
+
+    Returns
+    -------
+    Measured
+        Rows, records, run folder, pictures.
+
+    Raises
+    ------
+    InputError
+        For an unknown experiment or setting, or a value out of range; nothing has been driven.
+    Interrupted
+        On Ctrl-C, SIGTERM or SIGHUP; the message says how to go on.
+
+    Examples
+    --------
+    >>> result = hil.characterize("ltp", device="sim:rram", pulses=50)  # doctest: +SKIP
+    >>> result.records["conductance"]  # doctest: +SKIP
+    """
+    limits = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
+    own = {**settings, **({"allowed": True} if allow_forming else {})}
+    if resume is not None:
+        told = {"device": device, "config": config, "run": run, **limits, **own}
+        extra = [name for name, value in told.items() if value is not None]
+        if extra:
+            raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+        return restart(Path(resume), experiment)
+    if experiment is None:
+        raise InputError("hil.characterize needs the name of an experiment, such as 'ltp', or a run to resume")
+    if device is not None:
+        limits["uri"] = (device,) if isinstance(device, str) else tuple(device)
+    asked = {**({"device": limits} if limits else {}), **({experiment: own} if own else {}), "experiment": experiment}
+    return start(MeasurementPlan(layered(config, asked)), None if run is None else Path(run))
+
+
+def start(plan: MeasurementPlan, path: Path | None = None) -> Measured:
+    """Measure a plan into a new run folder, the next free one unless `path` names it."""
+    name, uris = plan.experiment.name, plan.device.uri
+    path = path or new_path(f"{name}-{uris[0].partition('?')[0].replace(':', '-').replace('/', '_')}")
+    with CharacterizationRun.create(path, KIND, plan.dump()) as run:
+        try:
+            with resumable(run.path, KIND, run.set_state):
+                print(f"{run.path}: {name} on {', '.join(uris)}", file=sys.stderr)
+                return _completed(plan, run)
+        except HilError:
+            if not run.records_file.exists():
+                run.discard()
+            raise
+
+
+def restart(path: Path, experiment: str | None = None) -> Measured:
+    """Go on with the run in a folder after its last whole block; `InputError` if it is not one of `experiment`."""
+    with CharacterizationRun.resume(path, KIND) as run, resumable(run.path, KIND, run.set_state):
+        plan = MeasurementPlan(run.config, f"{path}/config.toml")
+        name = plan.experiment.name
+        if experiment not in (None, name):
+            raise InputError(f"{path} is a run of 'hil characterize {name}', not of '{experiment}'")
+        return _completed(plan, run)
+
+
+def _completed(plan: MeasurementPlan, run: CharacterizationRun) -> Measured:
+    rows, figures = Characterization(plan, run).complete()
+    return Measured(run.path, Rows(rows, f"{run.path}"), tuple(figures))

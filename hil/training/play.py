@@ -1,0 +1,127 @@
+"""A training from what is asked to what comes out: started, resumed, stopped, taken back where it never began.
+
+`hil train` and `hil.train` are both thin layers over `start` and `restart`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from hil import plugins
+from hil.config import laid_out, layered, validated
+from hil.data.datasets import Dataset, load
+from hil.errors import HilError, InputError
+from hil.runs.outcome import Outcome
+from hil.runs.results import Rows
+from hil.runs.run import Run, new_path
+from hil.runs.stopping import resumable
+from hil.training.driver import Driver
+
+
+def train(
+    driver: str,
+    *,
+    device: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    epochs: float | None = None,
+    seed: int | None = None,
+    seeds: int | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    run: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> Outcome:
+    """Train a network on a device: what the command `hil train` does, with the same run folders and checks.
+
+    Parameters
+    ----------
+    driver : str
+        Which training: ``stdp``, ``wta``, ``lifelong``, ``pill``, or another package's; see ``hil train --help``.
+    device : str, optional
+        ``BACKEND:KIND?NAME=VALUE&...``; see ``hil devices``.
+    dataset : str, optional
+        digits, mnist, mnist-slice, emnist-digits, ...
+    data_dir : path, optional
+        Folder with the IDX files of data sets that are not bundled.
+    epochs : float, optional
+        Passes through the training images; 0.25 is a quarter.
+    seed, seeds : int, optional
+        First seed, and how many, for the spread.
+    config : path or mapping, optional
+        TOML file, or nested settings, on which everything else is laid.
+    run : path, optional
+        Folder of the run; ``runs/NAME-001``, ``-002`` ... unless given.
+    resume : path, optional
+        Folder of a run that was stopped or killed, to go on with exactly; everything else is taken from it.
+    **settings
+        Any setting by its name (``amplitude=0.2``), or a section (``protocol={"amplitude": 0.2}``).
+
+    Returns
+    -------
+    Outcome
+        Rows, run folder, pictures.
+
+    Raises
+    ------
+    InputError
+        For an unknown driver or setting, or a value out of range; nothing has been driven.
+    Interrupted
+        On Ctrl-C, SIGTERM or SIGHUP; the message says how to go on.
+
+    Examples
+    --------
+    >>> result = hil.train("stdp", device="sim:flca-pair?d2d=5%", seeds=1)  # doctest: +SKIP
+    >>> result.rows["test accuracy"].value  # doctest: +SKIP
+    """
+    chosen = plugins.find("hil.drivers", driver, "driver", type)
+    named = {"epochs": epochs, "seed": seed, "seeds": seeds, "dataset": dataset, **settings}
+    sections: dict[str, dict[str, Any]] = {}
+    if device is not None:
+        sections["device"] = {"uri": device}
+    if data_dir is not None:
+        sections["data"] = {"dir": os.fspath(data_dir)}
+    given = {name: value for name, value in named.items() if value is not None}
+    if resume is not None:
+        extra = [*given, *sections, *(name for name, value in (("config", config), ("run", run)) if value is not None)]
+        if extra:
+            raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+        return restart(chosen, Path(resume))
+    asked = layered(laid_out(chosen.config_model, given, f"hil.train('{driver}')"), sections)
+    return start(chosen, layered(config, asked), None if run is None else Path(run))
+
+
+def start(driver: type[Driver], settings: Mapping[str, Any], path: Path | None = None) -> Outcome:
+    """Train with nested settings into a new run folder, the next free one unless `path` names it."""
+    values = validated(driver.config_model, settings, "configuration")
+    dataset = load(values.data.dataset, values.data.dir)  # type: ignore[attr-defined]
+    path = path or new_path(f"{driver.kind.split()[-1]}-{dataset.name}")
+    with Run.create(path, driver.kind, values.model_dump(mode="json")) as run:
+        try:
+            return _completed(driver, values, dataset, run)
+        except (HilError, MemoryError):
+            if run.checkpoint() is None:
+                run.discard()
+            raise
+
+
+def restart(driver: type[Driver], path: Path) -> Outcome:
+    """Go on with the run in a folder from its last checkpoint."""
+    with Run.resume(path, driver.kind) as run:
+        values = validated(driver.config_model, run.config, f"{path}/config.toml")
+        dataset = load(values.data.dataset, values.data.dir)  # type: ignore[attr-defined]
+        return _completed(driver, values, dataset, run)
+
+
+def _completed(driver: type[Driver], values: BaseModel, dataset: Dataset, run: Run) -> Outcome:
+    with resumable(run.path, driver.kind, run.set_state):
+        training = driver(values, dataset, run)
+        print(f"{run.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)  # type: ignore[attr-defined]
+        rows, figures = training.complete()
+    return Outcome(run.path, Rows(rows, f"{run.path}"), tuple(figures))
