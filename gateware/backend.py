@@ -12,7 +12,7 @@ from gateware.geometry import Geometry
 from gateware.parameters import LAWS, FpgaParameters
 from hil.backends import Backend, DeviceKind
 from hil.errors import InputError, nearest
-from sim.catalogue import RRAM_PRESETS
+from sim.cells import rram
 
 if TYPE_CHECKING:
     from gateware.host.transport import Transport
@@ -102,7 +102,7 @@ def _kind(name: str, carrier: Carrier) -> DeviceKind:
     def build(uri: str, parameters: FpgaParameters) -> FpgaDevice:
         return open_emulator(uri, parameters, carrier)
 
-    return DeviceKind(name, carrier.summary, FpgaParameters, build, RRAM_PRESETS, LAWS)
+    return DeviceKind(name, carrier.summary, FpgaParameters, build, rram.PRESETS, LAWS)
 
 
 def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> FpgaDevice:

@@ -23,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.backends import DeviceKind
 from hil.compiling import njit
+from hil.presets import Preset
 from sim.cells.dose import flux_dose, time_constant
 from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
 from sim.crossbar.array import Segments, SimulatedArray
@@ -167,3 +169,27 @@ def _dose_flca(
             if factor.size:
                 start, rate = origin[c, r] + factor[c, r] * (start - origin[c, r]), factor[c, r] * rate
             out[c, r] = flux_dose(coefficients, roots, start, rate, d, play.duration[0], low, high)
+
+
+PRESETS = {
+    "default": {},
+    "pill": {"A": 1.0, "D": 1.0, "R": (5e3, 4.5e5)},
+    "pill-biased": {"A": 1.0, "D": 1.0, "R": (5e3, 4.5e5), "phi0": 0.1},
+    "pill-slow": {"A": 1.0, "D": 0.1, "R": (5e3, 4.5e4), "phi0": 1.0},
+}
+"""Named parameters of `sim:flca`.
+
+pill : weights of the paired-input layer; 5 kohm, ten times as much where 100 mV hold them, which a 1 ms pulse
+    approaches by 0.1 %. Ours: Zivasatienraj & Doolittle (2023) print none (docs/pill.md).
+pill-biased : the same, pristine where 100 mV hold them: only an input with a response moves a cell.
+pill-slow : pill-biased with a tenth of the step, for thousands of images a class; selected on held-out MNIST digits.
+"""
+
+kind = DeviceKind(
+    "flca",
+    "single FLCA memristor, non-volatile or volatile, exact",
+    FlcaParameters,
+    FlcaArray,
+    PRESETS,
+    {"flca": Preset.parameters},
+)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hil.backends import DeviceKind
 from hil.compiling import njit
 from sim.cells.flca import flux_range
 from sim.cells.memristance import (
@@ -365,3 +366,36 @@ def _gentle(x, y, drive, length, dv, dn, rv, rn):
         return -1.0
     ends = 1.0 / (memristance(rv, x) + memristance(rn, y)) + 1.0 / (memristance(rv, end_x) + memristance(rn, end_y))
     return length / 6.0 * (ends + 4.0 / (memristance(rv, half_x) + memristance(rn, half_y)))
+
+
+_PERCEPTRON = {
+    "A": 1.0,
+    "Dv": 70.0,
+    "Dn": 0.03,
+    "Rv": (5e3, 0.0, 0.0, 5e17),
+    "Rn": (5e3, 4.5e3),
+    "phi0": 5 / 3,
+}
+_FIGURE3 = {"A": 1.0, "Dv": 1.0, "Dn": 1.0, "Rv": (100.0, 1e6), "Rn": (100.0, 1e6), "phi0": 1e-3}
+
+PRESETS = {
+    "perceptron": _PERCEPTRON,
+    "lifelong": _PERCEPTRON | {"Dn": 3.0, "Rn": (5e3, 4.5e5), "phi0": 1 / 60},
+    "figure3": _FIGURE3,
+    "paper-perceptron": _FIGURE3 | {"phi0": 0.05},
+}
+"""Named parameters of `sim:flca-pair`.
+
+perceptron : selected on held-out MNIST training digits for 100 mV, 1 ms pulses (docs/results.md).
+lifelong : the same with a hundred times the Dn, so that a few hundred images overwrite what was learned before.
+figure3 : as printed for Figures 3 and 4 of Zivasatienraj & Doolittle (2023), at 1.1 kohm.
+paper-perceptron : the same elements, pristine at half the saturation flux of 100 mV.
+"""
+
+kind = DeviceKind(
+    "flca-pair",
+    "volatile + non-volatile FLCA in series (bidirectional memristor), full physics",
+    FlcaPairParameters,
+    FlcaPairArray,
+    PRESETS,
+)

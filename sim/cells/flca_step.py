@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hil.backends import DeviceKind
 from hil.compiling import njit
 from sim.cells.dose import flux_dose, time_constant
 from sim.cells.flca import flux_range
@@ -176,3 +177,6 @@ def _advance(
         drive = a * sensitivity[r] * v
         state[r] = _moved(state[r], v, drive, opposed[r], d, tau, boost, low)
         x[r] = before * decay + drive * tau_v
+
+
+kind = DeviceKind("flca-step", "reduced flux-per-timestep model of the pair", FlcaStepParameters, FlcaStepArray)

@@ -22,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.backends import DeviceKind
 from hil.compiling import njit
 from hil.device import Layer
 from hil.fraction import Fraction
+from hil.presets import Preset
 from hil.programming import Programming
 from hil.spiking.core import SpikingCore
 from sim.crossbar.array import Segments, SimulatedArray
@@ -174,3 +176,19 @@ def _drive_rram(
                         step = -down[0] * (1.0 - (1.0 - w[r]) * down[2]) ** down[1]
                     w[r] = min(max(w[r] + step * sensitivity[r], low), high)
                 last[r] = now
+
+
+PRESETS = {
+    "default": {},
+    "wang2016": {"model": "nlhb", "alpha": 0.004, "gamma": 1.02, "nstop": 300.0},
+}
+"""Named parameters of `sim:rram`; wang2016 is the fit that Brivio et al. (2021) give for Wang et al. (2016)."""
+
+kind = DeviceKind(
+    "rram",
+    "RRAM that moves one step a pulse (L-HB, NL-SB, NL-HB)",
+    RramParameters,
+    RramArray,
+    PRESETS,
+    {"rram": Preset.parameters},
+)

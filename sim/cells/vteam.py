@@ -31,8 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.backends import DeviceKind
 from hil.compiling import njit
 from hil.fraction import Fraction
+from hil.presets import Preset
 from sim.crossbar.array import Segments, SimulatedArray
 from sim.crossbar.parameters import ArrayParameters, unit
 
@@ -253,3 +255,12 @@ def _dose_vteam(
                 out[c, r] = _windowed(
                     way, min(abs(drive), 1e200), p, falls, start, many, duration, r_on, r_off, exponential
                 )  # fmt: skip
+
+
+kind = DeviceKind(
+    "vteam",
+    "memristor with voltage thresholds (VTEAM), with or without a window",
+    VteamParameters,
+    VteamArray,
+    models={"vteam": Preset.parameters},
+)

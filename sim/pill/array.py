@@ -19,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hil.backends import DeviceKind
 from hil.device import Layer
 from hil.pill.pairs import PairedCore
 from hil.pill.protocol import pair_count
+from sim.cells import flca
 from sim.cells.flca import FlcaArray, flux_range
 from sim.cells.memristance import Coefficients, memristance_table
 from sim.crossbar.parameters import ArrayParameters, unit
@@ -169,3 +171,12 @@ class PillArray(FlcaArray):
 
     def _memristance(self) -> NDArray[np.float64]:
         return memristance_table(self.parameters.R, self._state["phi"])
+
+
+kind = DeviceKind(
+    "pill",
+    "weights of paired inputs (PILL) in float32, with compiled pairs",
+    PillParameters,
+    PillArray,
+    {name: values for name, values in flca.PRESETS.items() if name.startswith("pill")},
+)
