@@ -48,7 +48,9 @@ def own_law(monkeypatch):
         EntryPoint("own", f"{__name__}:law_of_oneself", GROUP),
         EntryPoint("broken", "no_such_package.backend:backend", GROUP),
     ]
-    monkeypatch.setattr(hil.plugins, "entry_points", lambda group: points)
+    monkeypatch.setattr(
+        hil.plugins, "entry_points", lambda group: points if group == GROUP else entry_points(group=group)
+    )
 
 
 def test_a_law_of_ones_own_has_preset_files(own_law, tmp_path):
