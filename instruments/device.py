@@ -17,12 +17,13 @@ from hil.waveform import Waveform
 from instruments.answer import Answer
 from instruments.link.clock import Clock
 from instruments.link.errors import ComplianceError, ContactError
+from instruments.link.message import Message
 from instruments.plan import Plan
 from instruments.safety.excursions import excursions
 from instruments.safety.rehearsal import Rehearsal
 from instruments.safety.sensing import check_sense_leads
 from instruments.smu.capability import no_readings
-from instruments.smu.driver import Message, Readings
+from instruments.smu.driver import Readings
 from instruments.smu.session import Guard, Smu
 from instruments.wiring import Passage, Router, Wiring, passages
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ SOLE = "device"
 ENERGY = "run.energy"
 """Array of a device's state in which a run keeps `Devices.energy`; only where any was measured."""
 
-States = dict[str, dict[str, NDArray]]
+States = dict[str, dict[str, NDArray[Any]]]
 """State of every device by its name: arrays by their names."""
 
 _NAME = re.compile(r"[A-Za-z]\w*(-\w+)*", re.ASCII)
@@ -86,7 +86,7 @@ class Devices(Mapping[str, Device]):
                 states[name][ENERGY] = np.array(energy)
         return states
 
-    def restore(self, states: Mapping[str, Mapping[str, NDArray]]) -> None:
+    def restore(self, states: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
         """Return to a snapshot; `InputError`, before any device is touched, if it is one of other devices."""
         if states.keys() != self.keys():
             raise InputError(
@@ -139,12 +139,14 @@ def require_name(name: str) -> None:
         )
 
 
-def flattened(states: Mapping[str, Mapping[str, NDArray]]) -> dict[str, NDArray]:
+def flattened(states: Mapping[str, Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
     """Arrays of a checkpoint for the states of devices: ``device/ARRAY``, or ``device.NAME/ARRAY`` of several."""
     return {f"{_section(name)}/{key}": array for name, state in states.items() for key, array in state.items()}
 
 
-def gathered(arrays: Mapping[str, NDArray], names: list[str] | None = None) -> tuple[States, dict[str, NDArray]]:
+def gathered(
+    arrays: Mapping[str, NDArray[Any]], names: list[str] | None = None
+) -> tuple[States, dict[str, NDArray[Any]]]:
     """Take the arrays of a checkpoint apart: states of devices, and all others.
 
     Parameters

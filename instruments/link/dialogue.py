@@ -7,7 +7,7 @@ from typing import Protocol
 
 from instruments.link.answers import shown
 from instruments.link.errors import InstrumentError, ProtocolError
-from instruments.smu.driver import Message
+from instruments.link.message import Message
 
 MOST_ERRORS = 32
 """Errors that are taken from an instrument's queue before it is given up as broken."""

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from instruments.link.errors import ProtocolError
+from instruments.link.message import Message, confirm, query, write
 from instruments.link.scpi import LIST_VALUES, parse_error
 from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixSpec
-from instruments.smu.driver import Message, confirm, query, write
 
 _CHANNEL = re.compile(r"0(\d{2})(\d{2})")
 

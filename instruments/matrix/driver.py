@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from hil.errors import InputError
 from instruments.link.errors import ProtocolError
-from instruments.smu.driver import Message
+from instruments.link.message import Message
 
 
 class Crosspoint(NamedTuple):

@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.link.errors import ProtocolError
-from instruments.link.scpi import list_messages, number, parse_error, table
+from instruments.link.message import Message, confirm, query, write
+from instruments.link.scpi import list_messages, number, table
 from instruments.plan import Plan, Pulses
 from instruments.smu.capability import (
-    MAINS,
     READOUT,
     after_single_tick,
     aperture,
@@ -48,19 +48,8 @@ from instruments.smu.capability import (
     status_words,
     tick_list,
 )
-from instruments.smu.driver import (
-    Driver,
-    Family,
-    Message,
-    Readings,
-    Settings,
-    Spec,
-    before_output,
-    confirm,
-    query,
-    together,
-    write,
-)
+from instruments.smu.driver import Family, Readings, Settings, Spec, before_output
+from instruments.smu.scpi import ScpiDriver
 from instruments.smu.timing import RESOLUTION, measured_times
 
 MARGIN = 2e-5
@@ -113,11 +102,13 @@ B2912A = replace(B2911A, model="B2912A", identities=("B2912A",), channels=2)
 """B2912A: two channels of a B2911A."""
 
 
-class KeysightB2900(Driver):
+class KeysightB2900(ScpiDriver):
     """B2901A, B2902A, B2911A, B2912A in SCPI."""
 
     error_query: ClassVar[str] = ":SYST:ERR?"
-    sync: ClassVar[str] = "scpi"
+    function: ClassVar[str] = "{sour}:FUNC:MODE?"
+    remote: ClassVar[str] = "{sens}:REM?"
+    limit: ClassVar[str] = "{sens}:CURR:PROT?"
 
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": ":SYST:LFR?"}
 
@@ -133,10 +124,6 @@ class KeysightB2900(Driver):
     def _own(self, settings: Settings) -> Sequence[int]:
         """Channels that are reset and switched off."""
         return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
-
-    def identify(self) -> tuple[Message, ...]:
-        """Ask whether the instrument is idle; it speaks SCPI alone, so there is no language to ask for."""
-        return (confirm("*OPC?", "1"),)
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
         """Set one channel up with the output off; ranges before the limit, and the limit read back."""
@@ -172,23 +159,11 @@ class KeysightB2900(Driver):
 
     def standing(self, settings: Settings) -> Message:
         """Ask for function, sensing, ranges, limit, integration time, elements, mains and output."""
-        source, measure = self._ranges(settings)
-        c = settings.channel
-        return together(
-            confirm(f":SOUR{c}:FUNC:MODE?", "VOLT|VOLTAGE"),
-            confirm(f":SENS{c}:FUNC?", "CURR|CURR:DC"),
-            confirm(f":SENS{c}:REM?", float(settings.four_wire)),
-            confirm(f":SOUR{c}:VOLT:RANG?", source),
-            confirm(f":SOUR{c}:VOLT:RANG:AUTO?", 0.0),
-            confirm(f":SENS{c}:CURR:RANG?", measure),
-            confirm(f":SENS{c}:CURR:RANG:AUTO?", 0.0),
-            confirm(f":SENS{c}:CURR:PROT?", settings.compliance),
-            confirm(f":SENS{c}:CURR:NPLC?", settings.nplc),
-            confirm(":FORM:ELEM:SENS?", ELEMENTS),
-            confirm(f":OUTP{c}:ON:AUTO?", 0.0),
-            confirm(":SYST:LFR?", settings.mains, hint=MAINS),
-            confirm(f":OUTP{c}?", 0.0),
-        )
+        more = confirm(":FORM:ELEM:SENS?", ELEMENTS), confirm(f":OUTP{settings.channel}:ON:AUTO?", 0.0)
+        return self._standing(settings, *self._ranges(settings), more=more)
+
+    def _suffix(self, settings: Settings) -> str:
+        return str(settings.channel)
 
     def _ranges(self, settings: Settings) -> tuple[float, float]:
         """Source range (V) and measure range (A)."""
@@ -253,10 +228,6 @@ class KeysightB2900(Driver):
         """Shortest tick at which there is a measurement, s."""
         return max(self.spec.width_measured, aperture(settings) + MARGIN)
 
-    def is_off(self, settings: Settings) -> Message:
-        """Ask for the state of the output."""
-        return confirm(f":OUTP{settings.channel}?", 0.0)
-
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped are bits 1 and 2 of the status word."""
         if not plan.measure.any():
@@ -279,10 +250,6 @@ class KeysightB2900(Driver):
         word = status_words(status, ":FETC:ARR?")
         stamps = float(stamp[0]), float(stamp[-1])
         return readings(current, voltage, time, (word & LIMITED) != 0, stamps=stamps)
-
-    def parse_error(self, reply: str) -> tuple[int, str] | None:
-        """Take ``+0,"No error"`` or ``-222,"Data out of range"`` apart."""
-        return parse_error(reply)
 
 
 def _reset(c: int) -> tuple[str, ...]:

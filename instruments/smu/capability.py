@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hil.limits import GRID_TOLERANCE, LimitError
 from instruments.link.errors import ProtocolError
+from instruments.link.message import Message, confirm
 from instruments.link.scpi import OVERFLOW, number
 from instruments.plan import Plan, Pulses
-from instruments.smu.driver import Message, Readings, Settings, Spec, confirm
+from instruments.smu.driver import Readings, Settings, Spec
 
 SLACK = 1e-9
 """How much of itself a value may exceed a limit by: rounding of float64 and of nine digits on the wire."""

@@ -22,10 +22,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from instruments.link.scpi import list_messages, number, parse_error, table
+from instruments.link.message import Message, confirm, query, write
+from instruments.link.scpi import list_messages, number, table
 from instruments.plan import Plan
 from instruments.smu.capability import (
-    MAINS,
     aperture,
     check_plan,
     check_settings,
@@ -37,21 +37,9 @@ from instruments.smu.capability import (
     status_words,
     terminals,
     tick_list,
-    which_terminals,
 )
-from instruments.smu.driver import (
-    Driver,
-    Family,
-    Message,
-    Readings,
-    Settings,
-    Spec,
-    before_output,
-    confirm,
-    query,
-    together,
-    write,
-)
+from instruments.smu.driver import Family, Readings, Settings, Spec, before_output
+from instruments.smu.scpi import ScpiDriver
 from instruments.smu.timing import measured_times
 
 OVERHEAD = 8e-4
@@ -112,16 +100,13 @@ K2401 = replace(K2400, model="2401", identities=("2401",), v_max=20.0, v_ranges=
 """2401: a 2400 up to 20 V."""
 
 
-class Keithley2400(Driver):
+class Keithley2400(ScpiDriver):
     """2400 and 2401 in SCPI."""
 
     error_query: ClassVar[str] = ":SYST:ERR?"
-    sync: ClassVar[str] = "scpi"
+    remote: ClassVar[str] = ":SYST:RSEN?"
+    limit: ClassVar[str] = "{sens}:CURR:PROT?"
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": ":SYST:LFR?", "terminals": ":ROUT:TERM?"}
-
-    def identify(self) -> tuple[Message, ...]:
-        """Ask whether the instrument is idle; it speaks SCPI alone, so there is no language to ask for."""
-        return (confirm("*OPC?", "1"),)
 
     def prepare(self, settings: Settings) -> tuple[Message, ...]:
         """Set up with the output off; compliance before the measure range, which its range bounds (6-3)."""
@@ -160,21 +145,8 @@ class Keithley2400(Driver):
     def standing(self, settings: Settings) -> Message:
         """Ask for function, terminals, sensing, protection, ranges, limit, integration time, mains and output."""
         source, measure, overvoltage = self._ranges(settings)
-        return together(
-            confirm(":SOUR:FUNC?", "VOLT|VOLTAGE"),
-            confirm(":SENS:FUNC?", "CURR:DC|CURR"),
-            *which_terminals(":ROUT:TERM?", settings),
-            confirm(":SYST:RSEN?", float(settings.four_wire)),
-            *(confirm(":SOUR:VOLT:PROT?", step, OVERRANGE) for step in overvoltage),
-            confirm(":SOUR:VOLT:RANG?", source, OVERRANGE),
-            confirm(":SOUR:VOLT:RANG:AUTO?", 0.0),
-            confirm(":SENS:CURR:RANG?", measure, OVERRANGE),
-            confirm(":SENS:CURR:RANG:AUTO?", 0.0),
-            confirm(":SENS:CURR:PROT?", settings.compliance),
-            confirm(":SENS:CURR:NPLC?", settings.nplc),
-            confirm(":SYST:LFR?", settings.mains, hint=MAINS),
-            confirm(":OUTP?", 0.0),
-        )
+        protection = [confirm(":SOUR:VOLT:PROT?", step, OVERRANGE) for step in overvoltage]
+        return self._standing(settings, source, measure, protection=protection, tolerance=OVERRANGE)
 
     def _ranges(self, settings: Settings) -> tuple[float, float, list[float]]:
         """Source range (V), measure range (A) and, where there is one, the step of the overvoltage protection (V)."""
@@ -214,10 +186,6 @@ class Keithley2400(Driver):
             write(":DISP:ENAB ON"),
         )
 
-    def is_off(self, settings: Settings) -> Message:
-        """Ask for the state of the output."""
-        return confirm(":OUTP?", 0.0)
-
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Voltage, current, time and status of every tick; the status tells overflow and compliance, not the number.
 
@@ -231,10 +199,6 @@ class Keithley2400(Driver):
         status = status_words(values[:, 3], ":READ?")
         tripped = (status & (IN_COMPLIANCE | IN_RANGE_COMPLIANCE)) != 0
         return readings(values[:, 1], values[:, 0], time, tripped, over=(status & OVERFLOWED) != 0)
-
-    def parse_error(self, reply: str) -> tuple[int, str] | None:
-        """Take ``-222,"Parameter data out of range"`` apart."""
-        return parse_error(reply)
 
 
 FAMILY = Family(Keithley2400, (K2400, K2401))

@@ -27,10 +27,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.link.scpi import list_messages, number, numbers, parse_error, table
+from instruments.link.message import Message, confirm, query, write
+from instruments.link.scpi import list_messages, number, numbers, table
 from instruments.plan import Plan, Pulses
 from instruments.smu.capability import (
-    MAINS,
     READOUT,
     after_single_tick,
     aperture,
@@ -48,21 +48,9 @@ from instruments.smu.capability import (
     status_words,
     terminals,
     tick_list,
-    which_terminals,
 )
-from instruments.smu.driver import (
-    Driver,
-    Family,
-    Message,
-    Readings,
-    Settings,
-    Spec,
-    before_output,
-    confirm,
-    query,
-    together,
-    write,
-)
+from instruments.smu.driver import Family, Readings, Settings, Spec, before_output
+from instruments.smu.scpi import ScpiDriver
 from instruments.smu.timing import RESOLUTION, measured_times
 
 OVERHEAD = 4.5e-4
@@ -140,11 +128,13 @@ K2460 = Spec(
 """2460, 100 V and 7 A."""
 
 
-class Keithley2450(Driver):
+class Keithley2450(ScpiDriver):
     """2450 and 2460 in SCPI."""
 
     error_query: ClassVar[str] = "SYST:ERR?"
-    sync: ClassVar[str] = "scpi"
+    root: ClassVar[str] = ""
+    remote: ClassVar[str] = "{sens}:CURR:RSEN?"
+    limit: ClassVar[str] = "{sour}:VOLT:ILIM?"
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": "SYST:LFR?", "terminals": "ROUT:TERM?"}
 
     def identify(self) -> tuple[Message, ...]:
@@ -178,21 +168,8 @@ class Keithley2450(Driver):
     def standing(self, settings: Settings) -> Message:
         """Ask for function, terminals, sensing, protection, ranges, limit, integration time, mains and output."""
         source, measure, overvoltage = self._ranges(settings)
-        return together(
-            confirm("SOUR:FUNC?", "VOLT|VOLTAGE"),
-            confirm("SENS:FUNC?", "CURR:DC|CURR"),
-            *which_terminals("ROUT:TERM?", settings),
-            confirm("SENS:CURR:RSEN?", float(settings.four_wire)),
-            *([confirm("SOUR:VOLT:PROT?", overvoltage)] if overvoltage else []),
-            confirm("SOUR:VOLT:RANG?", source),
-            confirm("SOUR:VOLT:RANG:AUTO?", 0.0),
-            confirm("SENS:CURR:RANG?", measure),
-            confirm("SENS:CURR:RANG:AUTO?", 0.0),
-            confirm("SOUR:VOLT:ILIM?", settings.compliance),
-            confirm("SENS:CURR:NPLC?", settings.nplc),
-            confirm("SYST:LFR?", settings.mains, hint=MAINS),
-            confirm("OUTP?", 0.0),
-        )
+        protection = [confirm("SOUR:VOLT:PROT?", overvoltage)] if overvoltage else []
+        return self._standing(settings, source, measure, protection=protection)
 
     def _ranges(self, settings: Settings) -> tuple[float, float, str]:
         """Source range (V), measure range (A) and the word for the overvoltage protection, empty without one."""
@@ -297,10 +274,6 @@ class Keithley2450(Driver):
         reading = aperture(settings) + OVERHEAD
         return reading, 0.0 if plan.measure.any() else reading
 
-    def is_off(self, settings: Settings) -> Message:
-        """Ask for the state of the output."""
-        return confirm("OUTP?", 0.0)
-
     def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 5 of SOURSTAT. All readings are dated against the plan."""
         count = self._count(plan, settings)
@@ -326,10 +299,6 @@ class Keithley2450(Driver):
             return wanted, measured_times(since, ends, settings, model), level
         end = np.array([plan.total + aperture(settings) + OVERHEAD])
         return np.zeros(0, dtype=int), measured_times(since, end, settings, model, RESOLUTION), np.array([pulses.base])
-
-    def parse_error(self, reply: str) -> tuple[int, str] | None:
-        """Take ``-109,"Missing parameter;1;2015/05/06 12:55:33.648"`` apart (2461 6-151)."""
-        return parse_error(reply)
 
 
 def _shortest_tick(settings: Settings) -> float:

@@ -23,6 +23,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from instruments.link.message import Message, confirm, printed, query, write
 from instruments.link.scpi import chunks, number, numbers, table
 from instruments.link.tsp import parse_error
 from instruments.plan import Plan
@@ -43,19 +44,7 @@ from instruments.smu.capability import (
     status_words,
     tick_list,
 )
-from instruments.smu.driver import (
-    Driver,
-    Family,
-    Message,
-    Readings,
-    Settings,
-    Spec,
-    before_output,
-    confirm,
-    printed,
-    query,
-    write,
-)
+from instruments.smu.driver import Driver, Family, Readings, Settings, Spec, before_output
 from instruments.smu.timing import measured_times
 
 LEAST_DELAY = 1e-5

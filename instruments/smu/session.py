@@ -15,10 +15,11 @@ from instruments.link.answers import shown
 from instruments.link.clock import Clock
 from instruments.link.dialogue import Dialogue, Line
 from instruments.link.errors import LinkError, ProtocolError, TimingError
+from instruments.link.message import Message, query
 from instruments.plan import Plan
 from instruments.safety.limits import SafetyLimits
 from instruments.smu.capability import check_settings, which_terminals
-from instruments.smu.driver import Driver, Message, Readings, Settings, query
+from instruments.smu.driver import Driver, Readings, Settings
 from instruments.smu.models import driver_for
 from instruments.smu.timing import check_elapsed
 
