@@ -17,14 +17,13 @@ from hil.waveform import Waveform
 from instruments.answer import Answer
 from instruments.link.clock import Clock
 from instruments.link.errors import ComplianceError, ContactError
-from instruments.link.message import Message
 from instruments.plan import Plan
 from instruments.safety.excursions import excursions
 from instruments.safety.rehearsal import Rehearsal
 from instruments.safety.sensing import check_sense_leads
 from instruments.smu.capability import no_readings
 from instruments.smu.driver import Readings
-from instruments.smu.session import Guard, Smu
+from instruments.smu.session import Guard, Script, Smu
 from instruments.wiring import Passage, Router, Wiring, passages
 
 HOST_REST = 1.0
@@ -273,15 +272,15 @@ class SmuDevice(Device):
     def _play(self, waveform: Waveform) -> Response:
         found, answer = self._compile(waveform), Answer(waveform, self.cols, self._time, self.limits.i_max)
         starts = np.concatenate([[0.0], np.cumsum(waveform.duration)])
-        for k, (passage, _) in enumerate(found):
-            readings = self._pass(passage)
+        for k, (passage, script) in enumerate(found):
+            readings = self._pass(passage, script)
             answer.add(passage, readings, float(starts[passage.first]), self._column_conductances)
             if self._abort and readings.tripped.any():
                 raise answer.cut_short(passage, readings, len(found) - k - 1)
         self._time += waveform.total
         return answer.response()
 
-    def _compile(self, waveform: Waveform) -> list[tuple[Passage, tuple[Message, ...]]]:
+    def _compile(self, waveform: Waveform) -> list[tuple[Passage, Script | None]]:
         """Cut, hold everything against every limit, translate; nothing is sent before all of it is legal."""
         if not len(waveform):
             return []
@@ -301,27 +300,23 @@ class SmuDevice(Device):
         if self._abort:
             found = [piece for passage in found for piece in excursions(passage)]
         scripts = iter(self.smu.compile([p.plan for p in found if p.plan is not None]))
-        return [(p, next(scripts) if p.plan is not None else ()) for p in found]
+        return [(p, next(scripts) if p.plan is not None else None) for p in found]
 
-    def _pass(self, passage: Passage) -> Readings:
-        """Wait, move relays, play."""
+    def _pass(self, passage: Passage, script: Script | None) -> Readings:
+        """Wait, move relays, play what the passage was compiled to; None for a rest alone."""
         began = self._clock.now()
         self._prepare()
         if self._router is not None and passage.wiring is not None and passage.wiring != self._wiring:
             self._wiring = None
             self._router.route(passage.wiring)
             self._wiring = passage.wiring
-        plan, smu = passage.plan, self.smu
-        lead, trail = (0.0, 0.0) if plan is None else smu.driver.margins(plan, smu.settings)
+        lead, trail = (0.0, 0.0) if script is None else script.margins
         if passage.rest:
             left = passage.rest - (self._clock.now() - began) - self._trail - lead
             self.lateness = max(self.lateness, -left)
             self._clock.wait(max(0.0, left))
-        if plan is None:
-            self._trail = 0.0
-            return no_readings()
         self._trail = trail
-        return smu.play(plan, self._clock)
+        return no_readings() if script is None else self.smu.play(script, self._clock)
 
     def _prepare(self) -> None:
         """Set up, and look at the contacts, once; a sample that is refused is refused again."""
@@ -360,8 +355,8 @@ class SmuDevice(Device):
         wiring = Wiring(tuple(sorted(high)), tuple(k for k in lines if k not in high))
         levels = [v, -v] if min(self.cells) > 1 else [v]
         plan = Plan(levels, [self.read_width] * len(levels), [True] * len(levels))
-        self.smu.compile([plan])
-        readings = self._pass(Passage(None if self._router is None else wiring, 0.0, plan, (), 0))
+        (script,) = self.smu.compile([plan])
+        readings = self._pass(Passage(None if self._router is None else wiring, 0.0, plan, (), 0), script)
         clipped = readings.tripped | ~(np.abs(readings.current) < self.limits.i_max)
         if clipped.any():
             place = _lines(wiring.high, self.rows) if cell is None else f"row {cell[0]}, column {cell[1]}"

@@ -36,7 +36,7 @@ class Rehearsal:
             if router is not None and passage.wiring not in (None, self._wiring):
                 lines += router.explain(passage.wiring, moved=self._moved)
                 self._moved, self._wiring = True, passage.wiring
-            lines += [message.text for message in script]
+            lines += [message.text for message in script.messages] if script is not None else []
         return lines
 
     def close(self) -> list[str]:

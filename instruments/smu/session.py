@@ -6,10 +6,11 @@ import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Protocol
 
+from hil.errors import InputError
 from hil.runs.interrupt import Interrupted, stops_heard_by, terminate
 from instruments.link.answers import shown
 from instruments.link.clock import Clock
@@ -38,6 +39,28 @@ class Guard(Protocol):
 
     def close(self) -> None:
         """Dismiss the watchdog."""
+
+
+@dataclass(frozen=True, eq=False)
+class Script:
+    """One train, held against every limit and translated, once: these messages are told, logged and sent.
+
+    Attributes
+    ----------
+    plan : Plan
+        What is played.
+    settings : Settings
+        What the channel must be set up with.
+    messages : tuple of Message
+        All of it; the last one asks whether the output is off.
+    margins : (float, float)
+        How long the output is on at 0 V before and after it, s.
+    """
+
+    plan: Plan
+    settings: Settings
+    messages: tuple[Message, ...]
+    margins: tuple[float, float]
 
 
 class Smu:
@@ -129,10 +152,8 @@ class Smu:
         self.settings = settings
         self._dialogue.say(*self.driver.prepare(settings))
 
-    def compile(self, plans: Sequence[Plan]) -> list[tuple[Message, ...]]:
-        """Messages for every plan, each ending with the question whether the output is off; nothing is sent.
-
-        Every plan is held against the sample's limits and the model's.
+    def compile(self, plans: Sequence[Plan]) -> list[Script]:
+        """Hold every plan against the sample's limits and the model's, and translate it; nothing is sent.
 
         Raises
         ------
@@ -142,23 +163,25 @@ class Smu:
         played, scripts = self.pulses, []
         for plan in plans:
             played = self.safety.check(plan, played)
-            scripts.append((*self.driver.play(plan, self.settings), self.driver.is_off(self.settings)))
+            messages = *self.driver.play(plan, self.settings), self.driver.is_off(self.settings)
+            scripts.append(Script(plan, self.settings, messages, self.driver.margins(plan, self.settings)))
         return scripts
 
-    def play(self, plan: Plan, clock: Clock | None = None) -> Readings:
+    def play(self, script: Script, clock: Clock | None = None) -> Readings:
         """Play one train, from output on to output off.
 
         Parameters
         ----------
-        plan : Plan
-            What is played.
+        script : Script
+            From `compile`; sent as it is.
         clock : Clock, optional
             Tells how long the instrument takes, where its own time stamps do not.
 
         Raises
         ------
         LimitError, InputError
-            Before anything is sent; the latter where the log of commands cannot be written.
+            Before anything is sent: where trains in between have used up `SafetyLimits.pulses_max`; where the log of
+            commands cannot be written, or the channel has been set up otherwise since.
         InstrumentError, LinkError
             If the instrument refuses a message, does not answer, is no longer set up as it was, or answers with the
             readings of an older train; the output has been switched off, or the watchdog will do it.
@@ -167,20 +190,23 @@ class Smu:
         Interrupted
             On Ctrl-C, SIGTERM or SIGHUP; the output is off.
         """
-        (script,) = self.compile([plan])
+        plan, settings = script.plan, script.settings
+        if settings != self.settings:
+            raise InputError(f"{self._line.resource}: a train was compiled for other settings than are set up now")
+        pulses = self.safety.check(plan, self.pulses)
         log = getattr(self._line, "log", None)
         if log is not None:
             log.require()
         if self._guard is not None:
             self._guard.arm()
         # A train that is cut off has been played in part: it counts.
-        self.pulses = self.safety.check(plan, self.pulses)
+        self.pulses = pulses
         if self.tally is not None:
             self.tally(self.pulses)
         began = None if clock is None else clock.now()
         try:
             with _abort_on_signals():
-                replies = self._dialogue.say(*script)
+                replies = self._dialogue.say(*script.messages)
         except BaseException:
             # Where the link is gone, the watchdog stays armed and does it.
             with suppress(LinkError):
@@ -190,10 +216,10 @@ class Smu:
             self._guard.rest()
         elapsed = None if clock is None or began is None else clock.now() - began
         try:
-            readings = self.driver.parse(plan, self.settings, replies[:-1])
+            readings = self.driver.parse(plan, settings, replies[:-1])
             if clock is not None and elapsed is not None:
                 slack = clock.latency + float(plan.duration.max())
-                check_elapsed(elapsed, plan, self.settings, self.driver.spec.model, slack)
+                check_elapsed(elapsed, plan, settings, self.driver.spec.model, slack)
         except TimingError as error:
             path = getattr(log, "path", None)
             raise error if path is None else TimingError(f"{error}; what it read stands at the end of {path}") from None

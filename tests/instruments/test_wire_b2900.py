@@ -65,7 +65,7 @@ def test_set_up_with_the_output_off():
         on_channel_2(STANDING),
     ]
     assert [m.expect for m in messages[-1].parts] == [
-        "VOLT|VOLTAGE", "CURR|CURR:DC", 1.0, 2.0, 0.0, 1e-4, 0.0, 1e-4, 0.01, "CURR,TIME,STAT,SOUR", 0.0, 50.0, 0.0,
+        "VOLT|VOLTAGE", "CURR:DC|CURR", 1.0, 2.0, 0.0, 1e-4, 0.0, 1e-4, 0.01, "CURR,TIME,STAT,SOUR", 0.0, 50.0, 0.0,
     ]  # fmt: skip
 
 
