@@ -185,11 +185,11 @@ def test_a_late_train_ends_the_experiment_and_what_was_measured_is_kept(hil, tmp
     """The blocks before it are records; its own readings are no record, but the end of the log has them."""
     play, trains = Smu.play, []
 
-    def tiring(self, plan, clock=None):
-        trains.append(plan)
+    def tiring(self, script, clock=None):
+        trains.append(script)
         if len(trains) == 3:
             slowed(monkeypatch, 8)
-        return play(self, plan, clock)
+        return play(self, script, clock)
 
     monkeypatch.setattr(Smu, "play", tiring)
     words = ["--set", "pulses=3", "--set", "cycles=1", "--set", "width=2e-3", "--run", "late"]
@@ -205,7 +205,7 @@ def test_a_late_train_ends_the_experiment_and_what_was_measured_is_kept(hil, tmp
     assert len(asked) == 3 and len(read) >= 7, "a read, and three pulses with a read each"
     known = records["conductance"]
     assert ((read[:, 1] / read[:, 0] > 0.5 * known.min()) & (read[:, 1] / read[:, 0] < 2 * known.max())).all()
-    assert late[-1, 2] - late[0, 2] > 1.1 * trains[-1].total, "with the times that it took"
+    assert late[-1, 2] - late[0, 2] > 1.1 * trains[-1].plan.total, "with the times that it took"
 
 
 @pytest.mark.parametrize("block", [0, 1])
@@ -213,11 +213,11 @@ def test_a_block_that_was_played_late_is_not_played_again(monkeypatch, tmp_path,
     """A sample keeps what it has had, so a resume would give it the block twice."""
     late, trains, play = block + 1, [], Smu.play
 
-    def counted(self, plan, clock=None):
-        trains.append(plan)
+    def counted(self, script, clock=None):
+        trains.append(script)
         with monkeypatch.context() as patch:
             slowed(patch, 8 if len(trains) == late else 1)
-            return play(self, plan, clock)
+            return play(self, script, clock)
 
     monkeypatch.setattr(Smu, "play", counted)
     endurance = {"cycles": 6, "cycles_per_block": 2, "pulses": 3, "width": 2e-3, "amplitude": 1.1, "min_ratio": 1}
