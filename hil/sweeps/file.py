@@ -150,10 +150,8 @@ def _check_places(tasks: Iterable[Task]) -> None:
     checked = set()
     for task in tasks:
         data, uris = task.config.get("data", {}), addresses(task.config.get("device", {}))
-        places = (
-            (datasets.load, data.get("dataset"), data.get("dir")),
-            *((check_address, uri) for uri in uris.values()),
-        )
+        places: list[tuple[Any, ...]] = [(datasets.load, data.get("dataset"), data.get("dir"))]
+        places += [(check_address, uri) for uri in uris.values()]
         for check, *words in places:
             if words[0] is None or (check, *words) in checked:
                 continue
