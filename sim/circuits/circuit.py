@@ -156,24 +156,6 @@ class Circuit:
                 return source
         raise InputError(f"no source '{name}' in the circuit {nearest(name, [s.name for s in self.sources])}")
 
-    def floating_groups(self, driven: Sequence[str]) -> list[list[str]]:
-        """Groups of connected nodes that reach neither ground nor one of the `driven` nodes."""
-        group = {node: node for node in self.nodes}
-
-        def root(node: str) -> str:
-            while group[node] != node:
-                node = group[node]
-            return node
-
-        for branch in self.branches:
-            group[root(branch.plus)] = root(branch.minus)
-        held = {root(node) for node in (GROUND, *driven)}
-        loose: dict[str, list[str]] = {}
-        for node in self.nodes:
-            if root(node) not in held:
-                loose.setdefault(root(node), []).append(node)
-        return list(loose.values())
-
     def __repr__(self) -> str:
         """Say what the circuit is made of in one line."""
         return (

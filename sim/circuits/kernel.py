@@ -1,4 +1,4 @@
-"""The compiled integrator: nodal analysis inside every evaluation, fourth-order Runge-Kutta steps, kinks stepped onto.
+"""The compiled integrator: nodes solved by `sim.network` at every evaluation, Runge-Kutta steps, kinks stepped onto.
 
 A circuit of memristors is a system dphi/dt = f(phi), and f is smooth but for kinks: where a volatile phi passes zero
 (|phi| in eq 2), where eq 4 begins or ceases to hold, where phi is clipped at 0, where a non-volatile element's voltage
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
+from sim.network.elimination import node_voltages
 
 SPLITS = 8
 """Most kinks stepped onto within one step."""
@@ -32,7 +33,7 @@ ROUNDING = 1e-13
 """Of the largest driven voltage: a node voltage this small is 0, for eq 4 tells -1e-17 V from 0."""
 
 
-class Network(NamedTuple):
+class CompiledCircuit(NamedTuple):
     """A circuit as arrays: E branches, the first M of them memristors, N nodes, the first of them ground.
 
     Attributes
@@ -79,21 +80,6 @@ class Traces(NamedTuple):
 
 
 @njit(cache=True, inline="always", error_model="numpy")
-def _solve(matrix, rhs, n):
-    """Gaussian elimination in place; a Laplacian with a driven neighbour is positive definite and needs no pivots."""
-    for k in range(n):
-        for i in range(k + 1, n):
-            factor = matrix[i, k] / matrix[k, k]
-            for j in range(k + 1, n):
-                matrix[i, j] -= factor * matrix[k, j]
-            rhs[i] -= factor * rhs[k]
-    for i in range(n - 1, -1, -1):
-        for j in range(i + 1, n):
-            rhs[i] -= matrix[i, j] * rhs[j]
-        rhs[i] /= matrix[i, i]
-
-
-@njit(cache=True, inline="always", error_model="numpy")
 def _evaluate(net, slot, phi, mode, g, matrix, rhs, volt, current, rate):
     """Node voltages, branch currents and flux rates at the fluxes `phi` in the given modes; eqs 1 to 4."""
     for k in range(net.a.size):
@@ -103,29 +89,7 @@ def _evaluate(net, slot, phi, mode, g, matrix, rhs, volt, current, rate):
         for n in range(net.r.shape[1] - 2, -1, -1):
             m = m * x + net.r[k, n]
         g[k] = 1.0 / max(m, 0.5 * net.r[k, 0])
-    unknowns = rhs.size
-    for i in range(unknowns):
-        rhs[i] = 0.0
-        for j in range(unknowns):
-            matrix[i, j] = 0.0
-    for e in range(net.plus.size):
-        a, b = net.plus[e], net.minus[e]
-        i, j = slot[a], slot[b]
-        if i >= 0:
-            matrix[i, i] += g[e]
-            if j >= 0:
-                matrix[i, j] -= g[e]
-                matrix[j, i] -= g[e]
-            else:
-                rhs[i] += g[e] * volt[b]
-        elif j >= 0:
-            rhs[j] += g[e] * volt[a]
-        if j >= 0:
-            matrix[j, j] += g[e]
-    _solve(matrix, rhs, unknowns)
-    for n in range(volt.size):
-        if slot[n] >= 0:
-            volt[n] = rhs[slot[n]]
+    node_voltages(net.plus, net.minus, slot, g, matrix, rhs, volt, None)
     for e in range(net.plus.size):
         current[e] = g[e] * (volt[net.plus[e]] - volt[net.minus[e]])
     for k in range(net.a.size):

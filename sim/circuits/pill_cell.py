@@ -107,19 +107,7 @@ def pill_cell(
     InputError
         If `width` is not positive, `rest` is negative, or the arrays do not broadcast.
     """
-    if not 0 < width < np.inf:
-        raise InputError(f"width = {width} s: a pulse must be longer than 0 and finite")
-    if not 0 <= rest < np.inf:
-        raise InputError(f"rest = {rest} s: the time between two images must be >= 0 and finite")
-    try:
-        levels = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (v1, v2, response)))
-    except ValueError:
-        shapes = ", ".join(str(np.shape(x)) for x in (v1, v2, response))
-        raise InputError(f"v1, v2 and response of shapes {shapes} do not broadcast to (..., images)") from None
-    drive = Drive(
-        np.tile([width, rest], levels[0].shape[-1]),
-        {name: _with_rests(level) for name, level in zip(("in1", "in2", "out"), levels, strict=True)},
-    )
+    drive = _images(v1, v2, response, width, rest)
     start = {"weight": phi}
     memristive = isinstance(volatile, Flca)
     if memristive:
@@ -133,6 +121,23 @@ def pill_cell(
         flux=across[..., after] - across[..., 0::4],
         resistance=run.memristance["weight"][..., after],
         volatile=(run.final["m1"], run.final["m2"]) if memristive else (relaxed, relaxed),
+    )
+
+
+def _images(v1: ArrayLike, v2: ArrayLike, response: ArrayLike, width: float, rest: float) -> Drive:
+    """A pulse and a rest for every image."""
+    if not 0 < width < np.inf:
+        raise InputError(f"width = {width} s: a pulse must be longer than 0 and finite")
+    if not 0 <= rest < np.inf:
+        raise InputError(f"rest = {rest} s: the time between two images must be >= 0 and finite")
+    try:
+        levels = np.broadcast_arrays(*(np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (v1, v2, response)))
+    except ValueError:
+        shapes = ", ".join(str(np.shape(x)) for x in (v1, v2, response))
+        raise InputError(f"v1, v2 and response of shapes {shapes} do not broadcast to (..., images)") from None
+    return Drive(
+        np.tile([width, rest], levels[0].shape[-1]),
+        {name: _with_rests(level) for name, level in zip(("in1", "in2", "out"), levels, strict=True)},
     )
 
 

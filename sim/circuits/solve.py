@@ -20,7 +20,8 @@ from hil.errors import InputError, nearest
 from sim.cells.memristance import memristance_table, steepest_log_slope
 from sim.circuits.circuit import GROUND, Circuit, Flca, Memristor
 from sim.circuits.drive import Drive
-from sim.circuits.kernel import Network, Traces, integrate
+from sim.circuits.kernel import CompiledCircuit, Traces, integrate
+from sim.network.graph import Graph
 
 STEPS_PER_EFOLD = 2.0
 """Default steps in the time in which a memristance can change by a factor of e, or its flux relax by as much.
@@ -129,7 +130,7 @@ def simulate(
     initial = _initial(circuit, drive.batch, phi or {})
     segments = len(drive)
     duration = np.array(drive.duration, order="C").reshape(-1, segments)
-    network, pattern = _network(circuit, levels)
+    compiled, pattern = _compiled(circuit, levels)
     _require_resolved(circuit)
     with np.errstate(over="ignore", invalid="ignore"):
         fastest = _efolds(circuit, levels)
@@ -138,7 +139,7 @@ def simulate(
     shape = (len(duration), segments * (record + 1))
     nodes, branches = len(circuit.nodes), len(circuit.branches)
     traces = Traces(*(np.empty((*shape, n)) for n in (len(circuit.memristors), nodes, nodes, *[branches] * 3)))
-    integrate(network, initial, duration, levels, pattern, steps.astype(np.int64), traces)
+    integrate(compiled, initial, duration, levels, pattern, steps.astype(np.int64), traces)
     with np.errstate(over="ignore", invalid="ignore"):
         transient = _transient(circuit, drive, duration, traces)
     _require_finite(transient)
@@ -177,35 +178,33 @@ def _initial(circuit: Circuit, batch: tuple[int, ...], phi: Mapping[str, ArrayLi
     return initial.reshape(math.prod(batch), len(names))
 
 
-def _network(circuit: Circuit, levels: NDArray[np.float64]) -> tuple[Network, NDArray[np.int64]]:
+def _compiled(circuit: Circuit, levels: NDArray[np.float64]) -> tuple[CompiledCircuit, NDArray[np.int64]]:
     """The circuit as arrays, and which pattern of floating sources (B, T) each segment has."""
     floating = np.isnan(levels).reshape(-1, levels.shape[-1])
     patterns, pattern = np.unique(floating, axis=0, return_inverse=True)
     index = {node: n for n, node in enumerate(circuit.nodes)}
-    slot = np.full((len(patterns), len(index)), -1)
-    for row, off in zip(slot, patterns, strict=True):
-        driven = [source.node for source, loose in zip(circuit.sources, off, strict=True) if not loose]
-        # what nothing drives carries no current: one of its nodes at 0 V puts all of them there
-        pinned = {group[0] for group in circuit.floating_groups(driven)}
-        unknown = [node for node in circuit.nodes if node not in {GROUND, *driven, *pinned}]
-        row[[index[node] for node in unknown]] = np.arange(len(unknown))
+    ends = np.array([(index[b.plus], index[b.minus]) for b in circuit.branches])
+    graph = Graph(len(index), *ends.T.copy())
+    sources = np.array([index[s.node] for s in circuit.sources])
+    driven = np.zeros((len(patterns), len(index)), bool)
+    driven[:, index[GROUND]] = True
+    driven[:, sources] = ~patterns
     models = [m.model for m in circuit.memristors]
     r = np.zeros((len(models), max((len(m.R) for m in models), default=1)))
     for row, model in zip(r, models, strict=True):
         row[: len(model.R)] = model.R
-    ends = np.array([(index[b.plus], index[b.minus]) for b in circuit.branches])
-    network = Network(
-        plus=ends[:, 0].copy(),
-        minus=ends[:, 1].copy(),
+    compiled = CompiledCircuit(
+        plus=graph.plus,
+        minus=graph.minus,
         conductance=np.array([0.0 if isinstance(b, Memristor) else 1 / b.ohm for b in circuit.branches]),
         r=r,
         a=np.array([m.A for m in models], dtype=np.float64),
         d=np.array([m.D for m in models], dtype=np.float64),
         volatile=np.array([m.volatile for m in models], dtype=np.bool_),
-        sources=np.array([index[s.node] for s in circuit.sources]),
-        slot=slot,
+        sources=sources,
+        slot=np.array([graph.unknowns(row) for row in driven]),
     )
-    return network, pattern.reshape(levels.shape[:2])
+    return compiled, pattern.reshape(levels.shape[:2])
 
 
 def _efolds(circuit: Circuit, levels: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -64,18 +64,7 @@ def netlist(
     InputError
         If the drive is a batch, lacks a source, or a name is no SPICE name (letters, digits, underscores).
     """
-    if drive.batch:
-        raise InputError(f"a netlist is one run, and this drive is a batch of {drive.batch}")
-    lasting = np.flatnonzero(drive.duration > 0)
-    if not lasting.size:
-        raise InputError("a netlist needs at least one segment longer than 0 s")
-    names = [*(b.name for b in circuit.branches), *(s.name for s in circuit.sources), *circuit.nodes]
-    for name in names:
-        if not re.fullmatch(r"\w+", name, re.ASCII):
-            raise InputError(f"'{name}' is no SPICE name: use letters, digits and underscores")
-    for source in circuit.sources:
-        if source.name not in drive.voltage:
-            raise InputError(f"the drive lacks source '{source.name}'")
+    lasting = _lasting(circuit, drive)
     duration = drive.duration[lasting]
     edge = EDGE * duration.min() if edge is None else edge
     longest = duration.min() / 2000 if longest is None else longest
@@ -83,18 +72,7 @@ def netlist(
     lines = [title, f"* {len(duration)} segments, steps of the sources are ramps of {edge:g} s", ""]
     for source in circuit.sources:
         lines += _source(source.name, source.node, drive.voltage[source.name][lasting], ends - duration, edge)
-    for branch in circuit.branches:
-        across = f"V({branch.plus})" if branch.minus == GROUND else f"V({branch.plus},{branch.minus})"
-        if isinstance(branch, Memristor):
-            start = float((phi or {}).get(branch.name, 0.0))
-            lines += _memristor(branch, across, start)
-            power = f"{across}*{across}/({_memristance(branch)})"
-        else:
-            lines.append(f"R{branch.name} {branch.plus} {branch.minus} {branch.ohm!r}")
-            power = f"{across}*{across}/{branch.ohm!r}"
-        lines += _integral(f"energy_{branch.name}", power, ENERGY)
-    for node in _loaded_nodes(circuit):
-        lines += _integral(f"area_{node}", f"V({node})", AREA)
+    lines += _elements(circuit, phi or {})
     stop = ends[-1] + edge
     lines += [
         "",
@@ -107,6 +85,40 @@ def netlist(
     for k, end in zip(lasting + 1, ends, strict=True):
         lines += [f"meas tran {name}_{k} find V({name}) at={_number(end + edge / 2)}" for name in measured]
     return "\n".join([*lines, "quit", ".endc", ".end", ""])
+
+
+def _lasting(circuit: Circuit, drive: Drive) -> NDArray[np.intp]:
+    """Check that a netlist can be written; the segments that last."""
+    if drive.batch:
+        raise InputError(f"a netlist is one run, and this drive is a batch of {drive.batch}")
+    lasting = np.flatnonzero(drive.duration > 0)
+    if not lasting.size:
+        raise InputError("a netlist needs at least one segment longer than 0 s")
+    names = [*(b.name for b in circuit.branches), *(s.name for s in circuit.sources), *circuit.nodes]
+    for name in names:
+        if not re.fullmatch(r"\w+", name, re.ASCII):
+            raise InputError(f"'{name}' is no SPICE name: use letters, digits and underscores")
+    for source in circuit.sources:
+        if source.name not in drive.voltage:
+            raise InputError(f"the drive lacks source '{source.name}'")
+    return lasting
+
+
+def _elements(circuit: Circuit, phi: Mapping[str, float]) -> list[str]:
+    """Branches, and the integrals of their powers and of the node voltages."""
+    lines = []
+    for branch in circuit.branches:
+        across = f"V({branch.plus})" if branch.minus == GROUND else f"V({branch.plus},{branch.minus})"
+        if isinstance(branch, Memristor):
+            lines += _memristor(branch, across, float(phi.get(branch.name, 0.0)))
+            power = f"{across}*{across}/({_memristance(branch)})"
+        else:
+            lines.append(f"R{branch.name} {branch.plus} {branch.minus} {branch.ohm!r}")
+            power = f"{across}*{across}/{branch.ohm!r}"
+        lines += _integral(f"energy_{branch.name}", power, ENERGY)
+    for node in _loaded_nodes(circuit):
+        lines += _integral(f"area_{node}", f"V({node})", AREA)
+    return lines
 
 
 def ngspice(text: str, timeout: float = 120.0) -> dict[str, NDArray[np.float64]]:
