@@ -10,7 +10,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 NAMED_FILE = re.compile(r"`((?:hil|sim|gateware|instruments|tests|examples|benchmarks)/[\w./-]*)`")
 DOTTED = re.compile(r"\b((?:hil|sim|gateware|instruments)(?:\.[a-zA-Z_]\w*)+)")
-GROUPS = re.compile(r"\"?\bhil\.(?:boards|devices|drivers|fronts|papers|smus|verbs|virtual_instruments)\b")
+GROUPS = re.compile(
+    r"\"?\bhil\.(?:boards|devices|drivers|experiments|fronts|layers|papers|smus|verbs|virtual_instruments)\b(?!\.)"
+    r"|\bsim\.devices\b"
+)
 """Names of entry-point groups, which look like modules."""
 
 
