@@ -5,13 +5,15 @@ BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-clients lint bench clean
+.PHONY: help demo test test-slow test-clients lint types coverage bench clean
 
 help:
 	@echo "make demo       train ten memristive layers on handwritten digits, draw the pictures"
 	@echo "make test       lint and tests (a few minutes on two cores)"
 	@echo "make test-slow  the long checks: kill -9 at random moments, full-length oracles"
 	@echo "make test-clients  other programs' instrument drivers (QCoDeS, keithley2600, PyMeasure) on the virtual bench"
+	@echo "make types      mypy, strict, over the four rooms (not yet part of lint: what it still finds is printed)"
+	@echo "make coverage   the suite with branch coverage, a line a room (compiled kernels do not count as run)"
 	@echo "make bench      throughput beside plain numpy and torch"
 	@echo "make clean      remove the environment and the caches"
 
@@ -37,6 +39,14 @@ demo: $(VENV)/.run
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/python -m mypy
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=
+	for room in hil sim gateware instruments; do \
+	  $(BIN)/python -m coverage report --include "$$room/*" --format=total | sed "s/^/$$room %: /"; done
 
 test: lint
 	$(BIN)/pytest -n 2

@@ -101,7 +101,7 @@ def find(
 
     if terminator not in TERMINATORS:
         raise InputError(f"terminator = {terminator} {nearest(terminator, TERMINATORS)}")
-    reach = {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator]}
+    reach: dict[str, Any] = {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator]}
     rows, manager = [], _manager(library)
     for resource in resources or _listed(library, manager):
         identity, note = "no answer", ""

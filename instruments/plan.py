@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
 from hil.limits import GRID_TOLERANCE, LimitError
@@ -22,7 +22,7 @@ class Pulses(NamedTuple):
     count: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Plan:
     """Voltages between HI and LO of one channel.
 
@@ -45,10 +45,10 @@ class Plan:
     duration: NDArray[np.float64]
     measure: NDArray[np.bool_]
 
-    def __post_init__(self) -> None:
+    def __init__(self, level: ArrayLike, duration: ArrayLike, measure: ArrayLike) -> None:
         """Convert and check the arrays."""
-        level, duration = (np.array(getattr(self, name), dtype=np.float64) for name in ("level", "duration"))
-        measure = np.array(self.measure, dtype=np.bool_)
+        level, duration = (np.array(values, dtype=np.float64) for values in (level, duration))
+        measure = np.array(measure, dtype=np.bool_)
         if not level.shape == duration.shape == measure.shape or level.ndim != 1 or not len(level):
             raise InputError(f"a plan needs steps: level, duration, measure of shapes {level.shape}, {duration.shape}, "
                              f"{measure.shape}")  # fmt: skip

@@ -188,10 +188,12 @@ def ordered(test: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
 
 def counted(bounds: list[Any]) -> Iterator[list[float]]:
     """Rounds of a numeric ``for``."""
-    numbers = [tonumber(bound) for bound in bounds[:3]]
-    for name, number in zip(("initial value", "limit", "step"), [*numbers, None][: max(2, len(numbers))], strict=False):
+    names, numbers = ("initial value", "limit", "step"), []
+    for name, bound in zip(names, [*bounds[:3], None][: max(2, min(3, len(bounds)))], strict=False):
+        number = tonumber(bound)
         if number is None:
             raise LuaRuntimeError(f"`for' {name} must be a number")
+        numbers.append(number)
     at, stop, step = numbers[0], numbers[1], numbers[2] if len(numbers) > 2 else 1.0
     while (at <= stop) if step > 0 else (at >= stop):
         yield [at]

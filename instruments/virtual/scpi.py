@@ -38,7 +38,8 @@ class ErrorQueue:
 
     def __init__(self, size: int) -> None:
         """Start empty."""
-        self.size, self._entries = size, []
+        self.size = size
+        self._entries: list[tuple[int, str]] = []
 
     def push(self, code: int, text: str) -> None:
         """Add an error, or note that there is no room."""
@@ -157,6 +158,8 @@ class ScpiInstrument(VirtualInstrument):
     """
 
     QUEUE: ClassVar[int] = 100
+
+    budget: Budget
 
     def __init__(self, dut: Dut) -> None:
         """Switch on: power-on bit set, nothing in the queue."""

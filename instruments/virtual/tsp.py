@@ -42,6 +42,8 @@ class TspInstrument(VirtualInstrument):
         Fields of ``*IDN?``.
     """
 
+    budget: Budget
+
     def __init__(self, dut: Dut, model: str, serial: str, firmware: str) -> None:
         """Globals that every model has; ``*IDN?`` and few other common commands are understood as well."""
         self.dut, self.budget = dut, Budget()
