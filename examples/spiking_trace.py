@@ -27,11 +27,13 @@ class Tapped:
         """Pass everything else on."""
         return getattr(self._device, name)
 
-    def mvm(self, v):
-        """Print row voltages and column currents."""
-        currents = self._device.mvm(v)
-        print(f"read     rows {np.round(v[0] * 1e3, 3)} mV -> columns {np.round(currents[0] * 1e9, 2)} nA")
-        return currents
+    def read_rows(self, rows):
+        """Print row voltages and column currents of a read."""
+        conductance, v = self._device.read_rows(rows), self._device.read_voltage
+        for row, g in zip(rows, conductance, strict=True):
+            levels = v * (np.arange(self._device.rows) == row)
+            print(f"read     rows {np.round(levels * 1e3, 3)} mV -> columns {np.round(v * g * 1e9, 2)} nA")
+        return conductance
 
     def apply(self, waveform: Waveform):
         """Print what is driven and what it changed."""
