@@ -233,7 +233,7 @@ def test_floating_lines_by_lsoda(kind, length):
         return np.concatenate([rate.ravel(), (v * g).sum(axis=0), [(v * v * g).sum()]])
 
     first = np.concatenate([start.ravel(), np.zeros(4)])
-    end = solve_ivp(slopes, (0, length), first, method="LSODA", rtol=1e-10, atol=1e-15, max_step=length / 50).y[:, -1]
+    end = solve_ivp(slopes, (0, length), first, method="LSODA", rtol=1e-10, atol=1e-13, max_step=length / 50).y[:, -1]
     assert ohm == pytest.approx(100 + 1e6 * abs(end[:6].reshape(2, 3)), rel=1e-5)
     assert response.charge[0] == pytest.approx(end[6:9], rel=1e-6, abs=1e-7 * abs(end[6:9]).max())
     assert response.energy[0] == pytest.approx(end[9], rel=1e-6)
