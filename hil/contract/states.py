@@ -49,7 +49,7 @@ class States(ContractBench):
         program = self.stimulus(device).program()
         device.apply(program)
         file = io.BytesIO()
-        np.savez(file, allow_pickle=False, **self.snapshot(device))
+        np.savez(file, **self.snapshot(device))
         response, after = device.apply(program), device.snapshot()
         device.close()
         file.seek(0)
