@@ -207,7 +207,7 @@ class Device(ABC):
         Raises
         ------
         Unsupported
-            With `reverse`, if the device senses its columns alone.
+            With `reverse`, if the device senses its columns alone. Nothing has been driven then.
         """
         if not reverse:
             v = self._row_voltages(v)
@@ -215,7 +215,8 @@ class Device(ABC):
             return self.apply(reads).currents
         v = self._column_voltages(v)
         reads = Waveform.samples(np.zeros((len(v), self.rows)), v, dwell=self.read_width, measure=True)
-        currents = self.apply(reads).row_currents
+        silent = self.apply(reads[:0]).row_currents is None
+        currents = None if silent else self.apply(reads).row_currents
         if currents is None:
             raise Unsupported(f"{self.name} senses its columns alone: it cannot be read from its rows (mvm in reverse)")
         return currents

@@ -169,3 +169,21 @@ class PulseIdentity(ContractBench):
             device.apply(one)
         assert_close(found, device.read(), self.noise + self.tolerance, "conductances after `program`, S")
         assert_close(moved, device.time, ROUNDING, "device time of `program`, s")
+
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_pulses_of_a_column_may_be_split_over_calls(self, device: Device, sign: int) -> None:
+        """Two calls of `program` are one with the sum of their counts: in one column all pulses come in one order."""
+        if device.programming is None:
+            pytest.skip("the device has no pulse that moves a cell by one step")
+        counts = np.zeros(device.cells, int)
+        counts[:, -1] = sign * np.resize([3, 1, 2, 0], device.rows)
+        first = np.clip(counts, -1, 1)
+        ends = []
+        for calls in ([counts], [first, counts - first]):
+            self.reset(device)
+            for part in calls:
+                device.program(part)
+            ends.append((device.read(), device.time))
+        (whole, time), (split, split_time) = ends
+        assert_close(whole, split, self.noise + self.tolerance, "conductances after `program`, in one call and two, S")
+        assert_close(time, split_time, ROUNDING, "device time of `program`, in one call and in two, s")

@@ -159,3 +159,14 @@ class Refusals(ContractBench):
         }
         with self.untouched(device), pytest.raises(InputError, match="pulse count"):
             device.program(counts[wrong])
+
+    def test_a_biasing_scheme_that_cannot_be_driven_is_refused(self, device: Device) -> None:
+        """In `program`: one that is unknown, and V/3 where it takes more voltages than there are channels."""
+        if device.programming is None:
+            pytest.skip("the device has no pulse that moves a cell by one step")
+        counts = np.ones(device.cells, int)
+        with self.untouched(device), pytest.raises(InputError, match="V/17"):
+            device.program(counts, scheme="V/17")
+        if device.limits.channels == 1 and min(device.cells) > 1:
+            with self.untouched(device), pytest.raises(LimitError, match="different voltages"):
+                device.program(np.eye(*device.cells, dtype=int), scheme="V/3")

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.biasing import select_lines
 from hil.device import Device
 from hil.errors import InputError
 from hil.limits import LimitError
@@ -105,7 +106,7 @@ def _cuts(waveform: Waveform, looks: int) -> NDArray[np.int64]:
 def random_pulses(
     rows: int, cols: int, count: int, voltages: tuple[float, ...], width: float, rest: float, seed: int
 ) -> Waveform:
-    """Pulses on random cells, a rest after each: half of the voltage on a random half of the rows, half on a column.
+    """Pulses on random cells, a rest after each: a random half of the rows crosses a random column, biased by V/2.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def random_pulses(
         chosen = rng.random(rows) < 0.5
         column = np.arange(cols) == rng.integers(cols)
         parts += [
-            Waveform.pulse(np.where(chosen, v / 2, 0.0), np.where(column, -v / 2, 0.0), width=width),
+            select_lines(chosen, column, v, width=width),
             Waveform.rest(rest, rows, cols),
         ]
     return Waveform.concat(parts)

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from test_suite_catches import SoundArray, breaks, failing_tests
 
+from hil.biasing import SCHEMES
+from hil.device import Unsupported
+
 BROKEN = []
 breaks = partial(breaks, among=BROKEN)
 
@@ -47,6 +50,27 @@ class OnlyPotentiates(SoundArray):
 class GivesEveryCellOnePulse(SoundArray):
     def program(self, counts, *, scheme=None):
         super().program(np.sign(counts), scheme=scheme)
+
+
+@breaks("mvm_in_reverse_is_the_transposed_product")
+class DrivesBeforeItRefuses(SoundArray):
+    def mvm(self, v, *, reverse=False):
+        found = super().mvm(v, reverse=reverse)
+        if reverse:
+            raise Unsupported("it senses its columns alone")
+        return found
+
+
+@breaks("program_plays_the_pulses_of_its_counts", "pulses_of_a_column_may_be_split_over_calls")
+class GivesEveryCallOnePulseMore(SoundArray):
+    def program(self, counts, *, scheme=None):
+        super().program(np.asarray(counts) + np.sign(counts), scheme=scheme)
+
+
+@breaks("a_biasing_scheme_that_cannot_be_driven_is_refused")
+class ChoosesAnotherScheme(SoundArray):
+    def program(self, counts, *, scheme=None):
+        super().program(counts, scheme=scheme if scheme in SCHEMES else None)
 
 
 @breaks("pulse_counts_that_are_none_are_refused")
