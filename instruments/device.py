@@ -96,7 +96,6 @@ class SmuDevice(Device):
         forget : callable, optional
             Brings the cells back to the pristine state, where there is a way.
         """
-        spec, safety = smu.driver.spec, smu.safety
         self.name, self.rows, self.cols, self.smu = name, rows, cols, smu
         self._clock, self._start_guard, self._router = clock, guard, router
         self._serial, self._gaps, self._forget = serial, gaps, forget
@@ -107,21 +106,11 @@ class SmuDevice(Device):
         self.parameters: BaseModel | None = None
         if rows * cols > 1 and router is None:
             raise InputError(f"{name}: {rows} x {cols} cells need a switch matrix: matrix=RESOURCE and map=FILE.toml")
-        self.limits = Limits(
-            v_min=-safety.ceiling,
-            v_max=safety.ceiling,
-            v_cell=safety.ceiling,
-            i_max=safety.i_max,
-            width_min=spec.width_min,
-            width_max=spec.width_max,
-            time_step=spec.time_step,
-            v_step=0.0,
-            channels=1 if rows * cols > 1 else None,
-        )
-        if not 0 < read_voltage <= safety.ceiling:
-            raise LimitError(f"{name}: v_read = {read_voltage:g} V must be > 0 and <= v_max = {safety.ceiling:g} V")
+        self.limits = _limits(smu, rows * cols)
+        if not 0 < read_voltage <= self.limits.v_max:
+            raise LimitError(f"{name}: v_read = {read_voltage:g} V must be > 0 and <= v_max = {self.limits.v_max:g} V")
         self.read_voltage = read_voltage
-        self.read_width = spec.width_measured if read_width is None else read_width
+        self.read_width = smu.driver.spec.width_measured if read_width is None else read_width
 
     @property
     def identity(self) -> str:
@@ -157,22 +146,25 @@ class SmuDevice(Device):
         drive = np.zeros((1, self.rows))
         drive[0, chosen[:1]] = v
         self.limits.check(Waveform.samples(drive, np.zeros((1, self.cols)), dwell=self.read_width, measure=True))
-        reads = len(chosen) * self.cols
-        if min(self.cells) > 1 and chosen:
-            reads = 2 * (reads + len(chosen) + self.cols)
-        self._time += reads * self.read_width
-        if self.cols == 1 or self.rows == 1:
+        return self._read_cells(chosen, list(range(self.cols)), v)
+
+    def _read_cells(self, rows: list[int], cols: list[int], v: float) -> NDArray[np.float64]:
+        """Conductances (len(rows), len(cols)), S, of the cells where some rows and columns cross; see `read_rows`."""
+        if not rows or not cols:
+            return np.zeros((len(rows), len(cols)))
+        cells = [(r, c) for r in rows for c in cols]
+        shape = len(rows), len(cols)
+        if min(self.cells) == 1:
             # A single row is read from its columns, at -v: its cells see the same polarity.
             sign, first = (1, 0) if self.cols == 1 else (-1, self.rows)
-            cells = [(r, c) for r in chosen for c in range(self.cols)]
+            self._time += len(cells) * self.read_width
             read = [self._cut({first + max(cell)}, sign * v, cell) / (sign * v) for cell in cells]
-            return np.array(read).reshape(len(chosen), self.cols)
-        if not chosen:
-            return np.zeros((0, self.cols))
-        alone = np.array([self._cut({r}, v) for r in chosen])
-        cols = np.array([self._cut({self.rows + c}, v) for c in range(self.cols)])
-        both = [[self._cut({r, self.rows + c}, v, (r, c)) for c in range(self.cols)] for r in chosen]
-        return np.abs(alone[:, None] + cols[None, :] - np.array(both)) / (2 * abs(v))
+            return np.array(read).reshape(shape)
+        self._time += 2 * (len(cells) + len(rows) + len(cols)) * self.read_width
+        alone = np.array([self._cut({r}, v) for r in rows])
+        columns = np.array([self._cut({self.rows + c}, v) for c in cols])
+        both = np.array([self._cut({r, self.rows + c}, v, (r, c)) for r, c in cells]).reshape(shape)
+        return np.abs(alone[:, None] + columns[None, :] - both) / (2 * abs(v))
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Currents out of the array for voltages of all lines across it, see `Device.mvm`.
@@ -186,6 +178,7 @@ class SmuDevice(Device):
         ComplianceError
             If a current reached `Limits.i_max`.
         """
+        self._require_open()
         if reverse:
             return self._backwards(self._column_voltages(v))
         if self.cells == (1, 1):
@@ -210,7 +203,8 @@ class SmuDevice(Device):
         v = np.nan_to_num(v)
         most = np.diag(np.abs(v).max(axis=0, initial=0.0))
         self.limits.check(Waveform.samples(np.zeros((self.cols, self.rows)), most, dwell=self.read_width))
-        return v @ self.read().T if len(v) else np.zeros((0, self.rows))
+        used = np.flatnonzero(v.any(axis=0))
+        return v[:, used] @ self._read_cells(list(range(self.rows)), used.tolist(), self.read_voltage).T
 
     def reset(self) -> None:
         """Bring the cells back to the pristine state, where there is a way: on a virtual bench there is."""
@@ -379,6 +373,15 @@ class SmuDevice(Device):
             if self._router is not None:
                 stack.callback(self._router.close)
             stack.callback(self.smu.close)
+
+
+def _limits(smu: Smu, cells: int) -> Limits:
+    """What the sample allows and the model of the instrument resolves; one voltage at a time reaches a crossbar."""
+    spec, most = smu.driver.spec, smu.safety.ceiling
+    return Limits(
+        v_min=-most, v_max=most, v_cell=most, i_max=smu.safety.i_max, width_min=spec.width_min,
+        width_max=spec.width_max, time_step=spec.time_step, v_step=0.0, channels=1 if cells > 1 else None,
+    )  # fmt: skip
 
 
 def _lines(high: tuple[int, ...], rows: int) -> str:
