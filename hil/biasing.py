@@ -24,6 +24,12 @@ ones share it among the sneak paths.
 """
 
 
+def require_scheme(scheme: str) -> None:
+    """Raise `InputError` naming the nearest known one unless `scheme` is a key of `SCHEMES`."""
+    if scheme not in SCHEMES:
+        raise InputError(f"scheme = {scheme} {nearest(scheme, SCHEMES)}")
+
+
 def select(
     row: int, col: int, v: float, *, cells: tuple[int, int], width: float, scheme: str = "V/2", measure: bool = False
 ) -> Waveform:
@@ -50,8 +56,7 @@ def select(
     InputError
         For an unknown scheme or a cell that is not there.
     """
-    if scheme not in SCHEMES:
-        raise InputError(f"scheme = {scheme} {nearest(scheme, SCHEMES)}")
+    require_scheme(scheme)
     if not (0 <= row < cells[0] and 0 <= col < cells[1]):
         raise InputError(f"cell ({row}, {col}) is outside {cells[0]} x {cells[1]}, counted from 0")
     rest_row, rest_col, on_row, on_col = SCHEMES[scheme](v)
@@ -86,8 +91,7 @@ def select_lines(
     InputError
         For an unknown scheme.
     """
-    if scheme not in SCHEMES:
-        raise InputError(f"scheme = {scheme} {nearest(scheme, SCHEMES)}")
+    require_scheme(scheme)
     rest_row, rest_col, on_row, on_col = SCHEMES[scheme](v)
     zero = 0.0 if np.isnan(rest_row) else rest_row
     row_levels = np.where(rows, on_row - zero, rest_row - zero)

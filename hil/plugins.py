@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -33,14 +34,21 @@ def load(point: EntryPoint, what: str, kind: type | None = None) -> Any:
     InputError
         If its import fails in any way, or it is something else; the sentence names the package it comes from.
     """
-    source = f" of the package {point.dist.name}" if point.dist is not None else ""
     try:
         found = point.load()
     except (Exception, SystemExit) as error:
-        raise InputError(f"{what} '{point.name}'{source} cannot be loaded: {told(error)}") from None
-    if kind is not None and not isinstance(found, kind):
-        raise InputError(f"{what} '{point.name}'{source} is a {type(found).__name__}, not a {kind.__name__}")
+        raise InputError(f"{what} '{point.name}'{_source(point)} cannot be loaded: {told(error)}") from None
+    return found if kind is None else _checked(point, found, what, kind)
+
+
+def _checked(point: EntryPoint, found: Any, what: str, kind: type[Kind]) -> Kind:
+    if not isinstance(found, kind):
+        raise InputError(f"{what} '{point.name}'{_source(point)} is a {type(found).__name__}, not a {kind.__name__}")
     return found
+
+
+def _source(point: EntryPoint) -> str:
+    return f" of the package {point.dist.name}" if point.dist is not None else ""
 
 
 def find(group: str, name: str, what: str, kind: type | None = None) -> Any:
@@ -75,10 +83,27 @@ def gathered(group: str, what: str, kind: type[Kind]) -> tuple[list[Kind], dict[
     for point in installed(group).values():
         try:
             value = load(point, what)
-            found += [value] if isinstance(value, kind) else _several(point.name, value, what, kind)
+            one = isinstance(value, kind) or not (callable(value) or isinstance(value, Iterable))
+            found += [_checked(point, value, what, kind)] if one else _several(point.name, value, what, kind)
         except InputError as error:
             problems[point.name] = error
     return found, problems
+
+
+def told_on_stderr(found: Mapping[str, Kind], problems: Mapping[str, InputError]) -> Mapping[str, Kind]:
+    """What was found, for lists of all: what is wrong with the others is told on stderr."""
+    for problem in problems.values():
+        print(f"hil: {problem}", file=sys.stderr)
+    return found
+
+
+def pick(name: str, what: str, found: Mapping[str, Kind], problems: Mapping[str, InputError]) -> Kind:
+    """One of what was found, by name; raises what is wrong with it, or `InputError` naming the nearest known one."""
+    if name in problems:
+        raise problems[name]
+    if name not in found:
+        raise InputError(f"no {what} '{name}' {nearest(name, found)}")
+    return found[name]
 
 
 def _several(name: str, value: Any, what: str, kind: type[Kind]) -> list[Kind]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.arrays import numbers
-from hil.biasing import select_lines
+from hil.biasing import require_scheme, select_lines
 from hil.errors import InputError
 from hil.waveform import Waveform
 
@@ -90,6 +90,7 @@ def pulse_trains(
     """
     cells = counts.shape[0], counts.shape[1]
     scheme = scheme_for(cells, channels) if scheme is None else scheme
+    require_scheme(scheme)
     for col in range(cells[1]):
         column = np.arange(cells[1]) == col
         for v, wanted in ((programming.v_set, counts[:, col]), (-programming.v_reset, -counts[:, col])):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from hil import plugins
 from hil.backends import Backend, DeviceKind
-from hil.errors import InputError
 
 GROUP = "sim.devices"
 """Entry points that bring a simulated device, each a `DeviceKind`: a law's file, and one line in its package."""
@@ -21,12 +19,8 @@ class SimulatedBackend(Backend):
 
     def kinds(self) -> Sequence[DeviceKind]:
         """All simulated kinds that are installed; one that cannot be loaded is told on stderr and left out."""
-        found = []
-        for point in plugins.installed(GROUP).values():
-            try:
-                found.append(plugins.load(point, "simulated device", DeviceKind))
-            except InputError as error:
-                print(f"hil: {error}", file=sys.stderr)
+        found, problems = plugins.gathered(GROUP, "simulated device", DeviceKind)
+        plugins.told_on_stderr({}, problems)
         return found
 
 

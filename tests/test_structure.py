@@ -14,6 +14,46 @@ LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
 COMPILED = ("njit", "vectorize", "guvectorize")
 
+STILL_LONG = {
+    "hil/cli/characterize.py characterize": 96,
+    "hil/cli/sweep.py sweep": 63,
+    "hil/experiments/play.py characterize": 64,
+    "hil/training/play.py train": 71,
+    "instruments/backend.py _open": 61,
+    "instruments/device.py __init__": 63,
+    "instruments/virtual/bench.py __init__": 74,
+    "instruments/virtual/k2400.py commands": 85,
+    "instruments/virtual/k2450.py commands": 67,
+    "sim/fitting/cli.py fit": 99,
+    "sim/fitting/fitting.py fit": 71,
+}
+"""Functions that are still too long, with their lines: the list may only become shorter, and they too."""
+
+STILL_SHARED = {
+    "Block",
+    "Budget",
+    "Column",
+    "Command",
+    "Drive",
+    "Driver",
+    "Entry",
+    "Frame",
+    "Outcome",
+    "Pulses",
+    "Reading",
+    "Settings",
+    "Smu",
+    "Solution",
+    "StdpWindow",
+    "Sweep",
+    "Table",
+    "Timer",
+    "Transport",
+    "TriggerModel",
+    "Variant",
+}
+"""Names that classes of two rooms still share: the list may only become shorter."""
+
 
 def test_rooms_import_along_the_arrows_alone():
     wrong = [
@@ -35,7 +75,6 @@ def test_the_contract_imports_no_layer(contract):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.xfail(reason="work under way", strict=False)
 def test_no_module_imports_the_private_names_of_another():
     wrong = [
         f"{module.where}:{asked.line} imports {asked.name} of {asked.module}"
@@ -85,25 +124,23 @@ def _circles(edges: dict[str, list[str]]) -> list[tuple[str, ...]]:
     return found
 
 
-@pytest.mark.xfail(reason="work under way", strict=False)
 def test_no_file_is_longer_than_400_lines():
     lengths = ((module.where, len(module.text.splitlines())) for module in python_files())
     wrong = [f"{where} has {lines} lines" for where, lines in lengths if lines > LINES_OF_A_FILE]
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.xfail(reason="work under way", strict=False)
 def test_no_function_is_longer_than_60_lines():
     """Compiled kernels and descriptions of hardware excepted: a call costs the one, and the other is no sequence."""
-    wrong = [
-        f"{module.where}:{node.lineno} {node.name} has {lines} lines"
+    long = {
+        f"{module.where} {node.name}": lines
         for module in python_files()
         for node in module.functions()
         if (lines := node.end_lineno - node.lineno + 1) > LINES_OF_A_FUNCTION
         and not (module.room == "gateware" and node.name == "elaborate")
         and not any(word in ast.unparse(decorator) for decorator in node.decorator_list for word in COMPILED)
-    ]
-    assert not wrong, "\n".join(wrong)
+    }
+    assert long == STILL_LONG
 
 
 def test_every_module_class_and_function_that_is_public_says_what_it_is():
@@ -123,12 +160,11 @@ def _public(node: ast.Module | ast.ClassDef) -> list[ast.AST]:
     return [node, *functions, *(found for n in inner if isinstance(n, ast.ClassDef) for found in _public(n))]
 
 
-@pytest.mark.xfail(reason="work under way", strict=False)
 def test_no_two_public_classes_have_one_name():
     homes: dict[str, list[str]] = {}
     for module in modules().values():
         for node in module.tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(f"{module.where}:{node.lineno}")
-    wrong = [f"class {name}: {', '.join(places)}" for name, places in homes.items() if len(places) > 1]
-    assert not wrong, "\n".join(wrong)
+    shared = {name: places for name, places in homes.items() if len(places) > 1}
+    assert shared.keys() == STILL_SHARED, {name: shared.get(name) for name in shared.keys() ^ STILL_SHARED}

@@ -6,24 +6,21 @@ Other packages add theirs by entry points of the group ``hil.boards``, each a `B
 from __future__ import annotations
 
 import pkgutil
-import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 from gateware.boards.board import Board
 from hil import plugins
-from hil.errors import InputError, nearest
+from hil.errors import InputError
 
 __all__ = ["GROUP", "Board", "all_boards", "find_board"]
 
 GROUP = "hil.boards"
 
 
-def all_boards() -> dict[str, Board]:
+def all_boards() -> Mapping[str, Board]:
     """All boards by name; a package whose boards cannot be loaded is told on stderr."""
-    found, problems = _found()
-    for problem in problems.values():
-        print(f"hil: {problem}", file=sys.stderr)
-    return found
+    return plugins.told_on_stderr(*_found())
 
 
 def find_board(name: str) -> Board:
@@ -34,12 +31,7 @@ def find_board(name: str) -> Board:
     InputError
         For an unknown name, with the nearest known, or for a package that cannot be loaded.
     """
-    known, problems = _found()
-    if name in problems:
-        raise problems[name]
-    if name not in known:
-        raise InputError(f"no board '{name}' {nearest(name, known)}")
-    return known[name]
+    return plugins.pick(name, "board", *_found())
 
 
 def _found() -> tuple[dict[str, Board], dict[str, InputError]]:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
-from hil.errors import HilError
-from hil.runs.stopping import resumable
 
 if TYPE_CHECKING:
     from hil.training.driver import Driver
@@ -205,31 +203,14 @@ def _run(
     json: str | None,
 ) -> None:
     """Start or resume a run of `driver`, then report its rows and name its pictures."""
-    from hil.config import validated
-    from hil.data.datasets import load
     from hil.runs.results import report
-    from hil.runs.run import Run, new_path
+    from hil.training import play
 
     if resume is not None:
         options.refuse_with_resume({"--config": config, "--set": settings, "--run": run, **flags})
-        folder = Run.resume(resume, driver.kind)
-        values = validated(driver.config_model, folder.config, f"{resume}/config.toml")
+        outcome = play.restart(driver, resume)
     else:
-        values = validated(driver.config_model, options.resolve(config, settings, flags), "configuration")
-        folder = None
-    dataset = load(values.data.dataset, values.data.dir)
-    if folder is None:
-        stem = f"{driver.kind.split()[-1]}-{dataset.name}"
-        folder = Run.create(run or new_path(stem), driver.kind, values.model_dump(mode="json"))
-    with folder, resumable(folder.path, driver.kind, folder.set_state):
-        try:
-            training = driver(values, dataset, folder)
-            print(f"{folder.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)
-            rows, pictures = training.complete()
-        except (HilError, MemoryError):
-            if resume is None and folder.checkpoint() is None:
-                folder.discard()
-            raise
-    report(rows, f"{folder.path}", json)
-    for picture in pictures:
+        outcome = play.start(driver, options.resolve(config, settings, flags), run)
+    report(outcome.rows, outcome.rows.title, json)
+    for picture in outcome.figures:
         print(f"picture: {picture}", file=sys.stderr)

@@ -7,7 +7,6 @@ prints them.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,22 +132,14 @@ class Paper:
         return [figure for key, figure in known.items() if key in wanted]
 
 
-def papers() -> dict[str, Paper]:
+def papers() -> Mapping[str, Paper]:
     """All installed papers by key; one that cannot be loaded is told on stderr."""
-    found, problems = _found()
-    for problem in problems.values():
-        print(f"hil: {problem}", file=sys.stderr)
-    return found
+    return plugins.told_on_stderr(*_found())
 
 
 def find_paper(key: str) -> Paper:
     """Find an installed paper; `InputError` names the known ones, or what is wrong with this one."""
-    found, problems = _found()
-    if key in problems:
-        raise problems[key]
-    if key not in found:
-        raise InputError(f"no paper '{key}' {nearest(key, found)}")
-    return found[key]
+    return plugins.pick(key, "paper", *_found())
 
 
 def _found() -> tuple[dict[str, Paper], dict[str, InputError]]:

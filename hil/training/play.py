@@ -22,6 +22,7 @@ from hil.runs.results import Rows
 from hil.runs.run import Run, new_path
 from hil.runs.stopping import resumable
 from hil.training.driver import Driver
+from hil.training.settings import addresses
 
 
 def train(
@@ -122,6 +123,7 @@ def restart(driver: type[Driver], path: Path) -> Outcome:
 def _completed(driver: type[Driver], values: BaseModel, dataset: Dataset, run: Run) -> Outcome:
     with resumable(run.path, driver.kind, run.set_state):
         training = driver(values, dataset, run)
-        print(f"{run.path}: {values.device.uri} on '{dataset.name}'", file=sys.stderr)  # type: ignore[attr-defined]
+        uris = addresses(values.device.model_dump())  # type: ignore[attr-defined]
+        print(f"{run.path}: {', '.join(uris.values())} on '{dataset.name}'", file=sys.stderr)
         rows, figures = training.complete()
     return Outcome(run.path, Rows(rows, f"{run.path}"), tuple(figures))

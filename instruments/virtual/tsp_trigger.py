@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any
 
-from instruments.virtual.dut import Drive
+from instruments.virtual.network import Drive
 from instruments.virtual.tsp_events import Blender, Events, Timer
 from instruments.virtual.tsp_parts import Part, TspError, between, one_of, whole
 
@@ -48,8 +49,8 @@ class Sweep(Part):
             self.instrument, {"listv": self._list, "linearv": self._linear},
             {"action": (0.0, flag), "stimulus": event, "limiti": (0.0, between(0.0, top.i_max))},
         )  # fmt: skip
-        into = {kind: lambda buffer, kind=kind: self._into((buffer, kind)) for kind in "ivrp"}
-        into["iv"] = lambda amps, volts: self._into((amps, "i"), (volts, "v"))
+        into: dict[str, Callable[..., None]] = {kind: partial(self._one, kind) for kind in "ivrp"}
+        into["iv"] = self._both
         self.fixed["measure"] = Part(self.instrument, into, {"action": (0.0, flag), "stimulus": event})
         for stage in ("endpulse", "endsweep"):
             self.fixed[stage] = Part(self.instrument, {}, {"action": (1.0, flag), "stimulus": event})
@@ -73,6 +74,12 @@ class Sweep(Part):
         first, last = self.smu.check_level(start), self.smu.check_level(stop)
         self.instrument.budget.spend(count)
         self.levels = [first + (last - first) * k / (count - 1) for k in range(count)]
+
+    def _one(self, kind: str, buffer: Any, /) -> None:
+        self._into((buffer, kind))
+
+    def _both(self, amps: Any, volts: Any) -> None:
+        self._into((amps, "i"), (volts, "v"))
 
     def _into(self, *sinks: tuple[Any, str]) -> None:
         if not all(hasattr(buffer, "add") for buffer, _ in sinks):

@@ -98,7 +98,7 @@ class FlcaArray(SimulatedArray):
 
     def _drive(self, columns: slice, play: Segments) -> None:
         p = self.parameters
-        _drive_flca(
+        drive_flca(
             play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
             p.A, p.D, *self._reach, p.kind == "volatile",
         )  # fmt: skip
@@ -125,9 +125,10 @@ def _rate(v, drive, decay, volatile):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drive_flca(
+def drive_flca(
     play, phi, idle, gain, a, d, low, high, volatile
 ):  # fmt: skip
+    """Move the fluxes `phi` (cols, rows), V s, through the segments of `play`; `idle` (cols,) is time at rest, s."""
     for c in range(play.cols.shape[1]):
         state, sensitivity = phi[c], gain[c]
         for t in range(play.duration.size):

@@ -368,14 +368,7 @@ def _gentle(x, y, drive, length, dv, dn, rv, rn):
     return length / 6.0 * (ends + 4.0 / (memristance(rv, half_x) + memristance(rn, half_y)))
 
 
-_PERCEPTRON = {
-    "A": 1.0,
-    "Dv": 70.0,
-    "Dn": 0.03,
-    "Rv": (5e3, 0.0, 0.0, 5e17),
-    "Rn": (5e3, 4.5e3),
-    "phi0": 5 / 3,
-}
+_PERCEPTRON = {"A": 1.0, "Dv": 70.0, "Dn": 0.03, "Rv": (5e3, 0.0, 0.0, 5e17), "Rn": (5e3, 4.5e3), "phi0": 5 / 3}
 _FIGURE3 = {"A": 1.0, "Dv": 1.0, "Dn": 1.0, "Rv": (100.0, 1e6), "Rn": (100.0, 1e6), "phi0": 1e-3}
 
 PRESETS = {

@@ -122,7 +122,7 @@ class RramArray(SimulatedArray):
     def _drive(self, columns: slice, play: Segments) -> None:
         p = self.parameters
         up, down = p.branches()
-        _drive_rram(
+        drive_rram(
             play, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
             p.v_set, p.v_reset, up, down, *self._reach,
         )  # fmt: skip
@@ -133,7 +133,7 @@ class RramArray(SimulatedArray):
         """A pulse steps at its edge: all through the segment a cell conducts as it does at the end."""
         p, (weight, beyond) = self.parameters, (self._state[name][columns].copy() for name in ("weight", "beyond"))
         up, down = p.branches()
-        _drive_rram(play, weight, beyond, self._gain[columns], p.v_set, p.v_reset, up, down, *self._reach)
+        drive_rram(play, weight, beyond, self._gain[columns], p.v_set, p.v_reset, up, down, *self._reach)
         if factor.size:
             weight = np.clip(origin + factor * (weight - origin), *self._bounds)
         out[:] = play.duration[0] * (p.g_min + weight * (p.g_max - p.g_min))
@@ -160,9 +160,14 @@ class RramArray(SimulatedArray):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drive_rram(
+def drive_rram(
     play, weight, beyond, gain, v_set, v_reset, up, down, low, high
 ):  # fmt: skip
+    """Step the weights (cols, rows) at every pulse that begins in the segments of `play`.
+
+    `beyond` (cols, rows) says beyond which threshold a cell is: 1 set, -1 reset, 0 neither; `up` and `down` are
+    `RramParameters.branches`.
+    """
     for c in range(play.cols.shape[1]):
         w, last, sensitivity = weight[c], beyond[c], gain[c]
         for t in range(play.rows.shape[0]):

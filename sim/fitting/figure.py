@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import EngFormatter, NullFormatter
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from hil.files import write_figure
 from sim.fitting.fitting import Fit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _AXES = {"train": "pulses", "decay": "time (s)", "sweep": "time (s)"}
 
@@ -63,12 +67,25 @@ def save_figure(fits: Sequence[Fit], path: Path) -> None:
     linear.set_title("linear")
     log.set_title("logarithmic")
     linear.legend(framealpha=0.9, edgecolor="none", fontsize="small")
+    _draw_residuals(fits, below, shape)
+    times = m.axis[m.axis > 0]
+    for axis in (linear, log, below):
+        axis.set_xlabel("voltage (V)" if current and axis is not below else _AXES[m.kind])
+        if m.kind == "decay" and times[-1] / times[0] > WIDE:
+            axis.set_xscale("symlog", linthresh=times[0])
+            axis.set_xlim(0.0 if m.axis[0] == 0 else 0.8 * times[0], 1.3 * times[-1])
+    figure.suptitle(f"{m.source}", fontsize=10)
+    write_figure(path, figure, dpi=130)
+
+
+def _draw_residuals(fits: Sequence[Fit], below: Axes, shape: Axes) -> None:
+    """Draw residuals in units of their uncertainty: along the data, and how they are spread beside a normal curve."""
     below.axhspan(-2, 2, color="0.93", zorder=0)
     below.axhline(0, color="0.5", lw=0.8)
     furthest = max(float(np.abs(fit.residuals).max()) for fit in fits[:1])
     edges = np.linspace(-1, 1, 22) * max(4.0, min(furthest, 8.0))
     for n, fit in enumerate(fits):
-        below.plot(m.axis, fit.residuals, ".", ms=4, color=f"C{n}", alpha=0.8)
+        below.plot(fits[0].model.measurement.axis, fit.residuals, ".", ms=4, color=f"C{n}", alpha=0.8)
         shape.hist(
             fit.residuals, edges.tolist(), density=True, orientation="horizontal", histtype="step", color=f"C{n}"
         )  # fmt: skip
@@ -78,14 +95,6 @@ def save_figure(fits: Sequence[Fit], path: Path) -> None:
     reach = 1.15 * max(4.0, min(max(float(np.abs(fit.residuals).max()) for fit in fits), 4 * furthest + 4))
     below.set(ylabel="residual / uncertainty", ylim=(-reach, reach))
     shape.set(xlabel="density", ylim=(edges[0], edges[-1]), ylabel="residual / uncertainty")
-    times = m.axis[m.axis > 0]
-    for axis in (linear, log, below):
-        axis.set_xlabel("voltage (V)" if current and axis is not below else _AXES[m.kind])
-        if m.kind == "decay" and times[-1] / times[0] > WIDE:
-            axis.set_xscale("symlog", linthresh=times[0])
-            axis.set_xlim(0.0 if m.axis[0] == 0 else 0.8 * times[0], 1.3 * times[-1])
-    figure.suptitle(f"{m.source}", fontsize=10)
-    write_figure(path, figure, dpi=130)
 
 
 def _broken(values: NDArray[np.float64], voltage: NDArray[np.float64]) -> NDArray[np.float64]:

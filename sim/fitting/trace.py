@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
-from sim.cells.flca import FlcaParameters, _drive_flca
-from sim.cells.rram import RramParameters, _drive_rram
+from sim.cells.flca import FlcaParameters, drive_flca
+from sim.cells.rram import RramParameters, drive_rram
 from sim.cells.vteam import VteamParameters, drive_vteam
 from sim.crossbar.segments import Segments
 
@@ -58,7 +58,7 @@ def _one(play, t):
 def _trace_rram(play, weight, beyond, gain, v_set, v_reset, up, down):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
-        _drive_rram(_one(play, t), weight, beyond, gain, v_set, v_reset, up, down, 0.0, 1.0)
+        drive_rram(_one(play, t), weight, beyond, gain, v_set, v_reset, up, down, 0.0, 1.0)
         seen[t] = weight[0, 0]
     return seen
 
@@ -67,7 +67,7 @@ def _trace_rram(play, weight, beyond, gain, v_set, v_reset, up, down):
 def _trace_flca(play, phi, idle, gain, a, d, low, high, volatile):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
-        _drive_flca(_one(play, t), phi, idle, gain, a, d, low, high, volatile)
+        drive_flca(_one(play, t), phi, idle, gain, a, d, low, high, volatile)
         relaxes = volatile or phi[0, 0] < 0.0
         seen[t] = phi[0, 0] * (np.exp(-d * idle[0]) if relaxes else 1.0)
     return seen

@@ -7,6 +7,7 @@ import pytest
 
 from hil.backends import open_device
 from hil.device import Device, Response, Unsupported
+from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 
@@ -51,6 +52,11 @@ def test_limits_are_checked_before_the_first_pulse(uri):
             device.program([[3, 0], [2, -1]])
         after = device.snapshot()
         assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_an_unknown_scheme_is_refused_though_there_is_no_pulse_to_play():
+    with open_device("sim:rram", rows=2, cols=2) as device, pytest.raises(InputError, match="V/9"):
+        device.program(np.zeros((2, 2), int), scheme="V/9")
 
 
 def test_a_device_without_programming_pulses_says_so():

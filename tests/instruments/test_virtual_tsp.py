@@ -305,6 +305,13 @@ def test_iv_fills_two_buffers():
     assert send(smu, "print(smua.nvbuffer2.readings[3], smua.nvbuffer2.readings[4])") == "5.00000e-01\tnil"
 
 
+def test_a_buffer_for_readings_of_a_sweep_comes_alone():
+    _, smu = set_up()
+    for line, code in (("(smua.nvbuffer1)", 0), ("(smua.nvbuffer1, 'v')", -286)):
+        smu.handle(f"smua.trigger.measure.i{line}")
+        assert float(smu.handle("print(errorqueue.next())").split("\t")[0]) == code
+
+
 def test_binary_readings_and_scripts():
     _, smu = set_up()
     for line in ("loadandrunscript", "for k = 1, 3 do", "  t = {k, -k}", "end", "print(t[1])"):
