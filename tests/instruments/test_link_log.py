@@ -15,9 +15,10 @@ from echo_instrument import EchoInstrument
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
+from instruments.link import command_log
 from instruments.link.command_log import CommandLog
 from instruments.link.errors import LinkTimeout, ProtocolError
-from instruments.link.link import Link, command_log
+from instruments.link.link import Link
 from instruments.virtual.faults import Fault
 from instruments.virtual.server import Server
 
