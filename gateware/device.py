@@ -151,15 +151,16 @@ class FpgaDevice(Device):
         self._time = 0.0
         self.write_states(np.full((self.rows, self.cols), self._pristine, np.uint16))
 
-    def snapshot(self) -> dict[str, NDArray]:
+    def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state."""
         self._require_open()
         return {"states": self.states.copy(), "time": np.array(self._time)}
 
-    def restore(self, state: dict[str, NDArray]) -> None:
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to a snapshot of a device of the same kind and size."""
         self._require_open()
-        expected, given = self.snapshot(), {}
+        expected = self.snapshot()
+        given: dict[str, NDArray[Any]] = {}
         if state.keys() != expected.keys():
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
         for name, array in expected.items():
@@ -183,12 +184,12 @@ class FpgaDevice(Device):
         """Set limits and read pulse; load tables and registers that never change."""
 
     @abstractmethod
-    def _restore(self, state: dict[str, NDArray]) -> None:
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Restore what a snapshot holds beside states and time."""
 
     @abstractmethod
-    def _segments(self, waveform: Waveform) -> list[MeasuredSegment | None]:
-        """Drive all segments; what was seen of each measured one."""
+    def _segments(self, waveform: Waveform) -> list[MeasuredSegment]:
+        """Drive all segments; what was seen of the measured ones, in order."""
 
     @abstractmethod
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,10 +209,10 @@ class FpgaDevice(Device):
         currents, charge = np.zeros((2, len(measured), self.cols))
         row_currents = np.zeros((len(measured), self.rows))
         energy = np.zeros(len(measured))
-        for k, t in enumerate(measured):
+        for k, (t, segment) in enumerate(zip(measured, seen, strict=True)):
             v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
-            passed = v * seen[t].integral
-            through = v * seen[t].conductance
+            passed = v * segment.integral
+            through = v * segment.conductance
             currents[k], row_currents[k], charge[k] = through.sum(axis=0), -through.sum(axis=1), passed.sum(axis=0)
             energy[k] = (v * passed).sum()
         tripped = np.zeros(len(measured), dtype=bool)
@@ -258,17 +259,17 @@ class StepDevice(FpgaDevice):
         random, encoder_random = np.random.default_rng([self.parameters.seed, 6]).integers(1, 1 << 32, 2)
         self.client.write_registers({"random": int(random), "encoder_random": int(encoder_random)})
 
-    def snapshot(self) -> dict[str, NDArray]:
+    def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state: cells, time and random numbers."""
         state = super().snapshot()
         random = self.client.read_registers("random", "encoder_random")
         return state | {name: np.array(value, np.int64) for name, value in random.items()}
 
-    def restore(self, state: dict[str, NDArray]) -> None:
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to a snapshot; what older ones tell of the lines is passed over, for all are at 0 V between calls."""
         super().restore({name: array for name, array in state.items() if name not in _LINES})
 
-    def _restore(self, state: dict[str, NDArray]) -> None:
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
         self.client.write_registers({name: int(state[name]) for name in ("random", "encoder_random")})
 
     def _load(self) -> None:
@@ -289,13 +290,14 @@ class StepDevice(FpgaDevice):
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.tables.g_min + states / self._highest * (self.tables.g_max - self.tables.g_min)
 
-    def _segments(self, waveform: Waveform) -> list[MeasuredSegment | None]:
-        seen: list[MeasuredSegment | None] = []
+    def _segments(self, waveform: Waveform) -> list[MeasuredSegment]:
+        seen = []
         self._lines = np.zeros(self.rows), np.zeros(self.cols)
         for t, (rows, cols) in enumerate(zip(waveform.rows, waveform.cols, strict=True)):
             self._pulse(rows, cols)
-            g = self._conductances() if waveform.measure[t] else None
-            seen.append(None if g is None else MeasuredSegment(g, waveform.duration[t] * g))
+            if waveform.measure[t]:
+                g = self._conductances()
+                seen.append(MeasuredSegment(g, waveform.duration[t] * g))
         return seen
 
     def _pulse(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> None:
@@ -351,23 +353,24 @@ class FlcaDevice(FpgaDevice):
         self.read_voltage = max(1, round(READ_VOLTAGE / p.v_step)) * p.v_step
         self.read_width = max(READ_WIDTH, shortest)
 
-    def _restore(self, state: dict[str, NDArray]) -> None:
+    def _restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Nothing but states: a voltage acts in its own segment alone."""
 
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return 1.0 / memristance_table(self.parameters.R, states * self.scale.phi_step)
 
-    def _segments(self, waveform: Waveform) -> list[MeasuredSegment | None]:
+    def _segments(self, waveform: Waveform) -> list[MeasuredSegment]:
         rows, cols = (np.rint(v / self.scale.v_step).astype(np.int64) for v in (waveform.rows, waveform.cols))
         level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], 1 << 20)
         at_rest = (cols == level[:, None]).all(axis=1)
-        seen: list[MeasuredSegment | None] = []
+        seen = []
         for t, duration in enumerate(waveform.duration):
             start = self.states.astype(np.float64) if waveform.measure[t] else None
             if not at_rest[t]:
                 self._step(float(duration), rows[t], cols[t])
-            v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
-            seen.append(None if start is None else self._watched(float(duration), start, v))
+            if start is not None:
+                v = waveform.rows[t][:, None] - waveform.cols[t][None, :]
+                seen.append(self._watched(float(duration), start, v))
         return seen
 
     def _step(self, duration: float, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> None:

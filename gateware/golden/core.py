@@ -66,11 +66,12 @@ class GoldenCore:
     def _compile(self) -> None:
         """Have the kernels compiled before the first command, whose answer has a deadline, and leave no trace."""
         m = self.machine
-        kept = [array.copy() for array in m]
+        arrays: list[NDArray[Any]] = [*m]
+        kept = [array.copy() for array in arrays]
         begin(m)
         for command in (Command.EVENTS, Command.PROGRAM, Command.SEGMENT, Command.PRESENT):
             self.execute(bytes([command]) + bytes(8 if command == Command.SEGMENT else 2))
-        for array, values in zip(m, kept, strict=True):
+        for array, values in zip(arrays, kept, strict=True):
             array[...] = values
 
     @property
