@@ -253,11 +253,11 @@ class Device(ABC):
             for waveform in pulse_trains(whole, self.programming, self.limits.channels, scheme, once=checked):
                 self.limits.check(waveform) if checked else self.apply(waveform)
 
-    def snapshot(self) -> dict[str, NDArray]:
+    def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state as named arrays, for checkpoints; `Unsupported` where a device cannot tell its state."""
         raise Unsupported(f"{self.name} cannot save its state: its cells cannot be set to an exact value again")
 
-    def restore(self, state: dict[str, NDArray]) -> None:
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to a state given by `snapshot`, bit for bit."""
         raise Unsupported(f"{self.name} cannot restore a state: its cells cannot be set to an exact value")
 
@@ -300,7 +300,9 @@ class Device(ABC):
         """Row numbers, checked."""
         chosen = numbers(rows, "rows")
         if chosen.ndim != 1 or not ((chosen >= 0) & (chosen < self.rows) & (chosen % 1 == 0)).all():
-            raise InputError(f"rows {rows}: give a list of whole numbers, 0 .. {self.rows - 1} on {self.name}")
+            raise InputError(
+                f"rows {np.asarray(rows).tolist()}: give a list of whole numbers, 0 .. {self.rows - 1} on {self.name}"
+            )
         return chosen.astype(np.int64)
 
     def _column_voltages(self, v: ArrayLike) -> NDArray[np.float64]:

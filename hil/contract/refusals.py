@@ -138,7 +138,7 @@ class Refusals(ContractBench):
         self.refused(device, stimulus.drive(levels), f"{channels + 1} different voltages")
 
     @pytest.mark.parametrize("rows", [[-1], [10**9], [0.5], [[0]], ["a"], [float("nan")]])
-    def test_rows_that_are_not_there_are_refused(self, device: Device, rows: list) -> None:
+    def test_rows_that_are_not_there_are_refused(self, device: Device, rows: list[Any]) -> None:
         """In `read_rows`; nothing is driven."""
         with self.untouched(device), pytest.raises(InputError, match="rows"):
             device.read_rows(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,8 +49,8 @@ class States(ContractBench):
         """A snapshot goes through an .npz file and continues on a freshly opened device, bit for bit."""
         program = self.stimulus(device).program()
         device.apply(program)
-        file = io.BytesIO()
-        np.savez(file, **self.snapshot(device))
+        file, state = io.BytesIO(), dict[str, Any](self.snapshot(device))
+        np.savez(file, **state)
         response, after = device.apply(program), device.snapshot()
         device.close()
         file.seek(0)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from hil.abilities import Explaining, Identified, Parametrised, Rehearsed, Rehearsing
+from hil.abilities import Explaining, Identified, Parametrised, Rehearsing
 from hil.backends import open_device
 from hil.config import validated
 from hil.device import Device, Unsupported
@@ -356,16 +356,17 @@ def dry_run(plan: MeasurementPlan) -> list[str]:
         with plan.open(uri) as device:
             _, bench, blocks = plan.ready(device)
             lines.append(f"{uri}: {len(blocks)} blocks, {device!r}")
-            rehearsal = device.rehearse() if isinstance(device, Rehearsing) else device
+            rehearsal = device.rehearse() if isinstance(device, Rehearsing) else None
+            teller = device if rehearsal is None else rehearsal
             for number, block in enumerate(blocks, 1):
                 note = f" ({block.note})" if block.note else ""
                 lines.append(f"{number:4d}  {block.name}{note}")
                 for waveform in block.waveforms:
                     placed = bench.place(waveform)
-                    told = rehearsal.explain(placed) if isinstance(rehearsal, Explaining) else repr(placed)
+                    told = teller.explain(placed) if isinstance(teller, Explaining) else repr(placed)
                     told = told.splitlines() if isinstance(told, str) else [str(line) for line in told]
                     lines += [f"      {line}" for line in told]
-            if isinstance(rehearsal, Rehearsed) and rehearsal is not device:
+            if rehearsal is not None:
                 lines += ["      # at the end", *(f"      {line}" for line in rehearsal.close())]
     return lines
 

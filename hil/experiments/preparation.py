@@ -10,7 +10,7 @@ from pydantic import Field
 from hil.device import Unsupported
 from hil.errors import InputError
 from hil.experiments.bench import CellBench, Samples
-from hil.experiments.experiment import Block, PulseSettings, quantity, unit
+from hil.experiments.experiment import Block, PulseSettings, filled, quantity, unit
 from hil.experiments.grid import Grid
 from hil.waveform import Waveform
 
@@ -69,7 +69,7 @@ class IntervalSettings(PreparedSettings):
 
     def measured_pulse(self) -> Waveform:
         """One measured pulse, without a gap after it."""
-        return Waveform.pulse(self.height, width=self.width, measure=True)
+        return Waveform.pulse(self.height, width=filled(self.width), measure=True)
 
     def interval_blocks(
         self, setting: str, column: str, intervals: Sequence[float], first: Waveform, grid: Grid

@@ -203,5 +203,5 @@ def paired(device: Device, inputs: int, protocol: PillProtocol) -> PairedCore:
     protocol : PillProtocol
         How an image is shown.
     """
-    own = device.offer(PairedCore, inputs, protocol)
+    own = device.offer(PairedCore, inputs, protocol)  # type: ignore[type-abstract]  # the class names the layer
     return PairedInputs(device, inputs, protocol) if own is None else own

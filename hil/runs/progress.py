@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import rich.progress
 
 LINE_EVERY = 10.0
 """Seconds between lines where stderr is no terminal."""
@@ -19,7 +22,7 @@ class Progress:
         self.total, self.unit, self.done = total, unit, start
         self._start, self._begun, self._last = start, time.monotonic(), time.monotonic()
         self._label = ""
-        self._bar = None
+        self._bar: rich.progress.Progress | None = None
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -27,7 +30,7 @@ class Progress:
             from rich import progress
             from rich.console import Console
 
-            self._bar = progress.Progress(
+            bar = progress.Progress(
                 progress.TextColumn("{task.description}", markup=False),  # names of classes may hold [brackets]
                 progress.BarColumn(),
                 progress.TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + self.unit),
@@ -35,8 +38,9 @@ class Progress:
                 progress.TimeRemainingColumn(),
                 console=Console(stderr=True),
             )
-            self._task = self._bar.add_task("", total=self.total, completed=self.done, rate="")
-            self._bar.start()
+            self._task = bar.add_task("", total=self.total, completed=self.done, rate="")
+            bar.start()
+            self._bar = bar
         return self
 
     def __exit__(

@@ -131,13 +131,14 @@ class Run:
         """All complete lines of the metrics."""
         return read_metrics(self.path)
 
-    def save_checkpoint(self, arrays: Mapping[str, NDArray], info: Mapping[str, Any]) -> None:
+    def save_checkpoint(self, arrays: Mapping[str, NDArray[Any]], info: Mapping[str, Any]) -> None:
         """Replace the checkpoint by these arrays and this JSON-serialisable information, atomically and fsynced."""
         text = json.dumps({**info, "_metrics": self._metrics_written, "_config": self._fingerprint()})
         with replacing(self.path / "checkpoint.npz") as file:
-            np.savez(file, __info__=np.array(text), **{k: np.asarray(v) for k, v in arrays.items()})
+            members: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
+            np.savez(file, __info__=np.array(text), **members)
 
-    def checkpoint(self) -> tuple[dict[str, NDArray], dict[str, Any]] | None:
+    def checkpoint(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
         """Load the arrays and the information of the last checkpoint; None if there is none yet.
 
         Raises

@@ -190,5 +190,5 @@ def prepare_reference(device: Programmable, programming: Programming) -> Referen
 
 def spiking(device: Device, lif: Lif, rule: Rule) -> SpikingCore:
     """Put neurons and a learning rule on a device: its own core where it offers one, else `HostCore`."""
-    own = device.offer(SpikingCore, lif, rule)
+    own = device.offer(SpikingCore, lif, rule)  # type: ignore[type-abstract]  # the class names the layer
     return HostCore(device, lif, rule) if own is None else own

@@ -132,7 +132,7 @@ class TrainingLoop:
         """Load the checkpoint of `run`, if it has one."""
         self.run, self.batch, self._open_for_seed = run, batch, open_for_seed
         self.outcomes: dict[str, Any] = {}
-        self.arrays: dict[str, NDArray] = {}
+        self.arrays: dict[str, NDArray[Any]] = {}
         self._stages: Sequence[Stage] = ()
         self._stage, self._done = 0, 0
         self._states: States = {}
