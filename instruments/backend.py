@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from hil.backends import Backend, DeviceKind
 from hil.device import Device
@@ -18,9 +19,12 @@ from hil.fraction import Fraction
 from hil.programming import Programming
 
 if TYPE_CHECKING:
+    from instruments.device import SmuDevice
     from instruments.link.clock import Clock
     from instruments.link.command_log import CommandLog
     from instruments.link.link import Link
+    from instruments.safety.limits import SafetyLimits
+    from instruments.smu.driver import Settings
     from instruments.wiring import Router
 
 TERMINATORS = {"lf": "\n", "cr": "\r", "crlf": "\r\n", "lfcr": "\n\r", "nul": "\0"}
@@ -37,7 +41,7 @@ def _terminator(given: object) -> object:
     return next((name for name, characters in TERMINATORS.items() if given == characters), given)
 
 
-def _unit(symbol: str) -> dict[str, str]:
+def _unit(symbol: str) -> JsonDict:
     return {"unit": symbol}
 
 
@@ -59,7 +63,9 @@ class SampleParameters(BaseModel):
     )
     forming: bool = Field(False, description="allow voltages up to v_forming")
     v_forming: float = Field(0.0, ge=0, description="largest voltage of forming", json_schema_extra=_unit("V"))
-    v_read: float = Field(0.1, gt=0, description="voltage of a read", json_schema_extra=_unit("V"))
+    v_read: float | None = Field(
+        None, gt=0, description="voltage of a read; the device's own if not given", json_schema_extra=_unit("V")
+    )
     v_set: float | None = Field(None, gt=0, description="programming voltage upwards", json_schema_extra=_unit("V"))
     v_reset: float | None = Field(
         None, gt=0, description="programming voltage downwards, magnitude", json_schema_extra=_unit("V")
@@ -108,6 +114,7 @@ class SampleParameters(BaseModel):
 class ResourceParameters(SampleParameters):
     """A real instrument."""
 
+    v_read: float = Field(0.1, gt=0, description="voltage of a read", json_schema_extra=_unit("V"))
     gaps: bool = Field(False, description="cut trains and move relays where the waveform has no rest")
     library: str = Field("@py", description="VISA library: @py is pyvisa-py, @ivi the system's, or a path")
     baud_rate: int = Field(9600, ge=50, le=4_000_000, description="of a serial port", json_schema_extra=_unit("1/s"))
@@ -126,9 +133,6 @@ class VirtualParameters(SampleParameters):
     i_max: float = Field(1e-2, gt=0, description="compliance current", json_schema_extra=_unit("A"))
     gaps: bool = Field(True, description="as for a real instrument; here a gap takes no time")
     model: str = Field("2450", description="source-measure unit: 2400, 2450, 2461, 2602B, B2901A, ...")
-    v_read: float | None = Field(  # type: ignore[assignment]
-        None, gt=0, description="voltage of a read; the device's own if not given", json_schema_extra=_unit("V")
-    )
     dut: str = Field("sim:rram", description="device under test, sim:rram;alpha=0.01;c2c=0.1")
     transport: Literal["socket", "hislip", "serial"] = Field("socket", description="what the instruments listen on")
     matrix: str | None = Field(None, description="switch matrix: 707B or B2201A; 707B for more than one cell")
@@ -177,12 +181,14 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
             )
         )  # fmt: skip
         matrix, truth = None if bench.matrix is None else bench.matrix.resource, bench.dut.truth
-        known = {"v_read": p.v_read or truth.read_voltage}
+        known: dict[str, float] = {"v_read": p.v_read or truth.read_voltage}
         if truth.programming is not None:
             own = asdict(truth.programming) | {"pulse_width": p.pulse_width}
             known |= {name: own[name] for name in PROGRAMMING if getattr(p, name) is None}
         p = p.model_copy(update=known)
-        device = _open(name, bench.smu.resource, matrix, None, p, clock=bench.clock, forget=bench.forget)
+        device = _open(
+            name, bench.smu.resource, matrix, None, p, v_read=known["v_read"], clock=bench.clock, forget=bench.forget
+        )
         device.bench = bench
         device.also_close(stack.pop_all().close)
         return device
@@ -191,7 +197,8 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
 def _open_real(resource: str, name: str, p: ResourceParameters) -> Device:
     from instruments.link.clock import RealClock
 
-    return _open(name, resource, p.matrix, None if p.map is None else Path(p.map), p, clock=RealClock())
+    wires = None if p.map is None else Path(p.map)
+    return _open(name, resource, p.matrix, wires, p, v_read=p.v_read, clock=RealClock())
 
 
 def _open(
@@ -201,32 +208,24 @@ def _open(
     crossbar: Path | None,
     p: ResourceParameters | VirtualParameters,
     *,
+    v_read: float,
     clock: Clock,
     forget: Callable[[], None] | None = None,
-) -> Any:
-    """Open links, ask who is there, and make a device of it; nothing is set or switched."""
+) -> SmuDevice:
+    """Open links, ask who is there, and make a device of it that reads at `v_read` V; nothing is set or switched."""
     try:
         from instruments.device import SmuDevice
         from instruments.link.command_log import CommandLog
         from instruments.link.link import Link
         from instruments.safety.guard import OutputGuard
-        from instruments.safety.limits import SafetyLimits
         from instruments.safety.lock import ResourceLock
         from instruments.safety.tally import Tally
-        from instruments.smu.driver import Settings
         from instruments.smu.session import Smu
     except ImportError as error:
         raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
-    safety = SafetyLimits(
-        v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
-        forming=p.forming, v_forming=p.v_forming, v_read=p.v_read,
-    )  # fmt: skip
-    settings = Settings(
-        p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency, p.terminals, p.overvoltage,
-        p.all_channels, p.time_tolerance,
-    )  # fmt: skip
     if p.sense_check and not p.four_wire:
         raise InputError(f"{name}: sense_check looks at the sense leads of four_wire=true, which is not given")
+    safety, settings = _limits(p, v_read)
     reach = _reach(p)
     with ExitStack() as stack:
         log = None if p.log is None else stack.enter_context(CommandLog(Path(p.log)))
@@ -247,7 +246,7 @@ def _open(
 
         device = SmuDevice(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
-            serial=p.serial, gaps=p.gaps, read_voltage=p.v_read, read_width=p.read_width,
+            serial=p.serial, gaps=p.gaps, read_voltage=v_read, read_width=p.read_width,
             contact_floor=p.contact_floor, sense_check=p.sense_check, abort_on_compliance=p.abort_on_compliance,
             forget=forget,
         )  # fmt: skip
@@ -255,6 +254,21 @@ def _open(
         device.parameters = p
         device.also_close(stack.pop_all().close)
         return device
+
+
+def _limits(p: SampleParameters, v_read: float) -> tuple[SafetyLimits, Settings]:
+    """What the sample may see, and how the source is set up for it."""
+    from instruments.safety.limits import SafetyLimits
+    from instruments.smu.driver import Settings
+
+    safety = SafetyLimits(
+        v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
+        forming=p.forming, v_forming=p.v_forming, v_read=v_read,
+    )  # fmt: skip
+    return safety, Settings(
+        p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency, p.terminals, p.overvoltage,
+        p.all_channels, p.time_tolerance,
+    )  # fmt: skip
 
 
 def _reach(p: ResourceParameters | VirtualParameters) -> dict[str, Any]:
@@ -275,14 +289,14 @@ def _require_serial_number(name: str, identity: str, p: ResourceParameters | Vir
 
 def _programming(name: str, p: SampleParameters) -> Programming | None:
     """How a cell is moved by a step, where the user knows."""
-    given = [field for field in PROGRAMMING if getattr(p, field) is not None]
+    given: dict[str, float] = {field: value for field in PROGRAMMING if (value := getattr(p, field)) is not None}
     if not given:
         return None
     if len(given) < len(PROGRAMMING):
         missing = next(field for field in PROGRAMMING if field not in given)
-        raise InputError(f"{name}: {given[0]} is given, {missing} is not: a programming pulse needs all of "
+        raise InputError(f"{name}: {next(iter(given))} is given, {missing} is not: a programming pulse needs all of "
                          f"{', '.join(PROGRAMMING)}")  # fmt: skip
-    return Programming(p.v_set, p.v_reset, p.pulse_width, p.g_min, p.g_max)
+    return Programming(width=p.pulse_width, **given)
 
 
 def _router(

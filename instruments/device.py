@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,9 @@ from instruments.smu.driver import Readings
 from instruments.smu.session import Guard, Script, Smu
 from instruments.wiring import Passage, Router, Wiring, passages
 
+if TYPE_CHECKING:
+    from instruments.virtual.bench import Bench
+
 HOST_REST = 1.0
 """Rests at least this long are waited for with the output off, s: the instrument's list is too short for them."""
 
@@ -40,13 +44,19 @@ class SmuDevice(Device):
 
     Attributes
     ----------
-    bench : object or None
+    bench : Bench or None
         The virtual bench that it is on, if any.
     lateness : float
         Longest time by which a rest that the host waited for was exceeded, s.
     parameters : BaseModel or None
         What it was opened with, for the records.
     """
+
+    bench: Bench | None = None
+    lateness = 0.0
+    parameters: BaseModel | None = None
+    _time, _trail, _prepared = 0.0, 0.0, False
+    _wiring: Wiring | None = None
 
     def __init__(
         self,
@@ -100,10 +110,7 @@ class SmuDevice(Device):
         self._clock, self._start_guard, self._router = clock, guard, router
         self._serial, self._gaps, self._forget = serial, gaps, forget
         self._contact_floor, self._sense_check, self._abort = contact_floor, sense_check, abort_on_compliance
-        self._time, self._trail, self._prepared, self._wiring = 0.0, 0.0, False, None
-        self.lateness, self.bench = 0.0, None
         self._closers: list[Callable[[], None]] = []
-        self.parameters: BaseModel | None = None
         if rows * cols > 1 and router is None:
             raise InputError(f"{name}: {rows} x {cols} cells need a switch matrix: matrix=RESOURCE and map=FILE.toml")
         self.limits = _limits(smu, rows * cols)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +11,8 @@ from hil.errors import InputError
 from hil.limits import GRID_TOLERANCE, LimitError
 
 
-class Pulses(NamedTuple):
+@dataclass(frozen=True)
+class Pulses:
     """A regular train: `count` pulses from `base` to `level` V, each `width` s long, one every `period` s."""
 
     base: float

@@ -28,15 +28,11 @@ class Wiring:
 
 
 class Router(Protocol):
-    """Moves the relays between a source and the lines.
+    """Moves the relays between a source and the lines."""
 
-    Attributes
-    ----------
-    relay_time : float
-        Seconds from the first message until the new contacts are settled.
-    """
-
-    relay_time: float
+    @property
+    def relay_time(self) -> float:
+        """Seconds from the first message until the new contacts are settled."""
 
     def route(self, wiring: Wiring) -> None:
         """Open what is closed, then close what is wanted, and read it back; the output must be off."""

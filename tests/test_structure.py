@@ -19,8 +19,6 @@ STILL_LONG = {
     "hil/cli/sweep.py sweep": 63,
     "hil/experiments/play.py characterize": 64,
     "hil/training/play.py train": 71,
-    "instruments/backend.py _open": 61,
-    "instruments/device.py __init__": 63,
     "instruments/virtual/bench.py __init__": 74,
     "instruments/virtual/k2400.py commands": 85,
     "instruments/virtual/k2450.py commands": 67,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from instruments.link.answers import shown
 from instruments.link.errors import InstrumentError, ProtocolError
@@ -33,7 +33,7 @@ class Line(Protocol):
 class Language(Protocol):
     """How an instrument is asked for its errors; every driver knows."""
 
-    error_query: str
+    error_query: ClassVar[str]
 
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Number and text of an answer to `error_query`; None if there was no error."""

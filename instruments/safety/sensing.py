@@ -40,13 +40,13 @@ def check_sense_leads(device: SmuDevice) -> None:
     plan = Plan([v], [device.read_width], [True])
     try:
         smu.set_up(replace(whole, four_wire=False))
-        plain = smu.play(*smu.compile([plan]))
+        plain = smu.play(smu.compile([plan])[0])
         current = abs(float(plain.current[0]))
         limit = MARGIN * current
         if plain.tripped[0] or not limit <= whole.compliance:
             raise ContactError(f"{device.name}: {current:g} A at {v:g} V with two wires is at the compliance, i_max")
         smu.set_up(replace(whole, compliance=limit))
-        sensed = smu.play(*smu.compile([plan]))
+        sensed = smu.play(smu.compile([plan])[0])
     except LimitError as error:
         raise InputError(
             f"{device.name}: sense_check: a read at {v:g} V gives too small a current to limit it there, {error}; "

@@ -86,7 +86,7 @@ def watch(pipe: int) -> None:
     """Follow the words on a pipe; see the module."""
     words, ended = _Words(pipe), False
     order = json.loads(words.first())
-    target = tuple(order[name] for name in ("resource", "off", "sync", "query", "persistence", "reach"))
+    target = {name: order[name] for name in ("resource", "off", "sync", "query", "persistence", "reach")}
     lease, armed = float(order["lease"]), False
     _say("ready")
     while not ended:
@@ -94,7 +94,7 @@ def watch(pipe: int) -> None:
         for word in heard:
             armed = {"arm": True, "beat": armed, "rest": False, "end": False}[word]
         if armed and (ended or not heard):
-            done = switch_off(*target, stuck=None if ended else order["parent"])
+            done = switch_off(**target, stuck=None if ended else order["parent"])
             armed = False
             _say("fired" if done else "failed")
 

@@ -102,10 +102,10 @@ def check_plan(spec: Spec, plan: Plan, settings: Settings) -> None:
     """
     check_settings(spec, settings)
     highest = float(number(settings.v_peak))
-    for t in np.flatnonzero(np.abs(plan.level) > highest):
-        if abs(float(number(plan.level[t]))) > highest:
+    for high in np.flatnonzero(np.abs(plan.level) > highest):
+        if abs(float(number(plan.level[high]))) > highest:
             raise LimitError(
-                f"step {t}: {plan.level[t]:.9g} V is beyond v_peak {highest:.9g} V, for which the range was fixed"
+                f"step {high}: {plan.level[high]:.9g} V is beyond v_peak {highest:.9g} V, for which the range was fixed"
             )
     slack = GRID_TOLERANCE * spec.time_step
     for kind, steps, shortest in (
@@ -227,10 +227,10 @@ class Places(NamedTuple):
 def places(spec: Spec, plan: Plan, pulses: Pulses | None, shortest: float = 0.0) -> Places:
     """Places of the readings of a list sweep (see `tick_list`), or of `pulses` that are measured one by one."""
     if pulses is not None:
-        starts = np.arange(pulses.count)
-        return Places(starts, starts * pulses.period + pulses.width, np.full(pulses.count, pulses.level))
+        ends = np.arange(pulses.count, dtype=np.float64) * pulses.period + pulses.width
+        return Places(np.arange(pulses.count), ends, np.full(pulses.count, pulses.level))
     ticks = tick_list(spec, plan, shortest)
-    return Places(ticks.last, ticks.tick * np.arange(1, len(ticks.level) + 1), ticks.level)
+    return Places(ticks.last, ticks.tick * np.arange(1, len(ticks.level) + 1, dtype=np.float64), ticks.level)
 
 
 def no_readings() -> Readings:

@@ -32,6 +32,7 @@ from instruments.link.scpi import list_messages, number, numbers, table
 from instruments.plan import Plan, Pulses
 from instruments.smu.capability import (
     READOUT,
+    Places,
     after_single_tick,
     aperture,
     check_plan,
@@ -287,18 +288,19 @@ class Keithley2450(ScpiDriver):
         tripped = (status_words(status, "TRAC:DATA?") & LIMITED) != 0
         return readings(current, voltage, time[wanted], tripped)
 
-    def _dated(self, stamp: NDArray, plan: Plan, settings: Settings) -> tuple[NDArray, NDArray, NDArray]:
-        """Which of the last readings are wanted, their times since the train began, and their source voltages."""
+    def _dated(self, stamp: NDArray[np.float64], plan: Plan, settings: Settings) -> Places:
+        """Places of the last readings of a train, with the times that their stamps tell."""
         pulses, model = regular_train(plan), self.spec.model
         if pulses is None:
             wanted, ends, level = places(self.spec, plan, None, _shortest_tick(settings))
-            return wanted, measured_times(stamp - stamp[0] + ends[0], ends, settings, model), level
+            return Places(wanted, measured_times(stamp - stamp[0] + ends[0], ends, settings, model), level)
         since = (stamp - stamp[0])[1:]
         if plan.measure.any():
             wanted, ends, level = places(self.spec, plan, pulses)
-            return wanted, measured_times(since, ends, settings, model), level
+            return Places(wanted, measured_times(since, ends, settings, model), level)
         end = np.array([plan.total + aperture(settings) + OVERHEAD])
-        return np.zeros(0, dtype=int), measured_times(since, end, settings, model, RESOLUTION), np.array([pulses.base])
+        time = measured_times(since, end, settings, model, RESOLUTION)
+        return Places(np.zeros(0, dtype=np.int64), time, np.array([pulses.base]))
 
 
 def _shortest_tick(settings: Settings) -> float:

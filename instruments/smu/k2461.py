@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hil.limits import LimitError
 from instruments.link.scpi import number, numbers
 from instruments.plan import Plan, Pulses
-from instruments.smu.capability import aperture, left_of, places, regular_train
+from instruments.smu.capability import Places, aperture, left_of, places, regular_train
 from instruments.smu.driver import Family, Settings, Spec
 from instruments.smu.k2450 import LONGEST, OVERHEAD, OVP_STEPS, Keithley2450
 from instruments.smu.timing import measured_times
@@ -70,13 +71,13 @@ class Keithley2461(Keithley2450):
         shortest = max(self.spec.width_measured, aperture(settings) + OVERHEAD)
         return bool(plan.measure.any()) or pulses.width >= shortest
 
-    def _dated(self, stamp: NDArray, plan: Plan, settings: Settings) -> tuple[NDArray, NDArray, NDArray]:
+    def _dated(self, stamp: NDArray[np.float64], plan: Plan, settings: Settings) -> Places:
         pulses = regular_train(plan)
         if pulses is None:
             return super()._dated(stamp, plan, settings)
         wanted, ends, level = places(self.spec, plan, pulses)
         time = measured_times(stamp - stamp[0] + ends[0], ends, settings, self.spec.model)
-        return wanted if plan.measure.any() else wanted[:0], time, level
+        return Places(wanted if plan.measure.any() else wanted[:0], time, level)
 
     def _train(self, plan: Plan, pulses: Pulses, settings: Settings) -> list[str]:
         measured = self._measured(plan, pulses, settings)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from instruments.virtual.scpi import Command
+from instruments.virtual.scpi import Command, Handler
 from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, choice, integer, number, string
 
 if TYPE_CHECKING:
@@ -338,12 +338,14 @@ def _on_event(model: TriggerModel, place: int, event: str, block: str) -> Callab
     return partial(model.latched, choice(event, EVENTS), integer(block, 1, MOST_BLOCKS))
 
 
-def _on_limit(model: TriggerModel, place: int, kind: str, low: str, high: str, block: str, *_: str) -> Callable:
+def _on_limit(
+    model: TriggerModel, place: int, kind: str, low: str, high: str, block: str, *_: str
+) -> Callable[[], int | None]:
     word = choice(kind, ("ABOVe", "BELow", "INside", "OUTside"))
     return partial(model.within, word, number(low), number(high), integer(block, 1, MOST_BLOCKS))
 
 
-def _timer(name: str, read: Callable[[str], object], tell: Callable[[object], str]) -> tuple[Callable, Callable]:
+def _timer(name: str, read: Callable[[str], object], tell: Callable[[object], str]) -> tuple[Handler, Handler]:
     def timer(smu: Any, suffixes: dict[str, int]) -> Timer:
         if not 1 <= suffixes["n"] <= TIMERS:
             raise ScpiError(-114)

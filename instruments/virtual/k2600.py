@@ -97,8 +97,7 @@ class K2600(TspInstrument):
         generators = {}
         for n in range(1, GENERATORS + 1):
             event = self.events.number(f"generator{n}")
-            fire = partial(self.triggers.raise_event, event)
-            generators[float(n)] = Part(self, {"EVENT_ID": event, "assert": lambda fire=fire: fire()})
+            generators[float(n)] = Part(self, {"EVENT_ID": event, "assert": partial(self.triggers.raise_event, event)})
         return Part(
             self,
             {
@@ -122,7 +121,8 @@ class K2600(TspInstrument):
     def reset(self) -> None:
         """All channels, timers and blenders to their defaults."""
         self.abort()
-        for part in (*self.smus, *self.timers, *self.blenders):
+        parts: list[Smu | Timer | Blender] = [*self.smus, *self.timers, *self.blenders]
+        for part in parts:
             part.reset()
 
     def clear(self) -> None:

@@ -27,6 +27,7 @@ class Smu(Part):
     """``smua`` or ``smub``."""
 
     LUATYPE = "smu"
+    instrument: K2600
 
     def __init__(self, instrument: K2600, name: str, channel: Channel) -> None:
         """Give a channel its attributes."""

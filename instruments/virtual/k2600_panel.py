@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from instruments.virtual.tsp_parts import Part, one_of
 
 if TYPE_CHECKING:
     from instruments.virtual.k2600 import K2600
+    from instruments.virtual.k2600_channel import Smu
 
 CURRENT_LIMIT, READING_OVERFLOW = 2.0, 128.0
 """Bits 1 and 7 of ``status.measurement.condition`` and of ``status.measurement.instrument.smuX.condition``."""
@@ -16,15 +19,15 @@ CURRENT_LIMIT, READING_OVERFLOW = 2.0, 128.0
 def status_part(instrument: K2600) -> Part:
     """``status``: conditions of measurements, and which channels sweep."""
 
-    def limited(smu: Any) -> bool:
+    def limited(smu: Smu) -> bool:
         return smu.channel.output and smu.channel.tripped
 
-    def register(condition: Any, parts: dict[str, Any] | None = None) -> Part:
+    def register(condition: Callable[[], float], parts: dict[str, Any] | None = None) -> Part:
         part = Part(instrument, parts or {})
         part.own("condition", condition)
         return part
 
-    def channels(hit: Any) -> float:
+    def channels(hit: Callable[[Smu], bool]) -> float:
         """A bit for each channel: bit 1 for smua, bit 2 for smub."""
         return float(sum(2 << k for k, smu in enumerate(instrument.smus) if hit(smu)))
 
@@ -35,11 +38,12 @@ def status_part(instrument: K2600) -> Part:
         instrument.triggers.recent.clear()
         return found
 
-    single = {
-        smu.name: register(lambda smu=smu: CURRENT_LIMIT if limited(smu) else 0.0) for smu in instrument.smus
-    }  # fmt: skip
+    def limit(smu: Smu) -> float:
+        return CURRENT_LIMIT if limited(smu) else 0.0
+
+    single = {smu.name: register(partial(limit, smu)) for smu in instrument.smus}
     measurement = register(
-        lambda: CURRENT_LIMIT if any(map(limited, instrument.smus)) else 0.0,
+        lambda: CURRENT_LIMIT if any(limited(smu) for smu in instrument.smus) else 0.0,
         {
             "instrument": register(lambda: channels(limited), single),
             "current_limit": register(lambda: channels(limited)),

@@ -7,6 +7,7 @@ A program can ask what there is, as some drivers do: the metatable of a part lis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from instruments.virtual.lua_values import LuaRuntimeError, Table, is_number
@@ -88,7 +89,8 @@ class Part:
         settings: Mapping[Any, tuple[Any, Check]] | None = None,
     ) -> None:
         """Start with the given values."""
-        self.instrument, self.fixed, self._owned = instrument, dict(fixed), {}
+        self.instrument, self.fixed = instrument, dict(fixed)
+        self._owned: dict[Any, tuple[Callable[[], Any], Callable[[Any], None] | None]] = {}
         settings = settings or {}
         self.values = {name: value for name, (value, _) in settings.items()}
         self._checks = {name: check for name, (_, check) in settings.items()}
@@ -121,9 +123,9 @@ class Part:
         """What ``getmetatable`` gives."""
         found, lists = Table(), {"Getters": Table(), "Setters": Table(), "Objects": Table()}
         for key in (*self.values, *self._owned):
-            lists["Getters"].set(key, lambda key=key: self.get(key))
+            lists["Getters"].set(key, partial(self.get, key))
             if key in self._checks or (key in self._owned and self._owned[key][1] is not None):
-                lists["Setters"].set(key, lambda value, key=key: self.set(key, value))
+                lists["Setters"].set(key, partial(self.set, key))
         for key, value in self.fixed.items():
             lists["Objects"].set(key, value)
         for name, table in (*lists.items(), ("luatype", self.LUATYPE)):

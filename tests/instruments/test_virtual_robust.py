@@ -54,3 +54,19 @@ def test_a_voltage_beyond_the_devices_model_is_counted():
     assert dut.overstress == 1
     smu.handle("SOUR:VOLT 1")
     assert dut.overstress == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "trigger.generator[1].assert(print)",
+        "x = getmetatable(smua.measure).Getters.nplc('autozero')",
+        "getmetatable(smua.measure).Setters.nplc(5, 'delay')",
+    ],
+)
+def test_an_argument_too_many_does_not_choose_what_a_function_acts_on(line):
+    smu, shown = make("2602B"), "print(smua.measure.nplc, smua.measure.delay)"
+    before = smu.handle(shown)
+    assert smu.handle(line) is None
+    assert smu.handle("print(errorqueue.next())").startswith("-2.86000e+02\tTSP Runtime Error at line 1: bad argument")
+    assert smu.handle(shown) == before
