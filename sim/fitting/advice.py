@@ -7,7 +7,8 @@ from itertools import combinations
 
 import numpy as np
 
-from sim.fitting.fitting import Estimate, Fit
+from sim.fitting.estimate import Estimate
+from sim.fitting.fitting import Fit
 
 TIED = 0.95
 """Magnitude of a correlation from which two parameters are said to be confused."""

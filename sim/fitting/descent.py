@@ -22,16 +22,22 @@ CLOSE = 0.01
 
 
 class Box(NamedTuple):
-    """Lower and upper bounds, (P,) each, and the sizes of a step of a derivative."""
+    """Lower and upper bounds, (P,) each, and the sizes of a step of a derivative.
+
+    `alone` has, for each parameter, the first residual that it moves and the one after the last, where no other such
+    parameter moves these; None for one that may move all. The derivatives of all such ones cost one evaluation.
+    """
 
     low: Vector
     high: Vector
     step: Vector
+    alone: tuple[tuple[int, int] | None, ...]
 
     @classmethod
-    def around(cls, x: Vector, low: Vector, high: Vector) -> Box:
+    def around(cls, x: Vector, low: Vector, high: Vector, alone: tuple[tuple[int, int] | None, ...]) -> Box:
         """Box of bounds whose finite-difference steps suit the magnitudes of the parameters `x`."""
-        return cls(low, high, 1e-6 * np.maximum(np.abs(x), 1e-4 * np.minimum(np.abs(high - low), 1e3 + np.abs(x))))
+        step = 1e-6 * np.maximum(np.abs(x), 1e-4 * np.minimum(np.abs(high - low), 1e3 + np.abs(x)))
+        return cls(low, high, step, alone)
 
 
 def descend(
@@ -105,12 +111,20 @@ def _step(
 
 def derivative(residuals: Residuals, x: Vector, r: Vector, box: Box) -> NDArray[np.float64]:
     """Jacobian (K, P) at `x`, where the residuals are `r`, by differences towards the inside."""
-    columns = []
-    for k, step in enumerate(box.step):
-        moved = x.copy()
-        moved[k] += step if x[k] + step <= box.high[k] else -step
-        columns.append((residuals(moved) - r) / (moved[k] - x[k]))
-    return np.stack(columns, axis=1)
+    steps = np.where(x + box.step <= box.high, box.step, -box.step)
+    jacobian = np.zeros((len(r), len(x)))
+    together = x.copy()
+    for k, rows in enumerate(box.alone):
+        moved = together if rows is not None else x.copy()
+        moved[k] += steps[k]
+        if rows is None:
+            jacobian[:, k] = (residuals(moved) - r) / (moved[k] - x[k])
+    apart = [(k, slice(*rows)) for k, rows in enumerate(box.alone) if rows is not None]
+    if apart:
+        change = residuals(together) - r
+        for k, rows in apart:
+            jacobian[rows, k] = change[rows] / (together[k] - x[k])
+    return jacobian
 
 
 def interval(

@@ -17,7 +17,8 @@ from hil.errors import InputError
 from sim.cells.flca import FlcaParameters
 from sim.cells.memristance import memristance_table
 from sim.fitting.data import Measurement
-from sim.fitting.model import Drive, Model, Parameter, Values
+from sim.fitting.model import Drive, Model, Values
+from sim.fitting.parameter import Parameter
 from sim.fitting.trace import flca_fluxes
 
 DECAY_FLUX = 1e-3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -12,43 +12,10 @@ from numpy.typing import NDArray
 
 from hil.errors import InputError, nearest
 from sim.fitting.data import Measurement
+from sim.fitting.parameter import Parameter
 from sim.fitting.trace import segments
 
 Values = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a model, for one measurement.
-
-    Attributes
-    ----------
-    name, unit : str
-        As the device calls it.
-    low, high : float
-        Bounds of the fit.
-    role : str
-        What it stands for, in words: two parameters are confused by these names.
-    held : float or None
-        Value that it keeps; None if it is fitted.
-    why : str
-        Why it is held.
-    ends : tuple of bool
-        Whether the low and the high bound are the model's own, with nothing beyond them; else the search stops there.
-    """
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    role: str
-    held: float | None = None
-    why: str = ""
-    ends: tuple[bool, bool] = (False, False)
-
-    def own(self, bound: float) -> bool:
-        """Whether a bound is one that the model has, and not only where the search stops."""
-        return self.ends[0] if bound == self.low else self.ends[1]
 
 
 class Model(ABC):

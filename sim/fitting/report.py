@@ -11,7 +11,8 @@ import numpy as np
 from hil.files import write_json
 from hil.runs.results import Row
 from sim.fitting.advice import advice, stopped
-from sim.fitting.fitting import Estimate, Fit
+from sim.fitting.estimate import Estimate
+from sim.fitting.fitting import Fit
 
 
 def rows(fit: Fit, head: str = "") -> list[Row]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from sim.cells.rram import RramParameters
 from sim.fitting.data import Measurement
-from sim.fitting.model import Drive, Model, Parameter, Values, unsaturated
+from sim.fitting.model import Drive, Model, Values, unsaturated
+from sim.fitting.parameter import Parameter
 from sim.fitting.trace import rram_weights
 
 Dynamics = Literal["lhb", "nlsb", "nlhb"]

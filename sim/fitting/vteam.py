@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from sim.cells.vteam import VteamParameters
 from sim.fitting.data import Measurement
-from sim.fitting.model import Drive, Model, Parameter, Values, unsaturated
+from sim.fitting.model import Drive, Model, Values, unsaturated
+from sim.fitting.parameter import Parameter
 from sim.fitting.trace import vteam_states
 
 SEED = 20150

@@ -10,8 +10,9 @@ from fitted_cells import CELLS
 from sim.fitting import catalogue
 from sim.fitting.advice import advice
 from sim.fitting.data import train
-from sim.fitting.fitting import Estimate, Noise, fit, steps
-from sim.fitting.model import Parameter
+from sim.fitting.estimate import Estimate
+from sim.fitting.fitting import Noise, fit, steps
+from sim.fitting.parameter import Parameter
 from sim.fitting.report import details, rows
 
 BEGIN = {"lhb": 0.3, "nlsb": 0.3, "nlhb": 0.3, "flca": 1e-3, "flca-volatile": 1e-3, "vteam": 0.4, "vteam-biolek": 0.4}
