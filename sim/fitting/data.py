@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,8 @@ FLAT = 0.02
 class Measurement:
     """The history of one cell: segments of constant voltage, and conductances seen at the end of some of them.
 
+    It has one or several stretches. Within one nothing is missing; what happened to the cell between two is not known.
+
     Attributes
     ----------
     kind : str
@@ -54,7 +57,7 @@ class Measurement:
     source : str
         Where it comes from, for messages.
     voltage, duration : (T,) arrays
-        Cell voltage (V) and length (s, 0 or more) of every segment, without a break.
+        Cell voltage (V) and length (s, 0 or more) of every segment; gapless but for `begins`.
     seen : (K,) array of int
         Segments at whose end the conductance is known, in order.
     conductance : (K,) array
@@ -67,6 +70,8 @@ class Measurement:
         Segments that only read: they drive the cell, but are no pulses to a model that counts pulses.
     notes : tuple of str
         What was left out, in words.
+    begins : tuple of int
+        First segment of every stretch, ascending; the first is 0.
 
     Raises
     ------
@@ -84,6 +89,7 @@ class Measurement:
     read_voltage: NDArray[np.float64]
     reads: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    begins: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         """Check what everything after this relies on."""
@@ -102,10 +108,18 @@ class Measurement:
                 k = int(np.flatnonzero(~good)[0])
                 allowed = {"voltage": "finite", "duration": "finite and >= 0", "conductance": "finite and > 0"}[name]
                 raise InputError(f"{self.source}: {name} number {k + 1} is {values[k]:g}, it must be {allowed}")
+        if any(first == end for first, end in self.readings):
+            raise InputError(f"{self.source}: a stretch without any reading tells nothing; leave it out")
 
     def __len__(self) -> int:
         """Count the readings."""
         return len(self.seen)
+
+    @property
+    def readings(self) -> list[tuple[int, int]]:
+        """First reading of every stretch, and the one after its last."""
+        edges = np.searchsorted(self.seen, [*self.begins, len(self.voltage)]).tolist()
+        return list(pairwise(edges))
 
     @property
     def time(self) -> NDArray[np.float64]:
@@ -121,6 +135,25 @@ class Measurement:
         """Different magnitudes of pulses of one sign, V, ascending; equal to 1 in 10^6 counts as the same."""
         found = np.sort(np.abs(self.pulses[np.sign(self.pulses) == sign]))
         return found[np.concatenate([[True], np.diff(found) > 1e-6 * found[1:]])] if len(found) else found
+
+
+def joined(parts: Sequence[Measurement], source: str) -> Measurement:
+    """Put the stretches of one cell together, each with a start of its own; they must be of one kind."""
+    offsets = np.cumsum([0, *(len(m.voltage) for m in parts[:-1])]).tolist()
+    kinds = {m.kind for m in parts}
+    if len(kinds) > 1:
+        raise InputError(f"{source}: {' and '.join(sorted(kinds))} are fitted apart from each other")
+    some = any(m.reads is not None for m in parts)
+    reads = [np.zeros(len(m.voltage), bool) if m.reads is None else m.reads for m in parts]
+    columns = ("voltage", "duration", "conductance", "axis", "read_voltage")
+    together = {name: np.concatenate([getattr(m, name) for m in parts]) for name in columns}
+    return Measurement(
+        kinds.pop(), source, together["voltage"], together["duration"],
+        np.concatenate([m.seen + offset for m, offset in zip(parts, offsets, strict=True)]),
+        together["conductance"], together["axis"], together["read_voltage"], np.concatenate(reads) if some else None,
+        tuple(dict.fromkeys(note for m in parts for note in m.notes)),
+        tuple(first + offset for m, offset in zip(parts, offsets, strict=True) for first in m.begins),
+    )  # fmt: skip
 
 
 def train(

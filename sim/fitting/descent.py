@@ -122,8 +122,8 @@ def derivative(residuals: Residuals, x: Vector, r: Vector, box: Box) -> NDArray[
     apart = [(k, slice(*rows)) for k, rows in enumerate(box.alone) if rows is not None]
     if apart:
         change = residuals(together) - r
-        for k, rows in apart:
-            jacobian[rows, k] = change[rows] / (together[k] - x[k])
+        for k, part in apart:
+            jacobian[part, k] = change[part] / (together[k] - x[k])
     return jacobian
 
 

@@ -8,6 +8,7 @@ M is a straight line in the R_n, so that those of a start follow from non-negati
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ class FlcaModel(Model):
     """A volatile or a non-volatile element, with memristance of a given order."""
 
     kind = "flca"
-    state = ("phi0",)
+    state = "phi0"
 
     def __init__(self, kind: Literal["nonvolatile", "volatile"], measurement: Measurement, order: int = 1) -> None:
         """Find the direction in which the resistance rises, and what of the model the measurement can tell."""
@@ -69,11 +70,14 @@ class FlcaModel(Model):
             yield Parameter(f"R{n}", _ohm(n), low, high, role, ends=(n > 0, False))
         if not self._driven:
             why = "a decay alone fixes phi0^n R_n; give phi0 = volts x seconds of the pulse before it if you know them"
-            yield Parameter("phi0", "V s", -1e12, 1e12, "initial flux", DECAY_FLUX, why)
+            first = Parameter("phi0", "V s", -1e12, 1e12, "initial flux", DECAY_FLUX, why)
+            yield from (p if p.name == "phi0" else replace(p, held=None) for p in self.started(first))
         elif self._volatile:
-            yield Parameter("phi0", "V s", -10 * reach, 10 * reach, "initial flux", 0.0, "taken to begin relaxed")
+            yield from self.started(
+                Parameter("phi0", "V s", -10 * reach, 10 * reach, "initial flux", 0.0, "taken to begin relaxed")
+            )
         else:
-            yield Parameter("phi0", "V s", 0.0, 10 * reach, "initial flux", ends=(True, False))
+            yield from self.started(Parameter("phi0", "V s", 0.0, 10 * reach, "initial flux", ends=(True, False)))
 
     def starts(self) -> Iterable[dict[str, float]]:
         """A grid over relaxation and initial flux; the memristance by non-negative least squares."""
@@ -83,7 +87,8 @@ class FlcaModel(Model):
         begins = (0.0,) if self._volatile or not self._driven else (0.0, 0.1, 0.3, 1.0)
         for rate in rates:
             for begin in begins:
-                values = {"A": 1.0, "D": float(rate), "phi0": begin * self._flux}
+                start = begin * self._flux if self._driven else DECAY_FLUX
+                values = {"A": 1.0, "D": float(rate), **dict.fromkeys(self.states, start)}
                 values |= {p.name: p.held for p in self.parameters if p.held is not None}
                 yield values | self._memristance(values)
 
@@ -96,7 +101,7 @@ class FlcaModel(Model):
         chosen = {name: values[name] for name in ("A", "D")} | {"R": list(self._coefficients(values))}
         if self._volatile:
             return {"kind": "volatile", **chosen}
-        highest = max(float(np.abs(self._fluxes(values, everywhere=True)).max()), values["phi0"])
+        highest = max(float(np.abs(self._fluxes(values, everywhere=True)).max()), *self.began(values).values())
         return {**chosen, "phi_max": ROOM * highest}
 
     def _coefficients(self, values: Values) -> tuple[float, ...]:
@@ -104,7 +109,7 @@ class FlcaModel(Model):
 
     def _fluxes(self, values: Values, everywhere: bool = False) -> NDArray[np.float64]:
         given = {name: float(values[name]) for name in ("A", "D", "phi0")}
-        fluxes = flca_fluxes(self._cell.model_copy(update=given), self._drive.play)
+        fluxes = flca_fluxes(self._cell.model_copy(update=given), self._drive.play, self.starting(values))
         return fluxes if everywhere else fluxes[self.measurement.seen]
 
     def _memristance(self, values: Values) -> dict[str, float]:

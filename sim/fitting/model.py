@@ -29,8 +29,9 @@ class Model(ABC):
         What it is, for a figure.
     kind : str
         Simulated kind that it is a preset of.
-    state : tuple of str
-        Parameters that say where the measurement began, and nothing about the cell.
+    state : str
+        Parameter that says where the first stretch of the measurement began, and nothing about the cell; those of
+        further stretches are ``w0_2``, ``w0_3`` ...
     parameters : tuple of Parameter
         All of them, held or fitted.
     notes : list of str
@@ -44,7 +45,7 @@ class Model(ABC):
     name: str
     title: str
     kind: str
-    state: tuple[str, ...] = ("w0",)
+    state: str = "w0"
     parameters: tuple[Parameter, ...]
 
     def __init__(self, measurement: Measurement) -> None:
@@ -67,8 +68,29 @@ class Model(ABC):
         """Parameters of the simulated kind with these values: what the cell is, not the state it was found in."""
 
     def began(self, values: Values) -> dict[str, float]:
-        """State in which the measurement began, by the name that the simulated kind has for its pristine state."""
-        return {name: float(values[name]) for name in self.state}
+        """State in which each stretch began; the first by the name that the simulated kind has for its pristine one."""
+        return {name: float(values[name]) for name in self.states}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Parameters that say where the stretches began, in order."""
+        more = range(2, len(self.measurement.begins) + 1)
+        return (self.state, *(f"{self.state}_{k}" for k in more))
+
+    def starting(self, values: Values) -> NDArray[np.float64]:
+        """(T,) state in which the cell is put before a segment that begins a stretch, NaN elsewhere."""
+        start = np.full(len(self.measurement.voltage), np.nan)
+        start[list(self.measurement.begins)] = [values[name] for name in self.states]
+        return start
+
+    def started(self, first: Parameter) -> Iterable[Parameter]:
+        """Parameters of the states that the stretches began in, from that of the first."""
+        readings = self.measurement.readings
+        if len(readings) == 1:
+            yield first
+            return
+        for name, rows in zip(self.states, readings, strict=True):
+            yield replace(first, name=name, alone=rows)
 
     def doubts(self, values: Values) -> list[str]:
         """Say what the data cannot tell about these values, beyond what correlations show."""
@@ -82,12 +104,19 @@ class Model(ABC):
     def hold(self, fixed: Mapping[str, float], freed: Iterable[str] = ()) -> Self:
         """Hold parameters at values that the user knows, fit ones that are held by default.
 
+        The state that the first stretch began in stands for those of all, unless they are named.
+
         Raises
         ------
         InputError
             For an unknown name, or a value out of range.
         """
         known = {p.name: p for p in self.parameters}
+        fixed = dict(fixed)
+        if self.state in fixed:
+            fixed = dict.fromkeys(self.states, fixed[self.state]) | fixed
+        if self.state in (freed := tuple(freed)):
+            freed += self.states[1:]
         for name in (*fixed, *freed):
             if name not in known:
                 raise InputError(f"{self.name} has no parameter '{name}' {nearest(name, known)}")
@@ -157,4 +186,6 @@ def unsaturated(state: NDArray[np.float64]) -> list[str]:
 def _response(measurement: Measurement) -> float:
     """Change of conductance summed over readings, each with the sign of the flux since the one before."""
     flux = np.concatenate([[0.0], np.cumsum(measurement.pulses * measurement.duration)])[measurement.seen + 1]
-    return float(np.sum(np.sign(np.diff(flux)) * np.diff(measurement.conductance)))
+    moves = np.sign(np.diff(flux)) * np.diff(measurement.conductance)
+    moves[[first - 1 for first, _ in measurement.readings[1:]]] = 0.0
+    return float(np.sum(moves))

@@ -8,6 +8,7 @@ a start follow from linear least squares.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 from typing import Any, Literal
 
@@ -72,12 +73,13 @@ class RramModel(Model):
         yield Parameter("g_min", "S", 1e-3 * g.min(), middle, _WINDOW)
         yield Parameter("g_max", "S", middle, 30.0 * g.max(), _WINDOW)
         alone = "only {} in the data, taken to begin at its bound"
-        if not down:
-            yield Parameter("w0", "", 0.0, 1.0, _START, 0.0, alone.format("potentiation"), ends=(True, True))
-        elif not up:
-            yield Parameter("w0", "", 0.0, 1.0, _START, 1.0, alone.format("depression"), ends=(True, True))
-        else:
-            yield Parameter("w0", "", 0.0, 1.0, _START, ends=(True, True))
+        began = list(self.started(Parameter("w0", "", 0.0, 1.0, _START, ends=(True, True))))
+        if not (up and down):
+            firsts = [g[first] for first, _ in self.measurement.readings]
+            k = int(np.argmin(firsts) if up else np.argmax(firsts))
+            why = alone.format("potentiation" if up else "depression")
+            began[k] = replace(began[k], held=0.0 if up else 1.0, why=why)
+        yield from began
 
     def starts(self) -> Iterable[dict[str, float]]:
         """A grid over shape, rate and span; the window by linear least squares."""
@@ -86,7 +88,11 @@ class RramModel(Model):
         gammas = (1.0,) if self.name == "lhb" else (1.05, 2.0, 4.0)
         spans = (0.5, 1.0, 2.0) if self.name == "nlhb" else (1.0,)
         low, high = g.min(), g.max()
-        first = float(np.clip((g[0] - low) / (high - low), 0.0, 1.0)) if high > low else 0.5
+        span = (high - low) or 1.0
+        began = {
+            name: float(np.clip((g[first] - low) / span, 0.0, 1.0))
+            for name, (first, _) in zip(self.states, self.measurement.readings, strict=True)
+        }
         for reach, gamma, gamma_dep, span, span_dep in product(
             (0.5, 1.0, 2.0, 5.0, 15.0), gammas, gammas, spans, spans
         ):
@@ -97,7 +103,7 @@ class RramModel(Model):
                 "gamma_dep": gamma_dep,
                 "nstop": max(span * runs[0], 2.0),
                 "nstop_dep": max(span_dep * runs[1], 2.0),
-                "w0": first,
+                **began,
             }
             wanted = {p.name: values.get(p.name, 0.0) if p.held is None else p.held for p in self.parameters}
             window = np.linalg.lstsq(*self._line(wanted, g), rcond=None)[0]
@@ -113,7 +119,7 @@ class RramModel(Model):
         v_set, v_reset = self._thresholds
         highest = float(np.abs(self.measurement.voltage).max())
         room = {"v_max": highest} if highest > 5.0 else {}
-        cell = {name: value for name, value in self._mirrored(values).items() if name not in self.state}
+        cell = {name: value for name, value in self._mirrored(values).items() if name not in self.states}
         return {"model": self.name, **cell, "v_set": v_set, "v_reset": v_reset, **room}
 
     def doubts(self, values: Values) -> list[str]:
@@ -128,7 +134,7 @@ class RramModel(Model):
 
     def _weights(self, values: Values) -> NDArray[np.float64]:
         p = self._cell.model_copy(update=self._mirrored(values))
-        return rram_weights(p, self._drive.play)[self.measurement.seen]
+        return rram_weights(p, self._drive.play, self.starting(values))[self.measurement.seen]
 
     def _line(self, values: Values, g: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Relative deviations of a straight line in w, as a linear problem."""

@@ -205,7 +205,7 @@ def _intervals(
         }
         if told is not None:
             told(k)
-        if told is not None and box.alone[k] is None and chi_square > 1e-12 * readings:
+        if told is not None and chi_square > 1e-12 * readings:
             known = np.isfinite(errors)
             guess = error if np.isfinite(error) and error > 0 else 0.1 * (abs(best[k]) or box.step[k] * 1e4)
             along = np.where(known, correlation[:, k] * errors / guess, 0.0) if known[k] else np.zeros(len(best))

@@ -26,25 +26,25 @@ def segments(voltage: NDArray[np.float64], duration: NDArray[np.float64]) -> Seg
     return Segments(length, rows, cols, cells, again=False)
 
 
-def rram_weights(p: RramParameters, play: Segments) -> NDArray[np.float64]:
-    """Weight after every segment, (T,), from ``p.w0``."""
+def rram_weights(p: RramParameters, play: Segments, start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weight after every segment, (T,); `start` (T,) puts it somewhere before a segment, NaN lets it go on."""
     up, down = p.branches()
     weight, beyond = np.full((1, 1), p.w0), np.zeros((1, 1), np.int8)
-    return _trace_rram(play, weight, beyond, _GAIN, p.v_set, p.v_reset, up, down)
+    return _trace_rram(play, start, weight, beyond, _GAIN, p.v_set, p.v_reset, up, down)
 
 
-def flca_fluxes(p: FlcaParameters, play: Segments) -> NDArray[np.float64]:
-    """Flux linkage after every segment, (T,), V s, from ``p.phi0``."""
+def flca_fluxes(p: FlcaParameters, play: Segments, start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Flux linkage after every segment, (T,), V s; `start` as in `rram_weights`."""
     volatile = p.kind == "volatile"
-    return _trace_flca(play, np.full((1, 1), p.phi0), np.zeros(1), _GAIN, p.A, p.D, p.lowest, p.phi_max, volatile)
+    phi = np.full((1, 1), p.phi0)
+    return _trace_flca(play, start, phi, np.zeros(1), _GAIN, p.A, p.D, p.lowest, p.phi_max, volatile)
 
 
-def vteam_states(p: VteamParameters, play: Segments) -> NDArray[np.float64]:
-    """State x after every segment, (T,), from ``p.w0``."""
+def vteam_states(p: VteamParameters, play: Segments, start: NDArray[np.float64]) -> NDArray[np.float64]:
+    """State x after every segment, (T,); `start` as in `rram_weights`."""
     off, on = p.thresholds()
-    return _trace_vteam(
-        play, np.full((1, 1), p.w0), _GAIN, p.sign, off, on, p.p if p.window == "biolek" else 0.0
-    )  # fmt: skip
+    power = p.p if p.window == "biolek" else 0.0
+    return _trace_vteam(play, start, np.full((1, 1), p.w0), _GAIN, p.sign, off, on, power)
 
 
 @njit(cache=True, inline="always")
@@ -55,18 +55,22 @@ def _one(play, t):
 
 
 @njit(cache=True, error_model="numpy")
-def _trace_rram(play, weight, beyond, gain, v_set, v_reset, up, down):
+def _trace_rram(play, start, weight, beyond, gain, v_set, v_reset, up, down):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
+        if not np.isnan(start[t]):
+            weight[0, 0], beyond[0, 0] = start[t], 0
         drive_rram(_one(play, t), weight, beyond, gain, v_set, v_reset, up, down, 0.0, 1.0)
         seen[t] = weight[0, 0]
     return seen
 
 
 @njit(cache=True, error_model="numpy")
-def _trace_flca(play, phi, idle, gain, a, d, low, high, volatile):
+def _trace_flca(play, start, phi, idle, gain, a, d, low, high, volatile):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
+        if not np.isnan(start[t]):
+            phi[0, 0], idle[0] = start[t], 0.0
         drive_flca(_one(play, t), phi, idle, gain, a, d, low, high, volatile)
         relaxes = volatile or phi[0, 0] < 0.0
         seen[t] = phi[0, 0] * (np.exp(-d * idle[0]) if relaxes else 1.0)
@@ -74,9 +78,11 @@ def _trace_flca(play, phi, idle, gain, a, d, low, high, volatile):
 
 
 @njit(cache=True, error_model="numpy")
-def _trace_vteam(play, x, gain, sign, off, on, p):
+def _trace_vteam(play, start, x, gain, sign, off, on, p):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
+        if not np.isnan(start[t]):
+            x[0, 0] = start[t]
         drive_vteam(_one(play, t), x, gain, sign, off, on, p, 0.0, 1.0)
         seen[t] = x[0, 0]
     return seen

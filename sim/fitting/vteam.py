@@ -50,7 +50,7 @@ class VteamModel(Model):
             yield from self._direction(side, sign)
         yield Parameter("r_on", "ohm", 1e-3 * ohm.min(), middle, "window")
         yield Parameter("r_off", "ohm", middle, 1e3 * ohm.max(), "window")
-        yield Parameter("w0", "", 0.0, 1.0, "initial state", ends=(True, True))
+        yield from self.started(Parameter("w0", "", 0.0, 1.0, "initial state", ends=(True, True)))
         if self._window == "biolek":
             yield Parameter("p", "", 0.5, 50.0, "window exponent", ends=(True, True))
 
@@ -93,7 +93,7 @@ class VteamModel(Model):
         """
         from scipy.optimize import differential_evolution
 
-        searched = [p for p in self.free if p.role != "window"]
+        searched = [p for p in self.free if p.role != "window" and p.name not in self.states[1:]]
         held = {p.name: p.held for p in self.parameters if p.held is not None}
         m = self.measurement
         rates = 0.01 / float(m.duration.sum()), 300.0 / float(np.min(m.duration[m.duration > 0]))
@@ -105,6 +105,7 @@ class VteamModel(Model):
             trial = held | {
                 p.name: float(np.exp(v) if p.role in ranges else v) for p, v in zip(searched, x, strict=True)
             }
+            trial |= {name: trial[self.state] for name in self.states if name not in trial}
             for side, sign in (("off", 1), ("on", -1)):
                 if f"k_{side}" not in held:
                     over = max(highest[sign] / abs(trial[f"v_{side}"]) - 1.0, 1e-3)
@@ -125,21 +126,23 @@ class VteamModel(Model):
 
     def doubts(self, values: Values) -> list[str]:
         """Say so if the state never meets its bounds."""
-        x = vteam_states(self._values(values), self._drive.play)[self.measurement.seen]
+        x = self._states(values)[self.measurement.seen]
         return unsaturated(x) if self._window == "none" else []
 
     def curve(self, values: Values) -> NDArray[np.float64]:
         """Conductances at the readings, S."""
-        p = self._values(values)
-        return 1.0 / p.resistance_at(vteam_states(p, self._drive.play)[self.measurement.seen])
+        return 1.0 / self._values(values).resistance_at(self._states(values)[self.measurement.seen])
 
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of `sim:vteam`."""
         highest = float(np.abs(self.measurement.voltage).max())
         room = {"v_max": highest} if highest > 5.0 else {}
         turned = {"set": "positive"} if self._drive.sign < 0 else {}
-        cell = {name: value for name, value in values.items() if name not in self.state}
+        cell = {name: value for name, value in values.items() if name not in self.states}
         return {**cell, "window": self._window, **turned, **room}
+
+    def _states(self, values: Values) -> NDArray[np.float64]:
+        return vteam_states(self._values(values), self._drive.play, self.starting(values))
 
     def _values(self, values: Mapping[str, float]) -> VteamParameters:
         return self._cell.model_copy(update={k: float(v) for k, v in values.items()})
@@ -148,7 +151,7 @@ class VteamModel(Model):
         from scipy.optimize import nnls
 
         g = self.measurement.conductance
-        x = vteam_states(self._values(values), self._drive.play)[self.measurement.seen]
+        x = self._states(values)[self.measurement.seen]
         on, off = nnls(np.stack([1.0 - x, x], axis=1) * g[:, None], np.ones_like(g))[0]
         bounds = {p.name: (p.low, p.high) for p in self.parameters}
         return {"r_on": float(np.clip(on, *bounds["r_on"])), "r_off": float(np.clip(off, *bounds["r_off"]))}
