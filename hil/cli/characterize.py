@@ -11,51 +11,66 @@ import typer
 from hil.cli import checks, options
 
 if TYPE_CHECKING:
+    from hil.experiments.characterization import MeasurementPlan
     from hil.experiments.experiment import Settings
     from hil.experiments.play import Measured
     from hil.runs.results import Row
 
 
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[EXPERIMENT]",
+        help="iv, ltp, stdp, ppf, desensitisation, retention, endurance, ispp or forming.",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&...; may be repeated (default: sim:rram)."),
+]
+LargestVoltage = Annotated[
+    float | None,
+    typer.Option("--v-max", metavar="V", callback=checks.finite, help="Never drive more than this, V."),
+]
+LargestCurrent = Annotated[
+    float | None, typer.Option("--i-max", metavar="A", callback=checks.finite, help="Compliance current, A.")
+]
+Forming = Annotated[
+    bool, typer.Option("--allow-forming", help="Let the experiment `forming` form the device, for good.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with sections [device], [ltp], ...")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the experiment; may be repeated."),
+]
+ShowSettings = Annotated[
+    bool, typer.Option("--show-settings", help="List the experiment's settings with units and ranges, and end.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be played on each device, and drive nothing.")]
+
+
 def characterize(
-    experiment: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[EXPERIMENT]",
-            help="iv, ltp, stdp, ppf, desensitisation, retention, endurance, ispp or forming.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&...; may be repeated (default: sim:rram)."
-        ),
-    ] = None,
-    v_max: Annotated[
-        float | None,
-        typer.Option("--v-max", metavar="V", callback=checks.finite, help="Never drive more than this, V."),
-    ] = None,
-    i_max: Annotated[
-        float | None, typer.Option("--i-max", metavar="A", callback=checks.finite, help="Compliance current, A.")
-    ] = None,
-    allow_forming: Annotated[
-        bool, typer.Option("--allow-forming", help="Let the experiment `forming` form the device, for good.")
-    ] = False,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="TOML file with sections [device], [ltp], ...")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the experiment; may be repeated."),
-    ] = None,
-    show_settings: Annotated[
-        bool, typer.Option("--show-settings", help="List the experiment's settings with units and ranges, and end.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be played on each device, and drive nothing.")
-    ] = False,
+    experiment: Name = None,
+    device: Device = None,
+    v_max: LargestVoltage = None,
+    i_max: LargestCurrent = None,
+    allow_forming: Forming = False,
+    config: Config = None,
+    settings: Set = None,
+    show_settings: ShowSettings = False,
+    dry_run: DryRun = False,
     run: options.RunFolder = None,
     resume: options.Resume = None,
+    name: options.Name = None,
+    sample: options.Sample = None,
+    wafer: options.Wafer = None,
+    die: options.Die = None,
+    operator: options.Operator = None,
+    comment: options.Comment = None,
+    tag: options.Tag = None,
     json: options.Json = None,
 ) -> None:
     """Characterize one cell of one or several devices: a figure, a table of numbers, all data with units.
@@ -77,44 +92,76 @@ def characterize(
     hil characterize iv --device sim:flca --set amplitudes=[0.1,0.5] --set frequencies=[1,10]
     hil characterize stdp --device "sim:flca-pair?preset=figure3" --v-max 1.5 --i-max 1e-2 --set amplitude=1
     hil characterize ispp --set row=3 --set col=1 --device "sim:rram?rows=8&cols=8&c2c=0.1"
+    hil characterize ltp --sample S7 --wafer W3 --die D2 --tag annealed     # hil runs --sample S7 finds it
     hil characterize ltp --show-settings
     hil characterize --resume runs/ltp-sim-rram-001              # after Ctrl-C, or anything worse
 
     Data are in RUN/records.sqlite while it runs and in RUN/data.nc (netCDF) at the end.
     """
-    from hil.errors import InputError
-    from hil.experiments import catalogue, play
-    from hil.experiments.characterization import MeasurementPlan
-    from hil.experiments.characterization import dry_run as lines_of
-    from hil.runs.results import report
+    from hil.experiments import play
+    from hil.runs.metadata import checked
 
+    about = options.about(name, sample, wafer, die, operator, comment, tag)
     if resume is not None:
         given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
         told = {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
-        options.refuse_with_resume({**given, **told})
+        options.refuse_with_resume({**given, **told, **options.flags_of(about)})
         _show(play.restart(resume, experiment), json)
-        return
-    if experiment is None:
-        raise InputError(f"name an experiment: {', '.join(catalogue.SUMMARIES)}")
-    chosen = catalogue.experiment(experiment)
-    if show_settings:
-        report(_settings_rows(chosen.settings_model), f"hil characterize {experiment}", json, _HEADS)
-        return
-    flags: dict[str, Any] = {"device.v_max": v_max, "device.i_max": i_max}
-    if allow_forming:
-        flags[f"{experiment}.allowed"] = True
-    full = [s if "." in s.partition("=")[0] else f"{experiment}.{s}" for s in settings or []]
-    values = options.resolve(config, full, flags)
+    elif show_settings:
+        _show_settings(experiment, json)
+    else:
+        flags = {"device.v_max": v_max, "device.i_max": i_max}
+        plan, metadata = _plan(experiment, device, flags, allow_forming, config, settings or []), checked(about)
+        if dry_run:
+            _show_plan(plan)
+        else:
+            _show(play.start(plan, run, metadata), json)
+
+
+def _plan(
+    experiment: str | None,
+    device: list[str] | None,
+    flags: dict[str, Any],
+    allow_forming: bool,
+    config: Path | None,
+    settings: list[str],
+) -> MeasurementPlan:
+    """Check what is asked for."""
+    from hil.experiments.characterization import MeasurementPlan
+
+    name = _named(experiment)
+    full = [s if "." in s.partition("=")[0] else f"{name}.{s}" for s in settings]
+    values = options.resolve(config, full, {**flags, **({f"{name}.allowed": True} if allow_forming else {})})
     if device:
         values.setdefault("device", {})["uri"] = tuple(device)
-    plan = MeasurementPlan({**values, "experiment": experiment})
-    if dry_run:
-        print("\n".join(lines_of(plan)))
-        return
-    _show(play.start(plan, run), json)
+    return MeasurementPlan({**values, "experiment": name})
 
 
-_HEADS = {"quantity": "setting", "value": "default", "reference": "allowed"}
+def _named(experiment: str | None) -> str:
+    """Name of an experiment that there is; `InputError` if it is not given."""
+    from hil.errors import InputError
+    from hil.experiments import catalogue
+
+    if experiment is None:
+        raise InputError(f"name an experiment: {', '.join(catalogue.SUMMARIES)}")
+    return catalogue.experiment(experiment).name
+
+
+def _show_plan(plan: MeasurementPlan) -> None:
+    """Say what would be played."""
+    from hil.experiments.characterization import dry_run
+
+    print("\n".join(dry_run(plan)))
+
+
+def _show_settings(experiment: str | None, json: str | None) -> None:
+    """List the settings of an experiment."""
+    from hil.experiments import catalogue
+    from hil.runs.results import report
+
+    name = _named(experiment)
+    heads = {"quantity": "setting", "value": "default", "reference": "allowed"}
+    report(_settings_rows(catalogue.experiment(name).settings_model), f"hil characterize {name}", json, heads)
 
 
 def _show(measured: Measured, json: str | None) -> None:

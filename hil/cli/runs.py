@@ -3,45 +3,138 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hil.cli import options
+from hil.errors import InputError
+
+if TYPE_CHECKING:
+    from hil.runs.listing import Listed
+    from hil.runs.metadata import Metadata
+    from hil.runs.results import Row
 
 app = typer.Typer()
 Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the run folders are.")]
 
 
+Like = typer.Option(metavar="PATTERN", help="Only runs whose metadata match; * and ? stand for any letters.")
+
+
 @app.callback(invoke_without_command=True)
-def runs(context: typer.Context, root: Root = Path("runs"), json: options.Json = None) -> None:
-    """List past runs; `hil runs show NAME` shows one."""
+def runs(
+    context: typer.Context,
+    root: Root = Path("runs"),
+    kind: Annotated[
+        str | None, typer.Option("--kind", metavar="KIND", help="Only ltp, train, 'train stdp', fit, ...")
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="STATE", help="Only running, interrupted, finished, ..."),
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="PATTERN", help="Only runs with this tag.")] = None,
+    name: Annotated[str | None, Like] = None,
+    sample: Annotated[str | None, Like] = None,
+    wafer: Annotated[str | None, Like] = None,
+    die: Annotated[str | None, Like] = None,
+    operator: Annotated[str | None, Like] = None,
+    comment: Annotated[str | None, Like] = None,
+    json: options.Json = None,
+) -> None:
+    """List past runs; `hil runs show NAME` shows one, `hil runs label NAME --tag WORD` says what it is of.
+
+    \b
+    hil runs --kind ltp --sample "S7*" --tag annealed
+    """
+    from hil.runs.listing import Wanted, list_runs, tags_of
+    from hil.runs.results import Row, report
+
+    like = {"name": name, "sample": sample, "wafer": wafer, "die": die, "operator": operator, "comment": comment}
+    wanted = Wanted(kind, state, {key: text for key, text in like.items() if text is not None}, tuple(tag or ()))
     context.obj = root
     if context.invoked_subcommand is not None:
-        return
-    from hil.runs.results import Row, report, warnings_in
-    from hil.runs.run import find_runs, summary
-
-    rows = []
-    for path in find_runs(root):
-        meta, results = summary(path)
-        if "problem" in meta:
-            rows.append(Row(path.name, None, note=f"damaged: {meta['problem']}"))
-            continue
-        state, started = meta["state"], meta.get("started", "")[:19]
-        first = results[0] if results else Row("", None)
-        rows.append(
-            Row(
-                path.name,
-                first.value,
-                first.unit,
-                first.std,
-                first.n,
-                first.control,
-                note="; ".join([f"{state}, {started}, {first.name}", *(f"warning: {w}" for w in warnings_in(results))]),
+        if wanted:
+            raise InputError(
+                f"{wanted} chooses from the list of runs: leave it out before a command, or write it after"
             )
-        )
-    report(rows or [Row("no runs yet", None, note="start one with: hil train stdp")], f"runs in {root}", json)
+        return
+    everything = list_runs(root)
+    rows = [_listed(run) for run in everything if wanted.fits(run)]
+    if not everything:
+        rows = [Row("no runs yet", None, note="start one with: hil train stdp")]
+    elif not rows:
+        tags = ", ".join(tags_of(everything)) or "none"
+        rows = [
+            Row("no such run", None, note=f"{wanted} is none of {len(everything)} runs; tags that there are: {tags}")
+        ]
+    report(rows, f"runs in {root}", json)
+
+
+def _listed(run: Listed) -> Row:
+    """Row of a run in the list: its first number, its state, what it is of."""
+    from hil.runs.results import Row, warnings_in
+
+    if run.problem is not None:
+        return Row(run.path.name, None, note=f"damaged: {run.problem}")
+    first = run.rows[0] if run.rows else Row("", None)
+    told = [f"{run.meta['state']}, {run.meta.get('started', '')[:19]}, {first.name}", *_about(run.metadata)]
+    warned = (f"warning: {sentence}" for sentence in warnings_in(run.rows))
+    return Row(
+        run.path.name, first.value, first.unit, first.std, first.n, first.control, note="; ".join([*told, *warned])
+    )
+
+
+def _about(metadata: Metadata) -> list[str]:
+    """What a run is of, as words."""
+    given = metadata.given()
+    tags = given.pop("tags", [])
+    return [f"{name} {value}" for name, value in given.items()] + ([f"tags {', '.join(tags)}"] if tags else [])
+
+
+@app.command()
+def label(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Name or folder of a run.")],
+    called: options.Name = None,
+    sample: options.Sample = None,
+    wafer: options.Wafer = None,
+    die: options.Die = None,
+    operator: options.Operator = None,
+    comment: options.Comment = None,
+    tag: options.Tag = None,
+    untag: Annotated[
+        list[str] | None, typer.Option("--untag", metavar="WORD", help="Take a tag away; may be repeated.")
+    ] = None,
+    clear: Annotated[
+        list[str] | None, typer.Option("--clear", metavar="KEY", help="Take a text away, such as sample.")
+    ] = None,
+) -> None:
+    """Say afterwards what a run is of; what is not given stays as it is.
+
+    \b
+    hil runs label ltp-sim-rram-001 --sample S7 --wafer W3 --tag annealed
+    """
+    from hil.errors import nearest
+    from hil.runs.listing import find_run
+    from hil.runs.metadata import checked
+    from hil.runs.run import Run
+
+    given = {"name": called, "sample": sample, "wafer": wafer, "die": die, "operator": operator, "comment": comment}
+    changes = {key: text for key, text in given.items() if text is not None}
+    with Run(find_run(name, context.obj)) as run:
+        before = run.metadata
+        for word in untag or []:
+            if word not in before.tags:
+                raise InputError(f"--untag {word}: {run.path} has no such tag {nearest(word, before.tags)}")
+        tags = [word for word in (*before.tags, *(tag or ())) if word not in (untag or ())]
+        for key in clear or []:
+            if key not in given:
+                raise InputError(f"--clear {key}: no such text {nearest(key, given)}")
+            changes[key] = ""
+        about = checked({**before.model_dump(), **changes, "tags": tags})
+        run.set_metadata(about)
+        print(f"{run.path}: {'; '.join(_about(about)) or 'no metadata'}")
 
 
 @app.command()
@@ -53,22 +146,22 @@ def show(
     """Show one run: state, configuration, results, pictures."""
     import sys
 
-    from hil.errors import InputError, nearest
     from hil.files import read_text
     from hil.runs.interrupt import how_to_continue
+    from hil.runs.listing import find_run
+    from hil.runs.metadata import metadata_in
     from hil.runs.results import report
-    from hil.runs.run import find_runs, read_metrics, summary
+    from hil.runs.run import read_metrics, summary
 
-    marks = ("config.toml", "meta.json")
-    path = next((p for p in (context.obj / name, Path(name)) if any((p / mark).exists() for mark in marks)), None)
-    if path is None:
-        raise InputError(f"no run '{name}' {nearest(name, [p.name for p in find_runs(context.obj)])}")
+    path = find_run(name, context.obj)
     meta, rows = summary(path)
     if "problem" in meta:
         raise InputError(f"{path} is damaged: {meta['problem']}")
     out = sys.stderr if json == "-" else sys.stdout
     state = meta["state"]
     print(f"{path}: {state}, started {meta.get('started', 'at an unknown time')}", file=out)
+    for words in _about(metadata_in(meta, path / "meta.json")):
+        print(words, file=out)
     print(f"command: {' '.join(map(str, meta.get('command', [])))}", file=out)
     print(f"versions: {', '.join(f'{k} {v}' for k, v in meta.get('versions', {}).items())}\n", file=out)
     print(read_text(path / "config.toml"), file=out)

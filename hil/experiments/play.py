@@ -20,6 +20,7 @@ from hil.config import layered
 from hil.errors import HilError, InputError
 from hil.experiments.characterization import Characterization, MeasurementPlan
 from hil.experiments.records import KIND, CharacterizationRun, load
+from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import new_path
@@ -52,6 +53,7 @@ def characterize(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     run: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Measured:
     """Characterize one cell of one or several devices: what the command `hil characterize` does, with the same checks.
@@ -72,6 +74,8 @@ def characterize(
         Folder of the run; ``runs/NAME-001``, ``-002`` ... unless given.
     resume : path, optional
         Folder of a run that was stopped or killed, to go on with; everything else is taken from it.
+    metadata : mapping, optional
+        What it is about: ``name``, ``sample``, ``wafer``, ``die``, ``operator``, ``comment``, ``tags`` (a list).
     **settings
         Settings of the experiment by their names; ``hil characterize NAME --show-settings`` lists them.
 
@@ -95,24 +99,27 @@ def characterize(
     limits = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
     own = {**settings, **({"allowed": True} if allow_forming else {})}
     if resume is not None:
-        told = {"device": device, "config": config, "run": run, **limits, **own}
-        extra = [name for name, value in told.items() if value is not None]
-        if extra:
-            raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+        _refuse_more({"device": device, "config": config, "run": run, "metadata": metadata, **limits, **own})
         return restart(Path(resume), experiment)
     if experiment is None:
         raise InputError("hil.characterize needs the name of an experiment, such as 'ltp', or a run to resume")
     if device is not None:
         limits["uri"] = (device,) if isinstance(device, str) else tuple(device)
     asked = {**({"device": limits} if limits else {}), **({experiment: own} if own else {}), "experiment": experiment}
-    return start(MeasurementPlan(layered(config, asked)), None if run is None else Path(run))
+    return start(MeasurementPlan(layered(config, asked)), None if run is None else Path(run), checked(metadata))
 
 
-def start(plan: MeasurementPlan, path: Path | None = None) -> Measured:
-    """Measure a plan into a new run folder, the next free one unless `path` names it."""
+def _refuse_more(given: Mapping[str, Any]) -> None:
+    extra = [name for name, value in given.items() if value is not None]
+    if extra:
+        raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+
+
+def start(plan: MeasurementPlan, path: Path | None = None, metadata: Metadata | None = None) -> Measured:
+    """Measure a plan into a new run folder, the next free one unless `path` names it; `metadata` says what it is of."""
     name, uris = plan.experiment.name, plan.device.uri
     path = path or new_path(f"{name}-{uris[0].partition('?')[0].replace(':', '-').replace('/', '_')}")
-    with CharacterizationRun.create(path, KIND, plan.dump()) as run:
+    with CharacterizationRun.create(path, KIND, plan.dump(), metadata) as run:
         try:
             with resumable(run.path, KIND, run.set_state):
                 print(f"{run.path}: {name} on {', '.join(uris)}", file=sys.stderr)

@@ -1,7 +1,7 @@
 """Run folders: what a long job was told to do, what it measured, and where it can go on after any end.
 
 runs/NAME/config.toml      the resolved configuration
-runs/NAME/meta.json        command, versions, state (running, stopped, finished), times
+runs/NAME/meta.json        command, versions, state (running, stopped, finished), times, metadata (hil.runs.metadata)
 runs/NAME/metrics.jsonl    one JSON object a line, in order
 runs/NAME/checkpoint.npz   arrays and a JSON text, replaced atomically; no pickle
 runs/NAME/results.json     rows (hil.runs.results)
@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from hil.config import load_toml
 from hil.errors import InputError
 from hil.files import read_json, read_text, reason, replacing, write_json, write_text
+from hil.runs.metadata import KEY as METADATA
+from hil.runs.metadata import Metadata, metadata_in
 from hil.runs.results import Row, load_json
 
 ROOT = Path("runs")
@@ -58,10 +60,10 @@ class Run:
         self._metrics_written = 0
 
     @classmethod
-    def create(cls, path: Path, kind: str, config: Mapping[str, Any]) -> Self:
+    def create(cls, path: Path, kind: str, config: Mapping[str, Any], metadata: Metadata | None = None) -> Self:
         """Start a new run of `kind` (the verb that resumes it, such as "train stdp") with its resolved configuration.
 
-        Raises `InputError` if the folder already holds a run or cannot be made.
+        `metadata` is what the user says about it. `InputError` if the folder already holds a run or cannot be made.
         """
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -83,6 +85,7 @@ class Run:
             python=platform.python_version(),
             platform=platform.platform(),
             versions=_versions(),
+            **({METADATA: metadata.given()} if metadata and metadata.given() else {}),
         )
         write_text(path / "config.toml", tomli_w.dumps(_without_none(config)))
         return run
@@ -116,6 +119,15 @@ class Run:
     def meta(self) -> dict[str, Any]:
         """Command, versions, state and times; empty where a crash came first."""
         return _meta(self.path)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the user says about it: sample, operator, tags; empty where nothing was said."""
+        return metadata_in(self.meta(), self.path / "meta.json")
+
+    def set_metadata(self, metadata: Metadata) -> None:
+        """Replace what the user says about it."""
+        self._write_meta(**{**self.meta(), METADATA: metadata.given()})
 
     def metric(self, **values: Any) -> None:
         """Append one line to the metrics."""
@@ -271,7 +283,10 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-_META_KINDS = {"state": str, "kind": str, "started": str, "command": list, "versions": dict, "devices": list}
+_META_KINDS = {
+    "state": str, "kind": str, "started": str, "command": list, "versions": dict, "devices": list, METADATA: dict,
+    "experiment": str,
+}  # fmt: skip
 
 
 def _meta(path: Path) -> dict[str, Any]:
@@ -285,6 +300,7 @@ def _meta(path: Path) -> dict[str, Any]:
     for name, kind in _META_KINDS.items():
         if not isinstance(meta.get(name, kind()), kind):
             raise InputError(f"{file} is damaged: '{name}' is {meta[name]!r}")
+    metadata_in(meta, file)
     return meta
 
 
