@@ -19,7 +19,7 @@ PATIENCE = 2.0
 """Seconds of compilation in one process after which the user is told."""
 
 
-class Announcer(event.Listener):  # type: ignore[misc]
+class Announcer(event.Listener):  # type: ignore[misc]  # numba has no types
     """Tells the user, once and on stderr, that kernels are being compiled, when that has taken `PATIENCE`.
 
     Attributes

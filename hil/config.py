@@ -122,13 +122,14 @@ def with_settings(config: Mapping[str, Any], settings: Iterable[str]) -> dict[st
 
 def layered(base: str | os.PathLike[str] | Mapping[str, Any] | None, *layers: Mapping[str, Any]) -> dict[str, Any]:
     """Lay nested settings over those of a TOML file or a mapping; where both set a key, the later one holds."""
-    nested = base is None or isinstance(base, Mapping)
-    result = deepcopy(dict(base or {})) if nested else load_toml(Path(base))  # type: ignore[arg-type]
+    result = load_toml(Path(base)) if isinstance(base, str | os.PathLike) else deepcopy(dict(base or {}))
     for layer in layers:
         for name, value in layer.items():
             below = result.get(name)
-            both = isinstance(value, Mapping) and isinstance(below, Mapping)
-            result[name] = {**below, **value} if both else value  # type: ignore[dict-item]
+            if isinstance(value, Mapping) and isinstance(below, Mapping):
+                result[name] = {**below, **value}
+            else:
+                result[name] = value
     return result
 
 

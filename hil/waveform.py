@@ -302,7 +302,6 @@ class Waveform:
             and np.array_equal(self.measure, other.measure)
         )
 
-    __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = None
 
     def __repr__(self) -> str:

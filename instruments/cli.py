@@ -51,18 +51,19 @@ def serve(
     from hil.errors import InputError, nearest
     from hil.fraction import fraction
 
-    known = ("socket", "hislip", "serial")
-    if transport not in known:
-        raise InputError(f"transport = {transport} {nearest(transport, known)}")
     try:
         from instruments.virtual.bench import Bench
+        from instruments.virtual.server import TRANSPORTS
     except ImportError as error:
         raise InputError(f'the virtual bench needs the extra lab, pip install "memhil[lab]": {error}') from None
+    carrier = next((name for name in TRANSPORTS if name == transport), None)
+    if carrier is None:
+        raise InputError(f"transport = {transport} {nearest(transport, TRANSPORTS)}")
     relative = fraction("--relative-noise", relative_noise)
     stop = threading.Event()
     with stops_heard_by(lambda *_: stop.set()), Bench(
-        model, dut, rows=rows, cols=cols, transport=transport, matrix=matrix, series=series, contact=contact,  # type: ignore[arg-type]
-        noise=noise, relative_noise=relative, seed=seed or 0, port=port, dut_terminals=dut_terminals,  # type: ignore[arg-type]
+        model, dut, rows=rows, cols=cols, transport=carrier, matrix=matrix, series=series, contact=contact,
+        noise=noise, relative_noise=relative, seed=seed or 0, port=port, dut_terminals=dut_terminals,
     ) as bench:  # fmt: skip
         print(f"{model} with {dut} at {bench.smu.resource}", flush=True)
         if bench.matrix is not None:

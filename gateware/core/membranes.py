@@ -16,7 +16,7 @@ from gateware.geometry import WEIGHT_BITS, Geometry
 MEMORY_LATENCY: Literal[1] = 1
 
 
-class Pass(enum.Enum, shape=2):  # type: ignore[call-arg]
+class Pass(enum.Enum, shape=2):  # type: ignore[call-arg]  # Amaranth's, which has no types
     """Kinds of pass over the neurons of all groups."""
 
     ADD = 0

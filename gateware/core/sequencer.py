@@ -20,7 +20,7 @@ from gateware.geometry import Geometry
 from gateware.protocol import Flag, Space
 
 
-class Operation(enum.Enum, shape=3):  # type: ignore[call-arg]
+class Operation(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's, which has no types
     """What the sequencer is asked to do."""
 
     BEGIN = 0

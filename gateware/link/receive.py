@@ -13,7 +13,7 @@ DAMAGED, WHOLE = 0, 1
 """The byte before every frame in the buffer; behind `DAMAGED` there is nothing."""
 
 
-class Field(enum.IntEnum, shape=4):  # type: ignore[call-arg]
+class Field(enum.IntEnum, shape=4):  # type: ignore[call-arg]  # Amaranth's, which has no types
     """Parts of a frame, in the order in which they come."""
 
     NUMBER_LOW = 0

@@ -83,7 +83,7 @@ def _broken(error: InputError) -> Any:
         raise error
 
     verb.__doc__ = str(error)
-    verb.context_settings = {"ignore_unknown_options": True, "allow_extra_args": True}  # type: ignore[attr-defined]
+    verb.__dict__["context_settings"] = {"ignore_unknown_options": True, "allow_extra_args": True}
     return verb
 
 

@@ -96,7 +96,7 @@ def characterize(
     >>> result = hil.characterize("ltp", device="sim:rram", pulses=50)  # doctest: +SKIP
     >>> result.records["conductance"]  # doctest: +SKIP
     """
-    limits = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
+    limits: dict[str, Any] = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
     own = {**settings, **({"allowed": True} if allow_forming else {})}
     if resume is not None:
         _refuse_more({"device": device, "config": config, "run": run, "metadata": metadata, **limits, **own})

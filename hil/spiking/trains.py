@@ -51,8 +51,6 @@ class SpikeTrain:
             return NotImplemented
         return np.array_equal(self.time, other.time) and np.array_equal(self.line, other.line)
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 @dataclass(frozen=True, eq=False)
 class SpikeBatch:

@@ -184,7 +184,7 @@ def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> l
         return rows
     with (folder / "log.txt").open("a", buffering=1, encoding="utf-8") as log, redirect_stderr(log):
         print(f"process {os.getpid()} on {platform.node()}", file=log)
-        values = validated(driver.config_model, config, str(folder))
+        values: Any = validated(driver.config_model, config, str(folder))
         dataset = load_dataset(values.data.dataset, values.data.dir)
         with suppress(Timeout), FileLock(folder / "lock", timeout=LOCK_PATIENCE):
             pass

@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,13 @@ class Stage:
         """Shown beside the progress bar."""
         return f"{self.role} #{self.seed}" if self.target is None else f"{self.role} {self.target} #{self.seed}"
 
+    @property
+    def targets(self) -> NDArray[np.bool_]:
+        """`is_target`, for what trains supervised stages alone."""
+        if self.is_target is None:
+            raise ValueError(f"stage {self.key} says nothing about targets")
+        return self.is_target
+
 
 def stage_key(role: str, seed: int, step: int | None = None) -> str:
     """`Stage.key` of the stage with this role, seed and step."""
@@ -112,7 +119,11 @@ class Trainee(ABC):
         self.devices.reset()
 
 
-class TrainingLoop:
+Learner = TypeVar("Learner", bound=Trainee)
+"""The trainee of a loop, as its driver's callbacks see it."""
+
+
+class TrainingLoop(Generic[Learner]):
     """Plays stages, checkpoints, stops and resumes.
 
     Attributes
@@ -126,7 +137,7 @@ class TrainingLoop:
     def __init__(
         self,
         run: Run,
-        open_for_seed: Callable[[int], Trainee],
+        open_for_seed: Callable[[int], Learner],
         batch: int,
     ) -> None:
         """Load the checkpoint of `run`, if it has one."""
@@ -136,7 +147,7 @@ class TrainingLoop:
         self._stages: Sequence[Stage] = ()
         self._stage, self._done = 0, 0
         self._states: States = {}
-        self._saved_plan: list | None = None
+        self._saved_plan: list[Any] | None = None
         saved = run.checkpoint()
         if saved is not None:
             arrays, info = saved
@@ -147,8 +158,8 @@ class TrainingLoop:
     def play(
         self,
         stages: Sequence[Stage],
-        after_batch: Callable[[Stage, Trainee, int], None],
-        after_stage: Callable[[Stage, Trainee], None],
+        after_batch: Callable[[Stage, Learner, int], None],
+        after_stage: Callable[[Stage, Learner], None],
         how_to_resume: str,
     ) -> None:
         """Play all stages that are still to be played.
@@ -166,7 +177,7 @@ class TrainingLoop:
         self._require_same_plan()
         total = sum(len(stage.order) for stage in stages)
         before = sum(len(stage.order) for stage in stages[: self._stage]) + self._done
-        trainee: Trainee | None = None
+        trainee: Learner | None = None
         open_seed: int | None = None
         try:
             with StopRequest() as stop, Progress(total, "images", start=before) as progress:
@@ -192,7 +203,7 @@ class TrainingLoop:
         return not (self._stage or self._done) or self._saved_plan is not None
 
     @property
-    def _plan(self) -> list:
+    def _plan(self) -> list[list[Any]]:
         return [[stage.key, stage.target, len(stage.order)] for stage in self._stages]
 
     def _require_same_plan(self) -> None:
@@ -212,10 +223,10 @@ class TrainingLoop:
     def _play_stage(
         self,
         stage: Stage,
-        trainee: Trainee,
+        trainee: Learner,
         progress: Progress,
         stop: StopRequest,
-        after_batch: Callable[[Stage, Trainee, int], None],
+        after_batch: Callable[[Stage, Learner, int], None],
         how_to_resume: str,
     ) -> None:
         saved = time.monotonic()

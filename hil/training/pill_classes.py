@@ -121,7 +121,8 @@ class ClassesTask:
             note = f"{train.flipped_test:.0%} of the pixels of these images inverted"
             rows.append(self._row(f"{images} accuracy, corrupted images", "trained", "corrupted", readout, sign, note))
         for name in READOUTS:
-            best = max(SIGNS, key=lambda s, name=name: sum(self.accuracies("trained", "holdout", name, s)))
+            chosen = {sign: sum(self.accuracies("trained", "holdout", name, sign)) for sign in SIGNS}
+            best = max(SIGNS, key=chosen.__getitem__)
             held = np.mean(self.accuracies("trained", "holdout", name, best))
             rows.append(self._row(f"  readout {name}", "trained", images, name, best, f"{best}; held-out {held:.2f} %"))
         rows.append(self._row("  control: untrained", "untrained", images, readout, sign, "pristine device"))
@@ -305,7 +306,7 @@ class ClassesTask:
         shown = stage.order[:ENERGY_IMAGES]
         pixels, protocol, g = self._pixels(self.dataset.train_images[shown]), core.protocol, core.conductances()
         trained, read = 0.0, 0.0
-        for image, response in zip(pixels, stage.is_target[: len(shown)], strict=True):
+        for image, response in zip(pixels, stage.targets[: len(shown)], strict=True):
             quiet = np.square(protocol.across(image[None])[0]) @ g
             alone = np.square(protocol.across(0.0 * image[None], -protocol.response_voltage)[0]) @ g
             both = np.square(protocol.across(image[None], -protocol.response_voltage)[0]) @ g

@@ -153,4 +153,4 @@ class PairedTrainee(Trainee):
         """Present a batch."""
         pixels = intensities(self._images[stage.order[here]], self._full_scale)
         numbers = np.arange(here.start, here.stop)
-        self.core(stage).present(flipped(pixels, self._flipped, stage.seed, numbers), stage.is_target[here])
+        self.core(stage).present(flipped(pixels, self._flipped, stage.seed, numbers), stage.targets[here])

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from hil import plugins
 from hil.config import laid_out, layered, validated
 from hil.data.datasets import Dataset, load
@@ -100,8 +98,8 @@ def train(
 
 def start(driver: type[Driver], settings: Mapping[str, Any], path: Path | None = None) -> Outcome:
     """Train with nested settings into a new run folder, the next free one unless `path` names it."""
-    values = validated(driver.config_model, settings, "configuration")
-    dataset = load(values.data.dataset, values.data.dir)  # type: ignore[attr-defined]
+    values: Any = validated(driver.config_model, settings, "configuration")
+    dataset = load(values.data.dataset, values.data.dir)
     path = path or new_path(f"{driver.kind.split()[-1]}-{dataset.name}")
     with Run.create(path, driver.kind, values.model_dump(mode="json")) as run:
         try:
@@ -115,15 +113,15 @@ def start(driver: type[Driver], settings: Mapping[str, Any], path: Path | None =
 def restart(driver: type[Driver], path: Path) -> Outcome:
     """Go on with the run in a folder from its last checkpoint."""
     with Run.resume(path, driver.kind) as run:
-        values = validated(driver.config_model, run.config, f"{path}/config.toml")
-        dataset = load(values.data.dataset, values.data.dir)  # type: ignore[attr-defined]
+        values: Any = validated(driver.config_model, run.config, f"{path}/config.toml")
+        dataset = load(values.data.dataset, values.data.dir)
         return _completed(driver, values, dataset, run)
 
 
-def _completed(driver: type[Driver], values: BaseModel, dataset: Dataset, run: Run) -> Outcome:
+def _completed(driver: type[Driver], values: Any, dataset: Dataset, run: Run) -> Outcome:
     with resumable(run.path, driver.kind, run.set_state):
         training = driver(values, dataset, run)
-        uris = addresses(values.device.model_dump())  # type: ignore[attr-defined]
+        uris = addresses(values.device.model_dump())
         print(f"{run.path}: {', '.join(uris.values())} on '{dataset.name}'", file=sys.stderr)
         rows, figures = training.complete()
     return Outcome(run.path, Rows(rows, f"{run.path}"), tuple(figures))

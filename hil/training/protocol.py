@@ -104,7 +104,7 @@ class WaveformTrainee(Trainee):
 
     def check(self, stage: Stage) -> None:
         """Compare sizes; hold a fully lit image against the limits."""
-        wanted = stage.is_target.shape[1]
+        wanted = stage.targets.shape[1]
         if self.device.cols != wanted:
             raise InputError(
                 f"{self.device.name} has {self.device.cols} columns, {wanted} layers are to be trained: cols={wanted}"
@@ -115,4 +115,4 @@ class WaveformTrainee(Trainee):
     def show(self, stage: Stage, here: slice) -> None:
         """Play a batch."""
         pixels = intensities(self._images[stage.order[here]], self._full_scale)
-        self.device.apply(self._protocol.waveform(pixels, stage.is_target[here]))
+        self.device.apply(self._protocol.waveform(pixels, stage.targets[here]))

@@ -280,7 +280,7 @@ class Doubts:
                 "mean images cannot tell them apart; take another data set, or hil train pill, which learns pairs"
             )
 
-    def accuracy(self, comparison: ControlledResult, labels: NDArray[np.int64], hint: str) -> None:
+    def accuracy(self, comparison: ControlledResult, labels: ArrayLike, hint: str) -> None:
         """Judge an accuracy on images with `labels` beside its control and beside the commonest class."""
         self.compare(comparison, hint)
         always = replace(comparison, control=[commonest(labels)], control_name="always answering the commonest class")

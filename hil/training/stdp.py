@@ -221,7 +221,7 @@ class StdpTraining(Driver):
     def _evaluate(self, stage: Stage, trainee: Trainee) -> None:
         kept, held = split(self.dataset, self.config.data.holdout, stage.seed)
         readout = self._readout(trainee.device, kept[: self.config.train.calibration])
-        data, outcome = self.dataset, {}
+        data, outcome = self.dataset, dict[str, object]()
         if len(held):
             outcome["holdout"] = self._score(readout, data.train_images[held], data.train_labels[held], stage.seed)
         if self.config.data.evaluate == "test":

@@ -285,7 +285,8 @@ class WtaTraining(Driver):
         before = max(0, done - self.config.train.batch)
         if points == 0 or before * points // total == done * points // total:
             return
-        images, labels = (part[: self.config.train.curve_images] for part in self._curve_digits(stage.seed))
+        images, labels = self._curve_digits(stage.seed)
+        images, labels = images[: self.config.train.curve_images], labels[: self.config.train.curve_images]
         count = min(self.config.train.curve_labelling, self.config.train.labelling)
         classes, _ = self._labelled(trainee, stage.seed, count)
         guess = self._guess(classes, trainee.responses(images, _TESTING), stage.seed)
@@ -343,7 +344,7 @@ class WtaTraining(Driver):
             values.append(float((guess == labels).mean() * 100))
         return values
 
-    def _reference_rows(self, outcomes: list[dict]) -> list[Row]:
+    def _reference_rows(self, outcomes: list[dict[str, Any]]) -> list[Row]:
         """What the reference column cost."""
         costs = [o["reference"] for o in outcomes if "reference" in o]
         if not costs:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
 from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
-from instruments.virtual.server import Server
+from instruments.virtual.server import Server, TransportName
 from sim.crossbar.array import SimulatedArray
-
-Transport = Literal["socket", "hislip", "serial"]
 
 DEFAULT_MATRIX = "707B"
 """Matrix that is put in front of more than one cell."""
@@ -60,7 +58,7 @@ class Bench:
         *,
         rows: int = 1,
         cols: int = 1,
-        transport: Transport = "socket",
+        transport: TransportName = "socket",
         matrix: str | None = None,
         series: float = 0.0,
         contact: float = 0.0,
@@ -68,7 +66,7 @@ class Bench:
         relative_noise: float = 0.0,
         seed: int = 0,
         port: int = 0,
-        dut_terminals: Literal["front", "rear"] = "front",
+        dut_terminals: str = "front",
     ) -> None:
         """Build and start it.
 

@@ -34,13 +34,18 @@ def tokens(source: str) -> Iterator[Token]:
     LuaSyntaxError
         At a character that begins no token.
     """
-    at = BLANK.match(source).end()  # type: ignore[union-attr]
+    at = _after_blank(source, 0)
     while at < len(source):
         match = TOKEN.match(source, at)
         if match is None:
             raise LuaSyntaxError(f"unexpected symbol near `{source[at]}'")
-        at = BLANK.match(source, match.end()).end()  # type: ignore[union-attr]
+        at = _after_blank(source, match.end())
         yield str(match.lastgroup), match[str(match.lastgroup)]
+
+
+def _after_blank(source: str, at: int) -> int:
+    blank = BLANK.match(source, at)
+    return at if blank is None else blank.end()
 
 
 def number_of(text: str) -> float:

@@ -141,9 +141,10 @@ class TspInstrument(VirtualInstrument):
         lines, self._printed = self._printed, []
         if not lines:
             return None
-        if any(isinstance(line, bytes) for line in lines):
-            return b"\n".join(line if isinstance(line, bytes) else line.encode("utf-8") for line in lines)
-        return "\n".join(lines)  # type: ignore[arg-type]
+        words = [line for line in lines if isinstance(line, str)]
+        if len(words) == len(lines):
+            return "\n".join(words)
+        return b"\n".join(line if isinstance(line, bytes) else line.encode("utf-8") for line in lines)
 
     def _guarded(self, act: Callable[[], None]) -> bool:
         """Do something that may fail as a program fails; the queue takes it. False where no work is left."""
