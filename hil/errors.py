@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class HilError(Exception):
@@ -23,7 +24,15 @@ class LinkLost(LinkError):
 
 
 class NoAnswerError(HilError):
-    """A waveform was played to its end, but what came back is no answer to it; once more would be a second dose."""
+    """A waveform was played, but what came back is no whole answer to it; once more would be a second dose.
+
+    Attributes
+    ----------
+    played : str
+        How much of it the cells have had, as words that follow "was driven".
+    """
+
+    played: ClassVar[str] = "to its end"
 
 
 LONGEST = 200

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hil.device import Response
 from hil.waveform import Waveform
-from instruments.link.errors import ComplianceError
+from instruments.link.errors import AbortedTrain, ComplianceError
 from instruments.smu.driver import Readings
 from instruments.wiring import ALL, NOBODY, Passage, Wiring
 
@@ -85,13 +85,13 @@ class Answer:
             return True
         return False
 
-    def cut_short(self, passage: Passage, readings: Readings, left: int) -> ComplianceError:
+    def cut_short(self, passage: Passage, readings: Readings, left: int) -> AbortedTrain:
         """Error that ends a waveform with this train, with `left` trains left out: their segments are NaN."""
         assert passage.plan is not None
         first = passage.first + len(passage.plan)
         missing = self.segments >= first
         self._currents[missing] = self._energy[missing] = np.nan
-        return ComplianceError(
+        return AbortedTrain(
             f"the compliance, {self._i_max:g} A, was reached in segments {passage.first} to {first - 1} of the "
             f"waveform: the output is off, and {left} more excursions from 0 V are left out (abort_on_compliance)",
             float(readings.current[readings.tripped][0]),

@@ -261,7 +261,7 @@ class Characterization:
         """Note a block that was driven without records, where no state can be restored to play it a first time."""
         info = recorder.device_info(index) or {}
         if _state(device) is None:
-            info = {**info, "unanswered": {"block": block.name, "error": str(error)}}
+            info = {**info, "unanswered": {"block": block.name, "played": error.played, "error": str(error)}}
         self._note(index, uri, info, number)
         self._stopped()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hil.errors import HilError, InputError
+from hil.errors import HilError, InputError, NoAnswerError
 from hil.experiments.experiment import Block, Settings
 from hil.experiments.records import KIND, CharacterizationRun, Recorder
 from hil.runs.interrupt import how_to_continue
@@ -46,8 +46,9 @@ def require_whole(run: CharacterizationRun, experiment: str, uris: Sequence[str]
         return
     for device in devices:
         if isinstance(block := device.get("unanswered"), dict):
+            played = block.get("played", NoAnswerError.played)
             raise InputError(
-                f"{run.path} has driven '{block.get('block')}' on {device.get('uri')} to its end, without records: "
+                f"{run.path} has driven '{block.get('block')}' on {device.get('uri')} {played}, without records: "
                 f"{block.get('error')}; it is not driven again, what was recorded before is kept; begin a new run"
             )
     noted = dict(recorder.devices())

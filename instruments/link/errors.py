@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from hil.errors import HilError, LinkError, LinkLost, NoAnswerError
 
 __all__ = [
+    "AbortedTrain",
     "ComplianceError",
     "ContactError",
     "InUse",
@@ -33,7 +36,7 @@ class TimingError(NoAnswerError):
 
 
 class ComplianceError(HilError):
-    """A current at the compliance where a conductance was to be read, or where a train was to end with it.
+    """A current at the compliance, where a conductance was to be read or a train was to end with it.
 
     Attributes
     ----------
@@ -49,6 +52,12 @@ class ComplianceError(HilError):
         """Keep the current, its place and what was played."""
         super().__init__(message)
         self.current, self.cell, self.response = current, cell, response
+
+
+class AbortedTrain(ComplianceError, NoAnswerError):
+    """A waveform that was ended at the compliance, as was asked for; the cells have had what was played until then."""
+
+    played: ClassVar[str] = "in part"
 
 
 class InUse(HilError):

@@ -11,9 +11,12 @@ import pytest
 from lab_bench import LOW, MODELS, PULSE, currents_of, virtual
 
 from hil.backends import open_device
-from hil.experiments.characterization import MeasurementPlan
+from hil.errors import InputError
+from hil.experiments.characterization import Characterization, MeasurementPlan
+from hil.experiments.records import KIND, CharacterizationRun, load
 from hil.waveform import Waveform
 from instruments.link.errors import ComplianceError, ContactError
+from instruments.smu.session import Smu
 from instruments.virtual.bench import Bench
 
 # ---- compliance
@@ -75,6 +78,33 @@ def test_abort_on_compliance_plays_no_excursion_after_the_one_that_reached_it(mo
         assert np.isnan(told.value.response.currents).all() and not told.value.response.tripped.any()
         assert not device.bench.smu.instrument.output
         device.apply(wave[:4])
+
+
+@pytest.mark.parametrize("amplitudes", [[1.0], [0.2, 1.0]])
+def test_a_block_that_was_ended_at_the_compliance_is_not_played_again(monkeypatch, tmp_path, amplitudes):
+    """The sample has had its voltages up to there, and a resume would give it those again."""
+    trains, play = [], Smu.play
+
+    def counted(self, script, clock=None):
+        trains.append(script)
+        return play(self, script, clock)
+
+    monkeypatch.setattr(Smu, "play", counted)
+    device = {"uri": ["visa:virtual?dut=sim:rram&abort_on_compliance=true&watchdog=false"], "v_max": 1.2, "i_max": 3e-5}
+    settings = {"amplitudes": amplitudes, "frequencies": [5.0], "stairs": 16, "cycles": 1}
+    plan = MeasurementPlan({"experiment": "iv", "device": device, "iv": settings})
+    with CharacterizationRun.create(tmp_path / "run", KIND, plan.dump()) as run, pytest.raises(ComplianceError):
+        Characterization(plan, run).complete()
+    played = len(trains)
+    assert played >= len(amplitudes)
+    for _ in range(2):
+        with CharacterizationRun.resume(tmp_path / "run", KIND) as run:
+            assert run.meta()["state"] == "stopped"
+            words = "has driven '1 V.*' on .* in part, without records: the compliance, 3e-05 A, was reached"
+            with pytest.raises(InputError, match=words + ".*; it is not driven again, .* begin a new run"):
+                Characterization(MeasurementPlan(run.config), run).complete()
+    assert len(trains) == played
+    assert set(load(tmp_path / "run")["block"]) == set(range(len(amplitudes) - 1))
 
 
 # ---- four wires
