@@ -15,10 +15,11 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
-from hil import plugins, presets
+from hil import presets
 from hil.config import validated
 from hil.device import Device
 from hil.errors import HilError, InputError, nearest, shortened, told
+from hil.plugins import Registry
 from hil.presets import Preset
 
 GROUP = "hil.devices"
@@ -82,14 +83,18 @@ class Backend(ABC):
         return kinds[target]
 
 
+BACKENDS: Registry[Backend] = Registry(GROUP, "back end", Backend)
+"""All back ends that are installed."""
+
+
 def backend_names() -> list[str]:
     """Names of all back ends that are installed, loaded or not."""
-    return list(plugins.installed(GROUP))
+    return BACKENDS.names()
 
 
 def load_backend(name: str) -> Backend:
     """Load a back end by name; `InputError` if there is none, or if it cannot be imported, whatever is wrong."""
-    return plugins.find(GROUP, name, "back end", Backend)
+    return BACKENDS.find(name)
 
 
 def backends() -> dict[str, Backend]:

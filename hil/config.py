@@ -6,10 +6,12 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from hil.errors import InputError, nearest, shortened
 from hil.fraction import HINT, is_fraction
@@ -40,6 +42,33 @@ class Section(BaseModel):
     """Base of all sections of a configuration: frozen; unknown keys and numbers that are not finite are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class CliFlag:
+    """A setting has a flag of its own on the command line: ``seed: Annotated[int, CliFlag(help="First seed.")] = ...``.
+
+    Attributes
+    ----------
+    help : str or None
+        What `--help` says of it; the setting's description if not given.
+    name : str or None
+        The flag, such as ``--data-dir``; if not given, the setting's name with two dashes, and ``-`` for ``_``.
+    metavar : str or None
+        What stands for its value; its type if not given.
+    """
+
+    help: str | None = None
+    name: str | None = None
+    metavar: str | None = None
+
+
+def flags(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo, CliFlag]]:
+    """Every setting of a configuration that has a flag: its place (``train.seed``), its field, the flag."""
+    for name, field in model.model_fields.items():
+        yield from ((f"{path}{name}", field, each) for each in field.metadata if isinstance(each, CliFlag))
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from flags(field.annotation, f"{path}{name}.")
 
 
 def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:

@@ -11,17 +11,19 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from hil import plugins
+from hil.plugins import Registry
 
 GROUP = "hil.layers"
+
+_LAYERS: Registry[Callable[..., Any]] = Registry(GROUP, "layer")
 
 
 @cache
 def names() -> frozenset[str]:
     """Names of all layers that are installed."""
-    return frozenset(plugins.installed(GROUP))
+    return frozenset(_LAYERS.names())
 
 
 def find(name: str) -> Callable[..., Any]:
     """The function that puts a layer on a device; `InputError` if none has that name, or it cannot be loaded."""
-    return plugins.find(GROUP, name, "layer")
+    return _LAYERS.find(name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hil import plugins
 from hil.backends import Backend, DeviceKind
+from hil.plugins import Catalogue
 
 GROUP = "sim.devices"
 """Entry points that bring a simulated device, each a `DeviceKind`: a law's file, and one line in its package."""
+
+KINDS = Catalogue(GROUP, "simulated device", DeviceKind, lambda kind: kind.name)
 
 
 class SimulatedBackend(Backend):
@@ -19,9 +21,7 @@ class SimulatedBackend(Backend):
 
     def kinds(self) -> Sequence[DeviceKind]:
         """All simulated kinds that are installed; one that cannot be loaded is told on stderr and left out."""
-        found, problems = plugins.gathered(GROUP, "simulated device", DeviceKind)
-        plugins.told_on_stderr({}, problems)
-        return found
+        return list(KINDS.everything().values())
 
 
 backend = SimulatedBackend()

@@ -8,18 +8,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
 import typer
 
-from hil import plugins
 from hil.cli import streams
 from hil.errors import HilError, InputError, one_line, told
+from hil.plugins import Registry
 from hil.runs.interrupt import Interrupted, stops_heard_by, terminate
 from hil.version import __version__
 
-GROUP = "hil.verbs"
+_VERBS: Registry[Any] = Registry("hil.verbs", "verb")
 
 _Usage: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Base of errors in a command line: click's own class or, in newer releases of typer, the copy inside it."""
@@ -51,22 +50,21 @@ def build(only: str | None = None) -> typer.Typer:
         One Device interface, the same training drivers on each. Start with `hil train stdp` and `hil devices`.
         """
 
-    points = plugins.installed(GROUP)
-    for name, point in points.items() if only not in points else [(only, points[only])]:
-        _add(app, name, _loaded(name, point))
+    verbs, problems = _VERBS.found(only) if only else ({}, {})
+    if not verbs and not problems:
+        verbs, problems = _VERBS.found()
+    for name, verb in sorted({**verbs, **problems}.items()):
+        _add(app, name, _broken(verb) if name in problems else _usable(name, verb))
     return app
 
 
-def _loaded(name: str, point: EntryPoint) -> Any:
+def _usable(name: str, verb: Any) -> Any:
     """The verb, or one in its place that says why it cannot be used."""
     try:
-        verb = plugins.load(point, "verb")
         alone = typer.Typer(add_completion=False)
         _add(alone, name, verb)
         typer.main.get_command(alone)
         return verb
-    except InputError as error:
-        return _broken(error)
     except Exception as error:
         return _broken(InputError(f"verb '{name}' is no command: {told(error)}"))
 

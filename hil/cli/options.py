@@ -37,17 +37,10 @@ RunFolder = Annotated[
 Resume = Annotated[
     Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a stopped or killed run, exactly.")
 ]
-DataSet = Annotated[
-    str | None, typer.Option("--dataset", metavar="NAME", help="digits, mnist, mnist-slice, emnist-digits, ...")
-]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Folder with IDX files (mnist, emnist).")
 ]
-DeviceUri = Annotated[
-    str | None, typer.Option("--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&..., see `hil devices`.")
-]
 Seed = Annotated[int | None, typer.Option("--seed", help="First seed.")]
-Seeds = Annotated[int | None, typer.Option("--seeds", help="Number of seeds, for the spread.")]
 Name = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What to call the run in lists.")]
 Sample = Annotated[str | None, typer.Option("--sample", metavar="TEXT", help="Sample that this is about.")]
 Wafer = Annotated[str | None, typer.Option("--wafer", metavar="TEXT", help="Its wafer.")]
@@ -76,12 +69,19 @@ def flags_of(about: dict[str, Any]) -> dict[str, Any]:
 def resolve(config: Path | None, settings: list[str] | None, flags: dict[str, Any]) -> dict[str, Any]:
     """Lay a TOML file, then --set, then flags (``section.key`` -> value, None if not given) over each other."""
     from hil.config import load_toml, with_settings
+    from hil.errors import InputError
 
     result = with_settings(load_toml(config) if config else {}, settings or [])
     for path, value in flags.items():
         if value is not None:
-            section, key = path.split(".")
-            table = result.setdefault(section, {})
+            *sections, key = path.split(".")
+            table = result
+            for section in sections:
+                table = table.setdefault(section, {})
+                if not isinstance(table, dict):
+                    raise InputError(
+                        f"configuration: {section} = {table!r} is a value, a section of settings was expected"
+                    )
             table[key] = str(value) if isinstance(value, Path) else value
     return result
 

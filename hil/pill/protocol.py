@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil import plugins
 from hil.config import Section
 from hil.errors import InputError, nearest
+from hil.plugins import Registry
 from hil.waveform import Waveform
 
 Front = Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.float64]]
@@ -28,8 +28,8 @@ Front = Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.f
 AT_ONCE = 1 << 21
 """Voltages of pairs that are laid out in memory at once; more images than that are played in several waveforms."""
 
-FRONTS_GROUP = "hil.fronts"
-"""Entry points that name further front ends, each a `Front`."""
+FRONTS: Registry[Front] = Registry("hil.fronts", "front end")
+"""All front ends, each a `Front`."""
 
 
 @cache
@@ -65,15 +65,12 @@ def resistors(first: NDArray[Any], second: NDArray[Any], width: float) -> NDArra
     return (first + second) / 2
 
 
+@cache
 def front(name: str) -> Front:
-    """Find a front end: `minimum`, `resistors`, or one that another package offers by an entry point."""
-    built_in = {"minimum": minimum, "resistors": resistors}
-    if name in built_in:
-        return built_in[name]
-    offered = plugins.installed(FRONTS_GROUP)
-    if name not in offered:
-        raise InputError(f"protocol.front = '{name}' is not a front end {nearest(name, [*built_in, *offered])}")
-    return plugins.load(offered[name], "front end")
+    """Find a front end: `minimum`, `resistors`, or another that is installed."""
+    if name not in FRONTS.names():
+        raise InputError(f"protocol.front = '{name}' is not a front end {nearest(name, FRONTS.names())}")
+    return FRONTS.find(name)
 
 
 class PillProtocol(Section):

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hil import plugins
 from hil.errors import InputError, nearest
+from hil.plugins import Catalogue
 from hil.reproduction.findings import Finding, Interval, Verdict, above, below, digits, near, repeated, rounds_to
 
 if TYPE_CHECKING:
@@ -132,17 +132,14 @@ class Paper:
         return [figure for key, figure in known.items() if key in wanted]
 
 
+_PAPERS = Catalogue(GROUP, "paper", Paper, lambda paper: paper.key)
+
+
 def papers() -> Mapping[str, Paper]:
     """All installed papers by key; one that cannot be loaded is told on stderr."""
-    return plugins.told_on_stderr(*_found())
+    return _PAPERS.everything()
 
 
 def find_paper(key: str) -> Paper:
     """Find an installed paper; `InputError` names the known ones, or what is wrong with this one."""
-    return plugins.pick(key, "paper", *_found())
-
-
-def _found() -> tuple[dict[str, Paper], dict[str, InputError]]:
-    """Papers by key, and what is wrong with the others by the names of their entry points."""
-    found, problems = plugins.gathered(GROUP, "paper", Paper)
-    return {paper.key: paper for paper in found}, problems
+    return _PAPERS.find(key)

@@ -24,16 +24,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hil import plugins
 from hil.backends import check_address
 from hil.config import load_toml, validated, with_settings
 from hil.data import datasets
 from hil.errors import InputError
 from hil.runs.results import Row
+from hil.training import catalogue
 from hil.training.driver import Driver
 from hil.training.settings import addresses
-
-GROUP = "hil.drivers"
 
 ROW_FIELDS = tuple(field.name for field in fields(Row))
 """Names that an axis may not have, because results have them."""
@@ -166,7 +164,7 @@ def find_driver(kind: str) -> type[Driver]:
     """Find the driver of `kind`, such as "train stdp", among all that are installed; `InputError` if there is none."""
     name = kind.split()[-1] if kind.split() else ""
     try:
-        driver = plugins.find(GROUP, name, "driver", type)
+        driver = catalogue.find_driver(name)
     except InputError as error:
         raise InputError(f"kind = '{kind}': {error}") from None
     if driver.kind != kind:

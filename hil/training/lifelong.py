@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from hil.config import Section
+from hil.config import CliFlag, Section
 from hil.data.datasets import Dataset
 from hil.errors import InputError, nearest
 from hil.needs import require_memory
@@ -29,7 +29,16 @@ from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, 
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import class_means
 from hil.training.sanity import EQUAL, UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
-from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, open_for, plain_name, split_names
+from hil.training.settings import (
+    LARGEST_SEED,
+    DataSettings,
+    DeviceSettings,
+    Seed,
+    Seeds,
+    open_for,
+    plain_name,
+    split_names,
+)
 
 LAYER, REFERENCE = 0, 1
 
@@ -45,12 +54,12 @@ def _names(value: Any) -> Any:
 class LifelongSettings(Section):
     """Section [train]."""
 
-    targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
-        ("4", "7", "2"), min_length=1, description='class names, learned in this order; "a,b" in quotes'
-    )
-    images: int = Field(3000, ge=1, description="images presented per target")
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed")
-    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds")
+    targets: Annotated[
+        tuple[str, ...], BeforeValidator(_names), CliFlag("Classes to learn one after another.", metavar="A,B,...")
+    ] = Field(("4", "7", "2"), min_length=1, description='class names, learned in this order; "a,b" in quotes')
+    images: Annotated[int, CliFlag("Images per target.")] = Field(3000, ge=1, description="images presented per target")
+    seed: Seed = Field(0, ge=0, le=LARGEST_SEED, description="first seed")
+    seeds: Seeds = Field(3, ge=1, le=10_000, description="number of seeds")
     batch: int = Field(128, ge=1, description="images in one waveform")
     frames: int = Field(10, ge=1, description="frames per target in the animation")
     shuffled: bool = Field(False, description="responses by permuted labels: the control, which must learn nothing")
@@ -66,7 +75,13 @@ class LifelongConfig(Section):
 
 
 class LifelongTraining(Driver):
-    """One run of the driver."""
+    """Train one layer on one class after another and watch its weights morph.
+
+    A reference layer beside it never gets the target's timing; the picture is the difference of the two.
+
+    \b
+    hil train lifelong --targets 4,7,2
+    """
 
     kind = "train lifelong"
     config_model = LifelongConfig

@@ -20,7 +20,18 @@ from hil.training.sanity import Doubts
 
 
 class PillTraining(Driver):
-    """One run of the driver."""
+    """Train paired inputs: a weight learns that two pixels are lit together when a response comes.
+
+    Every two pixels meet in a VALVeD pair in front of a weight of their own; a response is one pulse on a column as a
+    whole. With lines3x3, one column responds to vertical lines, and the resistances are compared with those of the
+    controls; with other data sets, every column responds to its class.
+
+    \b
+    hil train pill                                     # bundled digits
+    hil train pill --dataset lines3x3 --epochs 8
+    hil train pill --dataset mnist --data-dir DIR --device sim:pill
+    hil train pill --dataset lines3x3 --device "fpga:golden?cell=flca&R=5e3,4.5e5&phi_max=0.2&v_step=1e-3"
+    """
 
     kind = "train pill"
     config_model = PillConfig

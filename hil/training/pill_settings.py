@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from hil.config import Section
+from hil.config import CliFlag, Section
 from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError, nearest
@@ -20,7 +20,16 @@ from hil.runs.devices import SOLE, Devices
 from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, Trainee
 from hil.training.sanity import DeviceFacts
-from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, plain_name, split_names
+from hil.training.settings import (
+    EPOCHS,
+    LARGEST_SEED,
+    DataSettings,
+    DeviceSettings,
+    Seed,
+    Seeds,
+    plain_name,
+    split_names,
+)
 
 LINES = "lines3x3"
 """The data set that is trained as in Figure 9 instead of by classes."""
@@ -30,19 +39,38 @@ LINES_EPOCHS = 3.0
 
 ReadoutName = Literal["select", "raw", "total", "unit", "centred", "contrast"]
 
+FLIPPED = CliFlag("Pixels inverted in training images, 0.1 or 10%.", metavar="FRACTION")
+COLUMNS = CliFlag("Classes that share a column; one each if not given.", metavar="A+B,C,...")
+
+
+class PillData(DataSettings):
+    """Section [data]; the data set decides the task."""
+
+    dataset: Annotated[str, CliFlag("lines3x3 (Figure 9), digits, mnist, ...", metavar="NAME")] = Field(
+        "digits", description="name of the data set"
+    )
+
 
 class PillSettings(Section):
     """Section [train]."""
 
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order of images, split, device spread")
-    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
-    epochs: float = Field(1.0, gt=0, description="passes through the training images; 3 for lines3x3 if not given")
+    seed: Seed = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order of images, split, device spread")
+    seeds: Seeds = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
+    epochs: Annotated[float, EPOCHS] = Field(
+        1.0, gt=0, description="passes through the training images; 3 for lines3x3 if not given"
+    )
     batch: int = Field(256, ge=1, description="images between two looks at Ctrl-C; a divisor of 512 for lines3x3")
     controls: bool = Field(True, description="train the controls as well")
-    flipped: Fraction = Field(0.0, ge=0, le=0.5, description="fraction of pixels inverted in every training image")
-    flipped_test: Fraction = Field(0.0, ge=0, le=0.5, description="the same in the images of an additional evaluation")
-    line: Literal[2, 3] = Field(3, description="lines3x3: length of the vertical lines that are responded to, pixels")
-    columns: str | None = Field(
+    flipped: Annotated[Fraction, FLIPPED] = Field(
+        0.0, ge=0, le=0.5, description="fraction of pixels inverted in every training image"
+    )
+    flipped_test: Annotated[Fraction, CliFlag("The same in images to be recognised.", metavar="FRACTION")] = Field(
+        0.0, ge=0, le=0.5, description="the same in the images of an additional evaluation"
+    )
+    line: Annotated[Literal[2, 3], CliFlag("lines3x3: length of a line, 2 or 3 pixels.")] = Field(
+        3, description="lines3x3: length of the vertical lines that are responded to, pixels"
+    )
+    columns: Annotated[str | None, COLUMNS] = Field(
         None,
         description='classes that share a column, such as 0+1,2+3; one class a column if not given; "a,b" in quotes',
     )
@@ -59,7 +87,7 @@ class PillSettings(Section):
 class PillConfig(Section):
     """Configuration of `hil train pill`."""
 
-    data: DataSettings = Field(default_factory=DataSettings)
+    data: PillData = Field(default_factory=PillData)
     device: DeviceSettings = DeviceSettings(uri="sim:flca?preset=pill")
     train: PillSettings = Field(default_factory=PillSettings)
     protocol: PillProtocol = Field(default_factory=PillProtocol)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hil import plugins
 from hil.config import laid_out, layered, validated
 from hil.data.datasets import Dataset, load
 from hil.errors import HilError, InputError
@@ -19,6 +18,7 @@ from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import Run, new_path
 from hil.runs.stopping import resumable
+from hil.training.catalogue import find_driver
 from hil.training.driver import Driver
 from hil.training.settings import addresses
 
@@ -79,7 +79,7 @@ def train(
     >>> result = hil.train("stdp", device="sim:flca-pair?d2d=5%", seeds=1)  # doctest: +SKIP
     >>> result.rows["test accuracy"].value  # doctest: +SKIP
     """
-    chosen = plugins.find("hil.drivers", driver, "driver", type)
+    chosen = find_driver(driver)
     named = {"epochs": epochs, "seed": seed, "seeds": seeds, "dataset": dataset, **settings}
     sections: dict[str, dict[str, Any]] = {}
     if device is not None:

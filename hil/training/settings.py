@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.backends import open_device
-from hil.config import Section
+from hil.config import CliFlag, Section
 from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
 from hil.fraction import Fraction
 from hil.runs.devices import SOLE, Devices
 
+Seed = Annotated[int, CliFlag("First seed.")]
+Seeds = Annotated[int, CliFlag("Number of seeds, for the spread.")]
+EPOCHS = CliFlag("Passes through the training images; 0.25 is a quarter.")
+
 
 class DataSettings(Section):
     """Section [data]."""
 
-    dataset: str = Field("digits", description="name of the data set")
-    dir: str | None = Field(None, description="folder with IDX files, for the sets that are not bundled")
+    dataset: Annotated[str, CliFlag("digits, mnist, mnist-slice, emnist-digits, ...", metavar="NAME")] = Field(
+        "digits", description="name of the data set"
+    )
+    dir: Annotated[str | None, CliFlag("Folder with IDX files (mnist, emnist).", "--data-dir", "DIR")] = Field(
+        None, description="folder with IDX files, for the sets that are not bundled"
+    )
     holdout: Fraction = Field(0.15, ge=0, lt=1, description="fraction of the training images held out for selection")
     evaluate: Literal["test", "holdout"] = Field(
         "test", description="images that accuracies are reported on; 'holdout' while settings are being chosen"
@@ -40,7 +48,9 @@ DEFAULT_DEVICE = "sim:flca-pair"
 class DeviceSettings(Section):
     """Section [device] of a run with one device; [device.NAME] of each of several, as a field or in a mapping."""
 
-    uri: str = Field(DEFAULT_DEVICE, description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`")
+    uri: Annotated[str, CliFlag("BACKEND:KIND?NAME=VALUE&..., see `hil devices`.", "--device", "URI")] = Field(
+        DEFAULT_DEVICE, description="BACKEND:KIND?NAME=VALUE&...; see `hil devices`"
+    )
 
 
 def split_names(text: str, separator: str = ",") -> list[str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hil.config import Section
+from hil.config import CliFlag, Section
 from hil.data.datasets import Dataset
 from hil.device import Device
 from hil.errors import InputError
@@ -31,7 +31,7 @@ from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, 
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
-from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings, open_for, split
+from hil.training.settings import EPOCHS, LARGEST_SEED, DataSettings, DeviceSettings, Seed, Seeds, open_for, split
 
 V_READ = 1e-3
 """Voltage of a fully lit pixel when reading, V, where the device resolves it."""
@@ -43,13 +43,16 @@ CURVE_IMAGES = 1000
 class TrainSettings(Section):
     """Section [train]."""
 
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order of images, split, device spread")
-    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
-    epochs: float = Field(1.0, gt=0, description="passes through the training images; fractions allowed")
-    batch: int = Field(256, ge=1, description="images in one waveform")
-    readout: Literal["select", "raw", "total", "centred", "relative", "contrast"] = Field(
-        "select", description="reported readout; 'select' takes the best on held-out training images"
+    seed: Seed = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order of images, split, device spread")
+    seeds: Seeds = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
+    epochs: Annotated[float, EPOCHS] = Field(
+        1.0, gt=0, description="passes through the training images; fractions allowed"
     )
+    batch: int = Field(256, ge=1, description="images in one waveform")
+    readout: Annotated[
+        Literal["select", "raw", "total", "centred", "relative", "contrast"],
+        CliFlag("select, raw, total, centred, relative or contrast; see docs/training.md."),
+    ] = Field("select", description="reported readout; 'select' takes the best on held-out training images")
     controls: bool = Field(True, description="train with shuffled labels as well")
     calibration: int = Field(5000, ge=1, description="unlabelled training images that normalise the readouts")
     curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
@@ -68,7 +71,18 @@ class StdpConfig(Section):
 
 
 class StdpTraining(Driver):
-    """One run of the driver."""
+    """Train one layer a class by spike timing: input pulse, delay, response pulse.
+
+    Every row is a pixel, every column a layer. The delay between an image and the response pulse on a column tells
+    whether the image shows the column's class; nothing addresses a single weight. Accuracy is printed beside its
+    controls: no training, shuffled labels, nearest class mean.
+
+    \b
+    hil train stdp                                     # bundled digits, under a minute
+    hil train stdp --dataset mnist --data-dir DIR --epochs 0.25 --run runs/four
+    hil train stdp --config examples/stdp_digits.toml --set train.seed=7
+    hil train stdp --resume runs/four                  # after Ctrl-C, or anything worse
+    """
 
     kind = "train stdp"
     config_model = StdpConfig

@@ -98,7 +98,15 @@ class SpikingTrainee(Trainee):
 
 
 class WtaTraining(Driver):
-    """One run of the driver."""
+    """Learn without labels: spikes in, the winning neuron's cells follow its inputs.
+
+    Each neuron is a column. After training it gets the class that it answers most, and a digit is classified by its
+    most active neuron.
+
+    \b
+    hil train wta                                      # bundled digits
+    hil train wta --dataset mnist --data-dir DIR --device "sim:rram?alpha=0.002" --neurons 500
+    """
 
     kind = "train wta"
     config_model = WtaConfig

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hil.config import Section
+from hil.config import CliFlag, Section
 from hil.fraction import Fraction
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import MOST_PULSES, PairStdp, Rule, Stdp
-from hil.training.settings import LARGEST_SEED, DataSettings, DeviceSettings
+from hil.training.settings import EPOCHS, LARGEST_SEED, DataSettings, DeviceSettings, Seed, Seeds
 
 THRESHOLD_SHARE = 0.585
 """Default threshold over the mean total intensity of an image: 60 full weights on MNIST."""
@@ -62,10 +62,12 @@ class StdpSettings(Section):
 class WtaSettings(Section):
     """Section [train]."""
 
-    neurons: int = Field(100, ge=1, description="output neurons, one a column")
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order, spikes, ranks, device spread")
-    seeds: int = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
-    epochs: float | None = Field(
+    neurons: Annotated[int, CliFlag("Output neurons, one a column.")] = Field(
+        100, ge=1, description="output neurons, one a column"
+    )
+    seed: Seed = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order, spikes, ranks, device spread")
+    seeds: Seeds = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
+    epochs: Annotated[float | None, EPOCHS] = Field(
         None, gt=0, description="passes through the training images; if not given, one or as many as show 30,000"
     )
     batch: int = Field(500, ge=1, description="digits between looks at Ctrl-C and checkpoints")

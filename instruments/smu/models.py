@@ -5,38 +5,25 @@ A family is a module here with a `FAMILY`; other packages add theirs by entry po
 
 from __future__ import annotations
 
-import pkgutil
-from importlib import import_module
-
-import instruments.smu
-from hil import plugins
 from hil.errors import InputError
+from hil.plugins import Catalogue
 from instruments.link.scpi import model_words
 from instruments.smu.driver import Driver, Family, Spec
 
 GROUP = "hil.smus"
 
-
-def families() -> list[Family]:
-    """All families, ours first.
-
-    Raises
-    ------
-    InputError
-        If a package's family cannot be loaded.
-    """
-    package = instruments.smu
-    modules = [import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
-    ours = [module.FAMILY for module in modules if hasattr(module, "FAMILY")]
-    theirs, problems = plugins.gathered(GROUP, "family of source-measure units", Family)
-    for problem in problems.values():
-        raise problem
-    return [*ours, *theirs]
+_FAMILIES = Catalogue(
+    GROUP,
+    "family of source-measure units",
+    Family,
+    lambda family: f"{family.driver.__module__}.{family.driver.__name__}",
+    beside="instruments.smu:FAMILY",
+)
 
 
 def models() -> dict[str, tuple[type[Driver], Spec]]:
     """Driver and specification of every model, by its name."""
-    known = {spec.model: (family.driver, spec) for family in families() for spec in family.specs}
+    known = {spec.model: (family.driver, spec) for family in _FAMILIES.everything().values() for spec in family.specs}
     return dict(sorted(known.items()))
 
 

@@ -6,16 +6,13 @@ A module here with a table ``INSTRUMENTS`` is all it takes; other packages add t
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from typing import Any
 
-import instruments.virtual
-from hil import plugins
 from hil.backends import open_device
 from hil.errors import InputError, nearest
+from hil.plugins import Registry, beside
 from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
 
@@ -25,14 +22,16 @@ BOTH_TERMINALS = ("2400", "2450", "2460", "2461")
 """Models with front and rear terminals, of which one pair is selected; they take ``dut_terminals``."""
 
 
+_TABLES: Registry[Mapping[str, Callable[..., VirtualInstrument]]] = Registry(
+    GROUP, "table of virtual instruments", dict
+)
+
+
 @cache
 def models() -> Mapping[str, Callable[..., VirtualInstrument]]:
-    """What makes each model, by its name; `InputError` if a package's instruments cannot be loaded."""
-    package = instruments.virtual
-    modules = [import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)]
-    tables = [module.INSTRUMENTS for module in modules if hasattr(module, "INSTRUMENTS")]
-    theirs = [plugins.load(point, "virtual instrument", dict) for point in plugins.installed(GROUP).values()]
-    return {name: make for table in [*theirs, *tables] for name, make in table.items()}
+    """What makes each model, by its name, ours before others; a table that cannot be loaded is told on stderr."""
+    tables = [*_TABLES.everything().values(), *beside("instruments.virtual:INSTRUMENTS")]
+    return {name: make for table in tables for name, make in table.items()}
 
 
 def make(model: str, dut: Dut | None = None, **options: Any) -> VirtualInstrument:

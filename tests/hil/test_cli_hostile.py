@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import hil.plugins
-from hil.backends import Backend, DeviceKind, open_device
+from hil.backends import Backend, DeviceKind, load_backend, open_device
 from hil.cli.main import build
 from hil.errors import InputError
 
@@ -237,7 +237,7 @@ def fails(*_):
 
 
 def unfit(*_):
-    sim = hil.plugins.find("hil.devices", "sim", "back end")
+    sim = load_backend("sim")
     return [DeviceKind("unfit", "cannot be built", sim.kind("rram").parameters, fails)]
 
 

@@ -20,6 +20,7 @@ from hil.runs.devices import ENERGY, SOLE, Devices, flattened, gathered
 from hil.runs.interrupt import Interrupted, StopRequest
 from hil.runs.run import Run
 from hil.sweeps import file as sweep_file
+from hil.training import catalogue
 from hil.training.settings import DeviceSettings, addresses, seed_of
 from hil.waveform import Waveform
 from sim.cells.flca import FlcaArray
@@ -272,11 +273,11 @@ def test_an_address_is_set_by_its_name():
 @pytest.fixture
 def installed(monkeypatch):
     """The driver, as if a package brought it."""
-    point = EntryPoint("two", "two_devices:TwoDevices", sweep_file.GROUP)
+    point = EntryPoint("two", "two_devices:TwoDevices", catalogue.GROUP)
     monkeypatch.setattr(
         hil.plugins,
         "entry_points",
-        lambda group: [*entry_points(group=group), *([point] if group == sweep_file.GROUP else [])],
+        lambda group: [*entry_points(group=group), *([point] if group == catalogue.GROUP else [])],
     )
 
 
