@@ -40,7 +40,7 @@ def with_flags(function: Callable[..., None], model: type[BaseModel]) -> Callabl
     ]
     own = list(inspect.signature(function, eval_str=True).parameters.values())[:-1]
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*offered, *own)]
-    command.__signature__ = inspect.Signature(parameters)
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
 
@@ -53,7 +53,7 @@ def _parameter(name: str, field: FieldInfo, flag: CliFlag, spelled: str) -> insp
         help=flag.help or field.description,
         callback=checks.finite if kind is float else None,
     )
-    annotation: Any = Annotated[kind | None, option]  # type: ignore[valid-type]
+    annotation: Any = Annotated[kind | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

@@ -79,9 +79,7 @@ def resolve(config: Path | None, settings: list[str] | None, flags: dict[str, An
             for section in sections:
                 table = table.setdefault(section, {})
                 if not isinstance(table, dict):
-                    raise InputError(
-                        f"configuration: {section} = {table!r} is a value, a section of settings was expected"
-                    )
+                    raise InputError(f"configuration: {section} = {table!r} is a value, not a section")
             table[key] = str(value) if isinstance(value, Path) else value
     return result
 
