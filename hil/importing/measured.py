@@ -140,15 +140,15 @@ class MeasuredFile:
     cells : tuple of CellData
         One a cell and kind, in the order of the file.
     found : tuple of str
-        What the file is, in words: format, encoding, columns, what was dropped and why.
+        What the file is, in words: format, encoding, columns, loops or trains, cells.
     warnings : tuple of str
         What makes the numbers mean less than they seem to.
     compliance : float or None
         Current at which the source limited, A, where it is known.
-    normalised : bool
-        Whether conductances have no unit: shares of a window that nobody gave.
     facts : mapping
         What the file says about itself and the sample: instrument, settings, date.
+    dropped : tuple of str
+        What was left out, why, and on which lines.
     """
 
     path: str
@@ -156,8 +156,8 @@ class MeasuredFile:
     found: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     compliance: float | None = None
-    normalised: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
     @property
     def kind(self) -> DataKind:

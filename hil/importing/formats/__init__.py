@@ -1,0 +1,1 @@
+"""File formats, one a file; `catalogue` finds the one that a content is of."""

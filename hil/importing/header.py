@@ -1,0 +1,116 @@
+"""What stands above the rows of a table: the names of its columns, a line of units, and facts about the measurement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hil.errors import InputError
+from hil.importing.names import known_name
+from hil.importing.numbers import number
+from hil.importing.raw import Fact
+from hil.importing.units import unit
+
+Cut = Callable[[str], list[str]]
+
+
+class Names(NamedTuple):
+    """Names of the columns, their line of units, the number of the line, and the lines that are neither."""
+
+    names: list[str]
+    units: list[str]
+    line: int
+    rest: list[tuple[int, str]]
+
+
+NO_NAMES = Names([], [], 0, [])
+
+_MARKS = ("#", "%", "//", "!", "'", ">")
+
+_OTHER_CUTS: tuple[Cut, ...] = (
+    lambda text: text.split("\t"),
+    lambda text: text.split(","),
+    lambda text: text.split(";"),
+    lambda text: text.split("|"),
+    lambda text: re.split(r"\s{2,}", text.strip()),
+    lambda text: re.sub(r"\s+(?=[\[(/])", "\0", re.sub(r"/\s+", "/", text)).split(),
+    lambda text: text.split(),
+)
+"""Ways in which names are parted where the numbers below them are parted otherwise."""
+
+
+def uncommented(line: str) -> str | None:
+    """Text of a comment line without its mark; None where the line is none."""
+    text = line.lstrip().lstrip('"').lstrip()
+    for mark in _MARKS:
+        if text.startswith(mark):
+            return text.lstrip("".join(_MARKS)).strip().rstrip('"')
+    return None
+
+
+def names_above(path: Path, above: Sequence[tuple[int, str]], width: int, cut: Cut, first: int) -> Names:
+    """Find the names in the lines above the first row of a table of `width` columns.
+
+    Raises
+    ------
+    InputError
+        If the line above the first row, line `first`, names more or fewer columns than there are.
+    """
+    lines = list(above)
+    if not lines:
+        return NO_NAMES
+    number_of, text = lines[-1]
+    cells = _named(text, width, cut)
+    if cells is None:
+        _require_width(path, text, width, cut, first)
+        return Names([], [], 0, lines)
+    if len(lines) > 1 and all(not cell or _unit_alone(cell) for cell in cells):
+        names = _named(lines[-2][1], width, cut)
+        if names is not None:
+            return Names(names, cells, lines[-2][0], lines[:-2])
+    return Names(cells, [], number_of, lines[:-1])
+
+
+def _named(text: str, width: int, cut: Cut) -> list[str] | None:
+    """Cells of a line of names: as many as there are columns, and not all of them numbers."""
+    plain = uncommented(text)
+    line = text if plain is None else plain
+    for way in (cut, *_OTHER_CUTS):
+        cells = [cell.strip().strip('"').replace("\0", " ").strip() for cell in way(line)]
+        if len(cells) == width - 1 and width > 2 and all(known_name(cell) for cell in cells):
+            cells = ["", *cells]
+        if len(cells) == width and any(cells) and all(not cell or number(cell) is None for cell in cells):
+            return cells
+    return None
+
+
+def _unit_alone(cell: str) -> bool:
+    return unit(cell.strip("()[]")) is not None
+
+
+def _require_width(path: Path, text: str, width: int, cut: Cut, first: int) -> None:
+    plain = uncommented(text)
+    cells = [cell.strip() for cell in cut(text if plain is None else plain)]
+    known = sum(known_name(cell) for cell in cells)
+    if len(cells) > 1 and 2 * known >= len(cells) and known > 1:
+        raise InputError(f"{path}, line {first}: {width} value{'s' * (width != 1)}, but {len(cells)} columns are named")
+
+
+def facts_of(lines: Sequence[tuple[int, str]], cut: Cut) -> list[Fact]:
+    """Names and values of lines such as ``Compliance, 0.001`` or ``# compliance 50 uA``."""
+    found = []
+    for line, text in lines:
+        plain = uncommented(text)
+        cells = [cell.strip().strip('"') for cell in cut(text if plain is None else plain)]
+        cells = [cell for cell in cells if cell]
+        if len(cells) < 2:
+            whole = cells[0] if cells else ""
+            parts = re.split(r"\s*[:=]\s*", whole, maxsplit=1)
+            if len(parts) < 2:
+                match = re.fullmatch(r"(.*?\D)\s*([-+]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*\S{0,6})", whole)
+                parts = [match[1], match[2]] if match else [whole, ""]
+            cells = parts
+        found.append(Fact(line, " ".join(cells[:-1]).strip(), cells[-1].strip()))
+    return found
