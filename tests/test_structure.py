@@ -43,7 +43,6 @@ STILL_SHARED = {
     "Solution",
     "StdpWindow",
     "Sweep",
-    "Table",
     "Timer",
     "Transport",
     "TriggerModel",

@@ -15,13 +15,13 @@ from hil.importing.names import DIMENSION, Meaning, meaning
 from hil.importing.numbers import ABSURD, number, ranges, short
 from hil.importing.raw import RawTable
 from hil.importing.request import Pick, Request
-from hil.importing.units import Unit, unit
+from hil.importing.units import WrittenUnit, unit
 
 _SIGNS = {"1": 1.0, "+1": 1.0, "1.0": 1.0, "+": 1.0, "-1": -1.0, "-1.0": -1.0, "-": -1.0, "pos": 1.0, "neg": -1.0}
 
 _ALLOWED = {
-    "conductance": "> 0", "resistance": "> 0", "width": ">= 0", "rest": ">= 0", "polarity": "1 or -1", "applied": ">= 0",
-    "interval": "> 0",
+    "conductance": "> 0", "resistance": "> 0", "width": ">= 0", "rest": ">= 0", "polarity": "1 or -1",
+    "applied": ">= 0", "interval": "> 0",
 }  # fmt: skip
 """Quantities whose values are not any finite number."""
 
@@ -39,7 +39,7 @@ class Named:
     place: int
     name: str
     meaning: Meaning
-    unit: Unit | None
+    unit: WrittenUnit | None
     sign: int = 1
 
     @property
@@ -101,7 +101,7 @@ def named_columns(path: str, table: RawTable, request: Request) -> list[Named]:
     return found
 
 
-def _unit_of(read: Meaning | None, quantity: str) -> Unit | None:
+def _unit_of(read: Meaning | None, quantity: str) -> WrittenUnit | None:
     return unit(read.unit.text, DIMENSION[quantity]) if read and read.unit else None
 
 
@@ -151,8 +151,8 @@ def numbers(path: str, table: RawTable, column: Named) -> Numbers:
             raise InputError(f"{path}, line {table.lines[k]}: {column.shown} is {text}, it must be {allowed}")
         elif abs(value * factor) > top:
             raise InputError(
-                f"{path}, line {table.lines[k]}: {column.shown} is {text}, beyond {top:g} {si}: is the column in another "
-                f"unit than {column.unit.text if column.unit else si}, or is this an instrument's code?"
+                f"{path}, line {table.lines[k]}: {column.shown} is {text}, beyond {top:g} {si}: is the column in "
+                f"another unit than {column.unit.text if column.unit else si}, or is this an instrument's code?"
             )
         values[k] = value * factor
     return Numbers(column, si, column.sign * values, missing)
@@ -166,8 +166,8 @@ def by_quantity(columns: Iterable[Named]) -> dict[str, list[Named]]:
     return found
 
 
-REPEATABLE = ("time", "voltage", "current", "conductance", "resistance", "pulse", "pulse_voltage", "width", "up", "down",
-              "read_voltage", "cycle", "abs_current")  # fmt: skip
+REPEATABLE = ("time", "voltage", "current", "conductance", "resistance", "pulse", "pulse_voltage", "width", "up",
+              "down", "read_voltage", "cycle", "abs_current")  # fmt: skip
 """Quantities that stand several times where runs stand side by side."""
 
 
@@ -206,7 +206,7 @@ def side_by_side(path: str, columns: Mapping[str, list[Named]]) -> list[tuple[st
 
 def _labels(several: Mapping[str, Sequence[Named]]) -> list[str] | None:
     """One label a run: the numbers or channels that their names end with, if they agree; else 1, 2, ..."""
-    tagged = [[c.meaning.index or c.meaning.channel for c in found] for found in several.values()]
+    tagged = [[c.meaning.number or c.meaning.channel for c in found] for found in several.values()]
     filled = [[tag or "1" for tag in tags] for tags in tagged]
     if all(len(set(tags)) == len(tags) for tags in filled):
         return filled[0] if all(tags == filled[0] for tags in filled) else None

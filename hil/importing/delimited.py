@@ -136,6 +136,10 @@ def _form(path: Path, lines: Lines, decimal: str | None) -> Form:
     return _told_decimal(path, lines, best) if decimal is None else best
 
 
+_GLUED = re.compile(r"\d\s*[;|\t,]\s*[-+.\d]")
+"""Numbers that another delimiter would part."""
+
+
 def _rows(path: Path, lines: Lines, form: Form) -> list[list[str]]:
     """Lines that may be rows: at least half of their cells are numbers, and one of them is there."""
     found = []
@@ -143,7 +147,8 @@ def _rows(path: Path, lines: Lines, form: Form) -> list[list[str]]:
         cells = _cut(path, line_number, line, form)
         values = [number(cell, form.decimal) for cell in cells]
         known = sum(value is not None for value in values)
-        if 2 * known >= len(cells) and any(value is not None and value == value for value in values):
+        glued = any(value is None and _GLUED.search(cell) for value, cell in zip(values, cells, strict=True))
+        if not glued and 2 * known >= len(cells) and any(value is not None and value == value for value in values):
             found.append(cells)
     return found
 
@@ -176,9 +181,9 @@ def _shape(path: Path, lines: Lines, form: Form) -> tuple[int, list[bool]]:
     rows = _rows(path, lines, form)
     if not rows:
         raise _no_table(path, lines)
-    width = max(Counter(map(len, rows)).items(), key=lambda item: (item[1], item[0]))[0]
+    width = max(Counter(map(len, rows)).items(), key=lambda item: item[1])[0]
     right = [row for row in rows if len(row) == width]
-    share = [sum(number(row[k], form.decimal) is not None for row in right) / len(right) for k in range(width)]
+    share = [sum(_fills(row[k], form) for row in right) / len(right) for k in range(width)]
     return width, [part > 0.5 for part in share]
 
 
@@ -188,20 +193,18 @@ def _segments(
     """Rows, parted where text stands between them, and the lines below the last."""
     found: list[_Segment] = []
     waiting: list[tuple[int, str]] = []
-    comments = False
     for line_number, line in lines:
         if uncommented(line) is not None:
             waiting.append((line_number, line))
-            comments = True
             continue
         cells = _cut(path, line_number, line, form)
         if _is_row(cells, form, width, numeric):
             only_comments = bool(waiting) and all(uncommented(text) is not None for _, text in waiting)
             if not found or (waiting and not only_comments and not _again(waiting, found, form)):
                 found.append(_Segment(waiting))
-            elif waiting and comments | bool(waiting):
+            elif waiting:
                 found[-1].breaks.append(len(found[-1].rows))
-            waiting, comments = [], False
+            waiting = []
             found[-1].rows.append(cells)
             found[-1].lines.append(line_number)
             continue
@@ -215,8 +218,13 @@ def _segments(
 
 def _is_row(cells: list[str], form: Form, width: int, numeric: list[bool]) -> bool:
     return len(cells) == width and all(
-        number(cell, form.decimal) is not None for cell, wanted in zip(cells, numeric, strict=True) if wanted
+        _fills(cell, form) for cell, wanted in zip(cells, numeric, strict=True) if wanted
     )
+
+
+def _fills(cell: str, form: Form) -> bool:
+    """Whether a cell is a number, no reading, or a sign alone."""
+    return cell == "+" or number(cell, form.decimal) is not None
 
 
 def _again(waiting: Lines, found: list[_Segment], form: Form) -> bool:
@@ -237,7 +245,7 @@ def _require_text(path: Path, line: int, cells: list[str], form: Form, width: in
         raise InputError(
             f"{path}, line {line}: {len(cells)} value{'s' * (len(cells) != 1)}, but {width} columns are named"
         )
-    place = next(k for k, value in enumerate(values) if value is None and numeric[k])
+    place = next(k for k, cell in enumerate(cells) if not _fills(cell, form) and numeric[k])
     raise InputError(f"{path}, line {line}: column {place + 1} is '{short(cells[place])}', not a number")
 
 

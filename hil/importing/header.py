@@ -59,18 +59,21 @@ def names_above(path: Path, above: Sequence[tuple[int, str]], width: int, cut: C
         If the line above the first row, line `first`, names more or fewer columns than there are.
     """
     lines = list(above)
+    remarks: list[tuple[int, str]] = []
+    while lines and uncommented(lines[-1][1]) is not None and _named(lines[-1][1], width, cut) is None:
+        remarks.insert(0, lines.pop())
     if not lines:
-        return NO_NAMES
+        return Names([], [], 0, remarks)
     number_of, text = lines[-1]
     cells = _named(text, width, cut)
     if cells is None:
         _require_width(path, text, width, cut, first)
-        return Names([], [], 0, lines)
+        return Names([], [], 0, lines + remarks)
     if len(lines) > 1 and all(not cell or _unit_alone(cell) for cell in cells):
         names = _named(lines[-2][1], width, cut)
         if names is not None:
-            return Names(names, cells, lines[-2][0], lines[:-2])
-    return Names(cells, [], number_of, lines[:-1])
+            return Names(names, cells, lines[-2][0], lines[:-2] + remarks)
+    return Names(cells, [], number_of, lines[:-1] + remarks)
 
 
 def _named(text: str, width: int, cut: Cut) -> list[str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hil.importing.numbers import number
 from hil.importing.raw import Fact
-from hil.importing.units import Unit, unit
+from hil.importing.units import WrittenUnit, unit
 
 _WORDS = re.compile(
     r"compliance|\bcompl\b|\bicc\b|i_?cc\b|\bi_?comp|\bi_?limit|limit \(a\)|current limit|strombegrenzung|strombegr|"
@@ -34,7 +34,7 @@ def compliance(facts: Sequence[Fact]) -> tuple[float | None, str]:
     return value, f"line {fact.line}, {' '.join(fact.name.split())[-60:]}"
 
 
-def _ampere(word: str, whole: str, named: Unit | None) -> float | None:
+def _ampere(word: str, whole: str, named: WrittenUnit | None) -> float | None:
     match = re.match(r"\s*([-+]?\d[\d.,]*(?:[eE][-+]?\d+)?)\s*([^\d\s,;]*)", word)
     if match is None:
         return None

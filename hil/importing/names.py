@@ -7,79 +7,83 @@ import unicodedata
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hil.importing.units import Unit, unit
+from hil.importing.units import WrittenUnit, unit
 
 WORDS: Mapping[str, str] = {
-    "time": "time t zeit temps tiempo tempo tijd czas aika время 时间 時間 時刻 elapsed|elapsed time|time stamp|timestamp"
-    "|measurement time|relative time|messzeit|zeitpunkt|time after programming|retention time",
-    "voltage": "voltage volt volts v u vv spannung tension voltaje tensione spanning napiecie jannite напряжение 电压 電圧"
-    " bias potential source vsource vforce vapp vapplied vd vin|applied voltage|source voltage|sweep voltage|bias voltage"
-    "|cell voltage|device voltage|measured voltage|set voltage|forced voltage|voltage source|v applied|v app|v source"
-    "|v force|v bias|v set|angelegte spannung|applied bias|v meas|programmed voltage",
-    "current": "current i strom courant corriente corrente stroom prad virta ток 电流 電流 reading imeas amps stromstarke"
-    "|measured current|device current|cell current|current measure|i meas|i measured|gemessener strom|i cell",
-    "conductance": "conductance g leitwert conductivity conductancia conduttanza geleiding przewodnosc проводимость 电导 電導"
-    " weight gread|synaptic weight|read conductance|g read|device conductance|conductance after|g after pulse",
-    "resistance": "resistance r widerstand resistencia resistenza weerstand opor сопротивление 电阻 抵抗 memristance rread"
-    "|read resistance|device resistance|r read|r meas",
-    "pulse": "pulse pulses puls pulsnummer impulsnummer n nr # pulse# #pulse #pulses npulse 脉冲|pulse number|pulse no"
-    "|pulse nr|pulse #|# pulse|# pulses|pulse index|pulse num|number of pulses|number of pulse|no of pulses|puls nr"
-    "|pulse count|num pulses|n pulses|anzahl pulse|impulsion|numero de pulso|pulso|impulso|pulse id|spike number",
+    "time": "time t zeit temps tiempo tempo tijd czas aika время 时间 時間 時刻 elapsed|elapsed time|time stamp"
+    "|timestamp|measurement time|relative time|messzeit|zeitpunkt|time after programming|retention time",
+    "voltage": "voltage volt volts v u vv spannung tension voltaje tensione spanning napiecie jannite напряжение"
+    " 电压 電圧 bias potential source vsource vforce vapp vapplied vd vin|applied voltage|source voltage|sweep"
+    " voltage|bias voltage|cell voltage|device voltage|measured voltage|set voltage|forced voltage|voltage source|v"
+    " applied|v app|v source|v force|v bias|v set|angelegte spannung|applied bias|v meas|programmed voltage",
+    "current": "current i strom courant corriente corrente stroom prad virta ток 电流 電流 reading imeas amps"
+    " stromstarke|measured current|device current|cell current|current measure|i meas|i measured|gemessener strom|i"
+    " cell",
+    "conductance": "conductance g leitwert conductivity conductancia conduttanza geleiding przewodnosc проводимость"
+    " 电导 電導 weight gread|synaptic weight|read conductance|g read|device conductance|conductance after|g after"
+    " pulse",
+    "resistance": "resistance r widerstand resistencia resistenza weerstand opor сопротивление 电阻 抵抗 memristance"
+    " rread|read resistance|device resistance|r read|r meas",
+    "pulse": "pulse pulses puls pulsnummer impulsnummer n nr # pulse# #pulse #pulses npulse 脉冲|pulse number|pulse"
+    " no|pulse nr|pulse #|# pulse|# pulses|pulse index|pulse num|number of pulses|number of pulse|no of pulses|puls"
+    " nr|pulse count|num pulses|n pulses|anzahl pulse|impulsion|numero de pulso|pulso|impulso|pulse id|spike number",
     "applied": "|num applied|pulses applied|n applied|number applied|pulses per read|pulses per step",
-    "pulse_voltage": "amplitude vpulse pulsspannung pulshohe pulseamplitude pulsevoltage vwrite vprog|pulse v"
-    "|pulse voltage|pulse amplitude|pulse height|v pulse|programming voltage|write voltage|v write|v prog"
-    "|amplitude voltage|spike amplitude|impulsspannung|tension d'impulsion|voltaje del pulso",
+    "pulse_voltage": "amplitude vpulse pulsspannung pulshohe pulseamplitude pulsevoltage vwrite vprog|pulse v|pulse"
+    " voltage|pulse amplitude|pulse height|v pulse|programming voltage|write voltage|v write|v prog|amplitude"
+    " voltage|spike amplitude|impulsspannung|tension d'impulsion|voltaje del pulso",
     "width": "width pulsewidth pulsbreite pulsdauer impulsbreite pw tpulse|pulse width|pulse duration|pulse length"
     "|pulse time|t pulse|spike width|largeur|duree|ancho|ancho de pulso|largeur d'impulsion",
     "rest": "rest interpulse pause|rest time|wait time|interpulse time|inter pulse|pulse gap",
     "read_voltage": "vread readvoltage lesespannung vmeas|read voltage|v read|meas v|meas voltage|measure voltage"
     "|measurement voltage|reading voltage|read v",
     "polarity": "polarity sign polaritat polarite polaridad vorzeichen",
-    "cell": "device dev dut cell zelle bauteil memristor cellule dispositivo wordline bitline crosspoint 器件|device id"
-    "|device name|device no|device number|device nr|cell id|cell no|cell number|cell name|word line|bit line|probed device",
-    "cycle": "cycle cycles zyklus zyklen loop loops repeat repetition iteration durchlauf schleife cyklus ciclo 循环 周期"
-    "|cycle number|cycle no|cycle nr|cycle #|# cycle|# cycles|number of cycles|cycle index|zyklus nr|loop number"
-    "|loop no|repeat no|endurance cycle|endurance cycles|switching cycle|switching cycles",
+    "cell": "device dev dut cell zelle bauteil memristor cellule dispositivo wordline bitline crosspoint 器件|device"
+    " id|device name|device no|device number|device nr|cell id|cell no|cell number|cell name|word line|bit line",
+    "cycle": "cycle cycles zyklus zyklen loop loops repeat repetition iteration durchlauf schleife cyklus ciclo 循环"
+    " 周期|cycle number|cycle no|cycle nr|cycle #|# cycle|# cycles|number of cycles|cycle index|zyklus nr|loop"
+    " number|loop no|repeat no|endurance cycle|endurance cycles|switching cycle|switching cycles",
     "train": "train run runs|train id|train number|train no|run number|run no|run id|sequence|series",
-    "interval": "interval intervall ipi abstand intervalo intervalle|pulse interval|inter pulse interval|interpulse interval"
-    "|time interval|paired pulse interval|pulsabstand",
+    "interval": "interval intervall ipi abstand intervalo intervalle|pulse interval|inter pulse interval|interpulse"
+    " interval|time interval|paired pulse interval|pulsabstand",
     "first": "a1 first epsc1 psc1 peak1 i1st|first response|first peak|amplitude 1|peak 1|first current|a 1",
     "second": "a2 second epsc2 psc2 peak2 i2nd|second response|second peak|amplitude 2|peak 2|second current|a 2",
-    "ratio": "ppf ppr ppd ratio a2/a1 i2/i1|ppf ratio|ppf index|paired pulse ratio|paired pulse facilitation"
-    "|ppf value|a2 / a1",
-    "delay": "dt delay deltat tpost-tpre timing verzogerung|delta t|spike timing|spike delay|spike interval"
-    "|pre post delay|t post t pre|time difference|zeitdifferenz",
+    "ratio": "ppf ppr ppd ratio a2/a1 i2/i1|ppf ratio|ppf index|paired pulse ratio|paired pulse facilitation|ppf"
+    " value|a2 / a1",
+    "delay": "dt delay deltat tpost-tpre timing verzogerung|delta t|spike timing|spike delay|spike interval|pre post"
+    " delay|t post t pre|time difference|zeitdifferenz",
     "change": "dw dg deltaw deltag dw/w dg/g change|delta w|delta g|weight change|conductance change|relative change"
     "|synaptic weight change|synaptic change|delta w/w|delta g/g|relative conductance change|gewichtsanderung",
-    "before": "before gbefore gpre ginitial wbefore|g before|conductance before|initial conductance|g initial|w before"
-    "|before pairing|g pre",
+    "before": "before gbefore gpre ginitial wbefore|g before|conductance before|initial conductance|g initial|w"
+    " before|before pairing|g pre",
     "after": "after gafter gpost gfinal wafter|g after|conductance after pairing|final conductance|g final|w after"
     "|after pairing|g post",
-    "high": "lrs rlrs ron r_on glrs gon ilrs lcs|r lrs|lrs r|r on|low resistance state|low resistance|on state"
-    "|on resistance|g lrs|g on|i lrs|i on|lrs resistance|lrs current|high conductance|on state resistance|r low|g high",
-    "low": "hrs rhrs roff ghrs goff ihrs hcs|r hrs|hrs r|r off|high resistance state|high resistance|off state"
-    "|off resistance|g hrs|g off|i hrs|i off|hrs resistance|hrs current|low conductance|off state resistance|r high"
-    "|g low",
+    "high": "lrs rlrs ron r_on glrs gon ilrs lcs|r lrs|lrs r|r on|low resistance state|low resistance|on state|on"
+    " resistance|g lrs|g on|i lrs|i on|lrs resistance|lrs current|high conductance|on state resistance|r low|g high",
+    "low": "hrs rhrs roff ghrs goff ihrs hcs|r hrs|hrs r|r off|high resistance state|high resistance|off state|off"
+    " resistance|g hrs|g off|i hrs|i off|hrs resistance|hrs current|low conductance|off state resistance|r high|g"
+    " low",
     "up": "ltp potentiation potenzierung potenciacion up gltp gup|g ltp|ltp g|g up|ltp conductance|conductance ltp"
     "|potentiation conductance|weight up|g pot|conductance up",
-    "down": "ltd depression depresion down gltd gdown|g ltd|ltd g|g down|ltd conductance|conductance ltd"
-    "|depression conductance|weight down|g dep|conductance down",
-    "abs_current": "absi iabs abs(i) |i| |i abs|abs i|abs current|absolute current|current magnitude|i magnitude"
-    "|current abs|betrag strom",
+    "down": "ltd depression depresion down gltd gdown|g ltd|ltd g|g down|ltd conductance|conductance ltd|depression"
+    " conductance|weight down|g dep|conductance down",
+    "abs_current": "absi iabs abs(i) |i| |i abs|abs i|abs current|absolute current"
+    "|current magnitude|i magnitude|current abs|betrag strom",
     "tag": "tag",
     "read_tag": "readtag",
-    "nothing": "index point status comment kommentar date datum remark bemerkung operator file note notes no"
-    "|point no|data point|sample number|log i|log(i)|ln i|log10(i)|log current|read tag",
+    "nothing": "index var1 var2 var3"
+    " point status comment kommentar date datum remark bemerkung operator file note notes no|point"
+    " no|data point|sample number|log i|log(i)|ln i|log10(i)|log current|read tag",
 }
 """Quantity, and how it is called: single words, then phrases between bars; in small letters, accents taken off."""
 
 DIMENSION: Mapping[str, tuple[str, ...]] = {
     "time": ("s",), "voltage": ("V",), "current": ("A",), "conductance": ("S", "1"), "resistance": ("ohm",),
-    "pulse": ("1",), "applied": ("1",), "pulse_voltage": ("V",), "width": ("s",), "rest": ("s",), "read_voltage": ("V",),
-    "polarity": ("1",), "cell": ("1",), "cycle": ("1",), "train": ("1",), "interval": ("s",), "first": ("A", "S", "1"),
-    "second": ("A", "S", "1"), "ratio": ("1",), "delay": ("s",), "change": ("1",), "before": ("S", "ohm"),
-    "after": ("S", "ohm"), "high": ("ohm", "S", "A"), "low": ("ohm", "S", "A"), "up": ("S", "1"), "down": ("S", "1"),
-    "abs_current": ("A",), "tag": ("1",), "read_tag": ("1",), "nothing": ("1",),
+    "pulse": ("1",), "applied": ("1",), "pulse_voltage": ("V",), "width": ("s",), "rest": ("s",),
+    "read_voltage": ("V",), "polarity": ("1",), "cell": ("1",), "cycle": ("1",), "train": ("1",),
+    "interval": ("s",), "first": ("A", "S", "1"), "second": ("A", "S", "1"), "ratio": ("1",), "delay": ("s",),
+    "change": ("1",), "before": ("S", "ohm"), "after": ("S", "ohm"), "high": ("ohm", "S", "A"),
+    "low": ("ohm", "S", "A"), "up": ("S", "1"), "down": ("S", "1"), "abs_current": ("A",), "tag": ("1",),
+    "read_tag": ("1",), "nothing": ("1",),
 }  # fmt: skip
 """SI units in which a quantity may come."""
 
@@ -88,8 +92,8 @@ class Meaning(NamedTuple):
     """What a name says."""
 
     quantity: str
-    unit: Unit | None
-    index: str
+    unit: WrittenUnit | None
+    number: str
     channel: str
     sure: bool
 
@@ -154,7 +158,7 @@ def meaning(name: str) -> Meaning | None:
     return None
 
 
-def _meant(text: str, found: Unit | None, index: str) -> Meaning | None:
+def _meant(text: str, found: WrittenUnit | None, index: str) -> Meaning | None:
     words = plain(text)
     channel = ""
     if match := _CHANNEL.match(words):
@@ -172,7 +176,7 @@ def _meant(text: str, found: Unit | None, index: str) -> Meaning | None:
     return None
 
 
-def _fitting(quantity: str, found: Unit | None, index: str, channel: str, sure: bool) -> Meaning | None:
+def _fitting(quantity: str, found: WrittenUnit | None, index: str, channel: str, sure: bool) -> Meaning | None:
     """A meaning whose unit is of its dimension; a unit is read again as one of that, for S and s are often mixed up."""
     if found is None:
         return Meaning(quantity, None, index, channel, sure)

@@ -1,8 +1,9 @@
 """Numbers as instruments and people write them, and what they write where they have none.
 
 A value is no reading if it is empty, NaN, infinite, a word such as ``OVERFLOW``, or of `NO_READING` and above: 9.9E37
-and 9.91E37 are infinity and not-a-number of SCPI, 7E22, 199.999E99 and 9.91E307 those of other analysers. A value beyond
-what any cell can carry is refused by name: it is in another unit than its column says, or a code that is not known.
+and 9.91E37 are infinity and not-a-number of SCPI, 7E22, 199.999E99 and 9.91E307 those of other analysers. A value
+beyond what any cell can carry is refused by name: it is in another unit than its column says, or a code that is not
+known.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _POINT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eEdD][-+]?\d+)?")
 _COMMA = re.compile(r"[-+]?(\d+,?\d*|,\d+)([eEdD][-+]?\d+)?")
 _THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?([eEdD][-+]?\d+)?")
 _DOTS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d*([eEdD][-+]?\d+)?")
-_MINUS = str.maketrans({"−": "-", "–": "-", " ": "", " ": ""})
+_MINUS = str.maketrans({"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-"})
 
 
 def number(text: str, decimal: str = ".") -> float | None:

@@ -19,11 +19,14 @@ from hil.importing.numbers import number, ranges
 from hil.importing.piece import Piece, normalised
 from hil.importing.raw import RawFile, RawTable
 from hil.importing.request import NOTHING, Request
-from hil.importing.units import Unit
+from hil.importing.units import WrittenUnit
+
+MOST_STEADY = 5
+"""Lines from which one voltage throughout makes a retention."""
 
 
 @dataclass
-class _Findings:
+class Findings:
     """What is said of a file, in the order in which it was found."""
 
     said: list[str] = field(default_factory=list)
@@ -38,7 +41,7 @@ class _Findings:
             mine.extend(sentence for sentence in own if sentence not in mine)
 
 
-def read_file(path: Path, request: Request = NOTHING, found: _Findings | None = None) -> MeasuredFile:
+def read_file(path: Path, request: Request = NOTHING, findings: Findings | None = None) -> MeasuredFile:
     """Read a measured file of any format that is known.
 
     Parameters
@@ -47,6 +50,8 @@ def read_file(path: Path, request: Request = NOTHING, found: _Findings | None = 
         The file; its name plays no part.
     request : Request
         What the user says about it.
+    findings : Findings, optional
+        Filled on the way, so that what was found can be said where the reading fails.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def read_file(path: Path, request: Request = NOTHING, found: _Findings | None = 
         If it cannot be told, or something that a measurement needs is not in it: one sentence with an example command.
     """
     raw = load(path, request)
-    findings = found if found is not None else _Findings()
+    findings = findings if findings is not None else Findings()
     findings.said += _described(raw)
     limit, where = limits.compliance(raw.facts)
     cells: list[CellData] = []
@@ -105,7 +110,7 @@ def _titled(raw: RawFile) -> list[tuple[str, RawTable]]:
 
 
 def _cells(
-    path: Path, table: RawTable, title: str, request: Request, limit: tuple[float | None, str], findings: _Findings
+    path: Path, table: RawTable, title: str, request: Request, limit: tuple[float | None, str], findings: Findings
 ) -> list[CellData]:
     named = named_columns(str(path), table, request) or _guessed(table, request)
     columns = _without_idle(path, table, by_quantity(named), request, findings)
@@ -151,41 +156,43 @@ def _readings(quantities: set[str], columns: Mapping[str, list[Named]]) -> bool:
 
 
 def _steady(piece: Piece) -> bool:
-    return "voltage" in piece and piece.one("voltage").constant
+    """Whether time goes by at one voltage: a retention that is read at it."""
+    if "voltage" not in piece or "time" not in piece or len(piece.table.rows) < MOST_STEADY:
+        return False
+    steady = piece.one("voltage").constant and not np.isnan(piece.values("voltage")).any()
+    if steady and piece.values("voltage")[0] != 0 and not piece.request.kind:
+        volts = piece.values("voltage")[0]
+        piece.said.append(f"read at {volts:g} V throughout: a retention (if that drives the cell: --kind sweep)")
+    return steady
 
 
 def _without_idle(
-    path: Path, table: RawTable, columns: dict[str, list[Named]], request: Request, findings: _Findings
+    path: Path, table: RawTable, columns: dict[str, list[Named]], request: Request, findings: Findings
 ) -> dict[str, list[Named]]:
     """Leave out the other terminals: voltages that are 0 throughout, currents that are those of another column back."""
-    for quantity in ("voltage",):
-        found = [c for c in columns.get(quantity, []) if not request.columns]
-        if len(found) < 2:
-            continue
-        values = {c: _lenient(table, c) for c in found}
-        still = [
-            c for c, v in values.items() if len(v) and float(np.ptp(v)) <= 1e-6 * max(float(np.abs(v).max()), 1e-9)
-        ]
-        moving = [c for c in found if c not in still]
-        if len(moving) != 1:
-            continue
-        for column in still:
-            level = float(values[column][0])
-            if level != 0:
-                raise InputError(
-                    f"{path}: {column.shown} is {level:g} V throughout, not 0: the cell's voltage is not "
-                    f"{moving[0].shown} alone; say which column is its voltage with --columns voltage="
-                    f"{moving[0].place + 1}"
-                )
-            findings.said.append(f"{column.shown} is 0 V throughout: the other terminal")
-        columns[quantity] = moving
-        channel = moving[0].meaning.channel or moving[0].meaning.index
-        currents = columns.get("current", [])
-        own = [c for c in currents if channel and channel in (c.meaning.channel, c.meaning.index)]
-        if len(currents) > 1 and len(own) == 1:
-            others = ", ".join(c.shown for c in currents if c not in own)
+    found = [] if request.columns else columns.get("voltage", [])
+    values = {c: _lenient(table, c) for c in found}
+    still = [c for c, v in values.items() if len(v) and float(np.ptp(v)) <= 1e-6 * max(float(np.abs(v).max()), 1e-9)]
+    moving = [c for c in found if c not in still]
+    if len(found) < 2 or len(moving) != 1:
+        return columns
+    for column in still:
+        level = float(values[column][0])
+        if level != 0:
+            raise InputError(
+                f"{path}: {column.shown} is {level:g} V throughout, not 0: the cell's voltage is not {moving[0].shown} "
+                f"alone; say which column is its voltage with --columns voltage={moving[0].place + 1}"
+            )
+        findings.said.append(f"{column.shown} is 0 V throughout: the other terminal")
+    columns["voltage"] = moving
+    channel = moving[0].meaning.channel or moving[0].meaning.number
+    for quantity in ("current", "time", "resistance"):
+        several = columns.get(quantity, [])
+        own = [c for c in several if channel and channel in (c.meaning.channel, c.meaning.number)]
+        if len(several) > 1 and len(own) == 1:
+            others = ", ".join(c.shown for c in several if c not in own)
             findings.said.append(f"{own[0].shown} belongs to {moving[0].shown}; not used: {others}")
-            columns["current"] = own
+            columns[quantity] = own
     return columns
 
 
@@ -217,7 +224,7 @@ def _guessed(table: RawTable, request: Request) -> list[Named]:
         return []
     order = np.arange(len(up))
     if np.corrcoef(order, up)[0, 1] > 0.7 and np.corrcoef(order, down)[0, 1] < -0.7:
-        one = Unit("1", 1.0, "")
+        one = WrittenUnit("1", 1.0, "")
         return [
             Named(len(values) - 2 + k, "", Meaning(quantity, one, "", "", True), one)
             for k, quantity in enumerate(("up", "down"))

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from hil.errors import InputError, nearest, shortened
 from hil.importing.names import DIMENSION, meaning
-from hil.importing.units import Unit, quantity, unit
+from hil.importing.units import WrittenUnit, quantity, unit
 
 
 class Pick(NamedTuple):
     """A column that the user names: by its number from 1 or by its name; with a unit; turned round or not."""
 
     column: int | str
-    unit: Unit | None
+    unit: WrittenUnit | None
     sign: int
 
 

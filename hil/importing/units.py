@@ -32,12 +32,15 @@ WHOLE: Mapping[str, tuple[str, float]] = {
 }  # fmt: skip
 """Units that take no prefix: dimension and factor."""
 
-_SAME = str.maketrans({"µ": "u", "μ": "u", "Ω": "ohm", "Ω": "ohm", "℧": "S", "\N{DEGREE SIGN}": ""})
+_SAME = str.maketrans(
+    {"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u", "\N{OHM SIGN}": "ohm",
+     "\N{GREEK CAPITAL LETTER OMEGA}": "ohm", "\N{INVERTED OHM SIGN}": "S"}
+)  # fmt: skip
 
 _LONG = {"milli": "m", "micro": "u", "nano": "n", "pico": "p", "kilo": "k", "mega": "M", "giga": "G", "femto": "f"}
 
 
-class Unit(NamedTuple):
+class WrittenUnit(NamedTuple):
     """A unit: the SI unit of its dimension (``1`` for none), and by what a value in it is multiplied."""
 
     si: str
@@ -45,7 +48,7 @@ class Unit(NamedTuple):
     text: str
 
 
-def unit(text: str, dimensions: tuple[str, ...] = ()) -> Unit | None:
+def unit(text: str, dimensions: tuple[str, ...] = ()) -> WrittenUnit | None:
     """Read a unit; None if it is none, or of no dimension among those that are expected (all, where none are given).
 
     ``S`` is a second where a time is expected, and ``s`` a siemens where a conductance is: files are careless there.
@@ -55,7 +58,7 @@ def unit(text: str, dimensions: tuple[str, ...] = ()) -> Unit | None:
         return None
     small = plain.lower()
     if small in WHOLE:
-        found = Unit(*WHOLE[small], plain)
+        found = WrittenUnit(*WHOLE[small], plain)
         return found if not dimensions or found.si in dimensions else None
     for word, letter in _LONG.items():
         if small.startswith(word) and len(small) > len(word):
@@ -69,7 +72,7 @@ def unit(text: str, dimensions: tuple[str, ...] = ()) -> Unit | None:
                     continue
                 if end == "r" and (not dimensions or prefix == ""):
                     continue
-                return Unit(si, PREFIXES[prefix], plain)
+                return WrittenUnit(si, PREFIXES[prefix], plain)
     return None
 
 
@@ -85,7 +88,7 @@ def quantity(text: str, si: str, what: str, example: str) -> float:
         If it is no number, or in a unit of another dimension; the sentence names `what` it was to be.
     """
     found = _QUANTITY.fullmatch(text)
-    kind = unit(found[2], (si,)) if found and found[2] else Unit(si, 1.0, "")
+    kind = unit(found[2], (si,)) if found and found[2] else WrittenUnit(si, 1.0, "")
     if found is None or kind is None or not abs(float(found[1])) < 1e20:
         raise InputError(f"{what} {shortened(text)!r}: write a number and a unit of {si}, such as {example}")
     return float(found[1]) * kind.factor

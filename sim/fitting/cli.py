@@ -133,7 +133,7 @@ def _measurement(source: Path, device: int) -> Measurement:
         from sim.fitting.records import load_run
 
         return load_run(source, device)
-    from sim.fitting.data import load_csv
+    from sim.fitting.files import load_csv
 
     return load_csv(source)
 

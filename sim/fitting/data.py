@@ -1,44 +1,18 @@
-"""What was done to one cell, and what was seen: trains, decays and sweeps, from a CSV file of anybody's.
-
-====================================================  ==========================================================
-columns                                               a line is
-====================================================  ==========================================================
-pulse, voltage_V, width_s, conductance_S              a pulse, and the conductance read after it; a voltage of 0
-                                                      is a reading without a pulse. Optional: polarity (1 or -1,
-                                                      + or -) signs an amplitude, rest_s is the time at 0 V
-                                                      between the pulse and the reading (0 if not given)
-time_s, conductance_S                                 a reading of a cell that is left alone
-time_s, voltage_V, current_A                          a sample: the voltage since the line before, the current now
-====================================================  ==========================================================
-
-Columns come in any order, others are ignored, lines that begin with # are comments. A reading that the instrument did
-not have is dropped and told.
-"""
+"""What was done to one cell, and what was seen: trains, decays and sweeps; `files` and `records` read them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.errors import InputError, nearest
-from sim.fitting.tables import ranges, read, table
+from hil.errors import InputError
 
 Kind = Literal["train", "decay", "sweep"]
-
-COLUMNS: Mapping[Kind, tuple[str, ...]] = {
-    "train": ("pulse", "voltage_V", "width_s", "conductance_S"),
-    "sweep": ("time_s", "voltage_V", "current_A"),
-    "decay": ("time_s", "conductance_S"),
-}
-"""Columns that make a file what it is, in the order in which they are looked for."""
-
-_OPTIONAL: Mapping[Kind, tuple[str, ...]] = {"train": ("polarity", "rest_s"), "sweep": (), "decay": ()}
 
 FLAT = 0.02
 """Share of the largest voltage of a sweep below which a current says too little about the conductance."""
@@ -224,69 +198,6 @@ def telling(voltage: NDArray[np.float64], current: NDArray[np.float64], source: 
             "leave out samples below the offset of the instrument"
         )
     return enough
-
-
-def load_csv(path: Path) -> Measurement:
-    """Read a CSV file in one of the forms of this module.
-
-    A line without a reading (see `sim.fitting.tables`) drove the cell all the same: it stays in the history, and the
-    reading is dropped and told in `notes`. Where what drove the cell is unknown, the file is refused; a line on which
-    nothing is known is left out.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, lacks a column, or holds something that is no number or an impossible one.
-    """
-    names, lines = read(path)
-    kind = _kind(path, names)
-    wanted = [*COLUMNS[kind], *(name for name in _OPTIONAL[kind] if name in names)]
-    found = table(path, names, lines, wanted)
-    empty = np.all([np.isnan(found.columns[name]) for name in wanted], axis=0)
-    blank = [line for line, nothing in zip(found.lines, empty, strict=True) if nothing]
-    found, source = found.without(empty), str(path)
-    notes, c = found.dropped(), found.columns
-    if blank:
-        notes.append(f"{len(blank)} line{'s' * (len(blank) > 1)} without any value left out: {ranges(blank)}")
-    unknown = (
-        "what drove the cell there is not known, and so nothing after it: mend the line, or leave out what follows"
-    )
-    if kind == "decay":
-        good = np.isfinite(c["time_s"]) & np.isfinite(c["conductance_S"])
-        return replace(decay(c["time_s"][good], c["conductance_S"][good], source), notes=tuple(notes))
-    if kind == "sweep":
-        found.require(("time_s", "voltage_V"), unknown)
-        return replace(sweep(c["time_s"], c["voltage_V"], c["current_A"], source), notes=tuple(notes))
-    found.require((name for name in wanted if name not in ("pulse", "conductance_S")), unknown)
-    found.require(("pulse",), "number the pulses")
-    return replace(
-        train(
-            _signed(path, c["voltage_V"], c.get("polarity")), c["width_s"], c["conductance_S"],
-            rest=c.get("rest_s", 0.0), number=c["pulse"], source=source,
-        ),
-        notes=tuple(notes),
-    )  # fmt: skip
-
-
-def _kind(path: Path, names: Sequence[str]) -> Kind:
-    for kind, columns in COLUMNS.items():
-        if set(columns) <= set(names):
-            return kind
-    likely = max(COLUMNS, key=lambda kind: len(set(COLUMNS[kind]) & set(names)) / len(COLUMNS[kind]))
-    missing = next(name for name in COLUMNS[likely] if name not in names)
-    raise InputError(
-        f"{path}: no column '{missing}' {nearest(missing, names)}; a {likely} has {', '.join(COLUMNS[likely])}"
-    )
-
-
-def _signed(path: Path, voltage: NDArray[np.float64], polarity: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    if polarity is None:
-        return voltage
-    clash = np.flatnonzero((voltage < 0) & (polarity > 0))
-    if len(clash):
-        k = int(clash[0])
-        raise InputError(f"{path}: voltage_V number {k + 1} is {voltage[k]:g}, its polarity is +1; they must agree")
-    return np.abs(voltage) * polarity
 
 
 def _steps(time: NDArray[np.float64], source: str, first: float) -> NDArray[np.float64]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from hil.experiments.bench import Driven
 from hil.experiments.records import load, load_devices, load_driven
+from hil.importing.numbers import ranges
 from sim.fitting.data import Kind, Measurement, telling
-from sim.fitting.tables import ranges
 
 Records = Mapping[str, NDArray[np.float64]]
 

@@ -20,7 +20,8 @@ from hil.waveform import Waveform
 from sim.fitting import catalogue
 from sim.fitting.advice import advice
 from sim.fitting.comparison import comparison, verdict
-from sim.fitting.data import load_csv, train
+from sim.fitting.data import train
+from sim.fitting.files import load_csv
 from sim.fitting.fitting import Noise, criteria, fit, robust
 from sim.fitting.records import _measurement, load_run
 

@@ -8,7 +8,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
 from sim.fitting import catalogue
-from sim.fitting.data import load_csv
+from sim.fitting.files import load_csv
 from sim.fitting.fitting import Noise, fit
 
 
@@ -41,8 +41,8 @@ def test_a_decay_and_a_sweep_are_known_by_their_columns(tmp_path):
 REFUSED = [
     ("", "is empty"),
     (HEAD, "is empty"),
-    ("pulse,voltage,width_s,conductance_S\n1,1,1,1\n", "no column 'voltage_V'.*did you mean 'voltage'"),
-    ("time_s,volts\n1,1\n", "no column 'conductance_S'"),
+    ("pulse,height_cm,width_s,colour\n1,1,1,1\n", "known are pulse, width; a train has pulse, voltage_V, width_s"),
+    ("time_s,volts\n1,1\n", "known are time, voltage; a sweep has voltage_V, current_A and time_s"),
     (HEAD + "1,1,1e-3,nan\n", "no readings cannot be fitted"),
     (HEAD + "1,1,1e-3,1e-6\n2,1,1e-3,-1e-6\n", "line 3: conductance_S is -1e-6, it must be > 0"),
     (HEAD + "1,1,1e-3,0\n", "conductance_S is 0, it must be > 0"),

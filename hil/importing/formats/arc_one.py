@@ -1,6 +1,7 @@
 """ArC ONE: session, date, names, then every cell's history: resistance, pulse, and a tag that says what was done.
 
-Tags: ``S R`` and ``F R`` read, ``P`` is a pulse, ``CT_...`` a sample of the curve tracer, ``RET_<time>`` a retention read.
+Tags: ``S R`` and ``F R`` read, ``P`` is a pulse, ``CT_...`` a sample of the curve tracer, ``RET_<time>`` a retention
+read.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def read(content: Content, request: Request) -> RawFile:
     if len(only) > 1:
         counts = ", ".join(f"{len(table.rows)} of {_PARTS[kind]}" for kind, table in only.items())
         raise InputError(
-            f"{content.path} holds several kinds of measurement ({counts}): choose with --kind, such as --kind {next(iter(only))}"
+            f"{content.path} holds several kinds of measurement ({counts}): choose with --kind, such as "
+            f"--kind {next(iter(only))}"
         )
     return RawFile(NAME, content.encoding, found, facts)
 

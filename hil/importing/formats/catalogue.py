@@ -9,7 +9,8 @@ from typing import cast
 from hil.importing.formats.format import Content, Format
 from hil.importing.raw import RawFile
 from hil.importing.request import Request
-from hil.importing.text import decode, load as load_bytes
+from hil.importing.text import decode
+from hil.importing.text import load as load_bytes
 
 BINARY = ("excel", "matlab", "hdf5")
 """Formats that are no text."""

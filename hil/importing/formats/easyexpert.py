@@ -1,4 +1,4 @@
-"""Keysight EasyEXPERT: ``DataName``/``DataValue`` lines, or names after ``AutoAnalysis``; one or many records in a file.
+"""Keysight EasyEXPERT: ``DataName``/``DataValue`` lines, or names after ``AutoAnalysis``; one or many records.
 
 A record that is measured again follows with the same title: a repetition of the same cell.
 """

@@ -1,4 +1,4 @@
-"""LabVIEW measurement files (.lvm): a head that says delimiter and decimal sign, segments with names, X_Value for time."""
+"""LabVIEW measurement files (.lvm): a head with delimiter and decimal sign, segments with names, X_Value for time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain tables: any delimiter, decimal sign and encoding; names in the first line, in a comment, after a block, or none."""
+"""Plain tables: any delimiter, decimal sign and encoding; names first, in a comment, after a block, or none."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hil.importing.piece import Piece, command
 from hil.importing.raw import RawTable
 
 
-class Kind(NamedTuple):
+class TableKind(NamedTuple):
     """How a kind is told, made, and asked for."""
 
     fits: Callable[[Collection[str]], bool]
@@ -39,22 +39,22 @@ def _is_sweep(q: Collection[str]) -> bool:
     return volts and any(name in q for name in ("current", "abs_current", "resistance", "conductance"))
 
 
-KINDS: Mapping[DataKind, Kind] = {
-    "stdp": Kind(
+KINDS: Mapping[DataKind, TableKind] = {
+    "stdp": TableKind(
         lambda q: "delay" in q and ("change" in q or ("before" in q and "after" in q)),
         tables.timing_window, "--columns delay=1:ms,change=2:%",
     ),
-    "ppf": Kind(
+    "ppf": TableKind(
         lambda q: "interval" in q and ("ratio" in q or ("first" in q and "second" in q)),
         tables.paired_pulses, "--columns interval=1:ms,first=2:nA,second=3:nA",
     ),
-    "endurance": Kind(
+    "endurance": TableKind(
         lambda q: "high" in q and "low" in q,
         tables.endurance, "--columns cycle=1,high=2:kohm,low=3:kohm",
     ),
-    "train": Kind(_is_train, train.convert, "--columns pulse=1,conductance=2:uS --pulse +1.2V/-1.4V,100us"),
-    "sweep": Kind(_is_sweep, sweep.convert, "--columns voltage=1,current=2:uA --dwell 10e-3"),
-    "decay": Kind(
+    "train": TableKind(_is_train, train.convert, "--columns pulse=1,conductance=2:uS --pulse +1.2V/-1.4V,100us"),
+    "sweep": TableKind(_is_sweep, sweep.convert, "--columns voltage=1,current=2:uA --dwell 10e-3"),
+    "decay": TableKind(
         lambda q: "time" in q and any(name in q for name in ("conductance", "resistance", "current")),
         decay.convert, "--columns time=1:s,resistance=2:kohm",
     ),
@@ -68,6 +68,16 @@ _MARKS: Mapping[DataKind, tuple[str, ...]] = {
     "ppf": ("interval", "first", "second", "ratio"),
     "stdp": ("delay", "change"),
     "endurance": ("cycle", "high", "low"),
+}
+
+
+_LACKS: Mapping[DataKind, str] = {
+    "sweep": "a sweep has voltage_V, current_A and time_s",
+    "train": "a train has pulse, voltage_V, width_s and conductance_S",
+    "decay": "a decay has time_s and conductance_S or resistance_ohm",
+    "ppf": "paired pulses have interval_s and A1, A2 or their ratio",
+    "stdp": "a timing window has delay_s and change",
+    "endurance": "an endurance has cycle, R_LRS and R_HRS",
 }
 
 
@@ -95,11 +105,11 @@ def judge(path: str, quantities: Collection[str], table: RawTable, wanted: str |
         near = next(kind for kind in KINDS if kind == wanted)
     elif not known_names(table) and _counts(table):
         near = "train"
-    known = sorted(quantities)
-    say = f"as {', '.join(known)} known" if known else "none of them known by its name"
+    known = ", ".join(sorted(quantities)).replace("_", " ")
+    say = f"known are {known}; {_LACKS[near]}" if known else "none is known by its name"
     example = KINDS[near].example
     raise InputError(
-        f"{path}: what was measured cannot be told from its columns ({_shown(table)}; {say}); say what they are, such "
+        f"{path}: what was measured cannot be told from its columns ({_shown(table)}); {say}; say what they are, such "
         f"as: {command(path, example)}"
     )
 

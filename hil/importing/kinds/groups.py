@@ -52,9 +52,10 @@ def breaks(piece: Piece, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 
 def cycle_column(piece: Piece, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """(N,) repetition that the file gives, from 0 in the order of the file; None where it does not."""
+    """(N,) repetition that the file gives, from 0 in the order of the file; None where it gives one or none."""
     if "cycle" not in piece:
         return None
     piece.require(("cycle",), "which repetition is this?")
     values = piece.values("cycle")[rows]
-    return numbered([f"{v:g}" for v in values])
+    found = numbered([f"{v:g}" for v in values])
+    return found if found.any() else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,11 +73,12 @@ def _time(piece: Piece, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     if "time" in piece and piece.request.dwell is None:
         return piece.values("time")[rows]
     if piece.request.dwell is not None:
-        return np.arange(1, len(rows) + 1) * piece.request.dwell
+        return np.arange(1.0, len(rows) + 1) * np.float64(piece.request.dwell)
     if "width" in piece:
         piece.require(("width",))
         piece.said.append(f"no times: every sample took its {piece.one('width').named.shown}")
-        return np.cumsum(piece.values("width")[rows])
+        steps: NDArray[np.float64] = np.cumsum(piece.values("width")[rows])
+        return steps
     raise piece.ask("no column of times (time_s): give the time between two samples with --dwell", "--dwell 10e-3")
 
 
@@ -91,8 +94,8 @@ def _stretches(piece: Piece, rows: NDArray[np.int64], time: NDArray[np.float64])
             if not again:
                 name = piece.one("time").named.shown if "time" in piece else "time"
                 raise InputError(
-                    f"{piece.path}, line {piece.lines[rows[k]]}: {name} number {k + 1}, {time[k]:g} s, must be above the "
-                    "one before it"
+                    f"{piece.path}, line {piece.lines[rows[k]]}: {name} number {k + 1}, {time[k]:g} s, must be above "
+                    "the one before it"
                 )
             parted[k], begun = True, k
     count = int(parted.sum())
@@ -155,7 +158,7 @@ def _leave_out_against(piece: Piece, rows: NDArray[np.int64], v: NDArray[np.floa
     """Take out currents against their voltage that are within the offset; warn of others, refuse a wrong sign."""
     peak = float(np.abs(v).max(initial=0.0))
     telling = (np.abs(v) > SMALL * peak) & np.isfinite(i)
-    against = telling & (i * v < 0)
+    against = telling & (i * v <= 0)
     if not against.any():
         return
     offset, why = piece.request.offset, "given"
@@ -181,7 +184,7 @@ def _leave_out_against(piece: Piece, rows: NDArray[np.int64], v: NDArray[np.floa
         k = int(np.flatnonzero(beyond)[0])
         piece.warned.append(
             f"{int(beyond.sum())} currents flow against their voltage, the first {i[k]:g} A at {v[k]:g} V on line "
-            f"{piece.lines[rows[k]]}: no conductance is told there; --offset gives the current of the instrument's offset"
+            f"{piece.lines[rows[k]]}: no conductance is told there; --offset gives the instrument's own current"
         )
 
 
@@ -206,7 +209,7 @@ def _loops(v: NDArray[np.float64]) -> NDArray[np.int64]:
         margin = 0.05 * span
         start, rising = v[0], v[turns[0]] > v[0]
         inside = low + margin < start < high - margin
-        for begin, end in zip(turns[:-1], turns[1:], strict=True):
+        for begin, end in pairwise(turns):
             leg = v[begin : end + 1]
             if inside and (v[end] > v[begin]) == rising:
                 ahead = np.flatnonzero(leg > start + 1e-9 * span if rising else leg < start - 1e-9 * span)

@@ -1,4 +1,4 @@
-"""Small tables: paired pulses against their interval, a timing window against the delay, endurance against the cycle."""
+"""Small tables: paired pulses against interval, a timing window against delay, endurance against the cycle."""
 
 from __future__ import annotations
 

@@ -303,7 +303,7 @@ def _up_and_down(piece: Piece) -> list[CellData]:
     piece.tell_dropped(("up", "down"))
     up, down = piece.one("up"), piece.one("down")
     columns = [up.values, down.values]
-    if normalised(np.concatenate(columns)) and up.named.unit is None or up.si == "1":
+    if (normalised(np.concatenate(columns)) and up.named.unit is None) or up.si == "1":
         both = windowed(piece, np.stack(columns, axis=1))
         columns = [both[:, 0], both[:, 1]]
     if pulse is None or pulse.positive is None or pulse.negative is None:
@@ -328,8 +328,8 @@ def _up_and_down(piece: Piece) -> list[CellData]:
         volts = np.where(number[kept] == 0, 0.0, height)
         parts.append((volts, values[kept], piece.lines[kept]))
     piece.said.append(
-        f"{parts[0][0].size} pulses of {order[0][0]:+g} V, then {parts[1][0].size} of {order[1][0]:+g} V, as one history "
-        f"of one cell ({up.named.shown} rising by positive pulses)"
+        f"{parts[0][0].size} pulses of {order[0][0]:+g} V, then {parts[1][0].size} of {order[1][0]:+g} V, as one "
+        f"history of one cell ({up.named.shown} rising by positive pulses)"
     )
     volts, g, lines = (np.concatenate(each) for each in zip(*parts, strict=True))
     table = {
