@@ -66,7 +66,8 @@ class Result:
 
     def row(self) -> Row:
         """For the table and for JSON."""
-        return Row(f"{self.layer}: {self.what}", self.result, reference=round(self.seconds, 1), note=self.note)
+        row = Row(self.what, self.result, reference=round(self.seconds, 1), note=self.note)
+        return row.under(f"{self.layer}: ", layer=self.layer)
 
 
 Layer = Callable[[bool], Iterable[Check]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
 
 import typer
@@ -32,7 +31,8 @@ def devices(
     """
     from hil.backends import backend_names, load_backend
     from hil.errors import InputError, told
-    from hil.runs.results import report, save_json
+    from hil.runs.document import save_json
+    from hil.runs.results import report
 
     wanted, _, kind_name = (name or "").partition(":")
     everything: list[Row] = []
@@ -54,7 +54,7 @@ def devices(
                     raise InputError(f"{address} cannot be described: {told(error)}") from error
                 print(f"hil: {address} cannot be described: {told(error)}", file=sys.stderr)
                 continue
-            everything += [replace(row, name=f"{address} {row.name}") for row in rows]
+            everything += [row.under(f"{address} ", device=address) for row in rows]
             if json != "-":
                 report(rows, f"\n{address}  {kind.summary}", heads={"value": "default", "reference": "allowed"})
     if json is not None:

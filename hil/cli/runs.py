@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,16 +74,18 @@ def runs(
 
 def _listed(run: Listed) -> Row:
     """Row of a run in the list: its first number, its state, what it is of."""
-    from hil.runs.results import Row, warnings_in
+    from hil.runs.results import Row, in_words, warnings_in
 
     if run.problem is not None:
         return Row(run.path.name, None, note=f"damaged: {run.problem}")
-    first = run.rows[0] if run.rows else Row("", None)
-    told = [f"{run.meta['state']}, {run.meta.get('started', '')[:19]}, {first.name}", *_about(run.metadata)]
+    first, *others = run.headlines or [Row("", None)]
+    told = [f"{run.meta['state']}, {run.meta.get('started', '')[:19]}, {first.name}", *map(in_words, others)]
     warned = (f"warning: {sentence}" for sentence in warnings_in(run.rows))
-    return Row(
-        run.path.name, first.value, first.unit, first.std, first.n, first.control, note="; ".join([*told, *warned])
-    )
+    note = "; ".join([*told, *_about(run.metadata), *warned])
+    row = Row(run.path.name, first.value, first.unit, first.std, first.n, first.control, note=note)
+    about = {name: ", ".join(text) if name == "tags" else text for name, text in run.metadata.given().items()}
+    facts = {"kind": run.kind, "state": run.meta["state"], "started": run.meta.get("started"), "quantity": first.name}
+    return row.under(**{name: text for name, text in (facts | about).items() if text})
 
 
 def _about(metadata: Metadata) -> list[str]:
@@ -90,6 +93,33 @@ def _about(metadata: Metadata) -> list[str]:
     given = metadata.given()
     tags = given.pop("tags", [])
     return [f"{name} {value}" for name, value in given.items()] + ([f"tags {', '.join(tags)}"] if tags else [])
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN ...", help="Names or folders of runs.")],
+    json: options.Json = None,
+) -> None:
+    """Numbers of several runs side by side, then what differs in how they were made.
+
+    \b
+    hil runs compare ltp-sim-rram-001 ltp-sim-flca-001
+    """
+    from hil.runs.document import save_json
+    from hil.runs.listing import Listed, find_run
+    from hil.runs.sides import Sides
+
+    if len(names) < 2:
+        raise InputError(f"{names[0]} alone: name two runs or more to compare")
+    runs = [Listed.read(find_run(name, context.obj)) for name in names]
+    for run in runs:
+        if run.problem is not None:
+            raise InputError(f"{run.path} is damaged: {run.problem}")
+    sides = Sides(runs)
+    sides.show(sys.stderr if json == "-" else sys.stdout)
+    if json is not None:
+        save_json(sides.rows(), json)
 
 
 @app.command()
@@ -144,8 +174,6 @@ def show(
     json: options.Json = None,
 ) -> None:
     """Show one run: state, configuration, results, pictures."""
-    import sys
-
     from hil.files import read_text
     from hil.runs.interrupt import how_to_continue
     from hil.runs.listing import find_run

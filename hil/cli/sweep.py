@@ -169,10 +169,14 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict[str, Any]]) -> tuple[list
         if row["name"] == WARNING:
             warned.setdefault(row["task"], []).append(row["note"])
     groups: dict[str, list[dict[str, Any]]] = {}
+    points: dict[str, dict[str, Any]] = {}
     for task in tasks:
-        named = [f"{n}={p.label}" for n, p in task.axes.items() if [k.split(".")[-1] for k in p.settings] != ["seed"]]
-        groups.setdefault(", ".join(named) or "all seeds", []).append(first[task.id])
-    shown = []
+        axes = {n: p.label for n, p in task.axes.items() if [k.split(".")[-1] for k in p.settings] != ["seed"]}
+        label = ", ".join(f"{n}={point}" for n, point in axes.items()) or "all seeds"
+        groups.setdefault(label, []).append(first[task.id])
+        points[label] = axes
+    shown: list[Row] = []
+    quantity = first[tasks[0].id]["name"]
     for label, members in groups.items():
         values = [member["value"] for member in members]
         controls = [member["control"] for member in members]
@@ -180,12 +184,13 @@ def summary(tasks: Sequence[Task], rows: Sequence[dict[str, Any]]) -> tuple[list
         note = _told([warned.get(member["task"], []) for member in members])
         if len(members) == 1:
             fields = {field: members[0][field] for field in ("value", "unit", "std", "n", "control")}
-            shown.append(Row(label, **fields, note=note))
+            shown.append(Row(quantity, **fields, note=note, label=label))
         elif _numbers(values):
-            shown.append(repeated(label, values, members[0]["unit"], control=control, note=note))
+            shown.append(repeated(quantity, values, members[0]["unit"], control=control, note=note, label=label))
         else:
-            shown.append(Row(label, None, note="not a number for every seed"))
-    return shown, first[tasks[0].id]["name"]
+            shown.append(Row(quantity, None, note="not a number for every seed", label=label))
+        shown[-1] = shown[-1].under(**points[label])
+    return shown, quantity
 
 
 def _told(warned: Sequence[Sequence[str]]) -> str:
@@ -206,5 +211,7 @@ def _grid(tasks: Sequence[Task]) -> list[Row]:
     rows = []
     for task in tasks:
         settings = [f"{k}={v}" for point in task.axes.values() for k, v in point.settings.items()]
-        rows.append(Row(task.label, "done" if task.done else "to do", note=" ".join(settings)))
+        axes = {name: point.label for name, point in task.axes.items()}
+        done = Row("state", "done" if task.done else "to do", note=" ".join(settings), label=task.label)
+        rows.append(done.under(**axes))
     return rows

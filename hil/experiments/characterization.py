@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -308,7 +308,7 @@ class Characterization:
                 settings = validated(type(self.plan.settings), info["settings"], f"{self.run.path}")
                 curves[uri] = recorder.records(index)
                 found = self.plan.experiment(settings).analyse(curves[uri])
-                rows += [replace(row, name=f"{uri}  {row.name}") for row in found] if len(uris) > 1 else found
+                rows += [row.under(f"{uri}  " if len(uris) > 1 else "", device=uri) for row in found]
         return rows, curves
 
     def _export(self) -> None:

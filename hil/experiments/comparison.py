@@ -42,10 +42,12 @@ class DeviceComparison:
         apart = np.abs(self.conductance[1] - self.conductance[0])
         moved = np.abs(self.conductance[:, -1] - self.conductance[:, 0]).mean(axis=(1, 2))
         rows = [
-            Row(f"mean change of {self.devices[0]}", float(moved[0]), "S"),
-            Row(f"mean change of {self.devices[1]}", float(moved[1]), "S"),
+            *(
+                Row("mean change", float(change), "S", conditions={"device": name}, label=f"mean change of {name}")
+                for name, change in zip(self.devices, moved, strict=True)
+            ),
             Row("largest difference at first", float(apart[0].max()), "S"),
-            Row("largest difference at last", float(apart[-1].max()), "S"),
+            Row("largest difference at last", float(apart[-1].max()), "S", headline=True),
             Row("largest difference on the way", float(apart.max()), "S"),
             Row("root mean square at last", float(np.sqrt((apart[-1] ** 2).mean())), "S"),
         ]

@@ -7,6 +7,7 @@ end of a pulse over that of the train's first pulse.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -103,7 +104,8 @@ class Desensitisation(Experiment):
         trains, tests = trains_and_tests(records)
         last, count = [train["response"][-1] for train in trains], len(trains[0]["pulse"])
         note = "over the first; below 1 desensitised, above 1 sensitised"
-        rows = [known_repeats(f"response to pulse {count}", last, note=note)]
+        response = known_repeats("response", last, note=note, headline=True)
+        rows = [replace(response, conditions={"pulse": count}, label=f"response to pulse {count}")]
         fit = exponential(trains[0]["pulse"], trains[0]["response"])
         if fit is None:
             rows.append(Row("pulses to 1/e", None, note="the response does not change, or too few are known"))
@@ -112,8 +114,9 @@ class Desensitisation(Experiment):
         pause, recovered = tests
         longest = int(np.argmax(pause))
         note = "(test - last) / (first - last): 1 is full recovery"
-        name = f"recovered after {quantity(float(pause[longest]), 's')}"
-        rows.append(known(name, 100 * recovered[longest], "%", note))
+        label, after = f"recovered after {quantity(float(pause[longest]), 's')}", float(pause[longest])
+        part = known("recovered", 100 * recovered[longest], "%", note, headline=True)
+        rows.append(replace(part, conditions={"pause": after}, label=label))
         fit = exponential(pause, recovered)
         if fit is None:
             rows.append(

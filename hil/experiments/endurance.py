@@ -105,7 +105,7 @@ class Endurance(Experiment):
         first = first_failure(told(records), s.min_ratio, s.failures)
         note = f"high/low below {s.min_ratio:g} in {s.failures} cycles in a row"
         return [
-            Row("cycles played", len(high)),
+            Row("cycles played", len(high), headline=True),
             Row(
                 "failed at cycle",
                 None if first is None else first + 1,
@@ -114,7 +114,7 @@ class Endurance(Experiment):
             known_repeats("low-resistance state", high, "S", "higher conductance of every cycle"),
             known_repeats("high-resistance state", low, "S", "lower conductance of every cycle"),
             known("window of the first cycle", records["ratio"][0], note="high over low conductance", why=NOT_A_RATIO),
-            known("window of the last cycle", records["ratio"][-1], why=NOT_A_RATIO),
+            known("window of the last cycle", records["ratio"][-1], why=NOT_A_RATIO, headline=True),
             *tripped_rows(records),
         ]
 

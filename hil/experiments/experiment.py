@@ -317,17 +317,22 @@ def tripped_rows(records: Records, left_out: str = "") -> list[Row]:
     return [Row("points at compliance", count, note=f"{note}; {left_out}" if left_out else note)] if count else []
 
 
-def known(name: str, value: float, unit: str = "", note: str = "", why: str = AT_COMPLIANCE) -> Row:
+def known(
+    name: str, value: float, unit: str = "", note: str = "", why: str = AT_COMPLIANCE, headline: bool = False
+) -> Row:
     """Report a number, or `why` it is NaN."""
-    return Row(name, float(value), unit, note=note) if np.isfinite(value) else Row(name, None, unit, note=why)
+    told = np.isfinite(value)
+    return Row(name, float(value) if told else None, unit, note=note if told else why, headline=headline)
 
 
-def known_repeats(name: str, values: ArrayLike, unit: str = "", note: str = "", why: str = AT_COMPLIANCE) -> Row:
+def known_repeats(
+    name: str, values: ArrayLike, unit: str = "", note: str = "", why: str = AT_COMPLIANCE, headline: bool = False
+) -> Row:
     """Report the mean of those of the values that are known, and how many are not; see `known`."""
     values = np.asarray(values, np.float64)
     told = values[np.isfinite(values)]
     if not len(told):
-        return Row(name, None, unit, note=why)
+        return Row(name, None, unit, note=why, headline=headline)
     if len(told) < len(values):
         note = f"{note}; " * bool(note) + f"{len(values) - len(told)} of {len(values)} left out, {why}"
-    return repeated(name, told.tolist(), unit, note=note)
+    return repeated(name, told.tolist(), unit, note=note, headline=headline)

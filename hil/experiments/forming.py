@@ -120,12 +120,12 @@ class Forming(Experiment):
         k = formed(records, self.settings)
         g = records["conductance"]
         rows = [
-            Row("forming voltage", None, "V", note="no jump up to the end of the ramp")
+            Row("forming voltage", None, "V", note="no jump up to the end of the ramp", headline=True)
             if k is None
-            else Row("forming voltage", float(records["voltage"][k]), "V", note=self._why(records, k)),
+            else Row("forming voltage", float(records["voltage"][k]), "V", note=self._why(records, k), headline=True),
             Row("pulses", len(g) - 1),
             known("conductance before", g[0], "S"),
-            known("conductance after", g[-1], "S"),
+            known("conductance after", g[-1], "S", headline=True),
         ]
         if k is not None and records["tripped"][k]:
             rows.append(Row("compliance reached", "yes", note="the forming current is the compliance current"))

@@ -319,8 +319,14 @@ class WriteVerify(Experiment):
         reached = last["reached"] > 0
         error = 100 * np.abs(last["error"])
         rows = [
-            Row("levels reached", int(reached.sum()), n=len(ends), note=f"within {100 * self.settings.tolerance:g} %"),
-            repeated("pulses a level", last["pulses"].tolist()),
+            Row(
+                "levels reached",
+                int(reached.sum()),
+                n=len(ends),
+                note=f"within {100 * self.settings.tolerance:g} %",
+                headline=True,
+            ),
+            repeated("pulses a level", last["pulses"].tolist(), headline=True),
             repeated("verifications a level", (last["verification"] + 1).tolist()),
             known_repeats("final error", error, "%", "|G / target - 1| at the last verification"),
             known("largest final error", error.max(), "%"),
@@ -329,7 +335,8 @@ class WriteVerify(Experiment):
             note = f"{last['pulses'][k]:.0f} pulses, error {100 * last['error'][k]:+.3g} %"
             if np.isnan(last["error"][k]):
                 note = f"{last['pulses'][k]:.0f} pulses, then a read at the compliance"
-            rows.append(Row(f"level {k + 1} given up", float(last["target"][k]), "S", note=note))
+            given_up = Row("target given up", float(last["target"][k]), "S", note=note, label=f"level {k + 1} given up")
+            rows.append(given_up.under(level=int(k + 1)))
         return rows + tripped_rows(records)
 
     @classmethod

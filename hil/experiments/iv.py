@@ -119,7 +119,7 @@ class CurrentVoltage(Experiment):
 
     def analyse(self, records: Records) -> list[Row]:
         """Areas of both lobes, current at 0 V, spread of the conductance at half the peak."""
-        rows = []
+        rows: list[Row] = []
         for peak, frequency in pairs(records, "amplitude", "frequency"):
             curve = where(records, amplitude=peak, frequency=frequency)
             curve["current"] = np.where(curve["tripped"] > 0, np.nan, curve["current"])
@@ -127,18 +127,20 @@ class CurrentVoltage(Experiment):
             head = f"{quantity(peak, 'V')} {quantity(frequency, 'Hz')}"
             positive, negative = zip(*(lobe_areas(c["voltage"], c["current"]) for c in loops), strict=True)
             largest, offset = (np.abs(curve["current"][part]).max() for part in (slice(None), curve["voltage"] == 0))
-            rows += [
-                known_repeats(f"{head}: positive lobe", positive, "V A", note="area of the loop at v > 0"),
-                known_repeats(f"{head}: negative lobe", negative, "V A"),
-                known(f"{head}: peak current", largest, "A"),
-                known(f"{head}: current at 0 V", offset, "A", note="largest magnitude; 0 for a pinched loop"),
+            member = [
+                known_repeats("positive lobe", positive, "V A", note="area of the loop at v > 0", headline=True),
+                known_repeats("negative lobe", negative, "V A"),
+                known("peak current", largest, "A"),
+                known("current at 0 V", offset, "A", note="largest magnitude; 0 for a pinched loop"),
                 known_repeats(
-                    f"{head}: branch ratio",
+                    "branch ratio",
                     [branch_ratio(c["voltage"], c["current"]) for c in loops],
                     note="current of the upper over the lower branch at half the positive peak",
                     why=NOT_A_RATIO,
+                    headline=True,
                 ),
             ]
+            rows += [row.under(f"{head}: ", amplitude=peak, frequency=frequency) for row in member]
         left_out = "areas, ratios and peaks that they would enter are not given; the figure shows them as they flowed"
         return rows + tripped_rows(records, left_out)
 

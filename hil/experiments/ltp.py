@@ -11,6 +11,7 @@ says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -120,45 +121,11 @@ class Potentiation(Experiment):
 
     def analyse(self, records: Records) -> list[Row]:
         """On/off ratio, nonlinearity of both branches, asymmetry, spread from cycle to cycle."""
-        rows = []
+        rows: list[Row] = []
         for amplitude, width in pairs(records, "amplitude", "width"):
             head = f"{quantity(amplitude, 'V')} {quantity(width, 's')}"
-            whole = where(records, amplitude=amplitude, width=width)
-            member = read_cycles(whole)
-            played, kept = (len(np.unique(part["cycle"][part["cycle"] >= 0])) for part in (whole, member))
-            if not kept:
-                note = "every cycle has a read at the compliance: raise i_max, or lower the read voltage"
-                rows.append(Row(f"{head}: on/off ratio", None, note=note))
-                continue
-            if kept < played:
-                note = f"of {played}: reads at the compliance tell no conductance"
-                rows.append(Row(f"{head}: cycles left out", played - kept, note=note))
-            found = branches(member)
-            if found is None:
-                rows.append(Row(f"{head}: on/off ratio", None, note="no train changed the conductance"))
-                continue
-            up, down = found
-            both = np.concatenate([up, down])
-            high, low = both.max(axis=1), both.min(axis=1)
-            span = float((high - low).mean())
-            rows += [
-                Row(f"{head}: potentiating sign", potentiating_sign(member), note="of the cell voltage"),
-                repeated(f"{head}: highest conductance", high, "S"),
-                repeated(f"{head}: lowest conductance", low, "S"),
-                repeated(f"{head}: on/off ratio", high / low),
-                _nonlinearity(f"{head}: nonlinearity alpha_p", up),
-                _nonlinearity(f"{head}: nonlinearity alpha_d", down),
-                Row(
-                    f"{head}: asymmetry",
-                    float(np.abs(up.mean(axis=0) - down.mean(axis=0)[::-1]).mean() / span),
-                    reference=0,
-                    note="mean |G_p(n) - G_d(N - n)| over the window; 0 for mirror images",
-                ),
-            ]
-            if len(up) > 1:
-                spread = float(np.concatenate([up.std(axis=0, ddof=1), down.std(axis=0, ddof=1)]).mean())
-                note = "standard deviation of G at the same pulse over cycles, of the window"
-                rows.append(Row(f"{head}: cycle to cycle", 100 * spread / span, "%", n=len(up), note=note))
+            member = _member_rows(where(records, amplitude=amplitude, width=width))
+            rows += [row.under(f"{head}: ", amplitude=amplitude, width=width) for row in member]
         return rows + tripped_rows(records)
 
     @classmethod
@@ -185,6 +152,45 @@ class Potentiation(Experiment):
         figures.label(axis, ("pulses (positive, then negative)", ""), ("conductance", "S"))
         figures.legend(axis)
         figures.save(figure, path)
+
+
+def _member_rows(whole: Records) -> list[Row]:
+    """Numbers of one member of the family."""
+    rows: list[Row] = []
+    member = read_cycles(whole)
+    played, kept = (len(np.unique(part["cycle"][part["cycle"] >= 0])) for part in (whole, member))
+    if not kept:
+        note = "every cycle has a read at the compliance: raise i_max, or lower the read voltage"
+        return [Row("on/off ratio", None, note=note, headline=True)]
+    if kept < played:
+        note = f"of {played}: reads at the compliance tell no conductance"
+        rows.append(Row("cycles left out", played - kept, note=note))
+    found = branches(member)
+    if found is None:
+        return [*rows, Row("on/off ratio", None, note="no train changed the conductance", headline=True)]
+    up, down = found
+    both = np.concatenate([up, down])
+    high, low = both.max(axis=1), both.min(axis=1)
+    span = float((high - low).mean())
+    rows += [
+        Row("potentiating sign", potentiating_sign(member), note="of the cell voltage"),
+        repeated("highest conductance", high, "S"),
+        repeated("lowest conductance", low, "S"),
+        repeated("on/off ratio", high / low, headline=True),
+        replace(_nonlinearity("nonlinearity alpha_p", up), headline=True),
+        replace(_nonlinearity("nonlinearity alpha_d", down), headline=True),
+        Row(
+            "asymmetry",
+            float(np.abs(up.mean(axis=0) - down.mean(axis=0)[::-1]).mean() / span),
+            reference=0,
+            note="mean |G_p(n) - G_d(N - n)| over the window; 0 for mirror images",
+        ),
+    ]
+    if len(up) > 1:
+        spread = float(np.concatenate([up.std(axis=0, ddof=1), down.std(axis=0, ddof=1)]).mean())
+        note = "standard deviation of G at the same pulse over cycles, of the window"
+        rows.append(Row("cycle to cycle", 100 * spread / span, "%", n=len(up), note=note))
+    return rows
 
 
 def read_cycles(member: Records) -> dict[str, NDArray[np.float64]]:

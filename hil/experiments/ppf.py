@@ -7,6 +7,7 @@ the state relaxes: ``ratio = c + C exp(-interval / tau)``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -95,11 +96,11 @@ class PairedPulses(Experiment):
         """Ratio at the shortest and longest interval, time constant of the exponential between them."""
         t, ratio = records["interval"], records["ratio"]
         rows = [
-            known(
-                f"ratio at {quantity(float(t[k]), 's')}",
-                ratio[k],
-                note="above 1 facilitation, below 1 depression",
-                why=NOT_A_RATIO,
+            replace(
+                known("ratio", ratio[k], note="above 1 facilitation, below 1 depression", why=NOT_A_RATIO),
+                conditions={"interval": float(t[k])},
+                label=f"ratio at {quantity(float(t[k]), 's')}",
+                headline=k == int(np.argmin(t)),
             )
             for k in (int(np.argmin(t)), int(np.argmax(t)))
         ]
@@ -113,7 +114,7 @@ class PairedPulses(Experiment):
         else:
             rows += [
                 fit.other("C", fit.amplitude, note=f"ratio = c + C exp(-interval/tau), residual {fit.rms:.2g}"),
-                fit.row("tau", "s"),
+                replace(fit.row("tau", "s"), headline=True),
                 fit.other("c", fit.offset, reference=1, note="ratio after full relaxation"),
             ]
         return rows + tripped_rows(records, f"{unknown} of {len(ratio)} ratios are left out of the fit and the figure")

@@ -115,15 +115,14 @@ class Retention(Experiment):
         rows = [known("before programming", before, "S")]
         if not len(t):
             return [*rows, Row("after programming", None, "S", note=AT_COMPLIANCE), *warnings]
+        lost = f"{100 * (g[-1] / g[0] - 1):+.3g} % of the first"
         rows += [
-            Row(f"{quantity(float(t[0]), 's')} after programming", float(g[0]), "S"),
             Row(
-                f"{quantity(float(t[-1]), 's')} after programming",
-                float(g[-1]),
-                "S",
-                note=f"{100 * (g[-1] / g[0] - 1):+.3g} % of the first",
-            ),
-        ]
+                "after programming", float(g[k]), "S", note=note, conditions={"elapsed": float(t[k])}, headline=k == -1,
+                label=f"{quantity(float(t[k]), 's')} after programming",
+            )
+            for k, note in ((0, ""), (-1, lost))
+        ]  # fmt: skip
         resistance = exponential(t, 1.0 / g)
         conductance, drift = exponential(t, g), power(t, g)
         if conductance is None or resistance is None:
@@ -137,7 +136,7 @@ class Retention(Experiment):
             rows.append(fit.row(f"tau of {name}", "s", note))
         if drift is not None:
             note = f"G = G1 (t / 1 s)^-nu, residual {100 * drift.rms / scale['G']:.2g} % of the mean"
-            rows.append(Row("drift exponent nu", -drift.exponent, note=note))
+            rows.append(Row("drift exponent nu", -drift.exponent, note=note, headline=True))
         return rows + warnings
 
     @classmethod

@@ -8,6 +8,7 @@ every delay, and read before the pair and, when volatile elements have relaxed, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -101,7 +102,7 @@ class StdpWindow(Experiment):
 
     def analyse(self, records: Records) -> list[Row]:
         """Largest changes, and exponential windows A exp(-|delay| / tau) on both sides."""
-        rows = []
+        rows: list[Row] = []
         for sign, word in ((1, "+"), (-1, "-")):
             fit, peak = window(records, sign)
             side = sign * records["delay"] > 0
@@ -111,17 +112,20 @@ class StdpWindow(Experiment):
             at = int(np.argmax(np.abs(change)))
             note = f"at {quantity(float(records['delay'][at]), 's')}" if change[at] else "at every delay"
             largest = change[at] if np.isfinite(records["change"][side]).any() else np.nan
-            rows.append(known(f"largest change, side {word}", 100 * largest, "%", note))
+            peaked = known("largest change", 100 * largest, "%", note, headline=True)
+            side_rows = [replace(peaked, label=f"largest change, side {word}")]
             if fit is None:
                 note = "too few delays beyond the peak, or no change with the delay"
-                rows += [Row(f"A{word}", None, "%", note=note), Row(f"tau{word}", None, "s", note=note)]
-                continue
-            note = f"A exp(-|delay|/tau) + c from {quantity(peak, 's')} on, residual {100 * fit.rms:.2g} %"
-            rows += [
-                fit.other(f"A{word}", 100 * fit.amplitude, "%", note=note),
-                fit.row(f"tau{word}", "s"),
-                fit.other(f"c{word}", 100 * fit.offset, "%", note="change that does not depend on the delay"),
-            ]
+                fitted = [Row("A", None, "%", note=note), Row("tau", None, "s", note=note)]
+            else:
+                note = f"A exp(-|delay|/tau) + c from {quantity(peak, 's')} on, residual {100 * fit.rms:.2g} %"
+                fitted = [
+                    fit.other("A", 100 * fit.amplitude, "%", note=note),
+                    fit.row("tau", "s"),
+                    fit.other("c", 100 * fit.offset, "%", note="change that does not depend on the delay"),
+                ]
+            side_rows += [replace(row, label=f"{row.name}{word}") for row in fitted]
+            rows += [row.under(delay_sign=word) for row in side_rows]
         unknown = int(np.isnan(records["change"]).sum())
         left_out = (
             f"{unknown} of {len(records['change'])} changes, of reads there, are left out of the fits and the figure"

@@ -165,7 +165,8 @@ def listing(known: Mapping[str, Paper], root: Path) -> list[Row]:
             found, where = newest.get((paper.key, figure.key), (None, ""))
             state = tally(found) if found is not None else str(Verdict.NOT_RUN)
             note = figure.title + (f" ({where})" if where else "")
-            states.append(Row(f"{paper.key} {figure.key}", state, note=note))
+            row = Row("state", state, note=note, label=f"{paper.key} {figure.key}")
+            states.append(row.under(paper=paper.key, figure=figure.key))
     return states
 
 
@@ -177,11 +178,12 @@ def _config(path: Path) -> ReproduceConfig:
 
 def as_row(finding: Finding) -> Row:
     """A finding as a result row, for `hil runs show`."""
-    return Row(
-        f"{finding.figure}: {finding.quantity}", finding.ours, finding.unit, finding.std, finding.n,
+    row = Row(
+        finding.quantity, finding.ours, finding.unit, finding.std, finding.n,
         control=finding.control if finding.control is None else shown(finding.control), reference=finding.paper,
         note=f"{finding.verdict}: {finding.reason}",
     )  # fmt: skip
+    return row.under(f"{finding.figure}: ", figure=finding.figure)
 
 
 def as_json(rows: Sequence[Finding], config: ReproduceConfig) -> list[dict[str, Any]]:

@@ -50,6 +50,14 @@ class Listed:
         """What its user says about it."""
         return metadata_in(self.meta, self.path / "meta.json")
 
+    @property
+    def headlines(self) -> list[Row]:
+        """The few numbers that its users look for, of one device and pulse where there are several."""
+        marked = [row for row in self.rows if row.headline] or list(self.rows[:1])
+        shared = ("device", "amplitude", "width", "frequency", "model")
+        first = {name: marked[0].conditions.get(name) for name in shared} if marked else {}
+        return [row for row in marked if {name: row.conditions.get(name) for name in shared} == first]
+
     @classmethod
     def read(cls, path: Path) -> Listed:
         """Read a folder; one that is damaged has a `problem`."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from io import StringIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex, TextIO, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TextIO, overload
 
-from hil.errors import InputError, nearest
-from hil.files import read_json, write_json
+from hil.errors import nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +33,7 @@ class Row:
     Attributes
     ----------
     name : str
-        What was measured.
+        What was measured, without under which conditions: ``on/off ratio``.
     value : float, int, str or None
         The number; the mean where there are repeats. None where there is none to give (the note says why).
     unit : str
@@ -51,6 +48,15 @@ class Row:
         What the paper, the manual or the peer says.
     note : str
         Assumptions, settings, caveats.
+    conditions : mapping
+        What the quantity was measured under, values in SI units by name, such as ``{"device": "sim:rram", "width":
+        1e-3}``; `CONDITIONS` has the units.
+    headline : bool
+        Whether it is one of the few numbers that a list of runs shows.
+    label : str
+        Name and conditions as a table shows them; empty where the name says all.
+
+    A name with blanks around it, as older files have it, is kept without them, and shown with them.
     """
 
     name: str
@@ -61,10 +67,43 @@ class Row:
     control: Value | None = None
     reference: Value | None = None
     note: str = ""
+    conditions: Mapping[str, Value] = field(default_factory=dict)
+    headline: bool = False
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Take blanks off the name."""
+        if self.name != self.name.strip():
+            object.__setattr__(self, "label", self.label or self.name)
+            object.__setattr__(self, "name", self.name.strip())
+
+    @property
+    def text(self) -> str:
+        """Name and conditions as a table shows them."""
+        return self.label or self.name
+
+    def under(self, prefix: str = "", **conditions: Value) -> Row:
+        """Build the same row with further conditions, shown after a prefix that tells them."""
+        label = f"{prefix}{self.text}" if prefix else self.label
+        return replace(self, conditions={**conditions, **self.conditions}, label=label)
+
+
+CONDITIONS = {
+    "amplitude": "V",
+    "width": "s",
+    "frequency": "Hz",
+    "interval": "s",
+    "pause": "s",
+    "elapsed": "s",
+}
+"""Units of those conditions that have one."""
 
 
 class Rows(list[Row]):
-    """Rows as a list, shown as a table: `print` gives text, a notebook HTML; ``rows["NAME"]`` finds one by its name."""
+    """Rows as a list, shown as a table: `print` gives text, a notebook HTML; ``rows["NAME"]`` finds one.
+
+    A row is found by what the table shows of it or, where several have one name, the first of them by that.
+    """
 
     def __init__(self, rows: Iterable[Row] = (), title: str = "") -> None:
         """Take rows, and what is written above their table."""
@@ -76,13 +115,12 @@ class Rows(list[Row]):
     @overload
     def __getitem__(self, which: slice) -> list[Row]: ...
     def __getitem__(self, which: SupportsIndex | slice | str) -> Row | list[Row]:
-        """Get a row by position or by name; `KeyError` names the nearest row where there is none of that name."""
+        """Get a row by position, label or name; `KeyError` names the nearest row where there is none."""
         if not isinstance(which, str):
             return super().__getitem__(which)
-        for row in self:
-            if row.name.strip() == which:
-                return row
-        raise KeyError(f"no row '{which}' {nearest(which, [row.name.strip() for row in self])}")
+        for row in (*(row for row in self if row.text.strip() == which), *(row for row in self if row.name == which)):
+            return row
+        raise KeyError(f"no row '{which}' {nearest(which, [row.text.strip() for row in self])}")
 
     def __str__(self) -> str:
         """Lay them out as `hil` prints them."""
@@ -112,6 +150,11 @@ def repeated(name: str, values: Sequence[float], unit: str = "", **fields: Any) 
     return Row(name, mean, unit, std, n, **fields)
 
 
+def beside(row: Row, kind: Literal["control", "baseline", "readout"], which: str) -> Row:
+    """Mark a row as that of a control, a baseline or a readout, which tables show indented below its quantity."""
+    return replace(row.under(**{kind: which}), label=f"  {kind}{'' if kind == 'readout' else ':'} {which}")
+
+
 WARNING = "warning"
 """Name of rows that say, in their note, what makes the other rows mean less than they seem to."""
 
@@ -126,39 +169,6 @@ def warnings_in(rows: Iterable[Row]) -> list[str]:
     return [row.note for row in rows if row.name == WARNING]
 
 
-def save_json(rows: Iterable[Row], target: str | Path) -> None:
-    """Write rows as a JSON list to a file, or to standard output for ``-``."""
-    found = [asdict(row) for row in rows]
-    if str(target) == "-":
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
-        return
-    try:
-        write_json(target, found)
-    except InputError as error:
-        raise InputError(f"--json {error}") from None
-
-
-def load_json(path: Path) -> list[Row]:
-    """Read rows that `save_json` wrote; `InputError` if the file holds anything else."""
-    content = read_json(path)
-    if isinstance(content, list) and all(_is_row(item) for item in content):
-        return [Row(**item) for item in content]
-    raise InputError(f"{path} is damaged: it holds no list of result rows")
-
-
-_KINDS = {"name": str, "unit": str, "note": str, "std": float | int | None, "n": int | None}
-"""Types of the fields of a row that are not just any `Value`."""
-
-
-def _is_row(item: object) -> bool:
-    known = Row.__dataclass_fields__
-    return (
-        isinstance(item, dict)
-        and {"name", "value"} <= item.keys() <= known.keys()
-        and all(isinstance(value, _KINDS.get(name, Value | None)) for name, value in item.items())
-    )
-
-
 def report(
     rows: Sequence[Row], title: str, json_target: str | None = None, heads: Mapping[str, str] | None = None
 ) -> None:
@@ -171,6 +181,8 @@ def report(
     file: TextIO = sys.stderr if json_target == "-" else sys.stdout
     _print(rows, title, heads or {}, Console(file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False))
     if json_target is not None:
+        from hil.runs.document import save_json
+
         save_json(rows, json_target)
 
 
@@ -180,7 +192,7 @@ def _print(rows: Sequence[Row], title: str, heads: Mapping[str, str], console: C
     console.print(table(told, title, heads, notes=roomy))
     for row in told if not roomy else ():
         if row.note:
-            console.print(f"{row.name.strip()}: {row.note}", style="dim", markup=False)
+            console.print(f"{row.text.strip()}: {row.note}", style="dim", markup=False)
     for sentence in warnings_in(rows):
         console.print(f"warning: {sentence}", style="yellow", markup=False)
 
@@ -199,13 +211,18 @@ def table(rows: Sequence[Row], title: str, heads: Mapping[str, str], notes: bool
     return shown
 
 
+def in_words(row: Row) -> str:
+    """Say a row in a few words: ``on/off ratio 100 ± 2``."""
+    return " ".join(word for word in (row.name, _spread(row), row.unit) if word)
+
+
 _NUMBERS = ("value", "n", "control", "reference")
 
 
 def _columns(rows: Sequence[Row], notes: bool = True) -> dict[str, list[str]]:
     """Texts of every column that some row fills, by its heading."""
     columns = {
-        "quantity": [row.name for row in rows],
+        "quantity": [row.text for row in rows],
         "value": [_spread(row) for row in rows],
         "unit": [row.unit for row in rows],
         "n": [_text(row.n) for row in rows],

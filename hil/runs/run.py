@@ -4,7 +4,7 @@ runs/NAME/config.toml      the resolved configuration
 runs/NAME/meta.json        command, versions, state (running, stopped, finished), times, metadata (hil.runs.metadata)
 runs/NAME/metrics.jsonl    one JSON object a line, in order
 runs/NAME/checkpoint.npz   arrays and a JSON text, replaced atomically; no pickle
-runs/NAME/results.json     rows (hil.runs.results)
+runs/NAME/results.json     rows (hil.runs.document)
 runs/NAME/figures/         pictures
 runs/NAME/lock             held while a process works on the folder; the system lets go of it even after kill -9
 """
@@ -18,7 +18,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -31,9 +30,10 @@ from numpy.typing import NDArray
 from hil.config import load_toml
 from hil.errors import InputError
 from hil.files import read_json, read_text, reason, replacing, write_json, write_text
+from hil.runs.document import document, load_json
 from hil.runs.metadata import KEY as METADATA
 from hil.runs.metadata import Metadata, metadata_in
-from hil.runs.results import Row, load_json
+from hil.runs.results import Row
 
 ROOT = Path("runs")
 """Where runs are kept unless the user names another place."""
@@ -190,7 +190,7 @@ class Run:
 
     def save_results(self, rows: Sequence[Row]) -> None:
         """Write the result rows."""
-        write_json(self.path / "results.json", [asdict(row) for row in rows])
+        write_json(self.path / "results.json", document(rows))
 
     def figure(self, name: str) -> Path:
         """Path for a picture."""

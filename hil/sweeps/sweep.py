@@ -62,6 +62,11 @@ class Sweep:
         self._table = sqlite3.connect(path / "results.sqlite")
         self._table.execute("PRAGMA journal_mode = WAL")
         self._table.executescript(_TABLES)
+        there = _columns(self._table)
+        with self._table:
+            for name in ROW_FIELDS:
+                if name not in there:  # a sweep of an older version
+                    self._table.execute(f"ALTER TABLE rows ADD COLUMN {name}")
 
     @classmethod
     def create(cls, path: Path, tasks: Sequence[Task]) -> Self:
@@ -89,9 +94,10 @@ class Sweep:
 
     def finish(self, task: Task, rows: Sequence[Row]) -> None:
         """Keep the rows of a task and mark it done, in one transaction."""
-        values = [(task.id, number, *asdict(row).values()) for number, row in enumerate(rows)]
+        values = [(task.id, number, *_values(row)) for number, row in enumerate(rows)]
+        names = ", ".join(("task", "row", *ROW_FIELDS))
         with self._table:
-            self._table.executemany(f"INSERT INTO rows VALUES (?, ?{', ?' * len(ROW_FIELDS)})", values)
+            self._table.executemany(f"INSERT INTO rows ({names}) VALUES (?, ?{', ?' * len(ROW_FIELDS)})", values)
             now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
             self._table.execute("UPDATE tasks SET done = ? WHERE task = ?", (now, task.id))
 
@@ -118,11 +124,15 @@ def saved_tasks(path: Path) -> list[Task]:
 
 
 def load(path: Path) -> list[dict[str, Any]]:
-    """All result rows of a sweep folder, in use or not: the label of every axis, task, row number, the row's fields."""
+    """All result rows of a sweep folder, in use or not: the label of every axis, task, row number, the row's fields.
+
+    ``conditions`` is a JSON text; fields that an older sweep did not have are missing.
+    """
     axes = {task.id: {name: point.label for name, point in task.axes.items()} for task in saved_tasks(path)}
     query = "SELECT rows.* FROM rows JOIN tasks USING (task) ORDER BY tasks.rowid, row"
+    names = _look(path, _columns)
     found = _look(path, lambda table: table.execute(query).fetchall())
-    return [{**axes[values[0]], **dict(zip(("task", "row", *ROW_FIELDS), values, strict=True))} for values in found]
+    return [{**axes[values[0]], **dict(zip(names, values, strict=True))} for values in found]
 
 
 def play(sweep: Sweep, client: Client) -> None:
@@ -223,6 +233,17 @@ def _look(path: Path, query: Callable[[sqlite3.Connection], list[Any]]) -> list[
             return query(table)
     except sqlite3.DatabaseError as error:
         raise InputError(f"{file} is not the table of a sweep: {error}") from None
+
+
+def _columns(table: sqlite3.Connection) -> list[str]:
+    """Names of the columns of result rows."""
+    return [str(column[1]) for column in table.execute("PRAGMA table_info(rows)")]
+
+
+def _values(row: Row) -> list[Any]:
+    """Fields of a row as the table holds them."""
+    fields = {**asdict(row), "conditions": json.dumps(dict(row.conditions)), "headline": int(row.headline)}
+    return [fields[name] for name in ROW_FIELDS]
 
 
 def _tasks(table: sqlite3.Connection) -> list[Task]:

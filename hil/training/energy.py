@@ -46,5 +46,8 @@ def energy_rows(name: str, joules: Mapping[str, float], note: str, **more: Any) 
     each = {device: joules[device] for device in sorted(joules)} if len(joules) > 1 else {}
     return [
         Row(name, sum(joules.values()), "J", note=note, **more),
-        *(Row(f"  {name}: {device}", energy, "J", note="of this device") for device, energy in each.items()),
+        *(
+            Row(name, energy, "J", note="of this device", label=f"  {name}: {device}").under(device=device)
+            for device, energy in each.items()
+        ),
     ]

@@ -148,12 +148,14 @@ class LifelongTraining(Driver):
             raw = ", ".join(f["raw_best"] for f in found)
             rows.append(
                 repeated(
-                    f"{k + 1}. target {name}: correlation with its mean image",
+                    "correlation with the target's mean image",
                     [f["own"] for f in found],
                     control=float(np.mean([f["other"] for f in found])),
                     note=f"layer minus reference; best match is the target in {hits} of {len(found)} seeds "
                     f"(control: best other class); the raw layer alone matches {raw}",
-                )
+                    label=f"{k + 1}. target {name}: correlation with its mean image",
+                    headline=True,
+                ).under(target=name, place=k + 1)
             )
         return rows
 

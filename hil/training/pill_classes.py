@@ -8,7 +8,7 @@ no other. Devices that take a `phi0` are opened there unless their address says 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from hil.errors import InputError
 from hil.pill.pairs import PairedCore
 from hil.pill.protocol import pair_count, pair_indices
 from hil.runs.devices import SOLE
-from hil.runs.results import Row, repeated
+from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.training.energy import energy_rows
@@ -119,15 +119,19 @@ class ClassesTask:
         rows = [self._row(f"{images} accuracy", "trained", images, readout, sign, note)]
         if train.flipped_test:
             note = f"{train.flipped_test:.0%} of the pixels of these images inverted"
-            rows.append(self._row(f"{images} accuracy, corrupted images", "trained", "corrupted", readout, sign, note))
+            told = self._row("accuracy on corrupted images", "trained", "corrupted", readout, sign, note)
+            rows.append(replace(told, label=f"{images} accuracy, corrupted images"))
         for name in READOUTS:
             chosen = {sign: sum(self.accuracies("trained", "holdout", name, sign)) for sign in SIGNS}
             best = max(SIGNS, key=chosen.__getitem__)
             held = np.mean(self.accuracies("trained", "holdout", name, best))
-            rows.append(self._row(f"  readout {name}", "trained", images, name, best, f"{best}; held-out {held:.2f} %"))
-        rows.append(self._row("  control: untrained", "untrained", images, readout, sign, "pristine device"))
+            told = self._row("accuracy by readout", "trained", images, name, best, f"{best}; held-out {held:.2f} %")
+            rows.append(beside(told, "readout", name))
+        told = self._row("control accuracy", "untrained", images, readout, sign, "pristine device")
+        rows.append(beside(told, "control", "untrained"))
         if train.controls:
-            rows.append(self._row("  control: shuffled labels", "shuffled", images, readout, sign, "same training"))
+            told = self._row("control accuracy", "shuffled", images, readout, sign, "same training")
+            rows.append(beside(told, "control", "shuffled labels"))
         return [*rows, *self._baseline_rows(), *self._energy_rows()]
 
     def judge(self, doubts: Doubts) -> None:
@@ -299,7 +303,7 @@ class ClassesTask:
             train = self._pixels(data.train_images[kept])
             guess = classify(train, self._train_columns[kept], judged[truth >= 0], columns)
             values.append(float((guess == truth[truth >= 0]).mean() * 100))
-        return repeated(f"  baseline: {name}", values, "%", note=note)
+        return beside(repeated("baseline accuracy", values, "%", note=note), "baseline", name)
 
     def _energies(self, core: PairedCore, stage: Stage) -> dict[str, float]:
         """Mean energies of an image in the weights of all columns, J."""

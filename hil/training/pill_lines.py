@@ -7,7 +7,7 @@ lines of 3 pixels it is larger for every associated pair than for any other, for
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from hil.errors import InputError
 from hil.needs import require_memory
 from hil.pill.pairs import PairedCore
 from hil.pill.protocol import PillProtocol, pair_count, pair_indices
-from hil.runs.results import Row, repeated
+from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
@@ -255,7 +255,8 @@ class LinesTask:
         label = variant.label if name == MAIN else f"  control: {variant.label}"
         if name == "other":
             label = f"  {variant.label}"
-        return repeated(f"{label}: margin", [seed[-1][1] for seed in found], "ohm", note=note)
+        row = repeated("margin", [seed[-1][1] for seed in found], "ohm", note=note, headline=name == MAIN)
+        return replace(row, conditions={"variant": variant.label}, label=f"{label}: margin")
 
     def _when(self, orders: list[list[int]]) -> str:
         """Outcomes of all seeds, stretches of epochs with the same ones in one phrase."""
@@ -276,7 +277,8 @@ class LinesTask:
         separable = p[mine].min() > p[~mine].max()
         verdict = "separable" if separable else "not separable: some others go with a line more often"
         note = f"associated pairs; control: all others; by counting 512 images; {verdict}"
-        return Row(f"P({length}-pixel line | both lit)", values[0], control=values[1], note=note)
+        label = f"P({length}-pixel line | both lit)"
+        return Row("P(line | both lit)", values[0], control=values[1], note=note, label=label).under(line=length)
 
     def _recognition_rows(self) -> list[Row]:
         line, images = self.config.train.line, self.dataset.train_images
@@ -289,17 +291,18 @@ class LinesTask:
             )
             if kind == "corrupted":
                 note = f"{self.config.train.flipped_test:.0%} of the pixels inverted; {note}"
-            rows.append(
-                repeated(f"images with {line}-pixel lines recognised, {kind}", self.recognised(kind), "%",
-                         control=control, note=note)
-            )  # fmt: skip
+            row = repeated("images recognised", self.recognised(kind), "%", control=control, note=note, headline=True)
+            label = f"images with {line}-pixel lines recognised, {kind}"
+            rows.append(replace(row, conditions={"line": line, "images": kind}, label=label))
         if self.config.train.controls:
-            rows.append(repeated("  control: responses at random", self.recognised("clean", "shuffled"), "%"))
+            row = repeated("images recognised by the control", self.recognised("clean", "shuffled"), "%")
+            rows.append(beside(row, "control", "responses at random"))
         labels = line_labels(images, line)
-        rows.append(Row("  baseline: always the same answer", float(max(labels.mean(), 1 - labels.mean()) * 100), "%"))
+        always = Row("images recognised by the baseline", float(max(labels.mean(), 1 - labels.mean()) * 100), "%")
+        rows.append(beside(always, "baseline", "always the same answer"))
         first, second = pair_indices(9)
         both = (images[:, first] > 0) & (images[:, second] > 0)
         template = both @ np.where(associated(), 1.0, 0.0), both @ np.where(associated(), 1.0, -1 / 3)
         ideal = [self._accuracy(np.array(template), seed) for seed in self.seeds]
-        rows.append(repeated("  baseline: associated pairs counted", ideal, "%", note="no device: the ideal template"))
-        return rows
+        row = repeated("images recognised by the baseline", ideal, "%", note="no device: the ideal template")
+        return [*rows, beside(row, "baseline", "associated pairs counted")]

@@ -307,7 +307,7 @@ class Doubts:
         for row in results:
             numbers = [v for v in (row.value, row.control) if isinstance(v, int | float)]
             if not np.isfinite(np.array(numbers, dtype=np.float64)).all():
-                self.note(f"'{row.name.strip()}' is not a finite number: what it was computed from has none either")
+                self.note(f"'{row.text.strip()}' is not a finite number: what it was computed from has none either")
         if not self._comparisons:
             self._from_rows(results)
         return [warning(sentence) for sentence in self.sentences()]
@@ -318,7 +318,7 @@ class Doubts:
             if row.unit == "%" and isinstance(row.value, int | float) and isinstance(row.control, int | float):
                 if row.value - row.control <= (row.std or 0.0):
                     self.note(
-                        f"{row.name.strip()}, {row.value:.3g} %, is not above its control, {row.control:.3g} %, by "
+                        f"{row.text.strip()}, {row.value:.3g} %, is not above its control, {row.control:.3g} %, by "
                         f"more than its spread over seeds ({row.std or 0.0:.2g}): nothing that was learned shows"
                     )
                 return

@@ -22,7 +22,7 @@ from hil.errors import InputError
 from hil.needs import require_memory
 from hil.runs.devices import SOLE
 from hil.runs.interrupt import how_to_continue
-from hil.runs.results import Row, repeated
+from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.training.driver import Driver
@@ -316,10 +316,14 @@ class StdpTraining(Driver):
                 "control: shuffled labels",
             )
         ]  # fmt: skip
-        rows += [row(f"  readout {name}", "trained", name, self._holdout_note(name)) for name in READOUTS]
-        rows.append(row("  control: untrained", "untrained", chosen, "pristine device, ties decided by chance"))
+        for name in READOUTS:
+            told = row("accuracy by readout", "trained", name, self._holdout_note(name))
+            rows.append(beside(told, "readout", name))
+        told = row("control accuracy", "untrained", chosen, "pristine device, ties decided by chance")
+        rows.append(beside(told, "control", "untrained"))
         if self.config.train.controls:
-            rows.append(row("  control: shuffled labels", "shuffled", chosen, "same training, labels permuted"))
+            told = row("control accuracy", "shuffled", chosen, "same training, labels permuted")
+            rows.append(beside(told, "control", "shuffled labels"))
         return [*rows, self._baseline_row()]
 
     def _holdout_note(self, name: str) -> str:
@@ -338,7 +342,8 @@ class StdpTraining(Driver):
                 list(range(data.classes)),
             )
             values.append(float((guess == test[1]).mean() * 100))
-        return repeated("  baseline: nearest class mean", values, "%", note="no device: exact means of the same images")
+        row = repeated("baseline accuracy", values, "%", note="no device: exact means of the same images")
+        return beside(row, "baseline", "nearest class mean")
 
     def _energy_rows(self) -> list[Row]:
         energy, protocol = self._loop.outcomes["energy"], self.config.protocol

@@ -22,7 +22,7 @@ from hil.errors import InputError
 from hil.needs import require_memory
 from hil.runs.devices import SOLE, Devices, States
 from hil.runs.interrupt import how_to_continue
-from hil.runs.results import Row, repeated
+from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import SpikeCode, intensities
 from hil.spiking.host import spiking
@@ -170,9 +170,18 @@ class WtaTraining(Driver):
                 note=f"{n} neurons, most active one decides; {shown:,} presentations without labels; seeds "
                 f"{self.seeds[0]} to {self.seeds[-1]}; control: untrained",
             ),
-            repeated("  control: untrained", pristine, "%", note="same weights everywhere, same labelling"),
-            repeated("  control: shuffled labels", shuffled, "%", note="trained; permuted labels for the neurons"),
-            repeated("  baseline: nearest class mean", self._baseline(), "%", note="no device"),
+            beside(
+                repeated("control accuracy", pristine, "%", note="same weights everywhere, same labelling"),
+                "control", "untrained",
+            ),
+            beside(
+                repeated("control accuracy", shuffled, "%", note="trained; permuted labels for the neurons"),
+                "control", "shuffled labels",
+            ),
+            beside(
+                repeated("baseline accuracy", self._baseline(), "%", note="no device"),
+                "baseline", "nearest class mean",
+            ),
             repeated("weight contrast", [o["contrast"] for o in outcomes], note="distance of the two k-means centres"),
             repeated("output spikes per digit", [o["spikes"] for o in outcomes]),
             repeated("digits without any output spike", [o["silent"] for o in outcomes], "%"),

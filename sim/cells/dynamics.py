@@ -216,8 +216,10 @@ def rows() -> list[Row]:
     for entry in INVESTIGATED:
         eta, lam = metrics(entry.parameters)
         found += [
-            Row(f"{entry.name} eta", eta, "levels", reference=entry.eta, note=entry.note),
-            Row(f"{entry.name} lambda", lam, reference=entry.lam, note=entry.note),
+            Row("eta", eta, "levels", reference=entry.eta, note=entry.note).under(
+                f"{entry.name} ", dynamics=entry.name
+            ),
+            Row("lambda", lam, reference=entry.lam, note=entry.note).under(f"{entry.name} ", dynamics=entry.name),
         ]
     return found
 

@@ -28,7 +28,9 @@ def comparison(fits: Sequence[Fit], loss: Loss = "linear") -> list[Row]:
     for name, a, b, count, explained, reduced in sorted(entries, key=lambda e: e[1]):
         note = f"delta AIC {a - best_aic:.1f}, BIC {b:.1f}, delta BIC {b - best_bic:.1f}, R^2 {explained:.4f}"
         more = f", reduced chi^2 {reduced:.3g}" if reduced is not None else f", {level:.4g} S"
-        rows.append(Row(f"AIC {name}", a, n=count, control=aic if name != "constant" else None, note=note + more))
+        control = aic if name != "constant" else None
+        row = Row("AIC", a, n=count, control=control, note=note + more, label=f"AIC {name}")
+        rows.append(row.under(model=name))
     return rows
 
 

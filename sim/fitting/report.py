@@ -16,18 +16,19 @@ from sim.fitting.fitting import Fit
 
 
 def rows(fit: Fit, head: str = "") -> list[Row]:
-    """Parameters with errors and intervals, then how good the fit is."""
+    """Parameters with errors and intervals, then how good the fit is; `head` tells which of several models."""
     n = len(fit.residuals)
-    return [
-        *(_parameter(estimate, head) for estimate in fit.estimates),
-        Row(f"{head}R^2", fit.r_squared, n=n, note="of the weighted variance about the best constant"),
-        Row(f"{head}reduced chi^2", fit.reduced, n=n, reference=1.0),
-        Row(f"{head}correlation of neighbouring residuals", fit.memory, n=n, reference=0.0),
+    found = [
+        *(_parameter(estimate) for estimate in fit.estimates),
+        Row("R^2", fit.r_squared, n=n, note="of the weighted variance about the best constant", headline=True),
+        Row("reduced chi^2", fit.reduced, n=n, reference=1.0),
+        Row("correlation of neighbouring residuals", fit.memory, n=n, reference=0.0),
     ]
+    return [row.under(head, model=fit.model.name) for row in found]
 
 
-def _parameter(estimate: Estimate, head: str) -> Row:
-    p, name = estimate.parameter, f"{head}{estimate.parameter.name}"
+def _parameter(estimate: Estimate) -> Row:
+    p, name = estimate.parameter, estimate.parameter.name
     if p.held is not None:
         return Row(name, float(estimate.value), p.unit, note=f"held: {p.why}")
     if estimate.stopped:

@@ -290,7 +290,7 @@ def test_nextpnr_is_read_and_a_missed_clock_told():
     geometry = Geometry(784, 10, 2, clock=24e6)
     fields = {"board": "b", "seed": 1, "digest": "0", "tools": {}, "seconds": {}, "made": "", "memhil": ""}
     result = BuildResult(folder=Path(), geometry=geometry, bitstream="top.bin", placed=slow, **fields)
-    table = {row.name: row for row in rows(result)}
+    table = {row.text: row for row in rows(result)}
     assert "MISSED" in table["Fmax"].note
     assert table["Fmax"].reference == 24.0
     assert table["critical path"].value == pytest.approx(4.0)
@@ -321,7 +321,7 @@ def test_the_command_builds_reports_and_loads(hil, tools, monkeypatch, tmp_path)
     assert code == 0
     assert "Fmax" in out
     assert "bitstream: build/icebreaker-16x10p1/top.bin" in err
-    assert "logic cell" in [row["name"] for row in json.loads((tmp_path / "build.json").read_text())]
+    assert "logic cell" in [row["name"] for row in json.loads((tmp_path / "build.json").read_text())["rows"]]
     code, out, _ = hil("report", "build/icebreaker-16x10p1", "--path")
     assert code == 0
     assert "design.carry > c" in out

@@ -18,7 +18,7 @@ def trained(folder, driver, model, config):
     with Run.create(folder, driver.kind, config) as run:
         training = driver(validated(model, config, "test"), DIGITS, run)
         training.play()
-        return training, {row.name.strip(): row.value for row in training.rows()}
+        return training, {row.text.strip(): row.value for row in training.rows()}
 
 
 def wta(uri, **train):
@@ -60,7 +60,7 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     with Run.resume(tmp_path / "cut", WtaTraining.kind) as run:
         training = WtaTraining(model, DIGITS, run)
         training.play()
-        assert {row.name.strip(): row.value for row in training.rows()} == expected
+        assert {row.text.strip(): row.value for row in training.rows()} == expected
     name = "w/trained #0"
     assert np.array_equal(training._loop.arrays[name], whole._loop.arrays[name])
 

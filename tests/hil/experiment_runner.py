@@ -26,5 +26,5 @@ def arrays(experiment, records):
 
 def value(experiment, records, name):
     """Value of the one row whose name ends so."""
-    (row,) = (row for row in experiment.analyse(records) if row.name.endswith(name))
+    (row,) = (row for row in experiment.analyse(records) if row.text.endswith(name))
     return row.value

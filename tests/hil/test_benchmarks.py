@@ -47,10 +47,10 @@ def test_a_benchmark_runs_with_the_smallest_sizes(name, tmp_path, monkeypatch, c
     file = tmp_path / "rows.json"
     monkeypatch.setattr(sys, "argv", [name, *SMALLEST[name], "--json", str(file)])
     load(name).main()
-    rows = json.loads(file.read_text())
+    rows = json.loads(file.read_text())["rows"]
     assert rows
     assert all(math.isfinite(row["value"]) for row in rows if isinstance(row["value"], int | float))
-    assert rows[0]["name"][:20] in capsys.readouterr().out
+    assert rows[0]["label"][:20] in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)

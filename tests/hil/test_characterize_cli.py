@@ -30,9 +30,9 @@ def test_one_command_gives_a_figure_a_table_and_data(name, hil, tmp_path):
 
 def test_curves_of_several_devices_are_told_apart(hil, tmp_path):
     code, out, _ = hil(*QUICK, "--device", "sim:rram", "--device", "sim:flca", "--run", "runs/one", "--json", "-")
-    rows = json.loads(out)
+    rows = json.loads(out)["rows"]
     assert code == 0
-    assert {row["name"].split()[0] for row in rows} == {"sim:rram", "sim:flca"}
+    assert {row["conditions"]["device"] for row in rows} == {"sim:rram", "sim:flca"}
     records = load(tmp_path / "runs/one")
     by_device = [records["conductance"][records["device"] == k][0] for k in (0, 1)]
     assert by_device == pytest.approx([5.05e-5, 1e-2], rel=0.02)
@@ -150,7 +150,7 @@ def test_a_configuration_file_serves_several_experiments(hil, tmp_path):
 
 def test_settings_are_shown_with_units_and_ranges(hil):
     code, out, _ = hil("characterize", "ispp", "--show-settings", "--json", "-")
-    rows = {row["name"]: row for row in json.loads(out)}
+    rows = {row["label"]: row for row in json.loads(out)["rows"]}
     assert code == 0
     assert (rows["tolerance"]["value"], rows["tolerance"]["reference"]) == (0.02, "> 0, < 1")
     assert (rows["amplitude"]["unit"], rows["targets"]["unit"]) == ("V", "S")

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+ROW = {
+    "name", "value", "unit", "std", "n", "control", "reference", "note", "conditions", "headline", "label",
+}  # fmt: skip
 QUICK = ["train", "stdp", "--seeds", "1", "--epochs", "0.2"]
 
 
@@ -33,11 +36,11 @@ def test_past_runs_are_listed_and_shown(hil):
 
 def test_every_verb_writes_its_rows_as_json(hil, tmp_path):
     hil(*QUICK, "--set", "train.controls=false", "--run", "runs/one", "--json", "rows.json")
-    assert json.loads((tmp_path / "rows.json").read_text())[0]["name"] == "test accuracy"
+    assert json.loads((tmp_path / "rows.json").read_text())["rows"][0]["name"] == "test accuracy"
     for words in (["runs"], ["runs", "show", "one"], ["devices"], ["devices", "sim:rram"]):
         code, out, _ = hil(*words, "--json", "-")
         assert code == 0
-        assert {"name", "value", "unit", "std", "n", "control", "reference", "note"} == json.loads(out)[0].keys()
+        assert json.loads(out)["rows"][0].keys() == ROW
 
 
 def test_devices_list_parameters_with_units_defaults_and_limits(hil):
@@ -45,7 +48,7 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
     for word in ("sim:flca-pair", "sim:rram", "relaxation rate", "1/s", "perceptron", "-5 .. 5 V a line"):
         assert word in out
     _, out, _ = hil("devices", "sim:flca-step", "--json", "-")
-    k = next(row for row in json.loads(out) if row["name"] == "sim:flca-step k")
+    k = next(row for row in json.loads(out)["rows"] if row["label"] == "sim:flca-step k")
     assert (k["reference"], k["note"]) == (">= 0", "sensitisation by a trace of flux_ref")
 
 
@@ -184,6 +187,6 @@ def test_devices_are_listed_without_what_some_of_them_need(hil, monkeypatch):
     monkeypatch.setitem(sys.modules, "instruments.link.wire", None)  # where pyvisa is imported
     code, out, _ = hil("devices", "--json", "-")
     assert code == 0
-    notes = {row["name"]: row["note"] for row in json.loads(out)}
+    notes = {row["label"]: row["note"] for row in json.loads(out)["rows"]}
     assert "memhil[lab]" in notes["visa:virtual limits"]
     assert "V a line" in notes["sim:rram limits"]

@@ -216,7 +216,7 @@ def test_results_that_cannot_be_written_are_told(tmp_path):
 def test_a_closed_stdout_is_no_file_of_the_run(tmp_path):
     done = shell("hil devices sim:rram --json j >&-", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "j").read_text())[0]["name"] == "sim:rram rows"
+    assert json.loads((tmp_path / "j").read_text())["rows"][0]["label"] == "sim:rram rows"
 
 
 # ---- what other packages bring ----

@@ -5,7 +5,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.experiments.comparison import compare, random_pulses
 from hil.limits import LimitError
-from hil.runs.results import load_json
+from hil.runs.document import load_json
 from hil.waveform import Waveform
 
 PULSES = random_pulses(5, 3, 60, (1.0, -1.0), 1e-6, 1e-6, 0)
@@ -37,7 +37,7 @@ def test_differences_are_counted_in_steps_of_the_coarser_device():
     first, second = (open_device("sim:rram", rows=5, cols=3) for _ in range(2))
     second.set_weights(second.weights + 0.01)
     second.conductance_step = 99e-8
-    rows = {(row.name, row.unit): row.value for row in compare((first, second), PULSES[:1], 1).rows()}
+    rows = {(row.text, row.unit): row.value for row in compare((first, second), PULSES[:1], 1).rows()}
     assert rows["largest difference at last", "S"] == pytest.approx(99e-8)
     assert rows["largest difference at last", "steps"] == pytest.approx(1.0)
 
@@ -57,7 +57,7 @@ def test_the_command_prints_draws_and_refuses(hil, tmp_path):
     assert code == 0
     assert "largest difference at last" in out
     assert "picture: cells.png" in err
-    values = {row.name: row.value for row in load_json(tmp_path / "rows.json")}
+    values = {row.text: row.value for row in load_json(tmp_path / "rows.json")}
     assert values["largest difference at last"] > 0
     assert (tmp_path / "cells.png").stat().st_size > 10_000
     code, _, err = hil("compare", "--device", "sim:flca")

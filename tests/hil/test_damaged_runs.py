@@ -71,7 +71,7 @@ def test_runs_lists_the_others_and_says_what_is_wrong_with_one(root, file, harm)
     CONTENTS[harm](root / "bad" / file)
     done = hil("runs", "--root", root, "--json", root / "rows.json")
     assert done.exit_code == 0
-    rows = {row["name"]: row for row in json.loads((root / "rows.json").read_text())}
+    rows = {row["name"]: row for row in json.loads((root / "rows.json").read_text())["rows"]}
     assert rows["good"]["value"] == 91.5
     assert rows["bad"]["value"] is None
     assert rows["bad"]["note"].startswith("damaged: ") and file in rows["bad"]["note"]
@@ -86,7 +86,7 @@ def test_runs_lists_the_others_and_says_what_is_wrong_with_one(root, file, harm)
 def test_a_file_that_is_gone_is_told(root, file):
     (root / "bad" / file).unlink()
     hil("runs", "--root", root, "--json", root / "rows.json")
-    rows = {row["name"]: row for row in json.loads((root / "rows.json").read_text())}
+    rows = {row["name"]: row for row in json.loads((root / "rows.json").read_text())["rows"]}
     assert file in rows["bad"]["note"]
     assert rows["good"]["value"] == 91.5
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_gone_is_told(root, file):
 def test_a_damaged_configuration_is_told(root, harm):
     CONTENTS[harm](root / "bad/config.toml")
     hil("runs", "--root", root, "--json", root / "rows.json")
-    rows = {row["name"]: row for row in json.loads((root / "rows.json").read_text())}
+    rows = {row["name"]: row for row in json.loads((root / "rows.json").read_text())["rows"]}
     assert "config.toml" in rows["bad"]["note"] and rows["good"]["value"] == 91.5
     with pytest.raises(InputError, match="bad"):
         Run.resume(root / "bad", "train stdp")

@@ -150,7 +150,7 @@ def test_a_checkpoint_of_other_devices_is_refused_before_anything_moves(tmp_path
 
 def test_energy_is_told_of_every_device_and_of_all(tmp_path, whole, monkeypatch):
     training = resumed(tmp_path / "run")
-    rows = {row.name.strip(): row.value for row in training.rows()}
+    rows = {row.text.strip(): row.value for row in training.rows()}
     assert rows["energy"] == rows["energy: front"] + rows["energy: back"]
     assert rows["energy: front"] == training.loop.outcomes["energy"]["front"] > 0
     assert rows["energy: back"] > 0

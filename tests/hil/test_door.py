@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 import xml.etree.ElementTree as ElementTree
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 import hil
 from hil.errors import InputError
+from hil.runs.document import document
 
 
 @pytest.mark.parametrize("name", sorted(set(hil.__all__) - {"__version__"}))
@@ -60,7 +60,7 @@ def test_training_is_that_of_the_command(hil_command, here):
     code, out, _ = hil_command("train", "lifelong", "--targets", "4", "--images", "30", "--seeds", "1", "--json", "-")
     assert code == 0
     outcome = hil.train("lifelong", **QUICK, run="mine")
-    assert [asdict(row) for row in outcome.rows] == json.loads(out)
+    assert document(outcome.rows) == json.loads(out)
     assert outcome.path == Path("mine") and all(figure.is_file() for figure in outcome.figures)
     told = (here / "mine" / "config.toml").read_text(), (next((here / "runs").iterdir()) / "config.toml").read_text()
     assert told[0] == told[1]
@@ -75,7 +75,7 @@ def test_characterizing_is_that_of_the_command(hil_command, here):
     code, out, _ = hil_command("characterize", "ltp", "--set", "pulses=5", "--v-max", "2", "--json", "-")
     assert code == 0
     measured = hil.characterize("ltp", pulses=5, v_max=2.0, run="mine")
-    assert [asdict(row) for row in measured.rows] == json.loads(out)
+    assert document(measured.rows) == json.loads(out)
     assert measured.records["conductance"].shape == measured.records["device"].shape
     assert measured.data == Path("mine/data.nc")
     assert hil.characterize(resume="mine").rows == measured.rows
@@ -123,4 +123,4 @@ def test_outcomes_show_themselves(here):
     assert repr(outcome) == f"<mine: {len(outcome.rows)} rows, 1 figures>"
     assert str(outcome) == str(outcome.rows)
     shown = "".join(ElementTree.fromstring(outcome._repr_html_()).itertext())
-    assert outcome.rows[0].name in shown and "mine/figures/iv.png" in shown
+    assert outcome.rows[0].text in shown and "mine/figures/iv.png" in shown

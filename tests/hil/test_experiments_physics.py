@@ -81,7 +81,7 @@ def test_families_give_a_curve_each():
     }
     for (a, w), ohm in last.items():
         assert ohm == pytest.approx(100 + 1e6 * 10 * a * w, rel=1e-6)
-    assert len([row for row in experiment.analyse(records) if row.name.endswith("on/off ratio")]) == 4
+    assert len([row for row in experiment.analyse(records) if row.text.endswith("on/off ratio")]) == 4
 
 
 def test_cycle_to_cycle_spread_is_seen_and_absent_without_it():

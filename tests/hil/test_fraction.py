@@ -100,7 +100,7 @@ def test_a_parameter_that_is_said_to_be_a_fraction_is_one():
 def test_the_list_of_devices_names_the_unit(tmp_path):
     path = tmp_path / "rows.json"
     devices("sim:rram", str(path))
-    units = {row["name"]: row["unit"] for row in json.loads(path.read_text())}
+    units = {row["label"]: row["unit"] for row in json.loads(path.read_text())["rows"]}
     for name in ("d2d", "d2d_r", "c2c", "read_noise", "stuck_on", "stuck_off", "alpha", "alpha_dep", "w0"):
         assert units[f"sim:rram {name}"] == "fraction"
     assert units["sim:rram v_set"] == "V"

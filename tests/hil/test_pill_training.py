@@ -33,7 +33,7 @@ def trained(folder, config, dataset):
         training = PillTraining(validated(PillConfig, config, "test"), dataset, run)
         training.play()
         rows, pictures = training.rows(), training.draw()
-    return training, {row.name.strip(): row for row in rows}, pictures
+    return training, {row.text.strip(): row for row in rows}, pictures
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +284,7 @@ def test_stopping_and_resuming_gives_the_same_weights_bit_for_bit(tmp_path, monk
     mine, theirs = training.task._loop.arrays, whole.task._loop.arrays
     assert mine.keys() == theirs.keys()
     assert all(np.array_equal(mine[name], theirs[name]) for name in mine)
-    assert {row.name.strip(): row for row in training.rows()} == whole_rows
+    assert {row.text.strip(): row for row in training.rows()} == whole_rows
 
 
 def test_one_source_is_told_how_to_go_on(tmp_path):

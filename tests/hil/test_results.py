@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hil.errors import InputError
-from hil.runs.results import Row, load_json, repeated, report, save_json, table
+from hil.runs.document import load_json, save_json
+from hil.runs.results import Row, repeated, report, table
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))
@@ -32,7 +33,7 @@ def test_rows_survive_json(tmp_path):
 def test_dash_puts_json_on_stdout_and_the_table_on_stderr(capsys):
     report([Row("quantity of note", 1.0, "A")], "title", "-")
     out, err = capsys.readouterr()
-    assert json.loads(out)[0]["unit"] == "A"
+    assert json.loads(out)["rows"][0]["unit"] == "A"
     assert "quantity of note" in err
 
 

@@ -126,7 +126,7 @@ def test_finding_and_summarising_runs(run, tmp_path):
     assert find_runs(tmp_path) == [run.path]
     meta, found = summary(run.path)
     assert (meta["state"], found) == ("finished", rows)
-    assert json.loads((run.path / "results.json").read_text())[0]["std"] == 0.2
+    assert json.loads((run.path / "results.json").read_text())["rows"][0]["std"] == 0.2
 
 
 def test_new_paths_count_up(tmp_path):

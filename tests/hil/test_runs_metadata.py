@@ -21,7 +21,7 @@ KEPT = {
 
 
 def names(out):
-    return {row["name"] for row in json.loads(out)}
+    return {row["label"] for row in json.loads(out)["rows"]}
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from scipy import stats
 from hil.cli.sweep import summary
 from hil.config import validated
 from hil.data.datasets import load
-from hil.runs.results import Row, load_json, repeated, warning, warnings_in
+from hil.runs.document import load_json
+from hil.runs.results import Row, repeated, warning, warnings_in
 from hil.runs.run import Run
 from hil.sweeps.file import Point, Task
 from hil.training.driver import Driver

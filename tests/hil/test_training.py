@@ -28,7 +28,7 @@ def trained(folder, config, dataset=DIGITS, driver=StdpTraining, model=StdpConfi
         training = driver(validated(model, config, "test"), dataset, run)
         training.play()
         rows, pictures = training.rows(), training.draw()
-    return training, {row.name.strip(): row for row in rows}, pictures
+    return training, {row.text.strip(): row for row in rows}, pictures
 
 
 class Answers:

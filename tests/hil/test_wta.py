@@ -23,7 +23,7 @@ def trained(folder, config, dataset=DIGITS):
         training = WtaTraining(validated(WtaConfig, config, "test"), dataset, run)
         training.play()
         rows, pictures = training.rows(), training.draw()
-    return training, {row.name.strip(): row for row in rows}, pictures
+    return training, {row.text.strip(): row for row in rows}, pictures
 
 
 @pytest.mark.parametrize("model", ["lhb&alpha=0.02", "nlsb&alpha=0.04&gamma=1", "nlhb&alpha=0.05&gamma=3&nstop=200"])

@@ -213,7 +213,7 @@ def test_an_experiment_records_nan_and_a_flag_where_a_read_is_at_the_compliance(
     columns = [c for c in ("conductance", "after_positive", "after_negative") if c in records]
     assert columns and all(np.isnan(records[c]).all() for c in columns), "1 nS is no conductance of a cell of 1.5 mS"
     assert records["tripped"].all()
-    rows = {row.name: row for row in experiment.analyse(records)}
+    rows = {row.text: row for row in experiment.analyse(records)}
     if name == "endurance":
         assert len(found) == 4 and rows["failed at cycle"].value is None, "a window that is not known has not closed"
     if name == "ispp":
@@ -236,6 +236,6 @@ def test_no_number_comes_of_currents_that_are_all_at_the_compliance(name, tmp_pa
     rows = [row for row in experiment.analyse(records) if row.value is not None]
     assert any(row.name == "points at compliance" for row in rows)
     allowed = ("points at compliance", "current at 0 V")
-    told = [row for row in rows if not row.name.endswith(allowed) and row.unit != "s"]
+    told = [row for row in rows if not row.text.endswith(allowed) and row.unit != "s"]
     assert not told, f"numbers of clipped currents: {told}"
     type(experiment).draw({"one": records}, tmp_path / "figure.png")

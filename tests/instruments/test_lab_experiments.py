@@ -163,7 +163,7 @@ CELL = "sim:rram?alpha=0.02&c2c=0.3&read_noise=0.003"
 def written(transport, seed, **more):
     uri = address("2450", CELL, transport, relative_noise=0.002, seed=seed, watchdog="false", v_max=2)
     experiment, found = measured("ispp", uri, TRANSPORTS[transport], width=1e-3, **more)
-    return {row.name: row for row in experiment.analyse(found)}
+    return {row.text: row for row in experiment.analyse(found)}
 
 
 @pytest.mark.parametrize(("transport", "seed"), [("socket", 1), ("hislip", 2), ("serial", 3)])

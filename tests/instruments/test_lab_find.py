@@ -46,7 +46,7 @@ def test_all_that_is_found_is_asked(hil, finds, served):
     finds(served.resource, "ASRL/dev/no-such-port::INSTR", "PRLGX-ASRL::/dev/ttyS0::INTFC", DEAD)
     code, out, err = hil("lab", "find", "--json", "-", "--timeout", "1")
     assert code == 0, err
-    rows = {row["name"]: row for row in json.loads(out)}
+    rows = {row["label"]: row for row in json.loads(out)["rows"]}
     assert set(rows) == {served.resource, "ASRL/dev/no-such-port::INSTR", DEAD}, "an interface is no instrument"
     assert rows[served.resource]["value"] == served.instrument.identity
     assert rows[served.resource]["note"] == "driver for 2450"
@@ -66,14 +66,14 @@ def test_what_is_named_is_asked_and_nothing_else(hil, finds, served):
 def test_an_instrument_without_a_driver_is_listed_with_the_reason(hil, served, identity):
     served.instrument.identity = identity
     code, out, _ = hil("lab", "find", served.resource, "--json", "-")
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["rows"]
     assert code == 0 and row["value"] == identity and row["note"] and not row["note"].startswith("driver for")
 
 
 def test_timeout_is_that_of_an_answer(hil, served):
     served.faults.next(Fault.DROP)
     code, out, _ = hil("lab", "find", served.resource, "--timeout", "0.05", "--json", "-")
-    (row,) = json.loads(out)
+    (row,) = json.loads(out)["rows"]
     assert code == 0 and row["value"] == "no answer" and "0.05 s" in row["note"]
     code, _, err = hil("lab", "find", served.resource, "--timeout", "0.01")
     assert code == 2 and "--timeout" in err

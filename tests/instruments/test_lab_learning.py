@@ -12,7 +12,8 @@ from hil.cli.main import main
 from hil.data.datasets import load
 from hil.pill.pairs import PairedInputs
 from hil.pill.protocol import PillProtocol
-from hil.runs.results import load_json, warnings_in
+from hil.runs.document import load_json
+from hil.runs.results import warnings_in
 from hil.spiking.encoding import intensities
 from hil.training.pill_lines import line_labels
 

@@ -31,7 +31,7 @@ def played(name, settings, device):
 
 
 def rows_of(experiment, records):
-    return {row.name: row for row in experiment.analyse(records)}
+    return {row.text: row for row in experiment.analyse(records)}
 
 
 def made(experiment, settings, **columns):

@@ -54,7 +54,7 @@ def test_figures_and_numbers_come_from_the_sweep(tmp_path, monkeypatch, capsys):
     rows, pictures = from_sweep(sweep, tmp_path / "drawn")
     assert {p.name for p in pictures} == {*PANELS, "figure5.png"}
     assert all(min(Image.open(p).size) > 200 for p in pictures)
-    accuracy = next(row for row in rows if row.name == "L-HB 1: test accuracy")
+    accuracy = next(row for row in rows if row.text == "L-HB 1: test accuracy")
     assert accuracy.n == 2
     assert accuracy.note == "eta 50, lambda 0, alpha 0.02"
     monkeypatch.setattr(sys, "argv", ["hil", "plot", "brivio", str(sweep)])

@@ -174,7 +174,7 @@ def test_addresses_name_what_the_model_uses():
 
 
 def test_rows_carry_the_references_of_the_text():
-    by_quantity = {row.name: row for row in rows()}
+    by_quantity = {row.text: row for row in rows()}
     assert len(by_quantity) == 28
     assert by_quantity["Wang 2016 eta"].reference == 266
     assert (by_quantity["NL-HB 1 eta"].reference, by_quantity["NL-HB 1 lambda"].reference) == (90, 0.047)

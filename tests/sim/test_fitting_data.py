@@ -54,7 +54,7 @@ def test_the_right_model_wins_and_the_table_has_the_constant():
     fits = [fit(catalogue.model(name, m), Noise(0.01), profile=False) for name in ("nlsb", "lhb")]
     assert verdict(fits).startswith("L-HB wins")
     table = comparison(fits)
-    assert [row.name for row in table] == ["AIC lhb", "AIC nlsb", "AIC constant"]
+    assert [row.text for row in table] == ["AIC lhb", "AIC nlsb", "AIC constant"]
     lhb = fits[1]
     chi_square = float(np.sum(lhb.residuals**2))
     assert lhb.aic == pytest.approx(80 * np.log(chi_square / 80) + 10)
@@ -210,7 +210,7 @@ def test_the_command_writes_results_details_presets_and_a_picture(tmp_path):
     done = hil(file, "--model", "lhb,nlsb", "--noise", "0.01", "--run", run, "--no-profile", "--fix", "gamma=1")
     assert done.exit_code == 0, done.output
     assert "L-HB" in done.output
-    rows = {row["name"]: row for row in json.loads((run / "results.json").read_text())}
+    rows = {row["label"]: row for row in json.loads((run / "results.json").read_text())["rows"]}
     assert rows["lhb alpha"]["value"] == pytest.approx(0.08, rel=0.05)
     assert rows["nlsb gamma"]["note"] == "held: given"
     assert "L-HB" in rows["verdict"]["value"]

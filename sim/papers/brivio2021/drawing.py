@@ -124,7 +124,9 @@ def _rows(name: str, point: Mapping[str, list[float]]) -> list[Row]:
     note = f"eta {point['eta'][0]:.4g}, lambda {point['lambda'][0]:.3g}, alpha {point['alpha'][0]:g}"
     units = {"accuracy": "%"}
     return [
-        repeated(f"{name}: {quantity}", point[key], units.get(key, ""), note=note if key == "accuracy" else "")
+        repeated(quantity, point[key], units.get(key, ""), note=note if key == "accuracy" else "").under(
+            f"{name}: ", dynamics=name
+        )
         for key, (quantity, _) in QUANTITIES.items()
         if point[key]
     ]
