@@ -198,7 +198,7 @@ def test_classes_may_have_any_name_whatever_ends_the_process(tmp_path, monkeypat
     training, rows, pictures = in_pieces(
         tmp_path / "cut", config, dataset, LifelongTraining, LifelongConfig, monkeypatch
     )
-    assert [row.name for row in rows] == [
+    assert [row.text for row in rows] == [
         f"{k}. target {name}: correlation with its mean image" for k, name in enumerate(targets, start=1)
     ]
     for mine, theirs in zip(rows, expected.values(), strict=True):
