@@ -11,9 +11,9 @@ from gateware.geometry import Geometry
 from gateware.model import StepTables, curve_tables, rram_tables
 from hil.fraction import Fraction
 from hil.presets import CURVE, Preset
+from sim.cells.law import unit
 from sim.cells.memristance import Coefficients
 from sim.cells.rram import RramParameters
-from sim.crossbar.parameters import unit
 
 FULL_AMPLITUDE = 4080
 """Voltage codes of 100 mV by default: its sixteenths and its 255ths are whole numbers of them."""

@@ -17,22 +17,21 @@ small positive one.
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil.backends import DeviceKind
 from hil.compiling import njit
-from hil.presets import Preset
 from sim.cells.dose import flux_dose, time_constant
+from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
-from sim.crossbar.array import Segments, SimulatedArray
-from sim.crossbar.parameters import ArrayParameters, unit
+from sim.cells.segments import Segments
+from sim.crossbar.kinds import simulated
 
 
-class FlcaParameters(ArrayParameters):
+class FlcaParameters(CellParameters):
     """Parameters of `sim:flca`; the defaults are the memristor of the paper's Figure 3."""
 
     kind: Literal["nonvolatile", "volatile"] = Field("nonvolatile", description="eq 4 or eq 3")
@@ -58,10 +57,6 @@ class FlcaParameters(ArrayParameters):
             return self.phi_min
         return -np.inf if self.kind == "volatile" else 0.0
 
-    def conductance_range(self) -> tuple[float, float]:
-        """Conductances at the largest flux (see `flux_range`) and at none, S."""
-        return flux_range(self.R, self.A, self.D, self.v_max, max(-self.lowest, self.phi_max))
-
     @model_validator(mode="after")
     def _inside(self) -> Self:
         if not self.lowest <= self.phi0 <= self.phi_max:
@@ -80,42 +75,50 @@ def flux_range(r: Coefficients, a: float, d: float, v_max: float, bound: float =
     return (0.0 if any(r[1:]) else 1.0 / r[0]), 1.0 / r[0]
 
 
-class FlcaArray(SimulatedArray):
-    """Crossbar of single FLCA memristors, integrated exactly (`sim:flca`).
+class FlcaLaw(OhmicLaw[FlcaParameters]):
+    """Single FLCA memristor, integrated exactly.
 
     With a negative ``phi_min``, eq 4 holds a state only while phi >= 0: the negative side relaxes to 0, as printed.
     """
 
-    parameters: FlcaParameters
     programmed = "phi"
 
     @property
-    def _bounds(self) -> tuple[float, float]:
-        return self.parameters.lowest, self.parameters.phi_max
+    def states(self) -> tuple[StateVariable, ...]:
+        """Flux linkage phi, V s, of every cell; how long its column has been at rest, s."""
+        p = self.parameters
+        return StateVariable("phi", p.phi0, p.lowest, p.phi_max), StateVariable("idle", per_column=True)
 
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
-        return {"phi": np.full(shape, self.parameters.phi0), "idle": np.zeros(shape[0])}
+    def conductance_range(self, v_max: float) -> tuple[float, float]:
+        """Conductances at the largest flux (see `flux_range`) and at none, S."""
+        p = self.parameters
+        return flux_range(p.R, p.A, p.D, v_max, max(-p.lowest, p.phi_max))
 
-    def _drive(self, columns: slice, play: Segments) -> None:
+    def advance(self, cells: Cells, play: Segments) -> None:
+        """Eq 3 or 4 in closed form."""
         p = self.parameters
         drive_flca(
-            play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns],
-            p.A, p.D, *self._reach, p.kind == "volatile",
+            play, cells.state["phi"], cells.state["idle"], cells.gain, p.A, p.D, cells.low, cells.high,
+            p.kind == "volatile",
         )  # fmt: skip
 
-    def _dose(
-        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
-    ) -> None:
+    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+        """Integrate 1 / M."""
         p = self.parameters
         _dose_flca(
-            play, self._state["phi"][columns], self._state["idle"][columns], self._gain[columns], origin, factor,
-            p.A, p.D, *self._bounds, p.kind == "volatile", p.R, memristance_roots(p.R), out,
+            play, cells.state["phi"], cells.state["idle"], cells.gain, cells.origin, cells.factor,
+            p.A, p.D, p.lowest, p.phi_max, p.kind == "volatile", p.R, memristance_roots(p.R), out,
         )  # fmt: skip
 
-    def _memristance(self) -> NDArray[np.float64]:
-        p, phi = self.parameters, self._state["phi"]
-        relaxed = phi * np.exp(-p.D * self._state["idle"])[:, None]
-        return memristance_table(p.R, relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi))
+    def memristance(self, state: State) -> NDArray[np.float64]:
+        """Eq 2 at the flux that the time at rest has left, ohm."""
+        return memristance_table(self.parameters.R, self.present(state)["phi"])
+
+    def present(self, state: State) -> dict[str, NDArray[Any]]:
+        """The flux that the time at rest has left, V s."""
+        p, phi = self.parameters, state["phi"]
+        relaxed = phi * np.exp(-p.D * state["idle"])[:, None]
+        return {"phi": relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi)}
 
 
 @njit(cache=True, inline="always")
@@ -186,11 +189,4 @@ pill-biased : the same, pristine where 100 mV hold them: only an input with a re
 pill-slow : pill-biased with a tenth of the step, for thousands of images a class; selected on held-out MNIST digits.
 """
 
-kind = DeviceKind(
-    "flca",
-    "single FLCA memristor, non-volatile or volatile, exact",
-    FlcaParameters,
-    FlcaArray,
-    PRESETS,
-    {"flca": Preset.parameters},
-)
+kind = simulated("flca", "single FLCA memristor, non-volatile or volatile, exact", FlcaLaw, FlcaParameters, PRESETS)

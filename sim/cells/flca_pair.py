@@ -16,13 +16,16 @@ phi_n is held and phi_v decays exponentially; that is booked and caught up with 
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hil.backends import DeviceKind
 from hil.compiling import njit
 from sim.cells.flca import flux_range
+from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import (
     Coefficients,
     memristance,
@@ -31,8 +34,8 @@ from sim.cells.memristance import (
     steepest_log_slope,
 )
 from sim.cells.pair_path import follow
-from sim.crossbar.array import Segments, SimulatedArray
-from sim.crossbar.parameters import ArrayParameters, unit
+from sim.cells.segments import Segments
+from sim.crossbar.kinds import simulated
 
 STABLE = 0.5
 """Fewest steps per relaxation time; the method is unstable below 0.36."""
@@ -49,7 +52,7 @@ GENTLE = 0.03
 _REASSOCIATE = {"contract", "nsz", "arcp"}
 
 
-class FlcaPairParameters(ArrayParameters):
+class FlcaPairParameters(CellParameters):
     """Parameters of `sim:flca-pair`; the defaults are the elements of the paper's Figure 3."""
 
     A: float = Field(1.0, gt=0, description="gain of both elements")
@@ -68,66 +71,69 @@ class FlcaPairParameters(ArrayParameters):
         0.75, gt=0, le=1000, description="integration steps per e-fold of memristance; error falls with the 4th power"
     )
 
-    def conductance_range(self) -> tuple[float, float]:
-        """At the largest flux of the non-volatile element (see `sim.cells.flca.flux_range`) and at none, S.
 
-        The volatile element is relaxed.
-        """
-        lowest, highest = flux_range(self.Rn, self.A, self.Dn, self.v_max)
-        volatile = self.Rv[0]
-        return (1.0 / (1.0 / lowest + volatile) if lowest else 0.0), 1.0 / (1.0 / highest + volatile)
-
-
-class FlcaPairArray(SimulatedArray):
-    """Crossbar of volatile/non-volatile pairs with their full physics (`sim:flca-pair`).
+class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
+    """Volatile/non-volatile pair with its full physics.
 
     A positive cell voltage raises phi_n ("pre raises phi", the orientation of Figure 3C); drive with negative pulses
     for the mirrored one.
     """
 
-    parameters: FlcaPairParameters
     programmed = "phi_n"
 
-    def __init__(self, name: str, parameters: FlcaPairParameters) -> None:
-        """Draw the cells; see how sharply a flux can bend their memristance."""
-        self._slope = max(steepest_log_slope(parameters.Rv), steepest_log_slope(parameters.Rn))
-        self._scales = tuple(_bending(r) for r in (parameters.Rv, parameters.Rn))
-        super().__init__(name, parameters)
+    @cached_property
+    def _slope(self) -> float:
+        """How sharply a flux can bend the memristance of either element, 1/(V s)."""
+        return max(steepest_log_slope(self.parameters.Rv), steepest_log_slope(self.parameters.Rn))
 
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
-        phi_n = np.full(shape, self.parameters.phi0)
-        return {"phi_v": np.zeros(shape), "phi_n": phi_n, "idle": np.zeros(shape[0])}
+    @cached_property
+    def _scales(self) -> tuple[float, float]:
+        return _bending(self.parameters.Rv), _bending(self.parameters.Rn)
 
     @property
-    def _bounds(self) -> tuple[float, float]:
-        return 0.0, np.inf
+    def states(self) -> tuple[StateVariable, ...]:
+        """Both fluxes, V s; how long a column has been at rest, s."""
+        return (
+            StateVariable("phi_v"),
+            StateVariable("phi_n", self.parameters.phi0, low=0.0),
+            StateVariable("idle", per_column=True),
+        )
 
-    def _drive(self, columns: slice, play: Segments) -> None:
-        p, state = self.parameters, self._state
+    def conductance_range(self, v_max: float) -> tuple[float, float]:
+        """At the largest flux of the non-volatile element (see `sim.cells.flca.flux_range`) and at none, S.
+
+        The volatile element is relaxed.
+        """
+        p = self.parameters
+        lowest, highest = flux_range(p.Rn, p.A, p.Dn, v_max)
+        volatile = p.Rv[0]
+        return (1.0 / (1.0 / lowest + volatile) if lowest else 0.0), 1.0 / (1.0 / highest + volatile)
+
+    def advance(self, cells: Cells, play: Segments) -> None:
+        """Eqs 3 and 4 together."""
+        p, state = self.parameters, cells.state
         _drive_pair(
-            play, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns],
-            self._gain[columns], p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps, self._slope, *self._scales,
-            self._reach[0],
+            play, state["phi_v"], state["phi_n"], state["idle"], cells.gain, p.A, p.Dv, p.Dn, p.Rv, p.Rn, p.steps,
+            self._slope, *self._scales, cells.low,
         )  # fmt: skip
 
-    def _dose(
-        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
-    ) -> None:
-        p, state = self.parameters, self._state
+    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+        """Integrate 1 / M of both in series."""
+        p, state = self.parameters, cells.state
         _dose_pair(
-            play, state["phi_v"][columns], state["phi_n"][columns], state["idle"][columns], self._gain[columns],
-            origin, factor, p.A, p.Dv, p.Dn, p.Rv, p.Rn, self._slope, *self._scales, self._reach[0], out,
+            play, state["phi_v"], state["phi_n"], state["idle"], cells.gain, cells.origin, cells.factor,
+            p.A, p.Dv, p.Dn, p.Rv, p.Rn, self._slope, *self._scales, cells.low, out,
         )  # fmt: skip
 
-    @property
-    def fluxes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Volatile and non-volatile flux linkage of every cell now, each (rows, cols), V s."""
-        decay = np.exp(-self.parameters.Dv * self._state["idle"])[:, None]
-        return (self._state["phi_v"] * decay).T, self._state["phi_n"].T.copy()
+    def memristance(self, state: State) -> NDArray[np.float64]:
+        """Of both in series, ohm."""
+        now = self.present(state)
+        return memristance_table(self.parameters.Rv, now["phi_v"]) + memristance_table(self.parameters.Rn, now["phi_n"])
 
-    def _memristance(self) -> NDArray[np.float64]:
-        phi_v, phi_n = self.fluxes
-        return memristance_table(self.parameters.Rv, phi_v.T) + memristance_table(self.parameters.Rn, phi_n.T)
+    def present(self, state: State) -> dict[str, NDArray[Any]]:
+        """Volatile flux that the time at rest has left, and the non-volatile one, V s."""
+        decay = np.exp(-self.parameters.Dv * state["idle"])[:, None]
+        return {"phi_v": state["phi_v"] * decay, "phi_n": state["phi_n"]}
 
 
 def _bending(r: tuple[float, ...]) -> float:
@@ -385,10 +391,10 @@ figure3 : as printed for Figures 3 and 4 of Zivasatienraj & Doolittle (2023), at
 paper-perceptron : the same elements, pristine at half the saturation flux of 100 mV.
 """
 
-kind = DeviceKind(
+kind = simulated(
     "flca-pair",
     "volatile + non-volatile FLCA in series (bidirectional memristor), full physics",
+    FlcaPairLaw,
     FlcaPairParameters,
-    FlcaPairArray,
     PRESETS,
 )

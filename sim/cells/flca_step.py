@@ -15,20 +15,22 @@ caricature of `sim.cells.flca_pair`, some ten times cheaper.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hil.backends import DeviceKind
 from hil.compiling import njit
 from sim.cells.dose import flux_dose, time_constant
 from sim.cells.flca import flux_range
+from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
-from sim.crossbar.array import Segments, SimulatedArray
-from sim.crossbar.parameters import ArrayParameters, unit
+from sim.cells.segments import Segments
+from sim.crossbar.kinds import simulated
 
 
-class FlcaStepParameters(ArrayParameters):
+class FlcaStepParameters(CellParameters):
     """Parameters of `sim:flca-step`; the defaults were selected on held-out training digits (docs/results.md)."""
 
     A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
@@ -39,49 +41,51 @@ class FlcaStepParameters(ArrayParameters):
     R: Coefficients = Field((5e3, 4.5e3), description="R_0,R_1,... of eq 2", json_schema_extra=unit("ohm/(V s)^n"))
     phi0: float = Field(5 / 3, ge=0, description="pristine flux linkage", json_schema_extra=unit("V s"))
 
-    def conductance_range(self) -> tuple[float, float]:
-        """Conductances at the largest flux (see `sim.cells.flca.flux_range`) and at none, S."""
-        return flux_range(self.R, self.A, self.D, self.v_max)
 
+class FlcaStepLaw(OhmicLaw[FlcaStepParameters]):
+    """Reduced flux-step cell."""
 
-class FlcaStepArray(SimulatedArray):
-    """Crossbar of reduced flux-step cells (`sim:flca-step`)."""
-
-    parameters: FlcaStepParameters
-    programmed, in_pulse = "phi", ("across", "opposed")
+    programmed = "phi"
 
     @property
-    def _bounds(self) -> tuple[float, float]:
-        return 0.0, np.inf
+    def states(self) -> tuple[StateVariable, ...]:
+        """Flux and trace, V s; how long a column has been at rest, s; of a pulse, its voltage and what opposed it."""
+        return (
+            StateVariable("phi", self.parameters.phi0, low=0.0),
+            StateVariable("trace"),
+            StateVariable("idle", per_column=True),
+            StateVariable("across", in_pulse=True),
+            StateVariable("opposed", in_pulse=True),
+        )
 
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
-        return {
-            "phi": np.full(shape, self.parameters.phi0),
-            "trace": np.zeros(shape),
-            "idle": np.zeros(shape[0]),
-            "across": np.zeros(shape),
-            "opposed": np.zeros(shape),
-        }
+    def conductance_range(self, v_max: float) -> tuple[float, float]:
+        """Conductances at the largest flux (see `sim.cells.flca.flux_range`) and at none, S."""
+        return flux_range(self.parameters.R, self.parameters.A, self.parameters.D, v_max)
 
-    def _drive(self, columns: slice, play: Segments) -> None:
-        p, state = self.parameters, self._state
+    def advance(self, cells: Cells, play: Segments) -> None:
+        """Closed forms of both fluxes."""
+        p, state = self.parameters, cells.state
         _drive_step(
-            play, state["phi"][columns], state["trace"][columns], state["idle"][columns], state["across"][columns],
-            state["opposed"][columns], self._gain[columns], p.A, p.D, p.Dv, p.k / p.flux_ref, self._reach[0],
+            play, state["phi"], state["trace"], state["idle"], state["across"], state["opposed"], cells.gain,
+            p.A, p.D, p.Dv, p.k / p.flux_ref, cells.low,
         )  # fmt: skip
 
-    def _dose(
-        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
-    ) -> None:
-        p, state = self.parameters, self._state
+    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+        """Integrate 1 / M."""
+        p, state = self.parameters, cells.state
         _dose_step(
-            play, state["phi"][columns], state["trace"][columns], state["idle"][columns], state["across"][columns],
-            state["opposed"][columns], self._gain[columns], origin, factor, p.A, p.D, p.Dv, p.k / p.flux_ref,
-            p.R, memristance_roots(p.R), out,
+            play, state["phi"], state["trace"], state["idle"], state["across"], state["opposed"], cells.gain,
+            cells.origin, cells.factor, p.A, p.D, p.Dv, p.k / p.flux_ref, p.R, memristance_roots(p.R), out,
         )  # fmt: skip
 
-    def _memristance(self) -> NDArray[np.float64]:
-        return memristance_table(self.parameters.R, self._state["phi"])
+    def memristance(self, state: State) -> NDArray[np.float64]:
+        """Eq 2 of the weight, ohm."""
+        return memristance_table(self.parameters.R, state["phi"])
+
+    def present(self, state: State) -> dict[str, NDArray[Any]]:
+        """Flux, and the trace that the time at rest has left, V s."""
+        trace = state["trace"] * np.exp(-self.parameters.Dv * state["idle"])[:, None]
+        return {"phi": state["phi"], "trace": trace}
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -179,4 +183,4 @@ def _advance(
         x[r] = before * decay + drive * tau_v
 
 
-kind = DeviceKind("flca-step", "reduced flux-per-timestep model of the pair", FlcaStepParameters, FlcaStepArray)
+kind = simulated("flca-step", "reduced flux-per-timestep model of the pair", FlcaStepLaw, FlcaStepParameters)

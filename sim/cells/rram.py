@@ -16,28 +16,24 @@ depresses. Its length and height do not matter, and neither does how it is cut i
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil.backends import DeviceKind
 from hil.compiling import njit
-from hil.device import Layer
 from hil.fraction import Fraction
-from hil.presets import Preset
 from hil.programming import Programming
-from hil.spiking.core import SpikingCore
-from sim.crossbar.array import Segments, SimulatedArray
-from sim.crossbar.parameters import ArrayParameters, unit
-from sim.crossbar.spiking_core import CompiledCore
+from sim.cells.law import CellParameters, Cells, OhmicLaw, PulseStep, State, StateVariable, unit
+from sim.cells.segments import Segments
+from sim.crossbar.kinds import simulated
 
 PULSE_WIDTH = 1e-6
 """Width of a programming pulse, s; the model counts pulses, whatever their width."""
 
 
-class RramParameters(ArrayParameters):
+class RramParameters(CellParameters):
     """Parameters of `sim:rram`; depression takes the value of potentiation where it is not given its own."""
 
     model: Literal["lhb", "nlsb", "nlhb"] = Field("lhb", description="linear/non-linear, soft/hard bounds")
@@ -58,10 +54,6 @@ class RramParameters(ArrayParameters):
         if self.g_min >= self.g_max:
             raise ValueError(f"g_min {self.g_min:g} S must be below g_max {self.g_max:g} S")
         return self
-
-    def conductance_range(self) -> tuple[float, float]:
-        """Conductances of weights 0 and 1, S."""
-        return self.g_min, self.g_max
 
     def branches(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """(alpha / ws, gamma, ws) of eq 3 for potentiation and depression; eqs 1 and 2 are its limits ws = 0 and 1."""
@@ -90,73 +82,50 @@ def stop_weight(alpha: float, gamma: float, nstop: float) -> float:
     return float(-np.expm1(-np.log1p((gamma - 1.0) * alpha * nstop) / (gamma - 1.0)))
 
 
-class RramArray(SimulatedArray):
-    """Crossbar of pulse-step RRAM cells (`sim:rram`).
+class RramLaw(OhmicLaw[RramParameters]):
+    """Pulse-step RRAM cell; spread in sensitivity multiplies alpha, spread in memristance divides the conductance."""
 
-    Spread in sensitivity multiplies alpha; spread in memristance divides the conductance.
-    """
-
-    parameters: RramParameters
-    programmed, in_pulse, jumps = "weight", ("beyond",), True
-
-    def __init__(self, name: str, parameters: RramParameters) -> None:
-        """Draw the cells; say by which pulses they are programmed."""
-        p = parameters
-        super().__init__(name, p)
-        self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, p.g_min, p.g_max)
-
-    def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
-        """The compiled spiking core, where cells are neither noisy nor stuck."""
-        p = self.parameters
-        if layer is not SpikingCore or p.c2c or p.read_noise or self._any_stuck or p.d2d_r:
-            return None
-        return cast(Layer, CompiledCore(self, *question))
-
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
-        return {"weight": np.full(shape, self.parameters.w0), "beyond": np.zeros(shape, np.int8)}
+    programmed, jumps = "weight", True
 
     @property
-    def _bounds(self) -> tuple[float, float]:
-        return 0.0, 1.0
+    def states(self) -> tuple[StateVariable, ...]:
+        """Weight, 0..1; beyond which threshold a pulse is."""
+        return (
+            StateVariable("weight", self.parameters.w0, 0.0, 1.0),
+            StateVariable("beyond", dtype=np.int8, in_pulse=True),
+        )
 
-    def _drive(self, columns: slice, play: Segments) -> None:
+    @property
+    def pulse_step(self) -> PulseStep:
+        """Eqs 1-3, and the pulses that reach the thresholds."""
         p = self.parameters
-        up, down = p.branches()
-        drive_rram(
-            play, self._state["weight"][columns], self._state["beyond"][columns], self._gain[columns],
-            p.v_set, p.v_reset, up, down, *self._reach,
-        )  # fmt: skip
+        return PulseStep(Programming(p.v_set, p.v_reset, PULSE_WIDTH, p.g_min, p.g_max), *p.branches())
 
-    def _dose(
-        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
-    ) -> None:
+    def conductance_range(self, v_max: float) -> tuple[float, float]:
+        """Conductances of weights 0 and 1, S."""
+        return self.parameters.g_min, self.parameters.g_max
+
+    def advance(self, cells: Cells, play: Segments) -> None:
+        """One step at every pulse that begins."""
+        self._advance(cells, play, cells.state["weight"], cells.state["beyond"])
+
+    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
         """A pulse steps at its edge: all through the segment a cell conducts as it does at the end."""
-        p, (weight, beyond) = self.parameters, (self._state[name][columns].copy() for name in ("weight", "beyond"))
-        up, down = p.branches()
-        drive_rram(play, weight, beyond, self._gain[columns], p.v_set, p.v_reset, up, down, *self._reach)
-        if factor.size:
-            weight = np.clip(origin + factor * (weight - origin), *self._bounds)
+        p, (weight, beyond) = self.parameters, (cells.state[name].copy() for name in ("weight", "beyond"))
+        self._advance(cells, play, weight, beyond)
+        if cells.factor.size:
+            weight = np.clip(cells.origin + cells.factor * (weight - cells.origin), 0.0, 1.0)
         out[:] = play.duration[0] * (p.g_min + weight * (p.g_max - p.g_min))
 
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """(rows, cols) weight w of every cell, 0..1."""
-        return self._state["weight"].T.copy()
-
-    def set_weights(self, weights: NDArray[np.float64]) -> None:
-        """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
-        self._require_open()
-        self._state["weight"][:] = weights.T
-        self._rest()
-
-    @property
-    def sensitivity(self) -> NDArray[np.float64]:
-        """(rows, cols) factor on every cell's step."""
-        return self._gain.T.copy()
-
-    def _memristance(self) -> NDArray[np.float64]:
+    def memristance(self, state: State) -> NDArray[np.float64]:
+        """Resistance at the weight, ohm."""
         p = self.parameters
-        return 1.0 / (p.g_min + self._state["weight"] * (p.g_max - p.g_min))
+        return 1.0 / (p.g_min + state["weight"] * (p.g_max - p.g_min))
+
+    def _advance(self, cells: Cells, play: Segments, weight: NDArray[np.float64], beyond: NDArray[np.int8]) -> None:
+        p = self.parameters
+        up, down = p.branches()
+        drive_rram(play, weight, beyond, cells.gain, p.v_set, p.v_reset, up, down, cells.low, cells.high)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -189,11 +158,4 @@ PRESETS = {
 }
 """Named parameters of `sim:rram`; wang2016 is the fit that Brivio et al. (2021) give for Wang et al. (2016)."""
 
-kind = DeviceKind(
-    "rram",
-    "RRAM that moves one step a pulse (L-HB, NL-SB, NL-HB)",
-    RramParameters,
-    RramArray,
-    PRESETS,
-    {"rram": Preset.parameters},
-)
+kind = simulated("rram", "RRAM that moves one step a pulse (L-HB, NL-SB, NL-HB)", RramLaw, RramParameters, PRESETS)

@@ -25,18 +25,18 @@ steepest slope (error below 1e-8 of the range).
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hil.backends import DeviceKind
 from hil.compiling import njit
 from hil.fraction import Fraction
-from hil.presets import Preset
-from sim.crossbar.array import Segments, SimulatedArray
-from sim.crossbar.parameters import ArrayParameters, unit
+from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
+from sim.cells.segments import Segments
+from sim.crossbar.kinds import simulated
 
 STEP = 0.02
 """Longest step of the drive through a window, times the steepest slope 2p of the window."""
@@ -47,8 +47,10 @@ ARRIVED = 1e-13
 """Distance to a bound at which the window has stopped the state."""
 
 
-class VteamParameters(ArrayParameters):
+class VteamParameters(CellParameters):
     """Parameters of `sim:vteam`; the defaults are a generic bipolar cell, not one of the paper's fits."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"w0": "x0"}
 
     v_on: float = Field(-0.7, lt=0, description="threshold below which it switches on", json_schema_extra=unit("V"))
     v_off: float = Field(0.7, gt=0, description="threshold above which it switches off", json_schema_extra=unit("V"))
@@ -62,17 +64,13 @@ class VteamParameters(ArrayParameters):
     window: Literal["none", "biolek"] = Field("none", description="how the state meets its bounds")
     p: float = Field(1.0, ge=0.5, le=50, description="exponent of the window (biolek)")
     set: Literal["negative", "positive"] = Field("negative", description="sign of the voltage that switches on")
-    w0: Fraction = Field(0.5, ge=0, le=1, description="pristine state x")
+    x0: Fraction = Field(0.5, ge=0, le=1, description="pristine state x")
 
     @model_validator(mode="after")
     def _switches(self) -> Self:
         if self.r_on >= self.r_off:
             raise ValueError(f"r_on {self.r_on:g} ohm must be below r_off {self.r_off:g} ohm")
         return self
-
-    def conductance_range(self) -> tuple[float, float]:
-        """Conductances of x = 1 and x = 0, S."""
-        return 1.0 / self.r_off, 1.0 / self.r_on
 
     def thresholds(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """(v, k, alpha) of eq 1a and of eq 1c, as the compiled kernel takes them."""
@@ -90,47 +88,41 @@ class VteamParameters(ArrayParameters):
         return self.r_on + (self.r_off - self.r_on) * x
 
 
-class VteamArray(SimulatedArray):
-    """Crossbar of VTEAM memristors (`sim:vteam`).
+class VteamLaw(OhmicLaw[VteamParameters]):
+    """VTEAM memristor; spread in sensitivity multiplies k_on and k_off, spread in memristance the resistance."""
 
-    Spread in sensitivity multiplies k_on and k_off; spread in memristance multiplies the resistance.
-    """
-
-    parameters: VteamParameters
     programmed = "x"
 
     @property
-    def _bounds(self) -> tuple[float, float]:
-        return 0.0, 1.0
+    def states(self) -> tuple[StateVariable, ...]:
+        """The state x, 0 (on) to 1 (off)."""
+        return (StateVariable("x", self.parameters.x0, 0.0, 1.0),)
 
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray]:
-        return {"x": np.full(shape, self.parameters.w0)}
+    def conductance_range(self, v_max: float) -> tuple[float, float]:
+        """Conductances of x = 1 and x = 0, S."""
+        return 1.0 / self.parameters.r_off, 1.0 / self.parameters.r_on
 
-    def _drive(self, columns: slice, play: Segments) -> None:
+    def advance(self, cells: Cells, play: Segments) -> None:
+        """Eq 1, through its window if it has one."""
         p = self.parameters
         off, on = p.thresholds()
         drive_vteam(
-            play, self._state["x"][columns], self._gain[columns], p.sign, off, on,
-            p.p if p.window == "biolek" else 0.0, *self._reach,
+            play, cells.state["x"], cells.gain, p.sign, off, on, p.p if p.window == "biolek" else 0.0,
+            cells.low, cells.high,
         )  # fmt: skip
 
-    def _dose(
-        self, columns: slice, play: Segments, origin: NDArray[np.float64], factor: NDArray[np.float64], out: NDArray
-    ) -> None:
+    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+        """Integrate 1 / R."""
         p = self.parameters
         off, on = p.thresholds()
         _dose_vteam(
-            play, self._state["x"][columns], self._gain[columns], origin, factor, p.sign, off, on,
+            play, cells.state["x"], cells.gain, cells.origin, cells.factor, p.sign, off, on,
             p.p if p.window == "biolek" else 0.0, p.r_on, p.r_off, p.resistance == "exponential", out,
         )  # fmt: skip
 
-    @property
-    def states(self) -> NDArray[np.float64]:
-        """(rows, cols) state x of every cell, 0 (on) to 1 (off)."""
-        return self._state["x"].T.copy()
-
-    def _memristance(self) -> NDArray[np.float64]:
-        return self.parameters.resistance_at(self._state["x"])
+    def memristance(self, state: State) -> NDArray[np.float64]:
+        """Resistance at the state, ohm."""
+        return self.parameters.resistance_at(state["x"])
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -257,10 +249,6 @@ def _dose_vteam(
                 )  # fmt: skip
 
 
-kind = DeviceKind(
-    "vteam",
-    "memristor with voltage thresholds (VTEAM), with or without a window",
-    VteamParameters,
-    VteamArray,
-    models={"vteam": Preset.parameters},
+kind = simulated(
+    "vteam", "memristor with voltage thresholds (VTEAM), with or without a window", VteamLaw, VteamParameters
 )

@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.limits import LimitError
+from sim.cells.law import OhmicLaw
 from sim.network.lines import line_voltages
 
 if TYPE_CHECKING:
-    from sim.crossbar.array import SimulatedArray
+    from sim.crossbar.cells import CellArray
 
 ORDER = 5
 """Columns of the extrapolation table."""
@@ -39,6 +40,8 @@ SHORTEST = 1e-3
 HOPELESS = 25
 """Tenfold shorter tries, one after the other, that give no number."""
 
+_TINY = 1e-300
+
 MOST_STEPS = 20_000
 """Steps and tries beyond which a segment is refused."""
 
@@ -48,17 +51,22 @@ class FloatingSegment:
 
     Parameters
     ----------
-    array : SimulatedArray
-        Whose cells are moved.
+    name : str
+        What the user calls the array, for messages.
+    cells : CellArray
+        Which are moved.
     rows, cols : (R,) and (C,) arrays
         Driven voltages, V; NaN for a floating line.
     measured : bool
         Whether charge and energy are wanted.
     """
 
-    def __init__(self, array: SimulatedArray, rows: NDArray, cols: NDArray, measured: bool) -> None:
+    def __init__(
+        self, name: str, cells: CellArray, rows: NDArray[np.float64], cols: NDArray[np.float64], measured: bool
+    ) -> None:
         """Take the lines; nothing is played yet."""
-        self._array, self._rows, self._cols, self._measured = array, rows, cols, measured
+        self._name, self._cells = name, cells
+        self._rows, self._cols, self._measured = rows, cols, measured
 
     def play(self, duration: float, again: bool) -> tuple[NDArray[np.float64], float]:
         """Play all of it; the columns' charge in C and the energy of all cells in J, zeros if not measured.
@@ -68,45 +76,45 @@ class FloatingSegment:
         LimitError
             If it takes more than `MOST_STEPS`; cells are somewhere on their way then.
         """
-        array = self._array
-        dtypes = {name: state.dtype for name, state in array._state.items()}
-        given = self._settle(duration, again) if array.jumps else self._follow(duration, again)
-        array._state = {name: state.astype(dtypes[name]) for name, state in array._state.items()}
+        cells = self._cells
+        dtypes = {name: state.dtype for name, state in cells.state.items()}
+        given = self._settle(duration, again) if cells.law.jumps else self._follow(duration, again)
+        cells.state = {name: state.astype(dtypes[name]) for name, state in cells.state.items()}
         return given[:-1], float(given[-1])
 
     def _part(self, duration: float, again: bool) -> NDArray[np.float64]:
         """Hold the voltages of this instant; charges and, last, energy."""
-        array = self._array
-        rows, cols = line_voltages(array._cell_conductance().T, self._rows, self._cols)
-        given = np.zeros(array.cols + 1)
+        cells = self._cells
+        rows, cols = line_voltages(cells.branches(), self._rows, self._cols)
+        given = np.zeros(cells.cols + 1)
         if self._measured:
             across = rows[None, :] - cols[:, None]
-            moved = across * array._integrate(duration, rows, cols, again)
+            moved = cells.charge(duration, rows, cols, again)
             given[:-1], given[-1] = np.where(np.isnan(self._cols), 0.0, moved.sum(axis=1)), (across * moved).sum()
-        array._drive_all(np.array([duration]), rows[None], cols[None], again, book=False)
+        cells.advance(np.array([duration]), rows[None], cols[None], again, book=False)
         return given
 
     def _settle(self, duration: float, again: bool) -> NDArray[np.float64]:
-        array = self._array
+        cells = self._cells
         for _ in range(MOST_STEPS):
-            before = array._copied_state()
+            before = cells.copied_state()
             given = self._part(duration, again)
-            if all(np.array_equal(before[name], array._state[name]) for name in before):
+            if all(np.array_equal(before[name], cells.state[name]) for name in before):
                 return given
             again = True
         raise LimitError(
-            f"{array.name}: cells between floating lines still jump after {MOST_STEPS} jumps: drive more lines"
+            f"{self._name}: cells between floating lines still jump after {MOST_STEPS} jumps: drive more lines"
         )
 
     def _follow(self, duration: float, again: bool) -> NDArray[np.float64]:
-        array = self._array
-        array._state = {name: _wide(state) for name, state in array._state.items()}
-        total, passed, step, hopeless = np.zeros(array.cols + 1), 0.0, duration, 0
+        cells = self._cells
+        cells.state = {name: _wide(state) for name, state in cells.state.items()}
+        total, passed, step, hopeless = np.zeros(cells.cols + 1), 0.0, duration, 0
         for _ in range(MOST_STEPS):
             if passed >= duration:
                 return total
             step = min(step, duration - passed)
-            start = array._copied_state()
+            start = cells.copied_state()
             error, given, still = self._step(step, again, start)
             if error <= TOLERANCE or (error < np.inf and step <= SHORTEST * passed):
                 total += given
@@ -115,54 +123,62 @@ class FloatingSegment:
                 if still * (duration - passed) <= TOLERANCE * step:
                     return total + self._part(duration - passed, again) if passed < duration else total
             else:
-                array._state = start
+                cells.state = start
             hopeless = 0 if error < np.inf else hopeless + 1
             if hopeless > HOPELESS:
                 raise LimitError(
-                    f"{array.name}: cells between floating lines leave the range of float64: "
+                    f"{self._name}: cells between floating lines leave the range of float64: "
                     "lower the voltages, or drive more lines"
                 )
             step *= _growth(error)
         raise LimitError(
-            f"{array.name}: a segment of {duration:g} s with floating lines takes more than {MOST_STEPS} steps, "
+            f"{self._name}: a segment of {duration:g} s with floating lines takes more than {MOST_STEPS} steps, "
             f"{passed:g} s are played by then: drive more lines, or cut it into segments"
         )
 
     def _step(self, step: float, again: bool, start: dict[str, NDArray]) -> tuple[float, NDArray, float]:
         """Move the cells by one step; its error, what was measured, and how far ln(memristance) moved."""
-        array = self._array
-        moving = [name for name in start if start[name].dtype.kind == "f" and name not in array.in_pulse]
+        cells = self._cells
+        moving = [name for name in start if start[name].dtype.kind == "f" and name not in cells.in_pulse]
         table: list[dict[str, NDArray]] = []
-        at_start = np.log(array._memristance())
+        at_start = self._logs()
         for parts in range(1, ORDER + 1):
-            array._state = {name: state.copy() for name, state in start.items()}
-            given = np.zeros(array.cols + 1)
+            cells.state = {name: state.copy() for name, state in start.items()}
+            given = np.zeros(cells.cols + 1)
             for k in range(parts):
                 given += self._part(step / parts, again or k > 0)
-            row = {name: array._state[name] for name in moving} | {"": given}
+            row = {name: cells.state[name] for name in moving} | {"": given}
             coarse, table = table[-1] if table else row, _extrapolated(table, row, parts)
-        end = array._state
+        end = cells.state
         logs, errors = [], [0.0]
         for row in (coarse, table[-1]):
-            array._state = end | {name: row[name] for name in moving}
-            array._confine()
-            logs.append(np.log(array._memristance()))
+            cells.state = end | {name: row[name] for name in moving}
+            cells.confine()
+            logs.append(self._logs())
         for name in moving:
             best, other = table[-1][name], coarse[name]
-            errors.append(np.abs(best - other).max() / (np.abs(best).max() + 1e-300))
+            errors.append(np.abs(best - other).max() / (np.abs(best).max() + _TINY))
         moved = np.abs(logs[1] - at_start)
         turned = np.zeros(moved.shape, bool)
         for name in moving:
             if start[name].ndim == 2:
-                turned |= self._turned(start[name], array._state[name])
+                turned |= self._turned(start[name], cells.state[name])
         errors.append(moved[turned].max(initial=0.0) / KINK * TOLERANCE)
         error = max(float(np.abs(logs[1] - logs[0]).max()), *map(float, errors))
         return error, table[-1][""], float(moved.max())
 
+    def _logs(self) -> NDArray[np.float64]:
+        """(cols, rows) ln(memristance) of all cells now; conductances over the largest where they are not ohmic."""
+        law = self._cells.law
+        if isinstance(law, OhmicLaw):
+            return np.log(law.memristance(self._cells.state))
+        g = np.abs(self._cells.conductance())
+        return g / (g.max() + _TINY)
+
     def _turned(self, before: NDArray, after: NDArray) -> NDArray[np.bool_]:
         """Cells of which a state has passed 0 or met a bound."""
         turned = before * after < 0
-        for bound in self._array._bounds:
+        for bound in self._cells.bounds:
             turned |= (before == bound) != (after == bound)
         return turned
 

@@ -1,21 +1,19 @@
-"""Parameters that every simulated crossbar has; a law adds its own."""
+"""Parameters that every simulated crossbar has, and how those of a law join them.
+
+A user gives both in one address, ``sim:vteam?rows=4&v_on=-0.5``, so a device has one flat model of them all.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hil.fraction import Fraction
+from sim.cells.law import CellParameters, Law, unit
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
-
-
-def unit(symbol: str) -> JsonDict:
-    """Unit of a parameter, for `Field(json_schema_extra=...)`."""
-    return {"unit": symbol}
 
 
 class ArrayParameters(BaseModel):
@@ -57,8 +55,12 @@ class ArrayParameters(BaseModel):
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
     @abstractmethod
+    def law(self) -> Law[Any]:
+        """Return the law of the cells, with its parameters."""
+
     def conductance_range(self) -> tuple[float, float]:
         """Lowest and highest conductance of a cell without spread, S; 0 if nothing bounds it from below."""
+        return self.law().conductance_range(self.v_max)
 
     def stuck(self) -> StuckCells:
         """Cells that are stuck, at the conductances given or at the cell's own."""
@@ -84,3 +86,28 @@ class ArrayParameters(BaseModel):
             self.stuck(),
             self.seed,
         )
+
+
+class JoinedParameters(ArrayParameters):
+    """Parameters of an array and of the law of its cells, in one flat model; made by `joined`."""
+
+    law_type: ClassVar[type[Law[Any]]]
+    cell_type: ClassVar[type[CellParameters]]
+
+    def law(self) -> Law[Any]:
+        """Return the law of the cells, with its parameters and none of the array's."""
+        own = {name: getattr(self, name) for name in self.cell_type.model_fields}
+        return self.law_type(self.cell_type.model_construct(**own))
+
+
+def joined(law: type[Law[Any]], cell: type[CellParameters]) -> type[JoinedParameters]:
+    """Model of the parameters of an array of cells of one law: those of every array first.
+
+    An instance is one of `cell`, too.
+    """
+    twice = cell.model_fields.keys() & ArrayParameters.model_fields.keys()
+    if twice:
+        raise TypeError(f"{cell.__name__}: every array has a parameter {min(twice)}; give the law's another name")
+    model = create_model(cell.__name__, __base__=(cell, JoinedParameters), __module__=cell.__module__)
+    model.__doc__, model.law_type, model.cell_type = cell.__doc__, law, cell
+    return model

@@ -8,7 +8,7 @@ traffic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
@@ -16,32 +16,24 @@ from numpy.typing import NDArray
 
 from hil.compiling import njit
 from hil.spiking.core import SpikingCore
-from hil.spiking.host import Programmable, prepare_reference
+from hil.spiking.host import prepare_reference
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.spiking.trains import SpikeBatch, SpikeTrain
 
-
-class PulseStepArray(Programmable, Protocol):
-    """What the core needs of an array; `sim.cells.rram.RramArray` has it."""
-
-    parameters: Any
-    weights: NDArray[np.float64]
-    sensitivity: NDArray[np.float64]
-
-    def set_weights(self, weights: NDArray[np.float64]) -> None:
-        """Put every cell at a weight."""
+if TYPE_CHECKING:
+    from sim.crossbar.pulse_step import PulseStepArray
 
 
 _ROOM = 4096
 
 
 class CompiledCore(SpikingCore):
-    """Neurons and STDP on the cells of an ideal `sim.cells.rram.RramArray`.
+    """Neurons and STDP on the cells of an ideal `sim.crossbar.pulse_step.PulseStepArray`.
 
     Parameters
     ----------
-    device : sim.cells.rram.RramArray
+    device : sim.crossbar.pulse_step.PulseStepArray
         Without cycle-to-cycle spread, read noise or stuck cells.
     lif, stdp
         Neurons and rule.
@@ -54,7 +46,7 @@ class CompiledCore(SpikingCore):
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
         if lif.reference == "column":
-            self.reference = prepare_reference(device, device.programming)
+            self.reference = prepare_reference(device, device.pulse_step.programming)
             self.neurons -= 1
         weights = device.weights.T.astype(dtype)
         self._columns = np.ascontiguousarray(weights[: self.neurons])
@@ -62,7 +54,7 @@ class CompiledCore(SpikingCore):
         self._unsubtracted = self._left_over(dtype)
         self._inputs = np.ascontiguousarray((self._columns + self._unsubtracted).T)
         self._gain = np.ascontiguousarray(device.sensitivity.T.astype(dtype))
-        up, down = device.parameters.branches()
+        up, down = device.pulse_step.up, device.pulse_step.down
         self._steps = np.array([(*up, 1.0), (*down, 1.0)], dtype=dtype)
         self._windows = tuple(np.array(w, dtype=dtype) for w in (stdp.potentiating, stdp.depressing))
         self._theta = np.zeros(self.neurons, dtype=dtype)
@@ -95,7 +87,7 @@ class CompiledCore(SpikingCore):
 
     def _left_over(self, dtype: type) -> NDArray[np.floating]:
         """(rows,) what an input adds to all membranes beside the weights, by `Lif.reference`."""
-        p = self.device.programming
+        p = self.device.pulse_step.programming
         if self.lif.reference == "column":
             return -self._spare[0]
         offset = p.g_min / (p.g_max - p.g_min) if self.lif.reference == "none" else 0.0

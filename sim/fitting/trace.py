@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from hil.compiling import njit
 from sim.cells.flca import FlcaParameters, drive_flca
 from sim.cells.rram import RramParameters, drive_rram
+from sim.cells.segments import Segments
 from sim.cells.vteam import VteamParameters, drive_vteam
-from sim.crossbar.segments import Segments
 
 _GAIN = np.ones((1, 1))
 
@@ -44,7 +44,7 @@ def vteam_states(p: VteamParameters, play: Segments, start: NDArray[np.float64])
     """State x after every segment, (T,); `start` as in `rram_weights`."""
     off, on = p.thresholds()
     power = p.p if p.window == "biolek" else 0.0
-    return _trace_vteam(play, start, np.full((1, 1), p.w0), _GAIN, p.sign, off, on, power)
+    return _trace_vteam(play, start, np.full((1, 1), p.x0), _GAIN, p.sign, off, on, power)
 
 
 @njit(cache=True, inline="always")

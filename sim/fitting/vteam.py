@@ -145,7 +145,8 @@ class VteamModel(Model):
         return vteam_states(self._values(values), self._drive.play, self.starting(values))
 
     def _values(self, values: Mapping[str, float]) -> VteamParameters:
-        return self._cell.model_copy(update={k: float(v) for k, v in values.items()})
+        present = VteamParameters.renamed
+        return self._cell.model_copy(update={present.get(k, k): float(v) for k, v in values.items()})
 
     def _resistances(self, values: Mapping[str, float]) -> dict[str, float]:
         from scipy.optimize import nnls

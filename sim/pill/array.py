@@ -12,8 +12,9 @@ flux (D = 0.03 and 1 /s), and 6e-5 for D = 0, where nothing forgets a rounding. 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import isqrt
-from typing import Any, ClassVar, Self, cast
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,11 @@ from hil.device import Layer
 from hil.pill.pairs import PairedCore
 from hil.pill.protocol import pair_count
 from sim.cells import flca
-from sim.cells.flca import FlcaArray, flux_range
+from sim.cells.flca import FlcaLaw, FlcaParameters
+from sim.cells.law import State, StateVariable, unit
 from sim.cells.memristance import Coefficients, memristance_table
-from sim.crossbar.parameters import ArrayParameters, unit
+from sim.crossbar.array import SimulatedArray
+from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.variability import DeviceToDevice, StuckCells, Variability
 from sim.pill.pairs import CompiledPairs
 
@@ -47,9 +50,6 @@ class PillParameters(ArrayParameters):
         None, description="torch device on which pairs learn, such as cuda; compiled for the processor if not given"
     )
 
-    kind: ClassVar[str] = "nonvolatile"
-    lowest: ClassVar[float] = 0.0
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         inputs, rows = self.inputs, self.rows
@@ -66,9 +66,9 @@ class PillParameters(ArrayParameters):
         object.__setattr__(self, "rows", rows)
         return self
 
-    def conductance_range(self) -> tuple[float, float]:
-        """Conductances at the largest flux (see `sim.cells.flca.flux_range`) and at none, S."""
-        return flux_range(self.R, self.A, self.D, self.v_max, self.phi_max)
+    def law(self) -> PillLaw:
+        """Return the law of a weight."""
+        return PillLaw(FlcaParameters(A=self.A, D=self.D, R=self.R, phi0=self.phi0, phi_max=self.phi_max))
 
     def variability(self) -> Variability:
         """As every simulated array's, without arrays of the same number where cells are alike."""
@@ -100,11 +100,30 @@ class _Stuck(StuckCells):
         return super().draw(shape, seed) if self.on or self.off else np.broadcast_to(np.nan, shape)
 
 
-class PillArray(FlcaArray):
-    """Weights of paired inputs, one row a pair (`sim:pill`); the state is float32, 4 bytes a weight."""
+class PillLaw(FlcaLaw):
+    """A non-volatile FLCA memristor whose flux is float32, 4 bytes a weight."""
 
-    parameters: PillParameters  # type: ignore[assignment]
     memory_a_cell = 40
+
+    @property
+    def states(self) -> tuple[StateVariable, ...]:
+        """As of an FLCA memristor."""
+        phi, idle = super().states
+        return replace(phi, dtype=np.float32), idle
+
+    def memristance(self, state: State) -> NDArray[np.float64]:
+        """Eq 2, ohm: at rest a flux stays as it is."""
+        return memristance_table(self.parameters.R, state["phi"])
+
+
+class PillArray(SimulatedArray):
+    """Weights of paired inputs, one row a pair (`sim:pill`)."""
+
+    parameters: PillParameters
+
+    def __init__(self, name: str, parameters: PillParameters) -> None:
+        """Draw the weights and set them to their pristine state."""
+        super().__init__(name, parameters.law(), parameters)
 
     @property
     def inputs(self) -> int:
@@ -137,22 +156,18 @@ class PillArray(FlcaArray):
 
     def column_conductance(self, col: int) -> NDArray[np.float64]:
         """(rows,) true conductance of a column's weights, S."""
-        g = 1.0 / (self._scale[col] * memristance_table(self.parameters.R, self._state["phi"][col]))
-        return np.where(np.isnan(self._stuck[col]), g, self._stuck[col]) if self._any_stuck else g
+        cells = self.array
+        g = 1.0 / (cells.scale[col] * memristance_table(self.parameters.R, cells.state["phi"][col]))
+        return np.where(np.isnan(cells.stuck[col]), g, cells.stuck[col]) if cells.any_stuck else g
 
     def fluxes(self) -> NDArray[np.float32]:
         """(cols, rows) flux linkage of every weight, V s; the state itself, and valid until it is restored or reset."""
         self._require_open()
-        return self._state["phi"]
+        return self.array.state["phi"]
 
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Do `job` for every column, on all threads."""
-        if self._pool is None or self.cols == 1:
-            for col in range(self.cols):
-                job(col)
-            return
-        for done in [self._pool.submit(job, col) for col in range(self.cols)]:
-            done.result()
+        self.array.over_columns(job)
 
     def pass_time(self, seconds: float) -> None:
         """Count time that compiled pairs have played."""
@@ -165,12 +180,6 @@ class PillArray(FlcaArray):
         self._require_open()
         self._measurements += 1
         return self.conductance
-
-    def _pristine(self, shape: tuple[int, int]) -> dict[str, NDArray[Any]]:
-        return {"phi": np.full(shape, self.parameters.phi0, np.float32), "idle": np.zeros(shape[0])}
-
-    def _memristance(self) -> NDArray[np.float64]:
-        return memristance_table(self.parameters.R, self._state["phi"])
 
 
 kind = DeviceKind(

@@ -23,7 +23,7 @@ from hil.sweeps import file as sweep_file
 from hil.training import catalogue
 from hil.training.settings import DeviceSettings, addresses, seed_of
 from hil.waveform import Waveform
-from sim.cells.flca import FlcaArray
+from sim.crossbar.array import SimulatedArray
 
 NAMES = {"front": "rram", "back": "flca"}
 
@@ -110,7 +110,7 @@ def test_a_device_that_cannot_tell_its_state_takes_both_back_to_the_last_reset(t
         raise Unsupported("no state")
 
     with monkeypatch.context() as patch:
-        patch.setattr(FlcaArray, "snapshot", unsupported)
+        patch.setattr(SimulatedArray, "snapshot", unsupported)
         stopping(patch, 3)
         with pytest.raises(Interrupted):
             resumed(tmp_path / "run")
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_other_devices_is_refused_before_anything_moves(tmp_path
         states = {change.get(name, name): state for name, state in states.items() if change.get(name, name)}
         run.save_checkpoint({**others, **flattened(states)}, {**info, "devices": list(states)})
     moved = []
-    monkeypatch.setattr(FlcaArray, "restore", lambda self, state: moved.append(self))
+    monkeypatch.setattr(SimulatedArray, "restore", lambda self, state: moved.append(self))
     with pytest.raises(InputError, match=words + ".*: a run goes on with all its devices as they were, or not at all"):
         resumed(tmp_path / "run")
     assert not moved

@@ -27,7 +27,7 @@ def test_a_script_of_version_0_1_runs():
         "from hil.runs import Run\n"
         "from instruments.safety import SafetyLimits\n"
         "from instruments.link import Link\n"
-        "print(HostCore.__module__, sim.flca_pair.FlcaPairArray.__module__)\n"
+        "print(HostCore.__module__, sim.flca_pair.FlcaPairLaw.__module__)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

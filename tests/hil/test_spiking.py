@@ -9,7 +9,7 @@ from hil.spiking.host import HostCore
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import PairStdp, Stdp
 from hil.spiking.trains import SpikeBatch, SpikeTrain
-from sim.cells.rram import RramArray
+from sim.crossbar.pulse_step import PulseStepArray
 
 US = 1e-6
 
@@ -91,11 +91,11 @@ def test_a_presentation_without_learning_leaves_nothing_behind():
 def test_one_presentation_is_reads_and_programming_pulses(monkeypatch):
     """The trace of what a device sees: a read for every input spike, then V/2 pulses on the winner's column."""
     trace = []
-    play, read = RramArray._play, RramArray.read_rows
+    play, read = PulseStepArray._play, PulseStepArray.read_rows
     monkeypatch.setattr(
-        RramArray, "read_rows", lambda self, r, v=None: trace.append(("read", list(r))) or read(self, r, v)
+        PulseStepArray, "read_rows", lambda self, r, v=None: trace.append(("read", list(r))) or read(self, r, v)
     )
-    monkeypatch.setattr(RramArray, "_play", lambda self, w: trace.append(("program", w)) or play(self, w))
+    monkeypatch.setattr(PulseStepArray, "_play", lambda self, w: trace.append(("program", w)) or play(self, w))
     subject = core(threshold=0.9)
     before = subject.weights()
     trace.clear()

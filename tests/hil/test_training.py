@@ -14,7 +14,7 @@ from hil.training.energy import paper_rows, pulse_energy
 from hil.training.lifelong import LifelongConfig, LifelongTraining
 from hil.training.loop import presentation_order
 from hil.training.stdp import StdpConfig, StdpTraining
-from sim.cells.flca_pair import FlcaPairArray
+from sim.crossbar.array import SimulatedArray
 
 DIGITS = load("digits")
 
@@ -131,7 +131,7 @@ def test_a_device_that_cannot_tell_its_state_starts_the_stage_again(tmp_path, mo
     def unsupported(self):
         raise Unsupported("no state")
 
-    monkeypatch.setattr(FlcaPairArray, "snapshot", unsupported)
+    monkeypatch.setattr(SimulatedArray, "snapshot", unsupported)
     stops = iter([False, False, True] + [False] * 1000)
     monkeypatch.setattr(StopRequest, "requested", Answers(stops), raising=False)
     model = validated(StdpConfig, config, "test")

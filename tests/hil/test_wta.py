@@ -12,7 +12,7 @@ from hil.spiking.host import HostCore
 from hil.training.settings import split
 from hil.training.wta import WtaConfig, WtaTraining
 from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
-from sim.cells.rram import RramArray
+from sim.crossbar.pulse_step import PulseStepArray
 
 DIGITS = load("digits")
 QUICK = {"neurons": 50, "epochs": 8, "seeds": 1, "batch": 200, "curve": 4}
@@ -83,7 +83,7 @@ def test_the_initial_weight_is_the_paper_s_unless_the_device_says_otherwise(tmp_
         for uri, expected in (("sim:rram", 0.8), ("sim:rram?w0=0.3", 0.3)):
             config = validated(WtaConfig, {"device": {"uri": uri}}, "test")
             with WtaTraining(config, DIGITS, run)._open(0).device as device:
-                assert isinstance(device, RramArray)
+                assert isinstance(device, PulseStepArray)
                 assert device.weights == pytest.approx(expected)
 
 

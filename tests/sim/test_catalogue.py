@@ -5,12 +5,13 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from hil import plugins
-from hil.backends import DeviceKind, open_device
+from hil.backends import open_device
 from hil.errors import InputError
 from sim.catalogue import GROUP, backend
 from sim.cells import rram
+from sim.crossbar.kinds import simulated
 
-theirs = DeviceKind("theirs", "somebody's law", rram.RramParameters, rram.RramArray, {"soft": {"model": "nlsb"}})
+theirs = simulated("theirs", "somebody's law", rram.RramLaw, rram.RramParameters, {"soft": {"model": "nlsb"}})
 no_kind = 3
 
 

@@ -145,7 +145,7 @@ def test_vteam(window, p, resistance, v, start, length):
     moving = min(reached / rate, length) if window == "none" and rate else min(length, 50 / max(abs(rate), 1e-9))
     solution = solve_ivp(slopes, (0, moving), [start, 0.0], method="LSODA", rtol=1e-11, atol=[1e-15, 1e-21])
     expected = solution.y[1, -1] + v / ohm(np.clip(solution.y[0, -1], 0, 1)) * (length - moving)
-    uri = f"sim:vteam?w0={start}&window={window}&p={p}&resistance={resistance}"
+    uri = f"sim:vteam?x0={start}&window={window}&p={p}&resistance={resistance}"
     assert measured(uri, v, length) == pytest.approx(expected, rel=1e-6)
 
 

@@ -40,7 +40,7 @@ def test_any_length_is_integrated_at_once(kind, length, v):
 def test_a_pair_settles_where_its_rates_vanish():
     with opened("flca-pair?preset=figure3") as device:
         device.apply(Waveform.pulse(1.0, width=1e6))
-        x, y = (float(flux[0, 0]) for flux in device.fluxes)
+        x, y = (float(flux[0, 0]) for flux in (device.state("phi_v"), device.state("phi_n")))
     share = (100 + 1e6 * x) / (200 + 1e6 * (x + y))
     assert x == pytest.approx(share, rel=1e-9)  # D = 1 /s in both
     assert 1 - share < y < 1.01 * (1 - share)  # eq 4 holds what it went too far while phi_v still grew

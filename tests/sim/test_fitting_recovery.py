@@ -240,7 +240,7 @@ def test_flca_and_vteam_presets_load_as_well(tmp_path):
     (tmp_path / "v.json").write_text(json.dumps(content))
     with open_device(f"sim:vteam?preset={tmp_path / 'v.json'}") as device:
         assert device.parameters.v_on == -0.3
-        assert device.states[0, 0] == 0.25
+        assert device.state("x")[0, 0] == 0.25
 
 
 def test_a_cell_that_positive_pulses_depress_is_turned_round():

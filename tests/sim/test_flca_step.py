@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hil.backends import open_device
 from hil.waveform import Waveform
-from sim.crossbar.array import WORTH_A_THREAD
+from sim.crossbar.cells import WORTH_A_THREAD
 
 
 def by_formula(phi, trace, segments, *, a, d, dv, k, flux_ref):
@@ -160,9 +160,12 @@ def test_threads_share_columns_without_changing_a_bit(monkeypatch):
     states = []
     for threads in (1, 2):
         device = open_device("sim:flca-step?rows=200&cols=10", threads=threads)
-        shares, drive = [], device._drive
-        monkeypatch.setattr(device, "_drive", lambda *a, shares=shares, drive=drive: (shares.append(a[0]), drive(*a)))
-        device.apply(waveform)
+        shares, advance = [], type(device.law).advance
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                type(device.law), "advance", lambda *a, shares=shares, advance=advance: (shares.append(a), advance(*a))
+            )
+            device.apply(waveform)
         assert len(shares) == threads
         states.append(device.snapshot())
         device.close()

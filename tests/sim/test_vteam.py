@@ -39,7 +39,7 @@ def integrated(v, x, width, p=None):
 @pytest.mark.parametrize("v", [0.9, 0.45, 0.31, 0.3, 0.1, -0.3, -0.4, -0.41, -0.6, -0.9])
 def test_states_follow_the_paper(v, window):
     chosen = {} if window is None else {"window": "biolek", "p": window}
-    with vteam(w0=0.45, **chosen) as device:
+    with vteam(x0=0.45, **chosen) as device:
         device.apply(pulse(v))
         assert device.states[0, 0] == pytest.approx(integrated(v, 0.45, WIDTH, window), abs=1e-6)
 
@@ -47,7 +47,7 @@ def test_states_follow_the_paper(v, window):
 @pytest.mark.parametrize("window", [None, 0.5, 1.0, 4.0])
 def test_cutting_a_pulse_into_pieces_changes_nothing(window):
     chosen = {} if window is None else {"window": "biolek", "p": window}
-    with vteam(w0=0.2, **chosen) as whole, vteam(w0=0.2, **chosen) as pieces:
+    with vteam(x0=0.2, **chosen) as whole, vteam(w0=0.2, **chosen) as pieces:
         whole.apply(pulse(0.6, 0.02))
         pieces.apply(pulse(0.6, 0.002) * 10)
         assert pieces.states[0, 0] == pytest.approx(whole.states[0, 0], abs=1e-6)
@@ -65,47 +65,47 @@ def test_states_stay_between_their_bounds_and_come_back(window):
 
 def test_the_window_at_p_one_is_a_hyperbolic_tangent():
     """dx/ds = 1 - x^2 from x = 0."""
-    with vteam(window="biolek", p=1.0, w0=0.0) as device:
+    with vteam(window="biolek", p=1.0, x0=0.0) as device:
         drive = slope(0.6, 0.0) * WIDTH
         device.apply(pulse(0.6))
         assert device.states[0, 0] == pytest.approx(np.tanh(drive), rel=1e-6)
 
 
 def test_between_the_thresholds_nothing_moves():
-    with vteam(w0=0.5) as device:
+    with vteam(x0=0.5) as device:
         device.apply(pulse(0.3, 1e6) + pulse(-0.4, 1e6))
         assert device.states[0, 0] == 0.5
 
 
 @pytest.mark.parametrize(("law", "ohm"), [("linear", 2.575e5), ("exponential", 1e4 * 100**0.25)])
 def test_resistance_follows_the_state(law, ohm):
-    with vteam(w0=0.25, r_on=1e4, r_off=1e6, resistance=law) as device:
+    with vteam(x0=0.25, r_on=1e4, r_off=1e6, resistance=law) as device:
         assert 1 / device.read()[0, 0] == pytest.approx(ohm, rel=1e-12)
 
 
 def test_a_cell_turned_round_mirrors_the_voltage():
-    with vteam(w0=0.5) as plain, vteam(w0=0.5, set="positive") as turned:
+    with vteam(x0=0.5) as plain, vteam(w0=0.5, set="positive") as turned:
         plain.apply(pulse(0.5) + pulse(-0.7))
         turned.apply(pulse(-0.5) + pulse(0.7))
         assert plain.states[0, 0] == turned.states[0, 0] != 0.5
 
 
 def test_a_positive_voltage_switches_off_as_printed():
-    with vteam(w0=0.5) as device:
+    with vteam(x0=0.5) as device:
         before = device.read()[0, 0]
         device.apply(pulse(0.6))
         assert device.read()[0, 0] < before
 
 
 def test_a_row_sees_its_voltage_minus_the_column():
-    with vteam(rows=2, cols=2, w0=0.5) as device:
+    with vteam(rows=2, cols=2, x0=0.5) as device:
         device.apply(Waveform.pulse([0.6, 0.2], [0.0, -0.25], width=WIDTH))
         expected = [[integrated(v, 0.5, WIDTH) for v in line] for line in ((0.6, 0.85), (0.2, 0.45))]
         assert np.allclose(device.states, expected, atol=1e-9)
 
 
 def test_cycle_to_cycle_spread_has_its_strength():
-    with vteam(rows=200, cols=10, w0=0.2, c2c=0.1, seed=5) as device:
+    with vteam(rows=200, cols=10, x0=0.2, c2c=0.1, seed=5) as device:
         device.apply(Waveform.pulse(np.full(200, 0.5), np.zeros(10), width=WIDTH))
         change = device.states - 0.2
         assert change.mean() == pytest.approx(slope(0.5, 0.2) * WIDTH, rel=0.01)
@@ -125,3 +125,12 @@ def test_cycle_to_cycle_spread_has_its_strength():
 def test_parameters_without_meaning_are_refused(wrong, words):
     with pytest.raises(InputError, match=words):
         vteam(**wrong)
+
+
+def test_the_former_name_of_the_pristine_state_is_still_read():
+    with vteam(w0=0.25) as old, vteam(x0=0.25) as new:
+        assert old.parameters == new.parameters and old.parameters.x0 == 0.25
+    with pytest.raises(InputError, match="w0 is the former name of x0: give one of them"):
+        vteam(w0=0.25, x0=0.25)
+    with pytest.raises(InputError, match=r"x0 = 2.*<= 1"):
+        vteam(w0=2)

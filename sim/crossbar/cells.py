@@ -1,0 +1,244 @@
+"""The cells of a crossbar: their states, what makes each differ from its law, and the threads that move them.
+
+State arrays are laid out (cols, rows), a column contiguous in memory. Cells are coupled only through floating lines, so
+columns are independent otherwise and are shared out to threads; the result does not depend on how.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cells.law import Cells, Law, OhmicLaw
+from sim.cells.segments import Segments
+from sim.crossbar.parameters import ArrayParameters
+from sim.crossbar.pulses import PulseSpread
+from sim.network.branches import NonOhmic, Ohmic
+from sim.network.lines import line_voltages
+
+WORTH_A_THREAD = 200_000
+"""Cell-segments below which handing columns to threads costs more than it gains."""
+
+COURSE = "course"
+"""State array of an array with cycle-to-cycle spread: where the law alone would take the cells (`PulseSpread`)."""
+
+_NONE = np.empty((0, 0))
+
+
+class CellArray:
+    """All cells of a crossbar, of one law.
+
+    Parameters
+    ----------
+    law : Law
+        Of every cell.
+    parameters : ArrayParameters
+        Size, spread and threads.
+
+    Attributes
+    ----------
+    state : dict
+        State arrays by name; every array's first axis is the column.
+    gain, scale : (cols, rows) arrays
+        Factors on sensitivity and on memristance, drawn once.
+    stuck : (cols, rows) array
+        Conductance of every stuck cell, S; NaN where a cell works.
+    any_stuck : bool
+        Whether any is.
+    bounds : tuple of float
+        Range of the programmed state.
+    in_pulse : tuple of str
+        State arrays that tell only of a pulse under way.
+    spread : PulseSpread or None
+        Pulses under way and their factors, where there is cycle-to-cycle spread.
+    """
+
+    def __init__(self, law: Law, parameters: ArrayParameters) -> None:
+        """Draw the cells and set them to their pristine state."""
+        self.law, self._parameters = law, parameters
+        self.rows, self.cols = parameters.rows, parameters.cols
+        variability, shape = parameters.variability(), (self.cols, self.rows)
+        self.gain, self.scale = variability.device_to_device.draw(shape, parameters.seed)
+        self.stuck = variability.stuck.draw(shape, parameters.seed)
+        self.any_stuck = not np.isnan(self.stuck).all()
+        self._threads = parameters.threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self.bounds = law.bounds()
+        self.in_pulse = tuple(variable.name for variable in law.states if variable.in_pulse)
+        self.start()
+
+    def start(self, state: dict[str, NDArray[Any]] | None = None, pulses: int = 0) -> None:
+        """Lines at 0 V, cells pristine or in a given state, after `pulses` pulses."""
+        shapes: dict[bool, tuple[int, ...]] = {True: (self.cols,), False: (self.cols, self.rows)}
+        self.state: dict[str, NDArray[Any]] = {
+            variable.name: np.full(shapes[variable.per_column], variable.pristine, variable.dtype)
+            for variable in self.law.states
+        } | (state or {})
+        self.spread: PulseSpread | None = None
+        if self._parameters.c2c:
+            cells = self.state[self.law.programmed]
+            self.spread = PulseSpread.at_rest(self._parameters.c2c, self._parameters.seed, self.bounds, cells)
+            self.spread.number = pulses
+            self.state[COURSE] = cells.copy()
+
+    def release(self) -> None:
+        """Let the threads go."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of the state arrays that tell all about cells at rest."""
+        return [name for name in self.state if name not in self.in_pulse and name != COURSE]
+
+    def moment(self) -> tuple[dict[str, NDArray[Any]], PulseSpread | None]:
+        """Everything about the cells as it is now, in the middle of a pulse too."""
+        return self.copied_state(), self.spread and self.spread.copy()
+
+    def recall(self, moment: tuple[dict[str, NDArray[Any]], PulseSpread | None]) -> None:
+        """Return to what `moment` gave; it can be used again."""
+        state, spread = moment
+        self.state, self.spread = {name: array.copy() for name, array in state.items()}, spread and spread.copy()
+
+    def copied_state(self) -> dict[str, NDArray[Any]]:
+        """Copies of all state arrays."""
+        return {name: array.copy() for name, array in self.state.items()}
+
+    def conductance(self) -> NDArray[np.float64]:
+        """(cols, rows) conductance of every cell now, S: i / v at the law's read voltage where it is not ohmic."""
+        law = self.law
+        if isinstance(law, OhmicLaw):
+            g = 1.0 / (self.scale * law.memristance(self.state))
+        else:
+            v = law.read_voltage
+            g = law.current(np.full(self.gain.shape, v), self.state) / (v * self.scale)
+        return np.where(np.isnan(self.stuck), g, self.stuck) if self.any_stuck else g
+
+    def branches(self) -> Ohmic | NonOhmic:
+        """What the cells carry now, for a network: arrays of voltages, currents and conductances are (rows, cols)."""
+        if isinstance(self.law, OhmicLaw):
+            return Ohmic(self.conductance().T)
+        return NonOhmic(lambda v: self.current(v.T).T, lambda v: self._differential_conductance(v.T).T)
+
+    def current(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(cols, rows) current of every cell now at voltages `v` (cols, rows), A."""
+        if isinstance(self.law, OhmicLaw):
+            return v * self.conductance()
+        i = self.law.current(v, self.state) / self.scale
+        return np.where(np.isnan(self.stuck), i, v * self.stuck) if self.any_stuck else i
+
+    def _differential_conductance(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
+        g = self.law.differential_conductance(v, self.state) / self.scale
+        return np.where(np.isnan(self.stuck), g, self.stuck) if self.any_stuck else g
+
+    def begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False) -> None:
+        """Line voltages of the next segment, NaN for floating lines: tell the spread which pulses end and begin."""
+        if self.spread is None or again:
+            return
+        if np.isnan(rows).any() or np.isnan(cols).any():
+            rows, cols = line_voltages(self.branches(), rows, cols)
+        self.spread.begin(rows, cols, self.state[self.law.programmed], self.state[COURSE])
+
+    def rest(self) -> None:
+        """All lines at 0 V, in no time: every pulse is over."""
+        for name in self.in_pulse:
+            self.state[name][:] = 0
+        self.begin(np.zeros(self.rows), np.zeros(self.cols))
+
+    def advance(
+        self,
+        duration: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        cols: NDArray[np.float64],
+        again: bool = False,
+        *,
+        book: bool = True,
+    ) -> None:
+        """Move all cells through segments without floating lines; see `Segments`.
+
+        With `book`, a column at rest is noted and caught up with later.
+        """
+        if not len(duration):
+            return
+        self._of_law(self._segments(duration, rows, cols, again, book), self._advance)
+        if self.spread is not None:
+            self.spread.settle(self.state[self.law.programmed], self.state[COURSE])
+
+    def charge(
+        self, duration: float, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False
+    ) -> NDArray[np.float64]:
+        """(cols, rows) integral of every cell's current over a segment that is yet to be played, C."""
+        play = self._segments(np.array([duration]), rows[None], cols[None], again)
+        across, out = rows[None, :] - cols[:, None], np.zeros((self.cols, self.rows))
+        self._of_law(play, lambda block, part: self.law.dose(self._cells(block), part, out[block]))
+        out /= self.scale
+        if isinstance(self.law, OhmicLaw):
+            return across * (np.where(np.isnan(self.stuck), out, duration * self.stuck) if self.any_stuck else out)
+        return np.where(np.isnan(self.stuck), out, across * (duration * self.stuck)) if self.any_stuck else out
+
+    def confine(self) -> None:
+        """Put cells where their courses say, and into the range of their state."""
+        name = self.law.programmed
+        if self.spread is not None:
+            self.spread.settle(self.state[name], self.state[COURSE])
+        self.state[name] = np.clip(self.state[name], *self.bounds)
+
+    def over_columns(self, job: Callable[[int], None]) -> None:
+        """Do `job` for every column, on all threads."""
+        if self._pool is None or self.cols == 1:
+            for col in range(self.cols):
+                job(col)
+            return
+        for done in [self._pool.submit(job, col) for col in range(self.cols)]:
+            done.result()
+
+    def _cells(self, columns: slice) -> Cells:
+        low, high = self.bounds if self.spread is None else (-np.inf, np.inf)
+        origin, factor = (_NONE, _NONE) if self.spread is None else (self.spread.origin, self.spread.factor)
+        state = {name: array[columns] for name, array in self.state.items() if name != COURSE}
+        return Cells(state, self.gain[columns], low, high, origin[columns], factor[columns])
+
+    def _advance(self, columns: slice, play: Segments) -> None:
+        self.law.advance(self._cells(columns), play)
+
+    def _segments(
+        self,
+        duration: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        cols: NDArray[np.float64],
+        again: bool,
+        book: bool = True,
+    ) -> Segments:
+        # Where there is noise, a pulse must not be blamed for what a column has been caught up with.
+        return Segments.of(duration, rows, cols, again, book and self.spread is None)
+
+    def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
+        """Do `job` for all columns, with the course in place of the cells where a factor comes upon it."""
+        self._swap()
+        try:
+            self._share_out(play, job)
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        """Let the law move the course in place of the cells, and back."""
+        if self.spread is not None:
+            state, name = self.state, self.law.programmed
+            state[name], state[COURSE] = state[COURSE], state[name]
+
+    def _share_out(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
+        parts = min(self._threads, self.cols)
+        if self._pool is None or parts == 1 or len(play.duration) * self.rows * self.cols < WORTH_A_THREAD:
+            job(slice(0, self.cols), play)
+            return
+        edges = [self.cols * k // parts for k in range(parts + 1)]
+        blocks = [slice(a, b) for a, b in pairwise(edges)]
+        jobs = [self._pool.submit(job, b, play.of_columns(b)) for b in blocks]
+        for done in jobs:
+            done.result()

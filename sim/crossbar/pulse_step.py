@@ -1,0 +1,41 @@
+"""A crossbar of cells that move one step a pulse: their weights, which spiking cores learn on a copy of."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.device import Layer
+from hil.spiking.core import SpikingCore
+from sim.cells.law import PulseStep
+from sim.crossbar.array import SimulatedArray
+from sim.crossbar.spiking_core import CompiledCore
+
+
+class PulseStepArray(SimulatedArray):
+    """Crossbar of cells of a law with a `PulseStep`; the programmed state is the weight, 0..1."""
+
+    def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
+        """The compiled spiking core, where cells are neither noisy nor stuck."""
+        p = self.parameters
+        if layer is not SpikingCore or p.c2c or p.read_noise or self.array.any_stuck or p.d2d_r:
+            return None
+        return cast(Layer, CompiledCore(self, *question))
+
+    @property
+    def pulse_step(self) -> PulseStep:
+        """How a pulse moves a weight."""
+        return cast(PulseStep, self.law.pulse_step)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(rows, cols) weight of every cell, 0..1."""
+        return self.state(self.law.programmed)
+
+    def set_weights(self, weights: NDArray[np.float64]) -> None:
+        """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
+        self._require_open()
+        self.array.state[self.law.programmed][:] = weights.T
+        self.array.rest()
