@@ -25,7 +25,7 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from sim.cells.dose import flux_dose, time_constant
-from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
+from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
@@ -94,7 +94,7 @@ class FlcaLaw(OhmicLaw[FlcaParameters]):
         p = self.parameters
         return flux_range(p.R, p.A, p.D, v_max, max(-p.lowest, p.phi_max))
 
-    def advance(self, cells: Cells, play: Segments) -> None:
+    def advance(self, cells: Columns, play: Segments) -> None:
         """Eq 3 or 4 in closed form."""
         p = self.parameters
         drive_flca(
@@ -102,7 +102,7 @@ class FlcaLaw(OhmicLaw[FlcaParameters]):
             p.kind == "volatile",
         )  # fmt: skip
 
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate 1 / M."""
         p = self.parameters
         _dose_flca(

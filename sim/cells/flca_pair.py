@@ -25,7 +25,7 @@ from pydantic import Field
 
 from hil.compiling import njit
 from sim.cells.flca import flux_range
-from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
+from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import (
     Coefficients,
     memristance,
@@ -109,7 +109,7 @@ class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
         volatile = p.Rv[0]
         return (1.0 / (1.0 / lowest + volatile) if lowest else 0.0), 1.0 / (1.0 / highest + volatile)
 
-    def advance(self, cells: Cells, play: Segments) -> None:
+    def advance(self, cells: Columns, play: Segments) -> None:
         """Eqs 3 and 4 together."""
         p, state = self.parameters, cells.state
         _drive_pair(
@@ -117,7 +117,7 @@ class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
             self._slope, *self._scales, cells.low,
         )  # fmt: skip
 
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate 1 / M of both in series."""
         p, state = self.parameters, cells.state
         _dose_pair(

@@ -24,7 +24,7 @@ from pydantic import Field
 from hil.compiling import njit
 from sim.cells.dose import flux_dose, time_constant
 from sim.cells.flca import flux_range
-from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
+from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
@@ -62,7 +62,7 @@ class FlcaStepLaw(OhmicLaw[FlcaStepParameters]):
         """Conductances at the largest flux (see `sim.cells.flca.flux_range`) and at none, S."""
         return flux_range(self.parameters.R, self.parameters.A, self.parameters.D, v_max)
 
-    def advance(self, cells: Cells, play: Segments) -> None:
+    def advance(self, cells: Columns, play: Segments) -> None:
         """Closed forms of both fluxes."""
         p, state = self.parameters, cells.state
         _drive_step(
@@ -70,7 +70,7 @@ class FlcaStepLaw(OhmicLaw[FlcaStepParameters]):
             p.A, p.D, p.Dv, p.k / p.flux_ref, cells.low,
         )  # fmt: skip
 
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate 1 / M."""
         p, state = self.parameters, cells.state
         _dose_step(

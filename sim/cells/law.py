@@ -5,8 +5,7 @@ threads, spread, noise, measurement and snapshots, and asks the law for four thi
 where they are after a while at known voltages (`advance`), what it conducts (`current`) and how much charge that is
 over a while (`dose`). Cells know nothing of each other, so a law works on whole columns at once, elementwise.
 
-A law given by its equations alone is a `sim.cells.rates.RateLaw`; one with a closed form of its own implements `Law`,
-or `OhmicLaw` if its current is v / M at any state.
+A law implements `Law`, or `OhmicLaw` if its current is v / M at any state.
 """
 
 from __future__ import annotations
@@ -90,8 +89,8 @@ class StateVariable:
     in_pulse: bool = False
 
 
-class Cells(NamedTuple):
-    """Cells of some columns, as an array hands them to its law.
+class Columns(NamedTuple):
+    """Columns of some columns, as an array hands them to its law.
 
     Attributes
     ----------
@@ -117,7 +116,7 @@ class Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class PulseStep:
-    """Cells whose weight, 0..1, moves by one step with every pulse, whatever its width: what spiking cores need.
+    """Columns whose weight, 0..1, moves by one step with every pulse, whatever its width: what spiking cores need.
 
     Attributes
     ----------
@@ -182,7 +181,7 @@ class Law(ABC, Generic[P]):
         """Lowest and highest conductance at voltages up to `v_max`, S; 0 if nothing bounds it from below."""
 
     @abstractmethod
-    def advance(self, cells: Cells, play: Segments) -> None:
+    def advance(self, cells: Columns, play: Segments) -> None:
         """Move the states in place through segments of known voltages, none of them floating.
 
         Where a cell is afterwards must not depend, beyond the law's own accuracy, on how the time was cut.
@@ -193,10 +192,10 @@ class Law(ABC, Generic[P]):
         """Current at cell voltages `v` (V) and these states, A: 0 at 0 V, and rising with the voltage."""
 
     @abstractmethod
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate the current over the one segment of `play`, which `advance` will play next.
 
-        Into `out`, C, to a relative 1e-6 or better; the states stay as they are. Cells at 0 V need no value.
+        Into `out`, C, to a relative 1e-6 or better; the states stay as they are. Columns at 0 V need no value.
         """
 
     def differential_conductance(self, v: NDArray[np.float64], state: State) -> NDArray[np.float64]:
@@ -226,8 +225,8 @@ class OhmicLaw(Law[P]):
         return v / self.memristance(state)
 
     @abstractmethod
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate 1 / M over the one segment of `play`, which `advance` will play next.
 
-        Into `out`, s/ohm, to a relative 1e-7 or better; the states stay as they are. Cells at 0 V need no value.
+        Into `out`, s/ohm, to a relative 1e-7 or better; the states stay as they are. Columns at 0 V need no value.
         """

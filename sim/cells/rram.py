@@ -25,7 +25,7 @@ from pydantic import Field, model_validator
 from hil.compiling import njit
 from hil.fraction import Fraction
 from hil.programming import Programming
-from sim.cells.law import CellParameters, Cells, OhmicLaw, PulseStep, State, StateVariable, unit
+from sim.cells.law import CellParameters, Columns, OhmicLaw, PulseStep, State, StateVariable, unit
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
 
@@ -105,11 +105,11 @@ class RramLaw(OhmicLaw[RramParameters]):
         """Conductances of weights 0 and 1, S."""
         return self.parameters.g_min, self.parameters.g_max
 
-    def advance(self, cells: Cells, play: Segments) -> None:
+    def advance(self, cells: Columns, play: Segments) -> None:
         """One step at every pulse that begins."""
         self._advance(cells, play, cells.state["weight"], cells.state["beyond"])
 
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """A pulse steps at its edge: all through the segment a cell conducts as it does at the end."""
         p, (weight, beyond) = self.parameters, (cells.state[name].copy() for name in ("weight", "beyond"))
         self._advance(cells, play, weight, beyond)
@@ -122,7 +122,7 @@ class RramLaw(OhmicLaw[RramParameters]):
         p = self.parameters
         return 1.0 / (p.g_min + state["weight"] * (p.g_max - p.g_min))
 
-    def _advance(self, cells: Cells, play: Segments, weight: NDArray[np.float64], beyond: NDArray[np.int8]) -> None:
+    def _advance(self, cells: Columns, play: Segments, weight: NDArray[np.float64], beyond: NDArray[np.int8]) -> None:
         p = self.parameters
         up, down = p.branches()
         drive_rram(play, weight, beyond, cells.gain, p.v_set, p.v_reset, up, down, cells.low, cells.high)

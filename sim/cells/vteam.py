@@ -34,7 +34,7 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from hil.fraction import Fraction
-from sim.cells.law import CellParameters, Cells, OhmicLaw, State, StateVariable, unit
+from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
 
@@ -102,7 +102,7 @@ class VteamLaw(OhmicLaw[VteamParameters]):
         """Conductances of x = 1 and x = 0, S."""
         return 1.0 / self.parameters.r_off, 1.0 / self.parameters.r_on
 
-    def advance(self, cells: Cells, play: Segments) -> None:
+    def advance(self, cells: Columns, play: Segments) -> None:
         """Eq 1, through its window if it has one."""
         p = self.parameters
         off, on = p.thresholds()
@@ -111,7 +111,7 @@ class VteamLaw(OhmicLaw[VteamParameters]):
             cells.low, cells.high,
         )  # fmt: skip
 
-    def dose(self, cells: Cells, play: Segments, out: NDArray[np.float64]) -> None:
+    def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate 1 / R."""
         p = self.parameters
         off, on = p.thresholds()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cells.law import Cells, Law, OhmicLaw
+from sim.cells.law import Columns, Law, OhmicLaw
 from sim.cells.segments import Segments
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.pulses import PulseSpread
@@ -198,11 +198,11 @@ class CellArray:
         for done in [self._pool.submit(job, col) for col in range(self.cols)]:
             done.result()
 
-    def _cells(self, columns: slice) -> Cells:
+    def _cells(self, columns: slice) -> Columns:
         low, high = self.bounds if self.spread is None else (-np.inf, np.inf)
         origin, factor = (_NONE, _NONE) if self.spread is None else (self.spread.origin, self.spread.factor)
         state = {name: array[columns] for name, array in self.state.items() if name != COURSE}
-        return Cells(state, self.gain[columns], low, high, origin[columns], factor[columns])
+        return Columns(state, self.gain[columns], low, high, origin[columns], factor[columns])
 
     def _advance(self, columns: slice, play: Segments) -> None:
         self.law.advance(self._cells(columns), play)

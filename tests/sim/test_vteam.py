@@ -41,7 +41,7 @@ def test_states_follow_the_paper(v, window):
     chosen = {} if window is None else {"window": "biolek", "p": window}
     with vteam(x0=0.45, **chosen) as device:
         device.apply(pulse(v))
-        assert device.states[0, 0] == pytest.approx(integrated(v, 0.45, WIDTH, window), abs=1e-6)
+        assert device.state("x")[0, 0] == pytest.approx(integrated(v, 0.45, WIDTH, window), abs=1e-6)
 
 
 @pytest.mark.parametrize("window", [None, 0.5, 1.0, 4.0])
@@ -50,17 +50,17 @@ def test_cutting_a_pulse_into_pieces_changes_nothing(window):
     with vteam(x0=0.2, **chosen) as whole, vteam(w0=0.2, **chosen) as pieces:
         whole.apply(pulse(0.6, 0.02))
         pieces.apply(pulse(0.6, 0.002) * 10)
-        assert pieces.states[0, 0] == pytest.approx(whole.states[0, 0], abs=1e-6)
-        assert 0.25 < whole.states[0, 0] < 0.99
+        assert pieces.state("x")[0, 0] == pytest.approx(whole.state("x")[0, 0], abs=1e-6)
+        assert 0.25 < whole.state("x")[0, 0] < 0.99
 
 
 @pytest.mark.parametrize("window", ["none", "biolek"])
 def test_states_stay_between_their_bounds_and_come_back(window):
     with vteam(window=window, k_off=1e9, k_on=-1e9) as device:
         device.apply(pulse(0.9))
-        assert device.states[0, 0] == pytest.approx(1.0, abs=1e-12)
+        assert device.state("x")[0, 0] == pytest.approx(1.0, abs=1e-12)
         device.apply(pulse(-0.9))
-        assert device.states[0, 0] == pytest.approx(0.0, abs=1e-12)
+        assert device.state("x")[0, 0] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_the_window_at_p_one_is_a_hyperbolic_tangent():
@@ -68,13 +68,13 @@ def test_the_window_at_p_one_is_a_hyperbolic_tangent():
     with vteam(window="biolek", p=1.0, x0=0.0) as device:
         drive = slope(0.6, 0.0) * WIDTH
         device.apply(pulse(0.6))
-        assert device.states[0, 0] == pytest.approx(np.tanh(drive), rel=1e-6)
+        assert device.state("x")[0, 0] == pytest.approx(np.tanh(drive), rel=1e-6)
 
 
 def test_between_the_thresholds_nothing_moves():
     with vteam(x0=0.5) as device:
         device.apply(pulse(0.3, 1e6) + pulse(-0.4, 1e6))
-        assert device.states[0, 0] == 0.5
+        assert device.state("x")[0, 0] == 0.5
 
 
 @pytest.mark.parametrize(("law", "ohm"), [("linear", 2.575e5), ("exponential", 1e4 * 100**0.25)])
@@ -87,7 +87,7 @@ def test_a_cell_turned_round_mirrors_the_voltage():
     with vteam(x0=0.5) as plain, vteam(w0=0.5, set="positive") as turned:
         plain.apply(pulse(0.5) + pulse(-0.7))
         turned.apply(pulse(-0.5) + pulse(0.7))
-        assert plain.states[0, 0] == turned.states[0, 0] != 0.5
+        assert plain.state("x")[0, 0] == turned.state("x")[0, 0] != 0.5
 
 
 def test_a_positive_voltage_switches_off_as_printed():
@@ -101,13 +101,13 @@ def test_a_row_sees_its_voltage_minus_the_column():
     with vteam(rows=2, cols=2, x0=0.5) as device:
         device.apply(Waveform.pulse([0.6, 0.2], [0.0, -0.25], width=WIDTH))
         expected = [[integrated(v, 0.5, WIDTH) for v in line] for line in ((0.6, 0.85), (0.2, 0.45))]
-        assert np.allclose(device.states, expected, atol=1e-9)
+        assert np.allclose(device.state("x"), expected, atol=1e-9)
 
 
 def test_cycle_to_cycle_spread_has_its_strength():
     with vteam(rows=200, cols=10, x0=0.2, c2c=0.1, seed=5) as device:
         device.apply(Waveform.pulse(np.full(200, 0.5), np.zeros(10), width=WIDTH))
-        change = device.states - 0.2
+        change = device.state("x") - 0.2
         assert change.mean() == pytest.approx(slope(0.5, 0.2) * WIDTH, rel=0.01)
         assert change.std() / change.mean() == pytest.approx(0.1, rel=0.06)
 
