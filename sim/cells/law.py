@@ -90,7 +90,7 @@ class StateVariable:
 
 
 class Columns(NamedTuple):
-    """Columns of some columns, as an array hands them to its law.
+    """Cells of some columns, as an array hands them to its law.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ class Columns(NamedTuple):
 
 @dataclass(frozen=True)
 class PulseStep:
-    """Columns whose weight, 0..1, moves by one step with every pulse, whatever its width: what spiking cores need.
+    """Cells whose weight, 0..1, moves by one step with every pulse, whatever its width: what spiking cores need.
 
     Attributes
     ----------
@@ -195,7 +195,7 @@ class Law(ABC, Generic[P]):
     def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate the current over the one segment of `play`, which `advance` will play next.
 
-        Into `out`, C, to a relative 1e-6 or better; the states stay as they are. Columns at 0 V need no value.
+        Into `out`, C, to a relative 1e-6 or better; the states stay as they are. Cells at 0 V need no value.
         """
 
     def differential_conductance(self, v: NDArray[np.float64], state: State) -> NDArray[np.float64]:
@@ -228,5 +228,5 @@ class OhmicLaw(Law[P]):
     def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
         """Integrate 1 / M over the one segment of `play`, which `advance` will play next.
 
-        Into `out`, s/ohm, to a relative 1e-7 or better; the states stay as they are. Columns at 0 V need no value.
+        Into `out`, s/ohm, to a relative 1e-7 or better; the states stay as they are. Cells at 0 V need no value.
         """
