@@ -5,14 +5,13 @@ BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-clients lint types coverage bench clean
+.PHONY: help demo test test-slow test-clients lint coverage bench clean
 
 help:
 	@echo "make demo       train ten memristive layers on handwritten digits, draw the pictures"
-	@echo "make test       lint and tests (a few minutes on two cores)"
+	@echo "make test       lint, types and tests (a few minutes on two cores)"
 	@echo "make test-slow  the long checks: kill -9 at random moments, full-length oracles"
 	@echo "make test-clients  other programs' instrument drivers (QCoDeS, keithley2600, PyMeasure) on the virtual bench"
-	@echo "make types      mypy, strict, over the four rooms (not yet part of lint: what it still finds is printed)"
 	@echo "make coverage   the suite with branch coverage, a line a room (compiled kernels do not count as run)"
 	@echo "make bench      throughput beside plain numpy and torch"
 	@echo "make clean      remove the environment and the caches"
@@ -39,8 +38,6 @@ demo: $(VENV)/.run
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-types: $(VENV)/.dev
 	$(BIN)/python -m mypy
 
 coverage: $(VENV)/.dev
@@ -73,5 +70,5 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/pill_throughput.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ anew (`FpgaDevice.place_columns`); everything that it says or takes is in terms 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -250,8 +250,10 @@ class StepDevice(FpgaDevice):
         from gateware.spiking import FpgaCore
 
         lif, rule = question
-        own = FpgaCore(self, lif, rule) if type(rule) is Stdp and lif.reference == "exact" else None
-        return cast("Layer | None", own)
+        if type(rule) is not Stdp or lif.reference != "exact":
+            return None
+        own = FpgaCore(self, lif, rule)
+        return own if isinstance(own, layer) else None
 
     def reset(self) -> None:
         """Pristine cells at time 0, and the random numbers from their beginning."""

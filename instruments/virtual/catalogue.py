@@ -56,7 +56,11 @@ def make(model: str, dut: Dut | None = None, **options: Any) -> VirtualInstrumen
     if model not in known:
         raise InputError(f"no virtual instrument '{model}' {nearest(model, known)}")
     if dut is None:
-        dut = Dut(open_device("sim:rram"))
+        from sim.crossbar.array import SimulatedArray
+
+        device = open_device("sim:rram")
+        assert isinstance(device, SimulatedArray)
+        dut = Dut(device)
         for port in ("1", "2"):
             dut.port(port).contact_open = True
     return known[model](dut, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,14 @@ class PulseStepArray(SimulatedArray):
         p = self.parameters
         if layer is not SpikingCore or p.c2c or p.read_noise or self.array.any_stuck or p.d2d_r:
             return None
-        return cast(Layer, CompiledCore(self, *question))
+        own = CompiledCore(self, *question)
+        return own if isinstance(own, layer) else None
 
     @property
     def pulse_step(self) -> PulseStep:
         """How a pulse moves a weight."""
-        return cast(PulseStep, self.law.pulse_step)
+        step: PulseStep = self.law.pulse_step
+        return step
 
     @property
     def weights(self) -> NDArray[np.float64]:

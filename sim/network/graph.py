@@ -38,7 +38,7 @@ class Graph:
     def outflow(self, current: NDArray[np.float64], /) -> NDArray[np.float64]:
         """(N,) net current that leaves every node through its branches, A."""
         out, back = (np.bincount(ends, current, self._nodes) for ends in (self.plus, self.minus))
-        return out - back
+        return (out - back).astype(np.float64, copy=False)
 
     def unknowns(self, driven: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(N,) which unknown every node is where some are driven; -1 for a node whose voltage is known.

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from math import isqrt
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ from sim.pill.pairs import CompiledPairs
 class PillParameters(ArrayParameters):
     """Parameters of `sim:pill`; the weight is that of `sim.circuits.pill_cell`, tenfold where 100 mV hold it."""
 
-    rows: int | None = Field(None, ge=1, description="weights a column, C(inputs, 2); follows from inputs")  # type: ignore[assignment]
+    rows: int | None = Field(None, ge=1, description="weights a column, C(inputs, 2); follows from inputs")  # type: ignore[assignment]  # None until `_consistent`
     inputs: int | None = Field(None, ge=2, description="inputs k; follows from rows, 2 if neither is given")
     A: float = Field(1.0, gt=0, description="gain: how far a voltage moves the flux")
     D: float = Field(1.0, ge=0, description="diffusive relaxation rate", json_schema_extra=unit("1/s"))
@@ -140,11 +140,14 @@ class PillArray(SimulatedArray):
             return None
         if p.d2d or p.c2c or p.read_noise or pair_count(inputs) != self.rows:
             return None
+        own: PairedCore
         if p.torch is None:
-            return cast(Layer, CompiledPairs(self, protocol))
-        from sim.pill.torch_kernel import TorchPairs
+            own = CompiledPairs(self, protocol)
+        else:
+            from sim.pill.torch_kernel import TorchPairs
 
-        return cast(Layer, TorchPairs(self, protocol, p.torch))
+            own = TorchPairs(self, protocol, p.torch)
+        return own if isinstance(own, layer) else None
 
     @property
     def conductance(self) -> NDArray[np.float64]:
