@@ -40,7 +40,7 @@ def with_flags(function: Callable[..., None], model: type[BaseModel]) -> Callabl
     ]
     own = list(inspect.signature(function, eval_str=True).parameters.values())[:-1]
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*offered, *own)]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__dict__["__signature__"] = inspect.Signature(parameters)
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
 
