@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,15 +12,14 @@ from hil.errors import InputError
 from hil.limits import GRID_TOLERANCE, LimitError
 
 
-@dataclass(frozen=True)
-class Pulses:
-    """A regular train: `count` pulses from `base` to `level` V, each `width` s long, one every `period` s."""
+class Pulses(NamedTuple):
+    """A regular train: `repeats` pulses from `base` to `level` V, each `width` s long, one every `period` s."""
 
     base: float
     level: float
     width: float
     period: float
-    count: int
+    repeats: int
 
 
 @dataclass(frozen=True, eq=False, init=False)

@@ -82,7 +82,7 @@ class Row:
         """Name and conditions as a table shows them."""
         return self.label or self.name
 
-    def under(self, prefix: str = "", **conditions: Value) -> Row:
+    def under(self, prefix: str = "", /, **conditions: Value) -> Row:
         """Build the same row with further conditions, shown after a prefix that tells them."""
         label = f"{prefix}{self.text}" if prefix else self.label
         return replace(self, conditions={**conditions, **self.conditions}, label=label)

@@ -182,7 +182,7 @@ class KeysightB2900(ScpiDriver):
             period, width, levels = ticks.tick, ticks.tick, ticks.level
             shape = [f":SOUR{c}:FUNC:SHAP DC"]
         else:
-            check_points(self.spec, pulses.count + 1, "pulses and an end")
+            check_points(self.spec, pulses.repeats + 1, "pulses and an end")
             period, width, levels = pulses.period, pulses.width, _with_end(pulses)
             shape = [f":SOUR{c}:FUNC:SHAP PULS", f":SOUR{c}:PULS:DEL 0", f":SOUR{c}:PULS:WIDT {number(width)}"]
         setup = [
@@ -267,7 +267,7 @@ def _reset(c: int) -> tuple[str, ...]:
 
 def _with_end(pulses: Pulses) -> NDArray[np.float64]:
     """List the pulses' levels and, after them, 0 V, whose trigger comes when the last rest is over."""
-    return np.append(np.full(pulses.count, pulses.level), 0.0)
+    return np.append(np.full(pulses.repeats, pulses.level), 0.0)
 
 
 def _from_zero(plan: Plan) -> Pulses | None:

@@ -227,8 +227,8 @@ class Places(NamedTuple):
 def places(spec: Spec, plan: Plan, pulses: Pulses | None, shortest: float = 0.0) -> Places:
     """Places of the readings of a list sweep (see `tick_list`), or of `pulses` that are measured one by one."""
     if pulses is not None:
-        ends = np.arange(pulses.count, dtype=np.float64) * pulses.period + pulses.width
-        return Places(np.arange(pulses.count), ends, np.full(pulses.count, pulses.level))
+        ends = np.arange(pulses.repeats, dtype=np.float64) * pulses.period + pulses.width
+        return Places(np.arange(pulses.repeats), ends, np.full(pulses.repeats, pulses.level))
     ticks = tick_list(spec, plan, shortest)
     return Places(ticks.last, ticks.tick * np.arange(1, len(ticks.level) + 1, dtype=np.float64), ticks.level)
 

@@ -189,7 +189,7 @@ class Keithley2450(ScpiDriver):
         check_plan(self.spec, plan, settings)
         pulses = regular_train(plan)
         if pulses is not None:
-            check_points(self.spec, pulses.count, "pulses")
+            check_points(self.spec, pulses.repeats, "pulses")
         setup = self._sweep(plan, settings) if pulses is None else self._train(plan, pulses, settings)
         count = self._count(plan, settings)
         messages = [
@@ -211,7 +211,7 @@ class Keithley2450(ScpiDriver):
         pulses = regular_train(plan)
         if pulses is None:
             return len(places(self.spec, plan, None, _shortest_tick(settings)).ends)
-        return 1 + (pulses.count if plan.measure.any() else 1)
+        return 1 + (pulses.repeats if plan.measure.any() else 1)
 
     def _sweep(self, plan: Plan, settings: Settings) -> list[str]:
         ticks = tick_list(self.spec, plan, _shortest_tick(settings))
@@ -239,14 +239,14 @@ class Keithley2450(ScpiDriver):
         blocks += [
             "WAIT {}, TIM2",
             f'CONF:REC {{}}, "{SWEEP_LIST}", 2',
-            f"BRAN:COUN {{}}, {pulses.count}, {each}",
+            f"BRAN:COUN {{}}, {pulses.repeats}, {each}",
             f"DEL:CONS {{}}, {number(pulses.period - pulses.width)}",
             *([] if plan.measure.any() else ['MEAS {}, "defbuffer1"']),
             "SOUR:STAT {}, OFF",
         ]
         timers = [
             # Its start makes the first event already (STAR:GEN, 6-239); one that comes too late finds nobody waiting.
-            (1, pulses.period, pulses.count, "NOT1", "ON"),
+            (1, pulses.period, pulses.repeats, "NOT1", "ON"),
             (2, pulses.width, 1, "TIM1", "OFF"),
         ]
         return [

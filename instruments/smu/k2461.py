@@ -61,7 +61,7 @@ class Keithley2461(Keithley2450):
         pulses = regular_train(plan)
         if pulses is None:
             return super()._count(plan, settings)
-        return pulses.count if self._measured(plan, pulses, settings) else 0
+        return pulses.repeats if self._measured(plan, pulses, settings) else 0
 
     def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
         """The pulse builder needs none."""
@@ -92,7 +92,7 @@ class Keithley2461(Keithley2450):
         rest, limit = number(pulses.period - pulses.width), number(settings.compliance)
         return [
             "SOUR:VOLT 0",
-            f"SOUR:PULS:TR:VOLT {shape},{pulses.count},{'ON' if measured else 'OFF'},"
+            f"SOUR:PULS:TR:VOLT {shape},{pulses.repeats},{'ON' if measured else 'OFF'},"
             f'"defbuffer1",0,{rest},{limit},{limit},OFF',
         ]
 

@@ -229,11 +229,11 @@ class Keithley2600(Driver):
             levels, base = ticks.level, 0.0
             period, width, rest = ticks.tick, ticks.tick, 0.0 if plan.measure.any() else ticks.tick
         else:
-            check_points(self.spec, pulses.count, "pulses")
+            check_points(self.spec, pulses.repeats, "pulses")
             levels, base = np.array([pulses.level]), pulses.base
             period, width = pulses.period, pulses.width
             rest = period - width
-        count = pulses.count if pulses is not None else len(levels)
+        count = pulses.repeats if pulses is not None else len(levels)
         measured = bool(plan.measure.any())
         wait = None
         if measured:

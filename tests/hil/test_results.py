@@ -63,3 +63,10 @@ def test_brackets_are_shown_as_they_are(capsys):
     report([Row("a [b]", "c [d]", note="pip install memhil[lab]")], "title")
     out = capsys.readouterr().out
     assert "a [b]" in out and "c [d]" in out and "memhil[lab]" in out
+
+
+@pytest.mark.parametrize("name", ["prefix", "self", "label"])
+def test_a_condition_may_have_any_name(name):
+    """As the axes of a sweep have, which the user names."""
+    row = Row("accuracy", 91.0).under("at 1 V: ", **{name: "a"})
+    assert row.conditions == {name: "a"} and row.label == "at 1 V: accuracy"

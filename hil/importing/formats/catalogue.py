@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from hil.importing.formats.format import Content, Format
 from hil.importing.raw import RawFile
@@ -34,4 +34,5 @@ def load(path: Path, request: Request) -> RawFile:
 
 
 def _format(name: str) -> Format:
-    return cast(Format, import_module(f"hil.importing.formats.{name}"))
+    module: Any = import_module(f"hil.importing.formats.{name}")
+    return module
