@@ -18,7 +18,7 @@ sub-step. Where it does not depend on the state, the cells' own closed form take
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -127,7 +127,7 @@ class Dut:
         self.clock, self.overstress = 0.0, 0
         self.budget = Budget()
         self.standing: dict[str, Drive] = {}
-        self._wired: tuple[tuple[list[tuple], float, float], Network] | None = None
+        self._wired: tuple[tuple[list[tuple[Any, ...]], float, float], Network] | None = None
         self.port("1").connect({0}, {device.rows})
 
     @property

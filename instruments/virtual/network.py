@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,7 +168,7 @@ class Network:
             spread[self.floating] = np.linalg.solve(block, inflow)
         return spread, self.incidence.T @ laplacian @ spread
 
-    def _ports(self, admittance: NDArray, sign: NDArray) -> tuple[NDArray, NDArray]:
+    def _ports(self, admittance: NDArray[Any], sign: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Potential behind the series resistance, and current, of every port; `sign` != 0 where it is a current."""
         held = (sign != 0) | self.open
         fixed = np.where(sign != 0, sign * np.where(np.isfinite(self.limit), self.limit, 0.0), 0.0)

@@ -165,7 +165,7 @@ class Dynamics:
     @property
     def pulses(self) -> float:
         """Pulses from bound to bound; infinite for soft bounds."""
-        return {"lhb": 1.0 / self.alpha, "nlsb": inf, "nlhb": self.nstop}[self.model]
+        return {"lhb": 1.0 / self.alpha, "nlsb": inf, "nlhb": self.parameters.nstop}[self.model]
 
 
 _LINEAR = "alpha = 1 / eta"

@@ -43,7 +43,7 @@ def memristance(r, phi):
 
 def memristance_table(r: Sequence[float], phi: NDArray[np.float64]) -> NDArray[np.float64]:
     """Eq 2 for an array of fluxes, ohm."""
-    return np.polyval(r[::-1], np.abs(phi))
+    return np.polyval(r[::-1], np.abs(phi)).astype(np.float64, copy=False)
 
 
 def steepest_log_slope(r: Sequence[float]) -> float:

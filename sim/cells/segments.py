@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,20 +29,20 @@ class Segments(NamedTuple):
     again: bool
 
     @classmethod
-    def of(cls, duration: NDArray, rows: NDArray, cols: NDArray, again: bool, book: bool) -> Self:
+    def of(cls, duration: NDArray[Any], rows: NDArray[Any], cols: NDArray[Any], again: bool, book: bool) -> Self:
         """Lay segments out; without `book`, no column counts as at rest."""
         if book:
             level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], np.nan)
         else:
             level = np.full(len(duration), np.nan)
-        return cls(*(_fixed(array) for array in (duration, rows, cols, level)), again)
+        return cls(_fixed(duration), _fixed(rows), _fixed(cols), _fixed(level), again)
 
     def of_columns(self, columns: slice) -> Self:
         """The same for some columns."""
         return self._replace(cols=_fixed(self.cols[:, columns]))
 
 
-def _fixed(array: NDArray) -> NDArray:
+def _fixed(array: NDArray[Any]) -> NDArray[Any]:
     """Contiguous and read-only, so that every compiled kernel is built for one type of argument."""
     array = np.ascontiguousarray(array).view()
     array.flags.writeable = False

@@ -59,7 +59,7 @@ class CellArray:
         Pulses under way and their factors, where there is cycle-to-cycle spread.
     """
 
-    def __init__(self, law: Law, parameters: ArrayParameters) -> None:
+    def __init__(self, law: Law[Any], parameters: ArrayParameters) -> None:
         """Draw the cells and set them to their pristine state."""
         self.law, self._parameters = law, parameters
         self.rows, self.cols = parameters.rows, parameters.cols

@@ -13,7 +13,7 @@ A law whose cells jump has no course to follow: voltages are solved again and ag
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,11 +136,11 @@ class FloatingSegment:
             f"{passed:g} s are played by then: drive more lines, or cut it into segments"
         )
 
-    def _step(self, step: float, again: bool, start: dict[str, NDArray]) -> tuple[float, NDArray, float]:
+    def _step(self, step: float, again: bool, start: dict[str, NDArray[Any]]) -> tuple[float, NDArray[Any], float]:
         """Move the cells by one step; its error, what was measured, and how far ln(memristance) moved."""
         cells = self._cells
         moving = [name for name in start if start[name].dtype.kind == "f" and name not in cells.in_pulse]
-        table: list[dict[str, NDArray]] = []
+        table: list[dict[str, NDArray[Any]]] = []
         at_start = self._logs()
         for parts in range(1, ORDER + 1):
             cells.state = {name: state.copy() for name, state in start.items()}
@@ -175,7 +175,7 @@ class FloatingSegment:
         g = np.abs(self._cells.conductance())
         return g / (g.max() + _TINY)
 
-    def _turned(self, before: NDArray, after: NDArray) -> NDArray[np.bool_]:
+    def _turned(self, before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
         """Cells of which a state has passed 0 or met a bound."""
         turned = before * after < 0
         for bound in self._cells.bounds:
@@ -183,12 +183,14 @@ class FloatingSegment:
         return turned
 
 
-def _wide(state: NDArray) -> NDArray:
+def _wide(state: NDArray[Any]) -> NDArray[Any]:
     """In float64 if it is of floating point."""
     return state.astype(np.float64) if state.dtype.kind == "f" else state
 
 
-def _extrapolated(above: list[dict[str, NDArray]], row: dict[str, NDArray], parts: int) -> list[dict[str, NDArray]]:
+def _extrapolated(
+    above: list[dict[str, NDArray[Any]]], row: dict[str, NDArray[Any]], parts: int
+) -> list[dict[str, NDArray[Any]]]:
     """Next row of the table: its first column is `row`, of a step in as many `parts`."""
     table = [row]
     for k in range(1, parts):

@@ -6,6 +6,7 @@ A user gives both in one address, ``sim:vteam?rows=4&v_on=-0.5``, so a device ha
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -108,6 +109,7 @@ def joined(law: type[Law[Any]], cell: type[CellParameters]) -> type[JoinedParame
     twice = cell.model_fields.keys() & ArrayParameters.model_fields.keys()
     if twice:
         raise TypeError(f"{cell.__name__}: every array has a parameter {min(twice)}; give the law's another name")
-    model = create_model(cell.__name__, __base__=(cell, JoinedParameters), __module__=cell.__module__)
+    build: Callable[..., type[JoinedParameters]] = create_model
+    model = build(cell.__name__, __base__=(cell, JoinedParameters), __module__=cell.__module__)
     model.__doc__, model.law_type, model.cell_type = cell.__doc__, law, cell
     return model

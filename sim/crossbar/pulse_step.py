@@ -28,7 +28,9 @@ class PulseStepArray(SimulatedArray):
     @property
     def pulse_step(self) -> PulseStep:
         """How a pulse moves a weight."""
-        step: PulseStep = self.law.pulse_step
+        step = self.law.pulse_step
+        if step is None:
+            raise TypeError(f"{self.name}: a law whose cells do not move by a step a pulse")
         return step
 
     @property

@@ -13,7 +13,7 @@ does at 0 V carries no noise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,14 +46,14 @@ class PulseSpread:
     seed: int
     low: float
     high: float
-    origin: NDArray
+    origin: NDArray[Any]
     factor: NDArray[np.float64]
     rows: NDArray[np.float64]
     cols: NDArray[np.float64]
     number: int = 0
 
     @classmethod
-    def at_rest(cls, sigma: float, seed: int, bounds: tuple[float, float], state: NDArray) -> Self:
+    def at_rest(cls, sigma: float, seed: int, bounds: tuple[float, float], state: NDArray[Any]) -> Self:
         """No pulse anywhere on cells at `state` (cols, rows)."""
         cols, rows = state.shape
         return cls(sigma, seed, *bounds, state.copy(), np.ones(state.shape), np.zeros(rows), np.zeros(cols))
@@ -63,14 +63,16 @@ class PulseSpread:
         fixed = self.sigma, self.seed, self.low, self.high
         return PulseSpread(*fixed, self.origin.copy(), self.factor.copy(), self.rows, self.cols, self.number)
 
-    def begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], state: NDArray, course: NDArray) -> None:
+    def begin(
+        self, rows: NDArray[np.float64], cols: NDArray[np.float64], state: NDArray[Any], course: NDArray[Any]
+    ) -> None:
         """Other line voltages: where a cell sees another one than before, its pulse is over and the next begins."""
         before, self.rows, self.cols = (self.rows, self.cols), rows.copy(), cols.copy()
         self.number += _begin(
             state, course, self.origin, self.factor, *before, self.rows, self.cols, self.sigma, self.seed, self.number
         )
 
-    def settle(self, state: NDArray, course: NDArray) -> None:
+    def settle(self, state: NDArray[Any], course: NDArray[Any]) -> None:
         """Put cells where their courses and factors say."""
         _settle(state, course, self.origin, self.factor, self.low, self.high)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ def within_range(what: str) -> Iterator[None]:
         ) from None
 
 
-def require_finite(arrays: Mapping[str, NDArray]) -> None:
+def require_finite(arrays: Mapping[str, NDArray[Any]]) -> None:
     """Within `within_range`: every value of floating point is a number."""
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():

@@ -8,7 +8,7 @@ traffic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _ROOM = 4096
 
+Precision = type[np.float32] | type[np.float64]
+"""Floating point that a core calculates in."""
+
 
 class CompiledCore(SpikingCore):
     """Neurons and STDP on the cells of an ideal `sim.crossbar.pulse_step.PulseStepArray`.
@@ -41,7 +44,7 @@ class CompiledCore(SpikingCore):
         np.float32 or np.float64, of weights and membranes.
     """
 
-    def __init__(self, device: PulseStepArray, lif: Lif, stdp: Rule, dtype: type = np.float32) -> None:
+    def __init__(self, device: PulseStepArray, lif: Lif, stdp: Rule, dtype: Precision = np.float32) -> None:
         """Copy the weights."""
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
@@ -128,7 +131,9 @@ class CompiledCore(SpikingCore):
         return np.exp(decay, out=decay)
 
 
-def _fitted(function: Callable[[NDArray], NDArray], low: float, high: float, degree: int) -> tuple[np.float32, ...]:
+def _fitted(
+    function: Callable[[NDArray[Any]], NDArray[Any]], low: float, high: float, degree: int
+) -> tuple[np.float32, ...]:
     """Coefficients of a polynomial that is close to a function everywhere on an interval, constant term first."""
     x = np.cos(np.pi * (np.arange(1000) + 0.5) / 1000) * (high - low) / 2 + (high + low) / 2
     return tuple(np.float32(c) for c in Chebyshev.fit(x, function(x), degree).convert(kind=Polynomial).coef)
