@@ -55,7 +55,7 @@ NOBODY = -1
 
 
 @dataclass(frozen=True)
-class Reading:
+class WantedReading:
     """Where the current of a measured step belongs.
 
     Attributes
@@ -85,7 +85,7 @@ class Passage:
         Seconds at 0 V before it.
     plan : Plan or None
         None for a rest at the end.
-    readings : tuple of Reading
+    readings : tuple of WantedReading
         One for every measured step.
     first : int
         Segment that it begins with.
@@ -94,7 +94,7 @@ class Passage:
     wiring: Wiring | None
     rest: float
     plan: Plan | None
-    readings: tuple[Reading, ...]
+    readings: tuple[WantedReading, ...]
     first: int
 
 
@@ -103,7 +103,7 @@ class _Step:
     level: float
     duration: float
     wiring: Wiring | None
-    readings: tuple[Reading, ...]
+    readings: tuple[WantedReading, ...]
     segment: int
 
 
@@ -161,7 +161,7 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
         level = float(rows[0] - cols[0])
         if np.isnan(level):
             raise LimitError(f"segment {t}: a line is left floating, and there is no relay to open it")
-        return [_Step(level, duration, None, (Reading(t, 0, 1),) if measured else (), t)]
+        return [_Step(level, duration, None, (WantedReading(t, 0, 1),) if measured else (), t)]
     lines = np.concatenate([rows, cols])
     level = next((float(v) for v in lines if v != 0 and not np.isnan(v)), 0.0)
     high = tuple(int(k) for k in np.flatnonzero(lines == level)) if level else ()
@@ -174,7 +174,7 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
         if np.isnan(cols[0]):
             return [_Step(level, duration, Wiring(high, low), (), t)]
         sign = -1 if len(rows) in high else 1
-        return [_Step(level, duration, Wiring(high, low), (Reading(t, 0, sign),), t)]
+        return [_Step(level, duration, Wiring(high, low), (WantedReading(t, 0, sign),), t)]
     if not serial:
         raise LimitError(
             f"segment {t}: one source measures one current, {len(cols)} columns are wanted; serial=true tells them "
@@ -182,7 +182,7 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
         )
     if np.isnan(lines).any():
         raise LimitError(f"segment {t}: a line is left floating, the currents of several columns cannot be told apart")
-    return [_Step(level, duration, Wiring(high, low), (Reading(t, ALL, 1),), t)]
+    return [_Step(level, duration, Wiring(high, low), (WantedReading(t, ALL, 1),), t)]
 
 
 def _passage(train: Sequence[_Step], rest: float) -> Passage:

@@ -8,13 +8,13 @@ from hil.backends import Backend, DeviceKind
 from hil.plugins import Catalogue
 
 GROUP = "sim.devices"
-"""Entry points that bring a simulated device, each a `DeviceKind`: a law's file, and one line in its package."""
+"""Group of entry points that add simulated devices: each names a `DeviceKind` in the file of a cell's law."""
 
 KINDS = Catalogue(GROUP, "simulated device", DeviceKind, lambda kind: kind.name)
 
 
 class SimulatedBackend(Backend):
-    """Devices that exist in memory only."""
+    """The back end ``sim``: devices that are computed on this machine."""
 
     name = "sim"
     summary = "simulated memristors on numpy and numba"

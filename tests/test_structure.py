@@ -36,17 +36,13 @@ STILL_SHARED = {
     "Entry",
     "Frame",
     "Outcome",
-    "Pulses",
-    "Reading",
     "Settings",
     "Smu",
     "Solution",
-    "StdpWindow",
     "Sweep",
     "Timer",
     "Transport",
     "TriggerModel",
-    "Variant",
 }
 """Names that classes of two rooms still share: the list may only become shorter."""
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from instruments.plan import Plan
-from instruments.wiring import NOBODY, Passage, Reading
+from instruments.wiring import NOBODY, Passage, WantedReading
 
 
 def excursions(passage: Passage) -> list[Passage]:
@@ -23,7 +23,7 @@ def excursions(passage: Passage) -> list[Passage]:
     starts = np.flatnonzero(away & ~np.concatenate([[False], away[:-1]]))
     edges = [0, *(int(k) for k in starts if k), len(plan)]
     wanted = iter(passage.readings)
-    owners = [next(wanted) if measured else Reading(NOBODY, 0, 1) for measured in plan.measure]
+    owners = [next(wanted) if measured else WantedReading(NOBODY, 0, 1) for measured in plan.measure]
     pieces = []
     for first, last in pairwise(edges):
         measure = plan.measure[first:last] | away[first:last]

@@ -93,7 +93,7 @@ def pulse_pair(
 
 
 @dataclass(frozen=True, eq=False)
-class StdpWindow:
+class TimingWindow:
     """Change of a weight over the delay between two spikes.
 
     Attributes
@@ -124,7 +124,7 @@ def stdp_window(
     phi0: float = 1e-3,
     nonvolatile: Flca = NONVOLATILE,
     refine: float = 1.0,
-) -> StdpWindow:
+) -> TimingWindow:
     """Spike-timing window of the pair of Figure 3 with a volatile element that relaxes at `D` (Figure 4).
 
     Parameters
@@ -143,4 +143,4 @@ def stdp_window(
         delay, volts, width, volatile=volatile, nonvolatile=nonvolatile, phi0=phi0, refine=refine
     )  # fmt: skip
     before, after = run.memristance["weight"][..., 0], run.memristance["weight"][..., -1]
-    return StdpWindow(delay, before / after - 1.0)
+    return TimingWindow(delay, before / after - 1.0)

@@ -1,4 +1,7 @@
-"""The compiled integrator: nodes solved by `sim.network` at every evaluation, Runge-Kutta steps, kinks stepped onto.
+"""The compiled integrator behind `sim.circuits.solve`: fluxes of all memristors of a circuit over time.
+
+Every evaluation solves the node voltages exactly (`sim.network`); fluxes advance by the classical fourth-order
+Runge-Kutta method, whose steps are made to end on the kinks of the model.
 
 A circuit of memristors is a system dphi/dt = f(phi), and f is smooth but for kinks: where a volatile phi passes zero
 (|phi| in eq 2), where eq 4 begins or ceases to hold, where phi is clipped at 0, where a non-volatile element's voltage
@@ -24,10 +27,10 @@ from hil.compiling import njit
 from sim.network.elimination import node_voltages
 
 SPLITS = 8
-"""Most kinks stepped onto within one step."""
+"""Kinks on which one step may be split, at most."""
 
 STILL = 1e-15
-"""Relative change of every flux in a step below which a circuit has settled; steps are fewer than 1e9."""
+"""A circuit counts as settled when no flux changes by more than this fraction in a step (there are fewer than 1e9)."""
 
 ROUNDING = 1e-13
 """Of the largest driven voltage: a node voltage this small is 0, for eq 4 tells -1e-17 V from 0."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Branches(Protocol):
-    """All branches of a network at their present states; arrays in, arrays of the same shape out.
+    """What all branches of a network carry at the present states of its cells; results have the shape of the voltages.
 
     A branch is passive: its current rises with its voltage and is 0 at 0 V.
     """

@@ -10,8 +10,8 @@ def node_voltages(plus, minus, slot, g, matrix, rhs, volt, injected):
     """Fill in the floating nodes of `volt` (N,), V, whose other nodes are driven.
 
     `plus` and `minus` (E,) are the nodes that the branches of conductance `g` (E,), S, join, and `slot` (N,) tells
-    which unknown every node is, -1 for a driven one. `injected` (N,) is fed into the nodes from outside, A; None for
-    nothing. `matrix` (n, n) and `rhs` (n,) are room for n unknowns.
+    which unknown every node is, -1 for a driven one. `injected` (N,) is the current fed into the nodes from outside, A,
+    or None. `matrix` (n, n) and `rhs` (n,) are scratch arrays for n unknowns, so that nothing is allocated here.
     """
     unknowns = rhs.size
     for i in range(unknowns):

@@ -46,7 +46,7 @@ class IdealLines:
     ) -> NDArray[np.float64]:
         """Fill in the floating lines of ohmic cells; see `Topology.settle`.
 
-        Floating rows are eliminated by hand, for no cell joins two rows: what is left is a system (the Schur
+        No cell joins two rows, so floating rows are eliminated in closed form: what is left is a system (the Schur
         complement) of as many unknowns as columns float.
         """
         count = self.rows

@@ -18,19 +18,20 @@ from sim.network.branches import Branches, Ohmic
 from sim.network.topology import Topology
 
 PRECISION = 1e-12
-"""Of the largest voltage: a step that moves no node further is the last one. Convergence is quadratic there."""
+"""Newton's method ends with a step that moves no node further than this fraction of the largest voltage."""
 
 MOST_STEPS = 200
 """Newton steps beyond which a network is refused."""
 
 MOST_HALVINGS = 60
-"""Of one step."""
+"""Halvings of one Newton step, at most."""
 
 OVERSHOT = 0.1
 """Slope of the co-content allowed at the end of a step, as a fraction of the slope at its beginning."""
 
 BLOCKED = 1e-18
-"""Of the largest differential conductance: what a blocking branch counts as in a step, lest a node hang in the air."""
+"""Least differential conductance of a branch in a Newton step, as a fraction of the largest: a node whose branches all
+block has a voltage then."""
 
 _TINY = 1e-200
 
@@ -73,7 +74,7 @@ def potentials(topology: Topology, branches: Branches, given: NDArray[np.float64
 
 
 def linearised(topology: Topology, branches: Branches, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Differential conductances of the branches between nodes at `x` (N,), S, all > 0."""
+    """Differential conductances (S, all > 0) of the branches at the node voltages `x` (N,): the network of one step."""
     g = branches.differential_conductance(topology.across(x))
     return np.maximum(g, max(BLOCKED * g.max(initial=0.0), _TINY))
 
@@ -83,21 +84,21 @@ def descend(
     step: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     slope: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
 ) -> NDArray[np.float64]:
-    """Where `step` from it is negligible.
+    """Node voltages (N,), V, at which the co-content is least, by damped Newton steps.
 
     Parameters
     ----------
     x : (N,) array
-        Where to begin, V.
+        Node voltages to begin with, V.
     step : callable
-        (N,) full Newton step from anywhere.
+        The full Newton step (N,), V, from given node voltages.
     slope : callable
-        Derivative of the co-content anywhere along a direction (N,).
+        Derivative of the co-content, A, at given node voltages along a direction (N,).
 
     Raises
     ------
     InputError
-        If that is not reached within `MOST_STEPS`.
+        If the steps do not become negligible (`PRECISION`) within `MOST_STEPS`.
     """
     moved = np.inf
     with np.errstate(over="ignore", invalid="ignore"):
@@ -120,7 +121,7 @@ def _length(
     direction: NDArray[np.float64],
     slope: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
 ) -> float:
-    """Fraction of a step to take."""
+    """Fraction of a Newton step to take, halved until the co-content no longer rises along it."""
     allowed, length = OVERSHOT * abs(slope(x, direction)), 1.0
     for _ in range(MOST_HALVINGS):
         if slope(x + length * direction, direction) <= allowed:

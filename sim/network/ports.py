@@ -6,7 +6,8 @@ A port holds a voltage V behind a resistance R or, where that would drive more t
 
 with u the voltage of its nodes and i the current that it feeds into them. Seen from the ports, a network whose other
 nodes float is i = Y u + j: Y is what remains of the branches' Laplacian, j is 0 if they are ohmic, and what Newton's
-method has left over if they are not. Which ports are at their limits is found by trying: those beyond are held.
+method has left over if they are not. Which ports are at their limits is found by repeated solving: a port whose
+current would exceed its limit is held at it, until none exceeds its own any more.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from sim.network.newton import descend, linearised
 from sim.network.topology import Topology
 
 BEYOND = 1e-12
-"""Relative excess over a limit that is rounding."""
+"""Relative excess of a current over its limit that counts as rounding."""
 
 
 class Solution(NamedTuple):

@@ -71,7 +71,7 @@ class PillParameters(ArrayParameters):
         return PillLaw(FlcaParameters(A=self.A, D=self.D, R=self.R, phi0=self.phi0, phi_max=self.phi_max))
 
     def variability(self) -> Variability:
-        """As every simulated array's, without arrays of the same number where cells are alike."""
+        """Spread of the weights; where all are alike, one broadcast number replaces an array of equal ones."""
         drawn = super().variability()
         spread, stuck = drawn.device_to_device, drawn.stuck
         return Variability(
@@ -84,7 +84,7 @@ class PillParameters(ArrayParameters):
 
 
 def inputs_of(rows: int) -> int:
-    """Inputs k whose C(k, 2) pairs are that many rows; of the next smaller layer where no k makes so many."""
+    """Number of inputs k with C(k, 2) = `rows` pairs; of the next smaller layer if there is no such k."""
     return (1 + isqrt(1 + 8 * rows)) // 2
 
 
@@ -131,7 +131,7 @@ class PillArray(SimulatedArray):
         return inputs_of(self.rows)
 
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
-        """Compiled pairs, where weights are alike and free of noise and the protocol is one that they know."""
+        """Compiled pairs (see `Device.offer`), for weights without spread and noise and a protocol that they know."""
         if layer is not PairedCore:
             return super().offer(layer, *question)
         p = self.parameters
@@ -164,16 +164,16 @@ class PillArray(SimulatedArray):
         return np.where(np.isnan(cells.stuck[col]), g, cells.stuck[col]) if cells.any_stuck else g
 
     def fluxes(self) -> NDArray[np.float32]:
-        """(cols, rows) flux linkage of every weight, V s; the state itself, and valid until it is restored or reset."""
+        """(cols, rows) flux linkage of every weight, V s: the state, no copy, until it is restored or reset."""
         self._require_open()
         return self.array.state["phi"]
 
     def over_columns(self, job: Callable[[int], None]) -> None:
-        """Do `job` for every column, on all threads."""
+        """Call `job` with the number of every column, on all threads."""
         self.array.over_columns(job)
 
     def pass_time(self, seconds: float) -> None:
-        """Count time that compiled pairs have played."""
+        """Advance device time by what compiled pairs have played, s."""
         self._time += seconds
 
     def read(self, v: float | None = None) -> NDArray[np.float64]:

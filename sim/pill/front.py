@@ -38,7 +38,7 @@ def circuit(first: NDArray[np.float64], second: NDArray[np.float64], width: floa
 
 
 def _place(position: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Grid point below and distance from it; rounding must not move a point of the grid off it."""
+    """Index of the grid point below a position, and the distance from it; exactly 0 on a grid point."""
     nearest = np.round(position)
     position = np.where(np.abs(position - nearest) < 1e-9, nearest, position)
     below = np.clip(position.astype(np.int64), 0, POINTS - 2)

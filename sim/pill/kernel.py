@@ -33,13 +33,14 @@ _PULSES = 64
 _ZERO = np.float32(0.0)
 
 
-class Pulses(NamedTuple):
-    """The pulses of a batch of images.
+class ImagePulses(NamedTuple):
+    """The pulses that a batch of images gives to the inputs, as M different ones and the order a column gets them in.
 
     Attributes
     ----------
     drive : (M, inputs) array of float32
-        A tau u of every input in every different pulse, V s; half of it where the mean is passed.
+        Flux A tau u (V s) that a pulse of u volts at an input would add to a weight; half of it where a pair passes the
+        mean of its inputs instead of the smaller one (two resistors).
     low, high : (M,) array of float32
         Least and greatest drive of every pulse, V s.
     reach : (M,) array of int
@@ -57,8 +58,8 @@ class Pulses(NamedTuple):
 
 def pulses(
     pixels: NDArray[np.float64], response: NDArray[np.bool_], protocol: PillProtocol, flux_per_volt: float
-) -> Pulses:
-    """Pulses of images (B, inputs) of intensities 0..1 with responses (B, cols); `flux_per_volt` is A tau, s."""
+) -> ImagePulses:
+    """Pulses that show images (B, inputs), intensities 0..1, with responses (B, cols); `flux_per_volt` is A tau, s."""
     images, inputs = pixels.shape
     answer, mean = protocol.response_voltage, protocol.front == "resistors"
     quiet = np.arange(images)[None, :]
@@ -78,12 +79,15 @@ def pulses(
     end = images * len(answers)
     _lay_out(pixels, protocol.input_voltage, answers, tiny, scale, drive[:end], reach[:end])
     _lay_out(alone, 1.0, np.zeros(1), tiny, scale, drive[end:], reach[end:])
-    return Pulses(drive, drive.min(axis=1), drive.max(axis=1), reach, np.ascontiguousarray(order))
+    return ImagePulses(drive, drive.min(axis=1), drive.max(axis=1), reach, np.ascontiguousarray(order))
 
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "nnan"})
 def _lay_out(pixels, volts, answers, tiny, scale, drive, reach):
-    """Fill rows of `Pulses`: all images with the first answer, then all with the second."""
+    """Fill `drive` and `reach` of `ImagePulses`: a row for every image at the first response voltage, then the second.
+
+    Voltages below `tiny` V are rounding and count as 0.
+    """
     images, inputs = pixels.shape
     for p in range(drive.shape[0]):
         image, answer, row = pixels[p % images], answers[p // images], drive[p]
@@ -100,8 +104,8 @@ def _lay_out(pixels, volts, answers, tiny, scale, drive, reach):
 def learn(phi, drive, low, high, reach, order, decay, phi_max, mean):
     """Play pulses on the fluxes of one column.
 
-    `phi` (pairs,) in V s is the packed upper triangle and changes in place; `order` is the column's row of
-    `Pulses.order`, and `drive` to `reach` are as there; `decay` is D tau; `mean` for two resistors a pair.
+    `phi` (pairs,), V s, holds the pairs (0, 1), (0, 2), ... (1, 2), ... and changes in place; `order` is the column's
+    row of `ImagePulses.order`, and `drive` to `reach` are as there; `decay` is D tau; `mean` for two resistors a pair.
     """
     inputs, bounded = drive.shape[1], phi_max < np.inf
     for start in range(0, order.size, _PULSES):
@@ -147,7 +151,7 @@ def _rise_to(phi, others, level, decay, phi_max):
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "nnan", "contract"})
 def _rise_alike(phi, level, decay):
-    """No other input is below this one: the rows of dark pixels while a response comes."""
+    """Raise the fluxes of the pairs of the input with the lowest voltage: every pair passes `level`."""
     for j in range(phi.size):
         phi[j] += max(level - decay * phi[j], _ZERO)
 
@@ -162,7 +166,7 @@ def _fall(phi, others, level, decay):
 
 @njit(cache=True, error_model="numpy", fastmath={"nsz", "nnan", "contract"})
 def _sink(phi, others, level, decay):
-    """All inputs are below 0."""
+    """Lower the fluxes of the pairs of an input, to 0 at most, when all inputs are below 0 V."""
     for j in range(phi.size):
         phi[j] = max(phi[j] + (max(others[j], level) - decay * phi[j]), _ZERO)
 

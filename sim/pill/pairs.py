@@ -1,4 +1,8 @@
-"""Paired inputs on the state of `sim.pill.array.PillArray`: what to play by the closed form, and the compiled way."""
+"""The layer of paired inputs on `sim:pill`, which learns and reads on the array's own fluxes instead of by waveforms.
+
+`ClosedFormPairs` turns images into pulses and holds them against the limits; `CompiledPairs` plays them on the
+processor, `sim.pill.torch_kernel.TorchPairs` on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from hil.pill.pairs import PairedCore, Weights
 from hil.pill.protocol import PillProtocol
 from hil.waveform import Waveform
 from sim.cells.dose import time_constant
-from sim.pill.kernel import Pulses, learn, pulses, read
+from sim.pill.kernel import ImagePulses, learn, pulses, read
 
 LARGEST = 1e30
 """Flux of one pulse, V s, above which many of them could leave the range of float32."""
@@ -24,7 +28,7 @@ AT_ONCE = 512
 
 
 class PairWeights(Weights, Protocol):
-    """What these pairs need of an array of weights; `sim.pill.array.PillArray` is one."""
+    """An array of weights that pairs can learn on in place, one row a pair; `sim.pill.array.PillArray` is one."""
 
     @property
     def inputs(self) -> int:
@@ -37,20 +41,20 @@ class PairWeights(Weights, Protocol):
     parameters: Any
 
     def fluxes(self) -> NDArray[np.float32]:
-        """(cols, rows) flux linkages, V s: the state itself."""
+        """(cols, rows) flux linkages, V s: the array's own state, to be changed in place."""
 
     def column_conductance(self, col: int) -> NDArray[np.float64]:
-        """Conductances of a column, S."""
+        """(rows,) conductances of the weights of a column, S."""
 
     def over_columns(self, job: Callable[[int], None]) -> None:
-        """Do `job` for every column."""
+        """Call `job` with the number of every column, on all threads."""
 
     def pass_time(self, seconds: float) -> None:
-        """Count what was played."""
+        """Advance device time by what pairs have played."""
 
 
 class ClosedFormPairs(PairedCore):
-    """Pairs that learn by the closed form on an array's state; says what to play, and leaves how to others."""
+    """Pairs that learn on an array's fluxes by the closed form of eq 4; `_play` and `_read` are left to subclasses."""
 
     device: PairWeights
 
@@ -109,7 +113,7 @@ class ClosedFormPairs(PairedCore):
             self.device.limits.check(self.protocol.waveform(pixels, np.full((len(pixels), self.cols), responds)))
 
     @abstractmethod
-    def _play(self, batch: Pulses) -> None:
+    def _play(self, batch: ImagePulses) -> None:
         """Move the fluxes of all columns."""
 
     @abstractmethod
@@ -120,7 +124,7 @@ class ClosedFormPairs(PairedCore):
 class CompiledPairs(ClosedFormPairs):
     """Pairs on the processor, columns shared out to threads; the result does not depend on how."""
 
-    def _play(self, batch: Pulses) -> None:
+    def _play(self, batch: ImagePulses) -> None:
         phi, mean = self.device.fluxes(), self.protocol.front == "resistors"
         self.device.over_columns(
             lambda col: learn(phi[col], *batch[:-1], batch.order[col], self._decay, self._high, mean)

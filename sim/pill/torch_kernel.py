@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hil.errors import InputError
 from hil.pill.protocol import PillProtocol, pair_indices
-from sim.pill.kernel import Pulses
+from sim.pill.kernel import ImagePulses
 from sim.pill.pairs import ClosedFormPairs, PairWeights
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class TorchPairs(ClosedFormPairs):
         on_gpu = self._on.type == "cuda"
         self._learn: Callable[..., Tensor] = torch.compile(_learn, dynamic=False, fullgraph=True) if on_gpu else _learn
 
-    def _play(self, batch: Pulses) -> None:
+    def _play(self, batch: ImagePulses) -> None:
         torch, fluxes = self._torch, self.device.fluxes()
         rest = len(batch.drive)
         drive = self._there(np.concatenate([batch.drive, np.zeros((1, self.inputs), np.float32)]))

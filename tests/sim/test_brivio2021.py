@@ -181,7 +181,7 @@ def small(monkeypatch):
     monkeypatch.setitem(study_module.QUICK, "train", {"neurons": 5, "epochs": 0.2, "curve": 3, "batch": 50,
                                                       "labelling": 50})  # fmt: skip
     reading = dataclasses.replace(STUDY, dynamics=("L-HB 1", "NL-SB 1"), seeds=2)
-    monkeypatch.setattr(study_module, "READINGS", (reading,))
+    monkeypatch.setattr(study_module, "INTERPRETATIONS", (reading,))
     return reading
 
 

@@ -1,4 +1,4 @@
-"""What the text says of Figures 3 to 8, as comparisons of weight dynamics, seed by seed.
+"""The paper's statements about Figures 3 to 8, tested on our trained arrays: comparisons of weight dynamics, by seed.
 
 The text prints none of the figures' numbers but an accuracy close to 85 %; so nearly all rows are differences, and the
 rule is their sign. Where it says "almost stable" or "about the same", the rule is ours and stands in the row.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hil.reproduction.papers import Finding, Interval, Scope, above, below, repeated
 from sim.papers.brivio2021.drawing import QUANTITIES, draw_study
-from sim.papers.brivio2021.study import ADAPTIVE, OPEN, STUDY, Reading, Study, Trained
+from sim.papers.brivio2021.study import ADAPTIVE, OPEN, STUDY, Interpretation, Study, Trained
 
 ACCURACY, CONTRAST, DURATION, EFFICIENCY = QUANTITIES
 LATE = "late"
@@ -42,7 +42,7 @@ CHECKS: dict[str, tuple[str, float, Callable[[Trained], float]]] = {
     EFFICIENCY: ("every second point", 0.05, lambda t: t.timing(every=2)[1]),
     LATE: ("every second point", 0.03, lambda t: _late(t.curve[::-1][::2][::-1], t.untrained)),
 }
-"""By quantity: an independent way to the same number, how near it must come, and what it is."""
+"""Cross-check of every quantity: what it is, how far it may differ, and how it is computed for one trained array."""
 
 CONTROLS: dict[str, tuple[str, Callable[[Trained], float]]] = {
     ACCURACY: ("permuted labels", lambda t: t.shuffled),
@@ -57,30 +57,30 @@ BESTS: dict[str, Callable[[Trained], float]] = {
     DURATION: lambda t: t.timing(best=True)[0],
     EFFICIENCY: lambda t: t.timing(best=True)[1],
 }
-"""Eq 6 says CA_max, its text "the final classification accuracy"."""
+"""Duration and efficiency by the other meaning of CA_max in eq 6: the curve's best point instead of its last one."""
 
 
 class Values:
-    """One quantity of all arrays of a reading: by dynamics, one value a seed."""
+    """One quantity of all arrays that were trained under one interpretation: for each dynamics, one value a seed."""
 
     def __init__(self, arrays: Mapping[str, list[Trained]], measure: Callable[[Trained], float]) -> None:
-        """Measure everything."""
+        """Apply `measure` to every array."""
         self._values = {name: np.array([measure(t) for t in found]) for name, found in arrays.items()}
 
     def __call__(self, name: str) -> NDArray[np.float64]:
-        """One dynamics; KeyError if the reading does not have it."""
+        """(seeds,) values of one dynamics; KeyError if it was not trained under this interpretation."""
         return self._values[name]
 
     def mean(self, *names: str) -> NDArray[np.float64]:
-        """Mean over dynamics, for every seed."""
+        """(seeds,) mean over several dynamics."""
         return np.mean([self(name) for name in names], axis=0)
 
     def best(self, family: str) -> NDArray[np.float64]:
-        """The dynamics of a family whose mean is the largest."""
+        """(seeds,) values of the dynamics of a family, such as NL-HB, whose mean is the largest."""
         return self(max(self.members(family), key=lambda name: float(self(name).mean())))
 
     def range(self, family: str) -> NDArray[np.float64]:
-        """Largest minus smallest within a family, for every seed."""
+        """(seeds,) largest minus smallest value within a family."""
         values = [self(name) for name in self.members(family)]
         return np.max(values, axis=0) - np.min(values, axis=0)
 
@@ -90,11 +90,11 @@ class Values:
 
     @property
     def names(self) -> list[str]:
-        """All dynamics of the reading."""
+        """All dynamics that were trained."""
         return list(self._values)
 
     def told(self, names: tuple[str, ...]) -> str:
-        """Means for the reader."""
+        """Means of some dynamics as text, for the note of a row."""
         return ", ".join(f"{name} {self(name).mean():.4g}" for name in names)
 
 
@@ -103,7 +103,7 @@ Compare = Callable[[Values], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper as a number of the study.
+    """A statement of the paper turned into a number that the trained arrays give, and the range that confirms it.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ def _less(first: str, second: str) -> Compare:
 
 
 HARD_500 = ("NL-HB 4", "NL-HB 5", "NL-HB 6")
-"""NL-HB with 500 levels and rising lambda; where a reading has fewer, those that it has."""
+"""NL-HB with 500 levels and rising lambda; those of them that an interpretation has."""
 
 STABLE, SAME_CONTRAST = (-2.0, 2.0), (-0.05, 0.05)
 """Rules of ours for "almost stable" and "about the same", % and weight."""
@@ -231,7 +231,7 @@ def figure(scope: Scope, key: str) -> list[Finding]:
 
 
 def finding(study: Study, claim: Claim) -> Finding:
-    """One claim, with other readings, check and control."""
+    """The row of one claim: our number for every seed, the same under other interpretations, its check, its control."""
     measure, arrays = MEASURES[claim.key], study.arrays(STUDY)
     values = Values(arrays, measure)
     by, near, check = CHECKS[claim.key]
@@ -244,19 +244,19 @@ def finding(study: Study, claim: Claim) -> Finding:
     notes = (values.told(claim.shown), claim.note)
     return repeated(
         claim.figure, f"{TITLES[claim.key]}, {claim.quantity}", claim.paper, claim.compare(values).tolist(),
-        unit="%" if claim.key == ACCURACY else "", accept=claim.accept, open=dict(_readings(study, claim)),
+        unit="%" if claim.key == ACCURACY else "", accept=claim.accept, open=dict(_under_others(study, claim)),
         check=float(claim.compare(Values(arrays, check)).mean()), check_by=by, check_margin=claim.near or near,
         control=tuple(compare(controls).tolist()), control_is=told, note="; ".join(note for note in notes if note),
         stand_in=study.stand_in,
     )  # fmt: skip
 
 
-def _readings(study: Study, claim: Claim) -> Iterator[tuple[str, tuple[float, ...]]]:
-    """The claim's number under every other reading that has the dynamics for it."""
-    for reading in OPEN:
-        values = Values(study.arrays(reading), MEASURES[claim.key])
+def _under_others(study: Study, claim: Claim) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """The claim's number under every other interpretation for which the dynamics that it needs were trained."""
+    for other in OPEN:
+        values = Values(study.arrays(other), MEASURES[claim.key])
         try:
-            yield reading.name, tuple(claim.compare(values).tolist())
+            yield other.name, tuple(claim.compare(values).tolist())
         except KeyError:
             continue
     if claim.key in BESTS:
@@ -270,8 +270,8 @@ def homeostasis(scope: Scope) -> list[Finding]:
     rows = []
     for name in ADAPTIVE[0].dynamics:
 
-        def gain(reading: Reading, measure: Callable[[Trained], float], name: str = name) -> tuple[float, ...]:
-            adaptive = Values(study.arrays(reading), measure)(name)
+        def gain(chosen: Interpretation, measure: Callable[[Trained], float], name: str = name) -> tuple[float, ...]:
+            adaptive = Values(study.arrays(chosen), measure)(name)
             return tuple((adaptive - Values(study.arrays(STUDY), measure)(name)[: len(adaptive)]).tolist())
 
         rows.append(
@@ -279,7 +279,7 @@ def homeostasis(scope: Scope) -> list[Finding]:
                 "homeostasis", f"test accuracy, {name}: {ADAPTIVE[0].name}, minus fixed thresholds",
                 "homeostasis can improve the accuracy by about 10% (cited; 94.5% there)", gain(ADAPTIVE[0], MEASURES[
                     ACCURACY]), unit="%", accept=(5.0, 15.0),
-                open={reading.name: gain(reading, MEASURES[ACCURACY]) for reading in ADAPTIVE[1:]},
+                open={other.name: gain(other, MEASURES[ACCURACY]) for other in ADAPTIVE[1:]},
                 check=float(np.mean(gain(ADAPTIVE[0], CHECKS[ACCURACY][2]))), check_by="held-out digits",
                 check_margin=2.0, control=gain(ADAPTIVE[0], CONTROLS[ACCURACY][1]), control_is="permuted labels",
                 note=f"fixed {plain(name).mean():.4g} %; rule: 5 to 15 points; the increments are ours",

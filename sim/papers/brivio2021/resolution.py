@@ -1,6 +1,6 @@
-"""Eqs 4 and 5: resolution and non-linearity that the text names, from the printed dynamics.
+"""Resolution (eq 4) and non-linearity (eq 5) of the weight dynamics, beside the numbers that the text prints.
 
-Table 1 (alpha, gamma, Nstop) is lost in our copy, so that for NL-HB other candidates are other readings.
+Table 1 (alpha, gamma, Nstop) is missing in our copy: for NL-HB, other parameters that fit the text are tried as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The study behind Figures 3 to 8: one network, trained once for every weight dynamics, reading of the text and seed.
+"""The study behind Figures 3 to 8: one network, trained for every weight dynamics and seed.
+
+What the paper leaves open is filled in by an `Interpretation`; some dynamics are trained under others as well.
 
 One process trains one array after another with `hil train wta`'s driver; what a finished one gave is a line of
 ``study.jsonl`` beside them, so that a study goes on wherever it was stopped. Accuracies are counted on the test digits;
@@ -30,14 +32,14 @@ from sim.cells.dynamics import INVESTIGATED
 STAND_IN = "bundled 8 x 8 digits and a small network in place of MNIST with 500 neurons"
 
 DECISIVE = ("L-HB 1", "L-HB 2", "L-HB 4", "NL-SB 1", "NL-SB 3", "NL-HB 1", "NL-HB 3", "NL-HB 4", "NL-HB 6")
-"""Dynamics that are enough to decide every comparison, for other readings of the text than the study's."""
+"""Dynamics that are enough to decide every comparison: what other interpretations of the text are trained for."""
 
 ALL = tuple(dynamics.name for dynamics in INVESTIGATED)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One way to read what the paper leaves open.
+class Interpretation:
+    """One way to fill in what the paper leaves open.
 
     Attributes
     ----------
@@ -57,21 +59,25 @@ class Reading:
     seeds: int = 5
 
 
-STUDY = Reading("as in the study")
+STUDY = Interpretation("as in the study")
 """Every output spike resets all membranes; threshold 60, chosen on held-out digits (docs/results.md)."""
 
-OWN_RESET = Reading("losers keep their membrane", {"neuron": {"reset": "own"}}, DECISIVE, 3)
-HIGHER = Reading("threshold a third higher", {"neuron": {"threshold": 80.0}}, DECISIVE, 3)
+OWN_RESET = Interpretation("losers keep their membrane", {"neuron": {"reset": "own"}}, DECISIVE, 3)
+HIGHER = Interpretation("threshold a third higher", {"neuron": {"threshold": 80.0}}, DECISIVE, 3)
 OPEN = (OWN_RESET, HIGHER)
 
 _FORGET = {"theta_decay": 3.5, "threshold": 40.0}
 ADAPTIVE = (
-    Reading("adaptive thresholds, 0.3 a spike", {"neuron": {"theta_plus": 0.3, **_FORGET}}, ("L-HB 4", "NL-HB 4"), 3),
-    Reading("adaptive thresholds, 0.1 a spike", {"neuron": {"theta_plus": 0.1, **_FORGET}}, ("L-HB 4", "NL-HB 4"), 3),
+    Interpretation(
+        "adaptive thresholds, 0.3 a spike", {"neuron": {"theta_plus": 0.3, **_FORGET}}, ("L-HB 4", "NL-HB 4"), 3
+    ),
+    Interpretation(
+        "adaptive thresholds, 0.1 a spike", {"neuron": {"theta_plus": 0.1, **_FORGET}}, ("L-HB 4", "NL-HB 4"), 3
+    ),
 )
 """Homeostasis of our own choice: the paper leaves it out and cites others for it."""
 
-READINGS = (STUDY, *OPEN, *ADAPTIVE)
+INTERPRETATIONS = (STUDY, *OPEN, *ADAPTIVE)
 
 FULL: dict[str, Any] = {
     "data": {"dataset": "mnist", "holdout": 5000 / 60_000},
@@ -93,7 +99,7 @@ class Trained:
     Attributes
     ----------
     reading, dynamics, seed
-        Which one.
+        Names of the interpretation and of the dynamics, and the seed.
     accuracy : float
         On test digits; the class of the most active neuron counts.
     shuffled, untrained : float
@@ -145,36 +151,36 @@ class Study:
         self._file = scope.work / "study.jsonl"
         self._known = {(t.reading, t.dynamics, t.seed): t for t in self._read()}
 
-    def plan(self) -> list[tuple[Reading, str, int]]:
-        """Reading, dynamics and seed of every array, one seed after the other, so that early ends are of use."""
-        most = QUICK_SEEDS if self.stand_in else max(reading.seeds for reading in READINGS)
+    def plan(self) -> list[tuple[Interpretation, str, int]]:
+        """Interpretation, dynamics and seed of every array, one seed after the other, so that early ends are of use."""
+        most = QUICK_SEEDS if self.stand_in else max(interpretation.seeds for interpretation in INTERPRETATIONS)
         return [
-            (reading, name, seed)
+            (interpretation, name, seed)
             for seed in range(most)
-            for reading in READINGS
-            if seed < reading.seeds
-            for name in reading.dynamics
+            for interpretation in INTERPRETATIONS
+            if seed < interpretation.seeds
+            for name in interpretation.dynamics
         ]
 
     def complete(self) -> Study:
         """Train what is still to be trained; `Interrupted` if the user stops it."""
         plan = self.plan()
-        for number, (reading, name, seed) in enumerate(plan, 1):
-            if (reading.name, name, seed) in self._known:
+        for number, (interpretation, name, seed) in enumerate(plan, 1):
+            if (interpretation.name, name, seed) in self._known:
                 continue
             self.scope.pause()
             began = time.monotonic()
-            found = self._train(reading, name, seed)
+            found = self._train(interpretation, name, seed)
             self._keep(found)
-            told = f"{reading.name}, {name}, seed {seed}: {found.accuracy:.1f} %"
+            told = f"{interpretation.name}, {name}, seed {seed}: {found.accuracy:.1f} %"
             self.scope.say(f"  array {number} of {len(plan)}: {told} ({time.monotonic() - began:.1f} s)")
         return self
 
-    def arrays(self, reading: Reading) -> dict[str, list[Trained]]:
-        """Arrays of a reading by dynamics, in the order of the seeds."""
+    def arrays(self, interpretation: Interpretation) -> dict[str, list[Trained]]:
+        """Arrays of an interpretation by dynamics, in the order of the seeds."""
         found: dict[str, list[Trained]] = {}
         for r, name, seed in self.plan():
-            if r.name == reading.name:
+            if r.name == interpretation.name:
                 found.setdefault(name, []).append(self._known[r.name, name, seed])
         return found
 
@@ -185,26 +191,26 @@ class Study:
         held = round(config["data"]["holdout"] * len(data.train_images))
         return len(data.test_images), min(held, config["train"].get("curve_images", held))
 
-    def _config(self, reading: Reading, name: str, seed: int) -> dict[str, Any]:
+    def _config(self, interpretation: Interpretation, name: str, seed: int) -> dict[str, Any]:
         uri = next(dynamics.uri for dynamics in INVESTIGATED if dynamics.name == name)
         base = _merged(QUICK if self.stand_in else FULL, {"device": {"uri": uri}, "train": {"seed": seed, "seeds": 1}})
         if not self.stand_in:
-            return _merged(base, {"data": {"dir": str(self.scope.data_dir)}}, reading.settings)
-        neuron = dict(reading.settings.get("neuron", {}))
+            return _merged(base, {"data": {"dir": str(self.scope.data_dir)}}, interpretation.settings)
+        neuron = dict(interpretation.settings.get("neuron", {}))
         if "threshold" in neuron:
             neuron["threshold"] *= QUICK["neuron"]["threshold"] / FULL["neuron"]["threshold"]
-        return _merged(base, reading.settings, {"neuron": neuron})
+        return _merged(base, interpretation.settings, {"neuron": neuron})
 
     def _data(self) -> Dataset:
         return _dataset("digits", None) if self.stand_in else _dataset("mnist", str(self.scope.data_dir))
 
-    def _train(self, reading: Reading, name: str, seed: int) -> Trained:
-        folder = _folder(reading.name, name, seed)
-        config = self._config(reading, name, seed)
+    def _train(self, interpretation: Interpretation, name: str, seed: int) -> Trained:
+        folder = _folder(interpretation.name, name, seed)
+        config = self._config(interpretation, name, seed)
         training = self.scope.train(WtaTraining, config, folder, self._data(), draw=False)
         end, start, points = training.measured(seed), training.measured(seed, trained=False), training.run.metrics()
         return Trained(
-            reading.name, name, seed, end["accuracy"], end["shuffled"], start["accuracy"], end["contrast"],
+            interpretation.name, name, seed, end["accuracy"], end["shuffled"], start["accuracy"], end["contrast"],
             lloyd(training.weights()), start["contrast"], [p["images"] for p in points],
             [p["accuracy"] for p in points], [p["contrast"] for p in points],
         )  # fmt: skip

@@ -32,7 +32,7 @@ PIXELS = 9
 
 
 @dataclass(frozen=True)
-class Variant:
+class CircuitTraining:
     """How the whole circuit is trained: length of the lines that get a response, and what is changed for a control."""
 
     line: int = 3
@@ -46,15 +46,15 @@ THREE, TWO = "3-pixel lines", "2-pixel lines"
 RESISTORS, RANDOM = "resistors, no VALVeD", "responses at random"
 LATER = "resistors, weights begin at u = 1"
 VARIANTS = {
-    THREE: Variant(),
-    RESISTORS: Variant(valved=False),
-    "no response": Variant(response=0.0),
-    "opposing response": Variant(response=VOLTS),
-    RANDOM: Variant(shuffled=True),
-    TWO: Variant(line=2),
-    LATER: Variant(valved=False, phi=VOLTS * PILL_WEIGHT.A / PILL_WEIGHT.D),
+    THREE: CircuitTraining(),
+    RESISTORS: CircuitTraining(valved=False),
+    "no response": CircuitTraining(response=0.0),
+    "opposing response": CircuitTraining(response=VOLTS),
+    RANDOM: CircuitTraining(shuffled=True),
+    TWO: CircuitTraining(line=2),
+    LATER: CircuitTraining(valved=False, phi=VOLTS * PILL_WEIGHT.A / PILL_WEIGHT.D),
 }
-TWO_RANDOM = Variant(line=2, shuffled=True)
+TWO_RANDOM = CircuitTraining(line=2, shuffled=True)
 
 
 def figure_8(scope: Scope) -> list[Finding]:
@@ -135,7 +135,7 @@ def _required(least: dict[str, list[float]]) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _trained(scope: Scope, variant: Variant, epochs: int, seed: int) -> NDArray[np.float64]:
+def _trained(scope: Scope, variant: CircuitTraining, epochs: int, seed: int) -> NDArray[np.float64]:
     """Resistances (epochs + 1, 36) of a layer that is shown all images in random order, ohm."""
     data = load("lines3x3")
     volts = intensities(data.train_images, data.full_scale) * VOLTS
