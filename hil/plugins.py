@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
@@ -48,9 +48,10 @@ class Registry(Generic[Kind]):
         """
         self.group, self.what, self._kind, self._base = group, what, kind, base
 
-    def names(self) -> list[str]:
-        """All names, in order; nothing is imported."""
-        return list(installed(self.group))
+    def names(self, package: str | None = None) -> list[str]:
+        """All names, in order, or those that one package brings; nothing is imported."""
+        points = installed(self.group).items()
+        return [name for name, point in points if package is None or (point.dist and point.dist.name == package)]
 
     def find(self, name: str) -> Kind:
         """The thing of that name.
@@ -66,15 +67,15 @@ class Registry(Generic[Kind]):
             raise InputError(f"no {self.what} '{name}' {nearest(name, points)}")
         return self._checked(points[name], self._loaded(points[name]))
 
-    def found(self, *only: str) -> tuple[dict[str, Kind], dict[str, InputError]]:
+    def found(self, only: Collection[str] | None = None) -> tuple[dict[str, Kind], dict[str, InputError]]:
         """All things by name, and what is wrong with those that cannot be loaded, by the name of the entry point.
 
-        Where entry points are named, it is only those that are loaded.
+        Where the names of entry points are given, it is only those that are loaded.
         """
         things: dict[str, Kind] = {}
         problems = {}
         for name, point in installed(self.group).items():
-            if only and name not in only:
+            if only is not None and name not in only:
                 continue
             try:
                 things |= self._brought(point)
@@ -151,9 +152,9 @@ class Catalogue(Registry[Kind]):
         super().__init__(group, what, kind)
         self._own_kind, self._name, self._beside = kind, name, beside
 
-    def names(self) -> list[str]:
-        """All names, in order; everything is imported."""
-        return list(self.everything())
+    def names(self, package: str | None = None) -> list[str]:
+        """All names, in order, or those that one package brings; everything is imported."""
+        return list(self.everything() if package is None else self.found(super().names(package))[0])
 
     def find(self, name: str) -> Kind:
         """The thing of that name; raises as `Registry.find`, also where the entry point of that name has failed."""
@@ -162,9 +163,9 @@ class Catalogue(Registry[Kind]):
             return things[name]
         raise problems.get(name) or InputError(f"no {self.what} '{name}' {nearest(name, things)}")
 
-    def found(self, *only: str) -> tuple[dict[str, Kind], dict[str, InputError]]:
+    def found(self, only: Collection[str] | None = None) -> tuple[dict[str, Kind], dict[str, InputError]]:
         """All things by name, in order of the entry points, and what is wrong with others, by their entry points."""
-        things, problems = super().found(*only)
+        things, problems = super().found(only)
         if self._beside is None:
             return things, problems
         ours = {self._name(thing): thing for value in beside(self._beside) for thing in self._several(value)}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
+from hil.cli.group import lists
+from hil.experiments.catalogue import EXPERIMENTS
 
 if TYPE_CHECKING:
     from hil.experiments.characterization import MeasurementPlan
@@ -21,7 +23,7 @@ Name = Annotated[
     str | None,
     typer.Argument(
         metavar="[EXPERIMENT]",
-        help="iv, ltp, stdp, ppf, desensitisation, retention, endurance, ispp or forming.",
+        help="One of those listed below.",
         show_default=False,
     ),
 ]
@@ -52,6 +54,7 @@ ShowSettings = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be played on each device, and drive nothing.")]
 
 
+@lists(EXPERIMENTS, "Experiments")
 def characterize(
     experiment: Name = None,
     device: Device = None,
@@ -74,17 +77,6 @@ def characterize(
     json: options.Json = None,
 ) -> None:
     """Characterize one cell of one or several devices: a figure, a table of numbers, all data with units.
-
-    \b
-    iv               pinched hysteresis loop, lobe areas
-    ltp              potentiation and depression: on/off, nonlinearity, asymmetry
-    stdp             timing window from pre and post pulses, fitted
-    ppf              paired-pulse ratio against the interval
-    desensitisation  response to repeated pulses, and its recovery
-    retention        conductance against time after programming
-    endurance        high and low state over set/reset cycles
-    ispp             write-verify to target conductances
-    forming          ramp of pulses until the current jumps (--allow-forming)
 
     \b
     hil characterize ltp                                         # bundled model, seconds
@@ -143,7 +135,7 @@ def _named(experiment: str | None) -> str:
     from hil.experiments import catalogue
 
     if experiment is None:
-        raise InputError(f"name an experiment: {', '.join(catalogue.SUMMARIES)}")
+        raise InputError(f"name an experiment: {', '.join(catalogue.EXPERIMENTS.names())}")
     return catalogue.experiment(experiment).name
 
 

@@ -1,16 +1,40 @@
-"""Commands that are made of plug-ins: one for each, imported only when it is used."""
+"""Commands that are about plug-ins: their help lists them by summaries, and each is imported only when it is used."""
 
 from __future__ import annotations
 
-import textwrap
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from hil.plugins import Registry
+
+Function = TypeVar("Function", bound=Callable[..., None])
+
+
+def lists(registry: Registry[Any], heading: str) -> Callable[[Function], Function]:
+    """Decorate a verb: its help lists all that is in a registry by summaries, and imports none of it."""
+
+    class Listing(TyperCommand):
+        """The command of the verb."""
+
+        def format_options(self, ctx: Any, formatter: Any) -> None:
+            """Write the list before the options."""
+            _write(registry, heading, formatter)
+            super().format_options(ctx, formatter)
+
+    def decorated(function: Function) -> Function:
+        vars(function)["command_class"] = Listing
+        return function
+
+    return decorated
+
+
+def _write(registry: Registry[Any], heading: str, formatter: Any) -> None:
+    with formatter.section(heading):
+        formatter.write_dl([(name, registry.summary(name)) for name in registry.names()])
 
 
 class PluginGroup(TyperGroup):
@@ -29,11 +53,7 @@ class PluginGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands without importing them."""
-        names = self.registry.names()
-        width = formatter.width - 6 - max(map(len, names), default=0)
-        with formatter.section("Commands"):
-            summaries = {name: self.registry.summary(name) for name in names}
-            formatter.write_dl([(n, textwrap.shorten(s, width, placeholder="...")) for n, s in summaries.items()])
+        _write(self.registry, "Commands", formatter)
 
 
 class _Commands(MutableMapping[str, Any]):

@@ -50,7 +50,7 @@ def build(only: str | None = None) -> typer.Typer:
         One Device interface, the same training drivers on each. Start with `hil train stdp` and `hil devices`.
         """
 
-    verbs, problems = _VERBS.found(only) if only else ({}, {})
+    verbs, problems = _VERBS.found([only]) if only else ({}, {})
     if not verbs and not problems:
         verbs, problems = _VERBS.found()
     for name, verb in sorted({**verbs, **problems}.items()):
@@ -73,7 +73,8 @@ def _add(app: typer.Typer, name: str, verb: Any) -> None:
     if isinstance(verb, typer.Typer):
         app.add_typer(verb, name=name)
     else:
-        app.command(name, context_settings=getattr(verb, "context_settings", None))(verb)
+        own = {word: getattr(verb, word, None) for word in ("context_settings", "command_class")}
+        app.command(name, cls=own["command_class"], context_settings=own["context_settings"])(verb)
 
 
 def _broken(error: InputError) -> Any:

@@ -2,13 +2,20 @@
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
+
+from hil.data.datasets import Dataset, DatasetSource
 
 LINE_CLASSES = ("no line", "line")
 LINE_SIZE = 3
 SHAPE_CLASSES = ("circle", "square", "triangle", "cross")
 SHAPE_SIZE = 32
+
+_SHAPES_SEED = 32
+_SHAPES_TRAIN = 400
+_SHAPES_TEST = 100
 
 _STROKE_WIDTH = 2.0
 _RADIUS_RANGE = (7.0, 11.5)
@@ -100,3 +107,37 @@ def _distance_to_segment(x: np.ndarray, y: np.ndarray, start: _Point, end: _Poin
     position = np.clip(position, 0.0, 1.0)
     off_x, off_y = from_x - position * along_x, from_y - position * along_y
     return np.sqrt(off_x * off_x + off_y * off_y)
+
+
+def _lines(_: str | Path | None) -> Dataset:
+    images, labels = draw_lines()
+    return Dataset(
+        name="lines3x3",
+        shape=(LINE_SIZE, LINE_SIZE),
+        full_scale=1,
+        class_names=LINE_CLASSES,
+        train_images=images,
+        train_labels=labels,
+        test_images=images,
+        test_labels=labels,
+    )
+
+
+def _shapes(_: str | Path | None) -> Dataset:
+    images, labels = draw_shapes(_SHAPES_TRAIN + _SHAPES_TEST, _SHAPES_SEED)
+    return Dataset(
+        name="shapes32",
+        shape=(SHAPE_SIZE, SHAPE_SIZE),
+        full_scale=255,
+        class_names=SHAPE_CLASSES,
+        train_images=images[:_SHAPES_TRAIN],
+        train_labels=labels[:_SHAPES_TRAIN],
+        test_images=images[_SHAPES_TRAIN:],
+        test_labels=labels[_SHAPES_TRAIN:],
+    )
+
+
+SETS = (
+    DatasetSource("lines3x3", "all 512 binary 3x3 images, with or without a vertical line; drawn", _lines),
+    DatasetSource("shapes32", "outlines of four shapes, 32x32, drawn at random places and sizes", _shapes),
+)

@@ -77,7 +77,7 @@ class MeasurementPlan:
         """Check the configuration."""
         name = str(config.get("experiment", ""))
         self.experiment: type[Experiment] = catalogue.experiment(name)
-        known = {"experiment", "device", *catalogue.SUMMARIES}
+        known = {"experiment", "device", *catalogue.EXPERIMENTS.names()}
         for section in config:
             if section not in known:
                 raise InputError(f"{where}: unknown section '{section}' {nearest(section, known)}")

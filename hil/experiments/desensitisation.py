@@ -60,7 +60,7 @@ class DesensitisationSettings(IntervalSettings):
 
 
 class Desensitisation(Experiment):
-    """`hil characterize desensitisation`."""
+    """Response to repeated pulses, and its recovery."""
 
     name = "desensitisation"
     settings_model = DesensitisationSettings

@@ -42,7 +42,7 @@ class EnduranceSettings(PulseSettings):
 
 
 class Endurance(Experiment):
-    """`hil characterize endurance`."""
+    """High and low state over set/reset cycles, until the window closes."""
 
     name = "endurance"
     settings_model = EnduranceSettings

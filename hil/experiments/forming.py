@@ -68,7 +68,7 @@ class FormingSettings(PulseSettings):
 
 
 class Forming(Experiment):
-    """`hil characterize forming`."""
+    """Ramp of pulses until the current jumps; only with --allow-forming."""
 
     name = "forming"
     settings_model = FormingSettings

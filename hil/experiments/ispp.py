@@ -193,7 +193,7 @@ class Controller:
 
 
 class WriteVerify(Experiment):
-    """`hil characterize ispp`."""
+    """Closed-loop write-verify to target conductances."""
 
     name = "ispp"
     settings_model = WriteVerifySettings

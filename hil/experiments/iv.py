@@ -66,7 +66,7 @@ class CurrentVoltageSettings(Settings):
 
 
 class CurrentVoltage(Experiment):
-    """`hil characterize iv`."""
+    """Pinched hysteresis loop: current against voltage, lobe areas."""
 
     name = "iv"
     settings_model = CurrentVoltageSettings

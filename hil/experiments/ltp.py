@@ -67,7 +67,7 @@ class PotentiationSettings(PulseSettings):
 
 
 class Potentiation(Experiment):
-    """`hil characterize ltp`."""
+    """Potentiation and depression by trains of pulses: on/off ratio, nonlinearity, asymmetry."""
 
     name = "ltp"
     settings_model = PotentiationSettings

@@ -51,7 +51,7 @@ class PairedPulseSettings(IntervalSettings):
 
 
 class PairedPulses(Experiment):
-    """`hil characterize ppf`."""
+    """Paired pulses: second response over the first against their interval."""
 
     name = "ppf"
     settings_model = PairedPulseSettings

@@ -53,7 +53,7 @@ class RetentionSettings(PulseSettings):
 
 
 class Retention(Experiment):
-    """`hil characterize retention`."""
+    """Conductance against time after programming."""
 
     name = "retention"
     settings_model = RetentionSettings

@@ -54,7 +54,7 @@ class StdpWindowSettings(PreparedSettings):
 
 
 class StdpWindow(Experiment):
-    """`hil characterize stdp`."""
+    """Timing window: change of conductance against the delay between pre and post pulse, fitted."""
 
     name = "stdp"
     settings_model = StdpWindowSettings

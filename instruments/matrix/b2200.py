@@ -16,7 +16,7 @@ from typing import ClassVar
 from instruments.link.errors import ProtocolError
 from instruments.link.message import Message, confirm, query, write
 from instruments.link.scpi import LIST_VALUES, parse_error
-from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixSpec
+from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixFamily, MatrixSpec
 
 _CHANNEL = re.compile(r"0(\d{2})(\d{2})")
 
@@ -91,3 +91,6 @@ class KeysightB2200(MatrixDriver):
     def parse_error(self, reply: str) -> tuple[int, str] | None:
         """Take ``-222,"Data out of range"`` apart."""
         return parse_error(reply)
+
+
+FAMILY = MatrixFamily(KeysightB2200, (B2200A, B2201A))

@@ -165,3 +165,11 @@ def _position(name: str | int, kind: str, count: int, model: str) -> int:
 
 def _listed(points: Iterable[Crosspoint]) -> str:
     return ", ".join(f"row {row} column {column}" for row, column in sorted(points)) or "none"
+
+
+@dataclass(frozen=True)
+class MatrixFamily:
+    """A driver and all models that it drives."""
+
+    driver: type[MatrixDriver]
+    specs: tuple[MatrixSpec, ...]

@@ -16,7 +16,7 @@ from typing import ClassVar
 from instruments.link.errors import ProtocolError
 from instruments.link.message import Message, confirm, query, write
 from instruments.link.tsp import parse_error
-from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixSpec
+from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixFamily, MatrixSpec
 
 CARD_COLUMNS = 12
 """Columns of a card."""
@@ -101,3 +101,6 @@ class Keithley707B(MatrixDriver):
 def _name(point: Crosspoint) -> str:
     slot, column = divmod(point.column - 1, CARD_COLUMNS)
     return f"{slot + 1}{chr(ord('A') + point.row - 1)}{column + 1:02d}"
+
+
+FAMILY = MatrixFamily(Keithley707B, (K707B, K708B))

@@ -1,19 +1,28 @@
-"""Which matrix driver belongs to an answer to ``*IDN?``."""
+"""Which matrix driver belongs to an answer to ``*IDN?``.
+
+A family is a module here with a `FAMILY`; other packages add theirs by entry points of the group ``hil.matrices``.
+"""
 
 from __future__ import annotations
 
 from hil.errors import InputError
+from hil.plugins import Catalogue
 from instruments.link.scpi import model_words
-from instruments.matrix.b2200 import B2200A, B2201A, KeysightB2200
-from instruments.matrix.driver import MatrixDriver, MatrixSpec
-from instruments.matrix.k707b import K707B, K708B, Keithley707B
+from instruments.matrix.driver import MatrixDriver, MatrixFamily, MatrixSpec
 
-MODELS: dict[str, tuple[type[MatrixDriver], MatrixSpec]] = {
-    spec.model: (family, spec)
-    for family, specs in ((Keithley707B, (K707B, K708B)), (KeysightB2200, (B2200A, B2201A)))
-    for spec in specs
-}
-"""Driver and specification of every model, by its name."""
+_FAMILIES = Catalogue(
+    "hil.matrices",
+    "family of switch matrices",
+    MatrixFamily,
+    lambda family: f"{family.driver.__module__}.{family.driver.__name__}",
+    beside="instruments.matrix:FAMILY",
+)
+
+
+def models() -> dict[str, tuple[type[MatrixDriver], MatrixSpec]]:
+    """Driver and specification of every model, by its name."""
+    known = {spec.model: (family.driver, spec) for family in _FAMILIES.everything().values() for spec in family.specs}
+    return dict(sorted(known.items()))
 
 
 def matrix_driver_for(identity: str) -> MatrixDriver:
@@ -24,8 +33,8 @@ def matrix_driver_for(identity: str) -> MatrixDriver:
     InputError
         If no driver knows the model.
     """
-    words = model_words(identity)
-    for family, spec in MODELS.values():
+    words, known = model_words(identity), models()
+    for driver, spec in known.values():
         if words & set(spec.identities):
-            return family(spec)
-    raise InputError(f"no driver for the matrix '{identity.strip()}'; known: {', '.join(MODELS)}")
+            return driver(spec)
+    raise InputError(f"no driver for the matrix '{identity.strip()}'; known: {', '.join(known)}")

@@ -1,34 +1,59 @@
-"""The models that can be fitted, by name."""
+"""The models that can be fitted, by name.
+
+A model is an entry point of the group ``sim.fits``, of this package or another: a function that makes it for a
+measurement, and for an order of the memristance where the law has one (FLCA). `hil fit --model NAME` finds it here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from hil.errors import InputError, nearest
+from hil.plugins import Registry
 from sim.fitting.data import Measurement
 from sim.fitting.flca import FlcaModel
 from sim.fitting.model import Model
-from sim.fitting.rram import TITLES, Dynamics, RramModel
+from sim.fitting.rram import RramModel
 from sim.fitting.vteam import VteamModel
 
-
-def _rram(name: Dynamics, measurement: Measurement, _order: int) -> Model:
-    return RramModel(name, measurement)
-
-
-MODELS: dict[str, Callable[[Measurement, int], Model]] = {
-    **{name: partial(_rram, name) for name in TITLES},
-    "flca": lambda m, order: FlcaModel("nonvolatile", m, order),
-    "flca-volatile": lambda m, order: FlcaModel("volatile", m, order),
-    "vteam": lambda m, _: VteamModel("none", m),
-    "vteam-biolek": lambda m, _: VteamModel("biolek", m),
-}
-"""Makes a model for a measurement and an order of the memristance (FLCA)."""
+FITS: Registry[Callable[[Measurement, int], Model]] = Registry("sim.fits", "model")
+"""Makes a model for a measurement and an order of the memristance."""
 
 
 def model(name: str, measurement: Measurement, order: int = 1) -> Model:
     """Make a model by name; `InputError` naming the nearest if there is none."""
-    if name not in MODELS:
-        raise InputError(f"no model '{name}' {nearest(name, MODELS)}")
-    return MODELS[name](measurement, order)
+    return FITS.find(name)(measurement, order)
+
+
+def lhb(measurement: Measurement, order: int) -> Model:
+    """Linear steps between hard bounds."""
+    return RramModel("lhb", measurement)
+
+
+def nlsb(measurement: Measurement, order: int) -> Model:
+    """Non-linear steps towards soft bounds."""
+    return RramModel("nlsb", measurement)
+
+
+def nlhb(measurement: Measurement, order: int) -> Model:
+    """Non-linear steps between hard bounds."""
+    return RramModel("nlhb", measurement)
+
+
+def flca(measurement: Measurement, order: int) -> Model:
+    """Memristance of a non-volatile flux, up to an order."""
+    return FlcaModel("nonvolatile", measurement, order)
+
+
+def flca_volatile(measurement: Measurement, order: int) -> Model:
+    """Memristance of a flux that relaxes, up to an order."""
+    return FlcaModel("volatile", measurement, order)
+
+
+def vteam(measurement: Measurement, order: int) -> Model:
+    """VTEAM without a window."""
+    return VteamModel("none", measurement)
+
+
+def vteam_biolek(measurement: Measurement, order: int) -> Model:
+    """VTEAM with Biolek's window."""
+    return VteamModel("biolek", measurement)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from hil.experiments.catalogue import SUMMARIES
+from hil.experiments.catalogue import EXPERIMENTS
 from hil.experiments.records import load
 from sim.crossbar.array import SimulatedArray
 
@@ -160,7 +160,7 @@ def test_settings_are_shown_with_units_and_ranges(hil):
 def test_help_teaches(hil):
     code, out, _ = hil("characterize", "--help")
     assert code == 0
-    for word in (*SUMMARIES, "--resume", "--dry-run", "sim:flca", "--allow-forming"):
+    for word in (*EXPERIMENTS.names(), "--resume", "--dry-run", "sim:flca", "--allow-forming"):
         assert word in out
 
 

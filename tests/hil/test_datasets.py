@@ -1,5 +1,7 @@
 import gzip
 import socket
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from idx_writer import idx_bytes
 from sklearn.datasets import load_digits
 
 import hil
+import hil.plugins
 from hil.data import datasets
 from hil.errors import InputError
 
@@ -78,7 +81,13 @@ class TestEveryDataset:
                 labels[0] = 1
 
     def test_is_listed_with_one_line(self):
-        assert list(datasets.names()) == ["digits", "mnist-slice", *FROM_DIRECTORY, "lines3x3", "shapes32"]
+        assert list(datasets._SOURCES.names("memhil")) == [
+            "digits",
+            "mnist-slice",
+            *FROM_DIRECTORY,
+            "lines3x3",
+            "shapes32",
+        ]
         assert all(text and "\n" not in text for text in datasets.names().values())
 
     @pytest.mark.parametrize("name", FROM_DIRECTORY)
@@ -263,3 +272,51 @@ class TestFileContents:
         path = tmp_path / "t10k-images-idx3-ubyte"
         path.write_bytes(path.read_bytes()[:100])
         assert message("mnist", tmp_path) == f"{path}: truncated after 84 bytes of data, expected 2352"
+
+
+class TestOfAnotherPackage:
+    """A source that an entry point names; what it makes is held to what `Dataset` promises."""
+
+    @pytest.fixture
+    def bring(self, monkeypatch):
+        everything = hil.plugins.entry_points
+
+        def add(**changes):
+            two = np.array([[0, 3], [3, 0]], np.uint8)
+            fields = {
+                "name": "stripes", "shape": (1, 2), "full_scale": 3, "class_names": ("left", "right"),
+                "train_images": two, "train_labels": np.array([1, 0]), "test_images": two.copy(),
+                "test_labels": np.array([1, 0]),
+            } | changes  # fmt: skip
+            source = datasets.DatasetSource("stripes", "two pixels", lambda _: datasets.Dataset(**fields))
+            monkeypatch.setattr(sys.modules[__name__], "stripes", source, raising=False)
+            point = EntryPoint("stripes", f"{__name__}:stripes", "hil.datasets")
+            monkeypatch.setattr(
+                hil.plugins, "entry_points", lambda group: [*everything(group=group), *[point] * (group == point.group)]
+            )
+
+        return add
+
+    def test_is_listed_and_loaded(self, bring):
+        bring()
+        assert datasets.names()["stripes"] == "two pixels"
+        dataset = datasets.load("stripes")
+        assert dataset.train_images.tolist() == [[0, 3], [3, 0]] and not dataset.train_images.flags.writeable
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"name": "strips"}, "its source made 'strips', not 'stripes'"),
+            ({"train_images": np.zeros((2, 2))}, r"train_images are float64 \(2, 2\), uint8 \(2, 2\) was expected"),
+            ({"test_images": np.zeros((2, 3), np.uint8)}, r"test_images are uint8 \(2, 3\), uint8 \(2, 2\)"),
+            ({"train_labels": np.array([1])}, r"train_images are uint8 \(2, 2\), uint8 \(1, 2\)"),
+            ({"full_scale": 2}, "train_images go to 3, above 2"),
+            ({"test_labels": np.array([0, 2])}, r"test_labels are beyond 0 \.\. 1"),
+            ({"test_labels": np.array([0.0, 1.0])}, "test_labels are float64"),
+            ({"unheard": 1}, "data set 'stripes' cannot be made: TypeError"),
+        ],
+    )
+    def test_is_refused_where_it_is_not_what_it_says(self, bring, changes, told):
+        bring(**changes)
+        with pytest.raises(InputError, match=told):
+            datasets.load("stripes")

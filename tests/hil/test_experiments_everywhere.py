@@ -27,9 +27,9 @@ DEVICES = ["sim:rram", "sim:flca", "sim:flca-pair", "sim:flca-step", "fpga:golde
 
 
 @pytest.mark.parametrize("uri", DEVICES)
-@pytest.mark.parametrize("name", catalogue.SUMMARIES)
+@pytest.mark.parametrize("name", catalogue.EXPERIMENTS.names())
 def test_every_experiment_runs_on_every_device_and_draws(name, uri, tmp_path):
-    experiment, records, _ = play(name, uri, **SMALL[name])
+    experiment, records, _ = play(name, uri, **SMALL.get(name, {}))
     assert {len(column) for column in records.values()} == {len(records["time"])}
     assert len(records["time"]) > 0
     assert all(row.name for row in experiment.analyse(records))

@@ -11,7 +11,7 @@ from hil.backends import backends, open_device
 from hil.cli.devices import devices
 from hil.config import validated
 from hil.errors import InputError
-from hil.experiments.catalogue import SUMMARIES, experiment
+from hil.experiments.catalogue import EXPERIMENTS, experiment
 from hil.fraction import Fraction, fraction, is_fraction
 
 HINT = " (a fraction: 0.1 for 10 %)"
@@ -72,7 +72,7 @@ def models():
     """Parameters of all devices, drivers and experiments."""
     found = {f"{b.name}:{k.name}": k.parameters for b in backends().values() for k in b.kinds()}
     found |= {f"train {point.name}": point.load().config_model for point in entry_points(group="hil.drivers")}
-    found |= {f"characterize {name}": experiment(name).settings_model for name in SUMMARIES}
+    found |= {f"characterize {name}": experiment(name).settings_model for name in EXPERIMENTS.names()}
     return found
 
 

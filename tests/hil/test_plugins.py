@@ -10,6 +10,8 @@ import pytest
 
 import hil.plugins
 from hil.errors import InputError
+from hil.experiments.catalogue import EXPERIMENTS
+from hil.experiments.retention import Retention
 from hil.plugins import Catalogue, Registry
 from hil.training.catalogue import DRIVERS
 
@@ -132,11 +134,11 @@ def test_help_of_train_imports_no_driver():
 
 @pytest.fixture
 def bring(monkeypatch):
-    """Add a driver to those that are installed."""
+    """Add a driver, or another thing, to those that are installed."""
     everything = hil.plugins.entry_points
 
-    def add(name, place):
-        point = EntryPoint(name, place, "hil.drivers")
+    def add(name, place, group="hil.drivers"):
+        point = EntryPoint(name, place, group)
         monkeypatch.setattr(
             hil.plugins, "entry_points", lambda group: [*everything(group=group), *[point] * (group == point.group)]
         )
@@ -203,3 +205,45 @@ def test_a_broken_driver_is_told_when_it_is_asked_for(hil, bring, place, told):
 def test_a_driver_that_there_is_not_is_told_with_the_nearest(hil):
     code, _, err = hil("train", "stpd")
     assert code == 2 and err == "hil: no such command 'stpd'. Did you mean 'stdp'?; see hil train --help\n"
+
+
+class Twice(Retention):
+    """Read the cell, and read it again."""
+
+    name = "twice"
+
+
+class Misnamed(Twice):
+    """Says that it is another."""
+
+
+def test_an_experiment_of_another_package_is_listed_and_measured(hil, bring):
+    bring("twice", f"{__name__}:Twice", "hil.experiments")
+    assert "twice Read the cell, and read it again." in " ".join(hil("characterize", "--help")[1].split())
+    assert hil("characterize", "twice", "--show-settings")[0] == 0
+    code, out, err = hil("characterize", "twice", "--set", "reads=4", "--set", "last=1", "--run", "one")
+    assert code == 0 and "conductance" in out and "twice on sim:rram" in err
+    assert hil("characterize", "--resume", "one")[:2] == (0, out)
+
+
+def test_an_experiment_that_is_none_is_told(hil, bring):
+    bring("other", f"{__name__}:Misnamed", "hil.experiments")
+    bring("fruit", f"{__name__}:apple", "hil.experiments")
+    assert hil("characterize", "--help")[0] == 0
+    for name, told in (
+        ("other", "experiment 'other' calls itself 'twice': its name must be that of its entry point"),
+        ("fruit", "experiment 'fruit' is a Fruit, which is not derived from Experiment"),
+        ("twise", "no experiment 'twise' (known: "),
+    ):
+        code, out, err = hil("characterize", name)
+        assert code == 2 and not out and told in err and err.count("\n") == 1
+
+
+def test_help_of_characterize_imports_no_experiment():
+    code = (
+        "import sys; sys.argv = ['hil', 'characterize', '--help']\nfrom hil.cli.main import main\ntry: main()\n"
+        "except SystemExit: pass\nprint(sorted({'numpy', 'hil.experiments.ltp'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]"
+    assert all(f"\n  {name} " in out for name in EXPERIMENTS.names())

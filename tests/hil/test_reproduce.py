@@ -250,7 +250,7 @@ def command(monkeypatch, *words):
 @pytest.fixture
 def example(monkeypatch):
     found = Example()
-    monkeypatch.setattr(papers_module._PAPERS, "found", lambda: ({"example": found.paper}, {}))
+    monkeypatch.setattr(papers_module._PAPERS, "found", lambda only=None: ({"example": found.paper}, {}))
     return found
 
 

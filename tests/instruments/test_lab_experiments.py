@@ -92,7 +92,7 @@ def gives_the_numbers_of_the_device(name, transport):
 
 
 def test_no_experiment_is_left_out():
-    assert set(CASES) == set(catalogue.SUMMARIES)
+    assert set(CASES) == set(catalogue.EXPERIMENTS.names("memhil"))
     assert set(HOME.values()) == set(TRANSPORTS)
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from hil.backends import open_device
-from instruments.matrix.models import MODELS as MATRIX_DRIVERS
 from instruments.matrix.models import matrix_driver_for
+from instruments.matrix.models import models as matrix_models
 from instruments.plan import Plan
 from instruments.smu.driver import Settings
 from instruments.smu.models import driver_for
 from instruments.virtual.catalogue import make, models
 from instruments.virtual.dut import Dut
 
-SMUS = sorted(m for m in models() if m not in MATRIX_DRIVERS)
+SMUS = sorted(m for m in models() if m not in matrix_models())
 RESISTANCE = 1e3
 TRAIN = Plan.train(0.5, 2e-3, 5e-3, 7)
 LIST = Plan(np.array([0.1, 0.2, -0.3, 0.4]), np.full(4, 2e-3), np.array([True, False, True, True]))
@@ -108,7 +108,7 @@ def test_off_switches_off_from_any_state(model):
     assert not instrument.output
 
 
-@pytest.mark.parametrize("model", sorted(set(MATRIX_DRIVERS) & set(models())))
+@pytest.mark.parametrize("model", sorted(set(matrix_models()) & set(models())))
 def test_matrix_driver_and_instrument_agree(model):
     dut = Dut(open_device("sim:rram?rows=3&cols=2"))
     matrix = make(model, dut)

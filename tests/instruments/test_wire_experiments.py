@@ -37,7 +37,7 @@ def listing(name, model):
 
 
 def test_no_experiment_is_left_out():
-    assert set(SETTINGS) == set(catalogue.SUMMARIES)
+    assert set(SETTINGS) == set(catalogue.EXPERIMENTS.names("memhil"))
     assert {path.name for path in WIRES.iterdir()} == {f"{name}-{model}.txt" for name, model in CASES}
 
 

@@ -7,7 +7,7 @@ from instruments.link.errors import ProtocolError
 from instruments.matrix.b2200 import B2201A, KeysightB2200
 from instruments.matrix.driver import Crosspoint
 from instruments.matrix.k707b import K707B, K708B, Keithley707B
-from instruments.matrix.models import MODELS, matrix_driver_for
+from instruments.matrix.models import matrix_driver_for, models
 
 TSP, SCPI = Keithley707B(K707B), KeysightB2200(B2201A)
 
@@ -121,7 +121,7 @@ def test_models_by_their_identity():
     assert matrix_driver_for("AGILENT TECHNOLOGIES,B2201A,0,A.01.10").spec.model == "B2201A"
     with pytest.raises(InputError, match="known: 707B, 708B, B2200A, B2201A"):
         matrix_driver_for("KEITHLEY INSTRUMENTS INC.,MODEL 7001,1,1")
-    assert all(family(spec).off for family, spec in MODELS.values())
+    assert all(family(spec).off for family, spec in models().values())
 
 
 def test_errors():

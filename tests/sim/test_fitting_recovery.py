@@ -254,7 +254,7 @@ def test_a_cell_that_positive_pulses_depress_is_turned_round():
 
 
 def test_every_model_is_among_the_cells():
-    assert CELLS.keys() == catalogue.MODELS.keys()
+    assert set(CELLS) == set(catalogue.FITS.names("memhil"))
 
 
 @pytest.mark.parametrize("name", CELLS)
