@@ -11,7 +11,7 @@ from source_tree import ROOMS, ROOT, Module, modules, resolves
 
 NAME = re.compile(rf"`+((?:{'|'.join(ROOMS)})(?:\.[A-Za-z_]\w*)+)[`(]")
 POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
-GROUPS = {*POINTS, "hil.boards", "hil.smus", "hil.virtual_instruments"}
+GROUPS = {*POINTS, "hil.boards", "hil.matrices", "hil.smus", "hil.virtual_instruments"}
 """Entry-point groups, whose names look like modules."""
 
 

@@ -15,7 +15,6 @@ LINES_OF_A_FUNCTION = 60
 COMPILED = ("njit", "vectorize", "guvectorize")
 
 STILL_LONG = {
-    "hil/cli/characterize.py characterize": 64,
     "hil/cli/sweep.py sweep": 63,
     "hil/experiments/play.py characterize": 64,
     "hil/training/play.py train": 71,
