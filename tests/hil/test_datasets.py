@@ -83,12 +83,6 @@ class TestEveryDataset:
     def test_is_listed_with_one_line(self):
         ours = ["digits", "mnist-slice", *FROM_DIRECTORY, "lines3x3", "shapes32"]
         assert datasets._SOURCES.names("memhil") == ours
-            "digits",
-            "mnist-slice",
-            *FROM_DIRECTORY,
-            "lines3x3",
-            "shapes32",
-        ]
         assert all(text and "\n" not in text for text in datasets.names().values())
 
     @pytest.mark.parametrize("name", FROM_DIRECTORY)
