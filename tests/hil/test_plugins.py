@@ -169,7 +169,9 @@ def test_flags_of_another_packages_driver_reach_its_settings(hil, bring, tmp_pat
     words = ["--dataset", "lines3x3", "--no-loud", "--up-to", 7, "--part", "50%", "--step", 2, "--mode", "b"]
     code, out, err = hil("train", "counted", *words, "--front-device", "sim:flca", "--json", "-")
     assert code == 0, err
-    assert json.loads(out)[0]["note"] == "front=sim:flca back=sim:rram loud=False up_to=7 part=0.5 step=2.0 mode=b"
+    assert (
+        json.loads(out)["rows"][0]["note"] == "front=sim:flca back=sim:rram loud=False up_to=7 part=0.5 step=2.0 mode=b"
+    )
     for wrong, told in (
         (["--up-to", "x"], "hil: invalid value for '--up-to': "),
         (["--step", "inf"], "hil: invalid value for '--step': inf is not a finite number"),
