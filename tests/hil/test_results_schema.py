@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.errors import InputError
-from hil.experiments.catalogue import SUMMARIES
+from hil.experiments.catalogue import EXPERIMENTS
 from hil.runs.document import VERSION, Document, document, load_json, save_json
 from hil.runs.results import CONDITIONS, Row, Rows, beside, repeated
 
@@ -53,7 +53,7 @@ def test_the_documented_schema_is_that_of_the_code():
         assert f"`{name}`" in page
 
 
-@pytest.mark.parametrize("name", SUMMARIES)
+@pytest.mark.parametrize("name", EXPERIMENTS.names())
 def test_rows_of_every_experiment_are_plain(name):
     experiment, records, _ = play(name, "sim:rram?rows=1&cols=1", **SMALL[name])
     rows = [row.under(device="sim:rram") for row in experiment.analyse(records)]
