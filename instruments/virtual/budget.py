@@ -12,8 +12,9 @@ from typing import Self
 MOST_WORK = 6_000_000
 """Units of work for a message: some seconds. One is a token of Lua that is carried out, about half a microsecond."""
 
-STEP = 200
-"""Units of one step of the device under test, so a message has 30 000: a list of 2500 pulses in all its parts."""
+SOLUTION = 100
+"""Units of one solution of the circuit around the device under test. A step of a list takes two where no voltage
+depends on the cells, so a message has 30 000 of them: a list of 2500 pulses in all its parts."""
 
 MEMORY = 32 << 20
 """Bytes that a program may keep in its variables, and that a message may use on its way: ours."""

@@ -4,15 +4,9 @@ Every source channel is a `Port` with two terminals, HI and LO, each connected t
 Lines are numbered rows first: row ``r`` is line ``r``, column ``c`` is line ``rows + c``. All LO terminals are one
 node at 0 V; lines that nothing is connected to float.
 
-At a given state the cells are ohmic, so the crossbar between the ports is a linear network, and so is a port: a
-voltage behind its series resistance or, where that would drive more than the compliance, a current source,
-
-    u_p + R_p i_p = V_p    or    i_p = +-I_p,       i = Y u,
-
-with Y the cells' Laplacian after elimination of the floating lines. While the voltage at the cells depends on their
-state (series resistance, compliance, floating lines), a step is integrated by the midpoint rule in as many sub-steps
-as the voltages move by `SUBSTEP` of themselves, at most `MOST_SUBSTEPS`: the error falls with the square of a
-sub-step. Where it does not depend on the state, the cells' own closed form takes the whole step and is exact.
+The ports and the cells between them are a circuit (`instruments.virtual.network`): a port is a voltage behind its
+series resistance or, where that would drive more than the compliance, a current source. Cells move with the voltages
+that they see and these with the cells; `SimulatedArray.follow` holds the error of a cell's resistance.
 """
 
 from __future__ import annotations
@@ -24,18 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
-from instruments.virtual.budget import STEP, Budget
-from instruments.virtual.network import Drive, Network, Port, Solution
+from instruments.virtual.budget import Budget
+from instruments.virtual.network import Drive, Network, Port
 from sim.crossbar.array import SimulatedArray
-
-SUBSTEP = 0.02
-"""Relative change of the line voltages that one sub-step may make."""
-
-MOST_SUBSTEPS = 64
-"""Sub-steps in a step, at most."""
-
-RIGID = 1e-9
-"""Relative change of the line voltages over a step below which they count as constant."""
 
 
 class Seen(NamedTuple):
@@ -259,7 +244,7 @@ class Dut:
     def let_go(self) -> None:
         """An output was switched off: in no time at all, the pulses that it drove are over."""
         self._sources = None
-        self._hold(self._network(self.standing).solve(self._conductance()).voltages, 0.0)
+        self._device.follow(self._network(self.standing), 0.0)
 
     def advance(self, seconds: float) -> None:
         """Let time pass: at rest where all outputs are off, else at the levels that they hold."""
@@ -275,69 +260,29 @@ class Dut:
             for (name, drive), p in zip(drives.items(), ports.values(), strict=True)
         ]
         if self._wired is None or self._wired[0] != (wiring, self.series, self.contact):
-            network = Network(self._device.rows, self.lines, ports, drives, self.series, self.contact)
+            network = Network(*self._device.cells, ports, drives, self.series, self.contact, self._device.limits)
             # Sets of lines are copied: `Port.connect` may change them.
             fixed = [(*entry[:3], set(entry[3]), set(entry[4]), *entry[5:]) for entry in wiring]
             self._wired = ((fixed, self.series, self.contact), network)
         network = self._wired[1]
+        network.budget = self.budget
         network.wanted[:] = [drive.voltage for drive in drives.values()]
         return network
 
     def _step(self, network: Network, duration: float) -> list[Seen]:
         if not 0 < duration < np.inf:
             raise InputError(f"duration {duration} s of a step must be positive and finite")
-        again = self._unchanged(network)
-        state = network.solve(self._conductance())
-        self.budget.spend(STEP)
-        before = state
-        tripped = state.tripped
-        moment = None if not state.voltages.any() else self._device.moment()
-        self._hold(state.voltages, duration, again)
-        if moment is not None:
-            state = network.solve(self._conductance())
-            moved = state.voltages - before.voltages
-            change = np.abs(moved).max() / np.abs(before.voltages).max() if moved.any() else 0.0
-            if change > RIGID:
-                self._device.recall(moment)
-                state, tripped = self._midpoint(network, duration, change, again)
-            tripped = tripped | state.tripped
+        followed = self._device.follow(network, duration, again=self._unchanged(network))
         self.clock += duration
-        return [
-            Seen(*row) for row in zip(state.current.tolist(), state.terminal.tolist(), tripped.tolist(), strict=True)
-        ]
+        *tripped, beyond = followed.limits
+        self.overstress += beyond
+        seen = network.solution
+        return [Seen(*row) for row in zip(seen.current.tolist(), seen.terminal.tolist(), tripped, strict=True)]
 
     def _unchanged(self, network: Network) -> bool:
         """Whether all sources are as they were in the step before: the same pulse goes on in the cells then."""
         last, self._sources = self._sources, (network, network.wanted.copy())
         return last is not None and last[0] is network and np.array_equal(last[1], network.wanted)
-
-    def _midpoint(
-        self, network: Network, duration: float, change: float, again: bool
-    ) -> tuple[Solution, NDArray[np.bool_]]:
-        number = int(np.clip(np.ceil(change / SUBSTEP), 2, MOST_SUBSTEPS))
-        width = duration / number
-        self.budget.spend(STEP * number)
-        state = network.solve(self._conductance())
-        tripped = state.tripped
-        for k in range(number):
-            start = self._device.moment()
-            self._hold(state.voltages, width / 2, again or k > 0)
-            middle = network.solve(self._conductance())
-            self._device.recall(start)
-            self._hold(middle.voltages, width, again or k > 0)
-            state = network.solve(self._conductance())
-            tripped = tripped | middle.tripped | state.tripped
-        return state, tripped
-
-    def _hold(self, voltages: NDArray[np.float64], duration: float, again: bool = False) -> None:
-        rows, limits = self._device.rows, self._device.limits
-        if voltages.max() > limits.v_max or voltages.min() < limits.v_min:
-            self.overstress += 1
-            voltages = np.clip(voltages, limits.v_min, limits.v_max)
-        self._device.hold(voltages[:rows], voltages[rows:], duration, again=again)
-
-    def _conductance(self) -> NDArray[np.float64]:
-        return self._device.conductance
 
 
 def _merge(ends: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], list[NDArray[np.bool_]]]:

@@ -1,15 +1,21 @@
-"""Who is wired to which line of a crossbar, and the linear network that this makes at the cells' present state."""
+"""Who is wired to which line of a crossbar: sources with series resistance and compliance around an array of cells."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
+from hil.limits import Limits
+from instruments.virtual.budget import SOLUTION, Budget
+from sim.crossbar.coupled import Held
+from sim.network.branches import Branches
+from sim.network.lines import IdealLines
+from sim.network.ports import PortNetwork, Ports
 
 
 @dataclass(eq=False)
@@ -51,43 +57,45 @@ class Drive(NamedTuple):
     four_wire: bool = False
 
 
-class Solution(NamedTuple):
-    """Line voltages (L,), and current, terminal voltage and tripped flag of every driven port."""
-
-    voltages: NDArray[np.float64]
-    current: NDArray[np.float64]
-    terminal: NDArray[np.float64]
-    tripped: NDArray[np.bool_]
-
-
 class Network:
-    """The linear network of one step: which line belongs to which node, and what drives the nodes.
+    """The circuit of one step: which line belongs to which port, and what drives it.
+
+    It is a `sim.crossbar.coupled.Surroundings` of the cells.
+
+    Lines of HI terminals are the nodes of a `sim.network.ports.PortNetwork`, those of LO terminals are at 0 V.
 
     Parameters
     ----------
-    rows, lines : int
-        Rows of the crossbar; its rows and columns together.
+    rows, cols : int
+        Size of the crossbar.
     ports : mapping
         Name to `Port`.
     drives : mapping
         Name to `Drive`, for every port whose output is on.
     series, contact : float
         Resistances in front of HI, ohm; remote sensing removes the second.
+    limits : Limits
+        Of the device: cells see no voltage beyond ``v_min .. v_max`` of a line.
 
     Attributes
     ----------
+    budget : Budget
+        What every solution is spent from.
     wanted : (P,) array
         Source voltages, V; may be changed from step to step.
+    solution : sim.network.ports.Solution
+        The last one: line voltages, and what every port sees.
     """
 
     def __init__(
         self,
         rows: int,
-        lines: int,
+        cols: int,
         ports: Mapping[str, Port],
         drives: Mapping[str, Drive],
         series: float,
         contact: float,
+        limits: Limits,
     ) -> None:
         """Sort the lines into those of the driven ports, those at 0 V and those that float.
 
@@ -97,88 +105,48 @@ class Network:
             If two driven ports are wired to one line.
         """
         driven = [ports[name] for name in drives]
-        self.rows = rows
+        self._rows, self._range, self.budget = rows, (limits.v_min, limits.v_max), Budget()
         self.wanted = np.array([d.voltage for d in drives.values()], dtype=float)
-        self.limit = np.array([d.compliance for d in drives.values()], dtype=float)
-        self.resistance = np.array([series + (0.0 if d.four_wire else contact) for d in drives.values()])
-        self.rail = np.array([p.rail for p in driven])
-        self.lost = np.array([p.sense_open and d.four_wire for p, d in zip(driven, drives.values(), strict=True)], bool)
-        self.open = np.array([p.contact_open for p in driven], dtype=bool)
-        self.short = np.array([p.contact_short or bool(p.hi & p.lo) for p in driven], dtype=bool)
-        self.resistance = np.where(np.array([p.contact_short for p in driven], dtype=bool), 0.0, self.resistance)
-        owner = np.full(lines, -1)
-        ground = {line for p in driven for line in p.lo}
-        for k, p in enumerate(driven):
-            for line in p.hi - p.lo:
-                if owner[line] >= 0 or line in ground:
-                    raise InputError(f"line {line} is wired to HI of port {p.name} and to another port as well")
-                owner[line] = k
-        self.incidence = (owner[:, None] == np.arange(len(driven))).astype(float)
-        self.driven = owner >= 0
-        self.driven[list(ground)] = True
-        self.floating = ~self.driven
-        self.simple = len(driven) == 1 and not self.floating.any() and not (self.open | self.short).any()
+        self._rail = np.array([p.rail for p in driven])
+        sensed = [d.four_wire for d in drives.values()]
+        self._lost = np.array([p.sense_open and remote for p, remote in zip(driven, sensed, strict=True)], bool)
+        joined, grounded = _wired(driven, rows + cols)
+        behind = [
+            0.0 if p.contact_short else series + (0.0 if remote else contact)
+            for p, remote in zip(driven, sensed, strict=True)
+        ]
+        there = Ports(
+            joined,
+            np.array(behind, dtype=float),
+            np.array([d.compliance for d in drives.values()], dtype=float),
+            np.array([p.contact_open for p in driven], dtype=bool),
+            np.array([p.contact_short or bool(p.hi & p.lo) for p in driven], dtype=bool),
+        )
+        self._network = PortNetwork(IdealLines(rows, cols), there, grounded)
+        self.stiff = not there.resistance.any() and not there.open.any() and bool((joined.any(axis=0) | grounded).all())
 
-    def solve(self, conductance: NDArray[np.float64]) -> Solution:
-        """Node voltages and port currents at the cells' present conductance, (R, C), S."""
-        if self.lost.any():
-            self.wanted = np.where(self.lost, np.sign(self.wanted) * self.rail, self.wanted)
-        if self.simple:
-            return self._solve_simple(conductance)
-        spread = self._spread(conductance)
-        admittance = spread[1]
-        count = len(self.wanted)
-        sign = np.zeros(count)
-        potential, current = np.zeros(count), np.zeros(count)
-        for _ in range(count + 1):
-            potential, current = self._ports(admittance, sign)
-            beyond = (np.abs(current) > self.limit * (1 + 1e-12)) & (sign == 0)
-            if not beyond.any():
-                break
-            sign = np.where(beyond, np.sign(current), sign)
-        terminal = np.where(self.open | (sign == 0), self.wanted, potential + self.resistance * current)
-        return Solution(spread[0] @ potential, current, terminal, sign != 0)
+    def hold(self, cells: Branches, /) -> Held:
+        """Line voltages at the cells' present states; of every port its compliance, then that of lines."""
+        self.budget.spend(SOLUTION)
+        if self._lost.any():
+            self.wanted = np.where(self._lost, np.sign(self.wanted) * self._rail, self.wanted)
+        self.solution = self._network.solve(cells, self.wanted)
+        lines, (low, high) = self.solution.potential, self._range
+        beyond = bool(lines.max() > high or lines.min() < low)
+        if beyond:
+            lines = np.clip(lines, low, high)
+        return Held(lines[: self._rows], lines[self._rows :], (*self.solution.limited.tolist(), beyond))
 
-    def _solve_simple(self, conductance: NDArray[np.float64]) -> Solution:
-        """One port and no floating line: every step of a plain train comes this way, so it is scalar."""
-        at_hi = self.incidence[:, 0]
-        rows, cols = at_hi[: self.rows], at_hi[self.rows :]
-        admittance = float(conductance[0, 0] if conductance.size == 1 else rows @ conductance @ (1.0 - cols)
-                           + (1.0 - rows) @ conductance @ cols)  # fmt: skip
-        wanted, limit, resistance = float(self.wanted[0]), float(self.limit[0]), float(self.resistance[0])
-        potential = wanted / (1.0 + resistance * admittance)
-        current = potential * admittance
-        tripped = abs(current) > limit * (1 + 1e-12)
-        if tripped:
-            current = limit if current > 0 else -limit
-            potential = current / admittance
-        terminal = potential + resistance * current if tripped else wanted
-        return Solution(at_hi * potential, np.array([current]), np.array([terminal]), np.array([tripped]))
 
-    def _spread(self, conductance: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Line voltages for 1 V on each port (L, P), and the ports' admittance matrix (P, P)."""
-        lines, rows = len(self.driven), self.rows
-        laplacian = np.zeros((lines, lines))
-        laplacian[:rows, rows:], laplacian[rows:, :rows] = -conductance, -conductance.T
-        laplacian[np.diag_indices(lines)] = -laplacian.sum(axis=1)
-        spread = self.incidence.copy()
-        if self.floating.any() and self.driven.any():
-            block = laplacian[np.ix_(self.floating, self.floating)]
-            inflow = -laplacian[np.ix_(self.floating, self.driven)] @ self.incidence[self.driven]
-            spread[self.floating] = np.linalg.solve(block, inflow)
-        return spread, self.incidence.T @ laplacian @ spread
-
-    def _ports(self, admittance: NDArray[Any], sign: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Potential behind the series resistance, and current, of every port; `sign` != 0 where it is a current."""
-        held = (sign != 0) | self.open
-        fixed = np.where(sign != 0, sign * np.where(np.isfinite(self.limit), self.limit, 0.0), 0.0)
-        matrix = np.where(held[:, None], admittance, np.eye(len(sign)) + self.resistance[:, None] * admittance)
-        right = np.where(held, fixed, self.wanted)
-        for k in np.flatnonzero(self.short | (held & (np.abs(matrix).sum(axis=1) == 0))):
-            matrix[k], right[k] = np.eye(len(sign))[k], 0.0
-        potential = np.linalg.solve(matrix, right)
-        current = admittance @ potential
-        with np.errstate(divide="ignore", invalid="ignore"):
-            through = np.where(self.wanted == 0, 0.0, self.wanted / self.resistance)
-        current = np.where(self.short, np.where(sign != 0, fixed, through), current)
-        return potential, np.where(self.open, 0.0, current)
+def _wired(driven: Sequence[Port], lines: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(P, L) lines at every port's HI, and (L,) lines at 0 V."""
+    joined = np.zeros((len(driven), lines), dtype=bool)
+    ground = {line for p in driven for line in p.lo}
+    for k, p in enumerate(driven):
+        for line in p.hi - p.lo:
+            if joined[:, line].any() or line in ground:
+                raise InputError(f"line {line} is wired to HI of port {p.name} and to another port as well")
+            joined[k, line] = True
+    grounded = np.zeros(lines, dtype=bool)
+    grounded[list(ground)] = True
+    return joined, grounded

@@ -18,10 +18,10 @@ from hil.needs import require_memory
 from hil.waveform import Waveform
 from sim.cells.law import Law, OhmicLaw
 from sim.crossbar.cells import CellArray
-from sim.crossbar.floating import FloatingSegment
+from sim.crossbar.coupled import Course, Followed, Surroundings
+from sim.crossbar.floating import play_floating
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.range import require_finite, within_range
-from sim.network.branches import NonOhmic, Ohmic
 from sim.network.lines import line_voltages
 
 
@@ -78,11 +78,6 @@ class SimulatedArray(Device):
         if name not in present:
             raise InputError(f"{self.name} has no state '{name}' {nearest(name, present)}")
         return present[name].T.copy()
-
-    def branches(self) -> Ohmic | NonOhmic:
-        """What the cells carry now, (rows, cols), for callers that solve a circuit around the array."""
-        g = self.array.branches()
-        return Ohmic(np.ascontiguousarray(g.conductance)) if isinstance(g, Ohmic) else g
 
     def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of the cells of some rows, (len(rows), cols), S.
@@ -156,7 +151,7 @@ class SimulatedArray(Device):
     def hold(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float, *, again: bool = False
     ) -> None:
-        """Play one segment without measuring or checking it, for callers that step a circuit around the array.
+        """Play one segment without measuring or checking it.
 
         Unlike `apply` it leaves the lines where they are: the next `hold` may go on with the same pulse.
 
@@ -175,6 +170,33 @@ class SimulatedArray(Device):
             self.array.advance(np.array([duration]), rows[None], cols[None], again)
             self._time += duration
             require_finite(self.array.state)
+
+    def follow(self, circuit: Surroundings, duration: float, *, again: bool = False) -> Followed:
+        """Let time pass inside a circuit, for callers that have sources, resistances and limits around the array.
+
+        Like `hold` it checks no limits of the device and leaves the lines where they are. The circuit is solved last
+        for the cells as they are at the end.
+
+        Parameters
+        ----------
+        circuit : sim.crossbar.coupled.Surroundings
+            What is around the array; the voltages that it leaves the lines must be within the limits.
+        duration, again
+            As of `hold`. The resistance of a cell errs by some `sim.crossbar.extrapolation.TOLERANCE` a step.
+
+        Raises
+        ------
+        LimitError
+            If a number leaves the range of float64, or cells move in more steps than `sim.crossbar.coupled` takes;
+            they are somewhere on their way then.
+        """
+        with within_range(f"{self.name}: what the voltages do"):
+            held = circuit.hold(self.array.branches())
+            self.array.begin(held.rows, held.cols, again)
+            followed = Course(self.name, self.array, circuit, held).play(duration, again)
+            self._time += duration
+            require_finite(self.array.state)
+        return followed
 
     def moment(self) -> tuple[Any, ...]:
         """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""
@@ -218,8 +240,9 @@ class SimulatedArray(Device):
                 again = bool(t and floating[t] and _alike(rows[t - 1 : t + 1]) and _alike(cols[t - 1 : t + 1]))
                 self.array.begin(rows[t], cols[t], again)
                 if floating[t]:
-                    segment = FloatingSegment(self.name, self.array, rows[t], cols[t], waveform.measure[t])
-                    given = segment.play(duration[t], again)
+                    given = play_floating(
+                        self.name, self.array, duration[t], rows[t], cols[t], again, waveform.measure[t]
+                    )
                 else:
                     given = self._measured(duration[t], rows[t], cols[t])
                 if waveform.measure[t]:

@@ -103,6 +103,8 @@ class PortNetwork:
         InputError
             If Newton's method does not converge, for branches that are not ohmic.
         """
+        if not len(voltage):
+            return Solution(np.zeros(self._topology.nodes), voltage, voltage, np.zeros(0, bool))
         if isinstance(branches, Ohmic) and self._simple:
             return self._solve_simple(branches.conductance, float(voltage[0]))
         seen = self._seen(branches.conductance) if isinstance(branches, Ohmic) else None

@@ -56,17 +56,6 @@ def test_series_resistance_lets_a_switching_cell_follow_the_circuit_equation():
     assert seen.current[0] == pytest.approx(1 / (1000 + 1e6 * phi + 2e3), rel=1e-4)
 
 
-def test_sub_steps_are_of_second_order(monkeypatch):
-    def error(substep):
-        monkeypatch.setattr("instruments.virtual.dut.SUBSTEP", substep)
-        monkeypatch.setattr("instruments.virtual.dut.MOST_SUBSTEPS", 4096)
-        return Dut(open_device("sim:flca?D=0&R=1000,1e6"), series=2e3).play([1.0], [5e-3]).current[0]
-
-    best = error(1e-3)
-    coarse, fine = abs(error(0.08) - best), abs(error(0.02) - best)
-    assert 10 < coarse / fine < 25
-
-
 def test_cell_in_compliance_sees_the_voltage_of_a_current_source():
     """With |I| = Ic the cell sees Ic M(phi): dphi/dt = Ic (R0 + R1 phi), an exponential."""
     dut = Dut(open_device("sim:flca?D=0&R=1000,1e6&phi0=0"))
