@@ -21,7 +21,7 @@ STILL_LONG = {
     "instruments/virtual/bench.py __init__": 74,
     "instruments/virtual/k2400.py commands": 85,
     "instruments/virtual/k2450.py commands": 67,
-    "sim/fitting/cli.py fit": 99,
+    "sim/fitting/cli.py fit": 94,
 }
 """Functions that are still too long, with their lines: the list may only become shorter, and they too."""
 

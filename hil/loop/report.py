@@ -1,0 +1,135 @@
+"""What a loop found: one table of rows across its stages, and a page that a browser shows without any network."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from hil import notebook
+from hil.files import read_json, write_text
+from hil.loop.loop import Loop
+from hil.loop.stages import LoopStage, stages
+from hil.runs.document import load_json
+from hil.runs.results import Row, Rows, warning, warnings_in
+
+REPORT = "report.html"
+"""The page, in the loop's folder."""
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.4rem; border-bottom: 1px solid #ccc; }
+table { border-collapse: collapse; margin: .8rem 0; font-size: .86rem; }
+th, td { text-align: left; vertical-align: top; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e4e4e4; }
+caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
+pre { background: #f5f5f5; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }
+img { max-width: 100%; } figure { margin: 1rem 0; } figcaption, .note { color: #555; font-size: .85rem; }
+.warning { background: #fff4d6; border-left: 4px solid #e0a800; padding: .4rem .8rem; margin: .5rem 0; }
+"""
+
+
+def results(loop: Loop, stage: LoopStage) -> list[Row]:
+    """Rows that a stage left; none if it has not run."""
+    folder = loop.folder(stage.name)
+    file = folder / ("results.json" if stage.keeps == "run" else "rows.json")
+    return load_json(file) if file.exists() else []
+
+
+def summary_rows(loop: Loop) -> list[Row]:
+    """The loop's own table: what a reader of the report looks for first, each number beside its control."""
+    found = {stage.name: Rows(results(loop, stage)) for stage in stages(loop)}
+    rows = [*_model(loop, found), *_networks(loop, found), *_hardware(found)]
+    for stage in stages(loop):
+        rows += [warning(f"{stage.title}: {sentence}") for sentence in warnings_in(found[stage.name])]
+    return rows
+
+
+def _model(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:
+    yield Row("model", loop.winner, note=f"preset {loop.fitted}", headline=True)
+    yield Row("R^2", loop.fits("fit")[0]["r_squared"], note="of the weighted variance about the best constant")
+    yield from (row for row in found["check"] if row.name.startswith("held-back"))
+    if loop.model != loop.fitted:
+        note = f"preset {loop.model}: steps of the fitted model, which the emulator can play"
+        yield Row("steps of the model", loop.model.stem, note=note)
+        yield Row("R^2 of the steps", loop.fits("steps")[0]["r_squared"], note="about the fitted model's own pulses")
+
+
+def _networks(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:
+    for engine in loop.plan.emulators:
+        uri = loop.uri(engine)
+        for row in found[f"compare-{engine}"]:
+            if row.unit == "steps" and "difference" in row.name:
+                yield row.under(f"{loop.spoken(engine)} against the model: ", device=uri)
+    for name in ("sim", *loop.plan.emulators):
+        for row in found[f"train-{name}"]:
+            if row.name == "test accuracy" or row.conditions.keys() & {"control", "baseline"}:
+                prefix = "" if row.text.startswith(" ") else f"{loop.spoken(name)}: "
+                yield row.under(prefix, device=loop.uri(name))
+
+
+def _hardware(found: Mapping[str, Rows]) -> Iterator[Row]:
+    for stage in ("program", "build"):
+        for row in found.get(stage, []):
+            yield replace(row, label=f"{stage}: {row.text.strip()}", headline=False)
+
+
+def save_report(loop: Loop, rows: Iterable[Row], meta: Mapping[str, Any]) -> Path:
+    """Write the page; its path."""
+    path = loop.path / REPORT
+    write_text(path, page(loop, list(rows), meta))
+    return path
+
+
+def page(loop: Loop, rows: list[Row], meta: Mapping[str, Any]) -> str:
+    """The page: question, answer, every stage with its command, table and figures, versions; nothing is loaded."""
+    ran = read_json(loop.path / "stages.json")
+    source = loop.plan.source or loop.plan.device
+    title = f"{source}: from a measured device to an emulated network"
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        "<p>Which model explains this device, does an emulator on an FPGA behave like it, and what does a network of "
+        "such cells learn? Every number stands beside its control; every part names the command that repeats it.</p>",
+        _table(rows, "Answer"),
+        *(_section(loop, stage, ran[stage.name]) for stage in stages(loop) if stage.name in ran),
+        "<h2>Made by</h2>",
+        _command(f"hil loop --resume {shlex.quote(str(loop.path))}"),
+        notebook.table(["package", "version"], [(str(k), str(v)) for k, v in meta.get("versions", {}).items()]),
+        f"<p class=note>{escape(str(meta.get('platform', '')))}, Python {escape(str(meta.get('python', '')))}, "
+        f"begun {escape(str(meta.get('started', '')))}</p>",
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
+        f"<style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )
+
+
+def _section(loop: Loop, stage: LoopStage, ran: Mapping[str, Any]) -> str:
+    parts = [
+        f"<h2>{escape(stage.title)}</h2><p>{escape(stage.question)}</p>",
+        _command("hil " + shlex.join(ran["command"])),
+        _table(results(loop, stage), f"{ran['seconds']:.3g} s"),
+        *map(_picture, sorted(loop.folder(stage.name).rglob("*.png"))),
+    ]
+    return "\n".join(parts)
+
+
+def _table(rows: Iterable[Row], caption: str) -> str:
+    told = Rows(rows, caption)
+    warned = "".join(f"<p class=warning>{escape(sentence)}</p>" for sentence in warnings_in(told))
+    plain = Rows((row for row in told if not warnings_in([row])), caption)
+    return (plain._repr_html_() if plain else "") + warned
+
+
+def _command(words: str) -> str:
+    return f"<pre>{escape(words)}</pre>"
+
+
+def _picture(path: Path) -> str:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    name = escape(path.stem.replace("_", " "))
+    return f'<figure><img alt="{name}" src="data:image/png;base64,{data}"><figcaption>{name}</figcaption></figure>'

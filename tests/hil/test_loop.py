@@ -1,0 +1,160 @@
+"""`hil loop`: every stage is a command of its own, the page shows all, and what is done stays done."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import hil
+from hil.errors import HilError, InputError
+from hil.loop import play
+from hil.loop.plan import LoopPlan
+
+CELL = "sim:rram?model=nlhb&alpha=0.08&gamma=2&nstop=40&read_noise=0.01"
+SMALL = {
+    "models": ("nlhb",), "dataset": "lines3x3", "neurons": 3, "epochs": 2.0, "seeds": 2, "emulators": ("golden",),
+    "pulses": 20,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole loop from a measured cell, as `hil loop` makes it."""
+    folder = tmp_path_factory.mktemp("loop")
+    measured = hil.characterize("ltp", device=CELL, pulses=40, cycles=1, run=folder / "measured")
+    return play.start(LoopPlan(source=str(measured.path), **SMALL), folder / "loop")
+
+
+def test_every_number_of_the_answer_stands_beside_its_control(finished):
+    rows = {row.name: row for row in finished.rows}
+    for device in ("the model", "fpga:golden"):
+        accuracy = finished.rows[f"{device}: test accuracy"]
+        assert accuracy.control is not None and accuracy.n == 2
+    controls = [row.conditions for row in finished.rows if row.conditions.get("control") == "shuffled labels"]
+    assert [found["device"].partition("?")[0] for found in controls] == ["sim:rram", "fpga:golden"]
+    assert rows["model"].value == "nlhb"
+    assert 3 * rows["held-back error"].value < rows["held-back error"].control
+    differences = [row for row in finished.rows if row.text.startswith("fpga:golden against the model")]
+    assert {row.unit for row in differences} == {"steps"} and all(row.value < 20 for row in differences)
+
+
+def test_the_network_is_made_of_the_fitted_cell(finished):
+    fitted = json.loads((finished.path / "fit" / "nlhb.json").read_text())["parameters"]
+    assert fitted["alpha"] == pytest.approx(0.08, rel=0.1)
+    for name in ("sim", "golden"):
+        config = (finished.path / f"train-{name}" / "config.toml").read_text()
+        assert f"preset={finished.path}/fit/nlhb.json" in config
+
+
+def test_the_page_needs_no_network_and_names_every_command(finished):
+    page = finished.figures[0].read_text()
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page) and "http" not in page.replace("http-equiv", "")
+    ran = json.loads((finished.path / "stages.json").read_text())
+    assert list(ran) == ["fit", "check", "curves", "compare-golden", "train-sim", "train-golden"]
+    for stage in ran.values():
+        assert stage["state"] == "finished"
+        assert f"hil {' '.join(stage['command'][:2])}" in page
+    assert page.count("<img") >= 5
+
+
+def test_a_command_of_the_page_repeats_its_part(finished, tmp_path):
+    command = json.loads((finished.path / "stages.json").read_text())["fit"]["command"]
+    again = [word if word != str(finished.path / "fit") else str(tmp_path / "fit") for word in command]
+    subprocess.run([sys.executable, "-m", "hil", *again], check=True, capture_output=True)
+    first, second = (json.loads((folder / "fit" / "nlhb.json").read_text()) for folder in (finished.path, tmp_path))
+    assert first["parameters"] == second["parameters"]
+
+
+@pytest.fixture
+def stopped(finished, tmp_path, monkeypatch):
+    """A loop that was stopped before its last two stages, and what is run for it from now on."""
+    path = tmp_path / "loop"
+    shutil.copytree(finished.path, path, ignore=shutil.ignore_patterns("lock"))
+    ran = json.loads((path / "stages.json").read_text())
+    for name in ("train-sim", "train-golden"):
+        shutil.move(path / name, tmp_path / name)
+        del ran[name]
+    (path / "stages.json").write_text(json.dumps(ran))
+    run = []
+
+    def played(words, output):
+        run.append(words)
+        target = Path(words[words.index("--run") + 1])
+        shutil.copytree(tmp_path / target.name, target)
+        return 0
+
+    monkeypatch.setattr(play, "_run", played)
+    return path, run, monkeypatch
+
+
+def test_what_is_done_is_kept_and_the_rest_is_run(stopped):
+    path, run, _ = stopped
+    rows = play.restart(path).rows
+    assert [words[:2] for words in run] == [["train", "wta"]] * 2
+    assert rows["fpga:golden: test accuracy"].value is not None
+    play.restart(path)
+    assert len(run) == 2
+
+
+def test_a_stage_that_fails_is_named_with_the_command_that_goes_on(stopped):
+    path, _, monkeypatch = stopped
+    monkeypatch.setattr(play, "_run", lambda words, output: 2)
+    with pytest.raises(HilError, match=rf"'train-sim' failed.*hil loop --resume {path}"):
+        play.restart(path)
+
+
+def test_a_stage_that_was_stopped_goes_on_by_its_own_resume(finished, stopped):
+    path, run, monkeypatch = stopped
+    (path / "train-sim").mkdir()
+    shutil.copy(finished.path / "train-sim" / "config.toml", path / "train-sim")
+    meta = json.loads((finished.path / "train-sim" / "meta.json").read_text())
+    (path / "train-sim" / "meta.json").write_text(json.dumps({**meta, "state": "stopped"}))
+    monkeypatch.setattr(play, "_run", lambda words, output: run.append(words) or 2)
+    with pytest.raises(HilError):
+        play.restart(path)
+    assert run == [["train", "wta", "--resume", str(path / "train-sim")]]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "give measured data"),
+        ({"source": "a", "device": "sim:rram"}, "one of the two"),
+        ({"source": "nowhere.csv"}, "no run folder and no file nowhere.csv"),
+        ({"device": "sim:nothing"}, "no device 'sim:nothing'"),
+        ({"device": "sim:rram", "emulators": ("gold",)}, "no device 'fpga:gold'"),
+        ({"device": "sim:rram", "hold_back": 1.5}, "hold_back = 1.5"),
+        ({"device": "sim:rram", "dataset": "dogs"}, "dogs"),
+        ({"device": "sim:rram", "board": "spartan"}, "no board 'spartan'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(given, told, tmp_path, monkeypatch):
+    from hil.config import validated
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=re.escape(told)):
+        play.start(validated(LoopPlan, given, "hil loop"))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_sigterm_stops_the_stage_too_and_resume_finishes(finished, tmp_path):
+    source = finished.path.parent / "measured"
+    words = ["loop", str(source), "--quick", "--model", "nlhb", "--run", str(tmp_path / "loop")]
+    process = subprocess.Popen([sys.executable, "-m", "hil", *words], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    while not (tmp_path / "loop" / "train-sim").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=180)[1]
+    assert process.returncode == 130 and "hil loop --resume" in told.splitlines()[-1]
+    lock = tmp_path / "loop" / "train-sim" / "lock"
+    assert not lock.exists() or subprocess.run(["fuser", str(lock)], capture_output=True).returncode
+    subprocess.run([sys.executable, "-m", "hil", "loop", "--resume", str(tmp_path / "loop")], check=True, cwd=tmp_path)
+    assert (tmp_path / "loop" / "report.html").exists()
