@@ -21,7 +21,7 @@ from hil.compiling import njit
 from sim.cells.memristance import memristance, memristance_roots
 
 UNCHANGED = 1e-8
-"""Relative error at which the mean of start and end stands for a conductance that hardly moves."""
+"""Relative error up to which the mean of the conductances at start and end replaces the integral."""
 
 _X, _W = np.polynomial.legendre.leggauss(6)
 _MOST_PANELS = 20_000
@@ -29,7 +29,7 @@ _MOST_PANELS = 20_000
 
 @njit(cache=True, inline="always", error_model="numpy")
 def time_constant(rate, duration):
-    """Tau = (1 - exp(-D T)) / D in s, T for D = 0: how long a constant drive counts against its own relaxation."""
+    """Effective duration of a drive whose effect relaxes meanwhile at rate D: (1 - exp(-D T)) / D, s; T if D = 0."""
     return duration if rate == 0.0 else -np.expm1(-rate * duration) / rate
 
 

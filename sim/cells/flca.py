@@ -111,11 +111,11 @@ class FlcaLaw(OhmicLaw[FlcaParameters]):
         )  # fmt: skip
 
     def memristance(self, state: State) -> NDArray[np.float64]:
-        """Eq 2 at the flux that the time at rest has left, ohm."""
+        """Eq 2 at the present flux, ohm."""
         return memristance_table(self.parameters.R, self.present(state)["phi"])
 
     def present(self, state: State) -> dict[str, NDArray[Any]]:
-        """The flux that the time at rest has left, V s."""
+        """The flux now, V s: columns at rest are caught up with here."""
         p, phi = self.parameters, state["phi"]
         relaxed = phi * np.exp(-p.D * state["idle"])[:, None]
         return {"phi": relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi)}

@@ -204,7 +204,7 @@ class Law(ABC, Generic[P]):
         return (self.current(v + h, state) - self.current(v - h, state)) / (2 * h)
 
     def present(self, state: State) -> dict[str, NDArray[Any]]:
-        """What the states are now, (columns, rows), where `state` says so only with what has been put off."""
+        """States as of now, (columns, rows); a law that puts off the relaxation of columns at rest adds it here."""
         return {variable.name: state[variable.name] for variable in self.states if not variable.per_column}
 
     def bounds(self) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator
 from hil.compiling import njit
 
 LEAST = 1e-100
-"""Of a coefficient that is not 0; the range of float64 is left to what is made of them."""
+"""Bounds on a coefficient that is not 0, so that what is computed from them stays in the range of float64."""
 
 
 def _split(value: Any) -> Any:
@@ -58,7 +58,8 @@ def steepest_log_slope(r: Sequence[float]) -> float:
 
 
 def memristance_roots(r: Sequence[float]) -> NDArray[np.float64]:
-    """(n, 2) real and imaginary parts of the complex fluxes, V s, at which eq 2 vanishes: how far 1 / M is smooth."""
+    """(n, 2) real and imaginary parts of the complex fluxes, V s, at which eq 2 vanishes; near them 1 / M is hard to
+    integrate."""
     scale = max(r)
     roots = np.roots(np.asarray(r[::-1], dtype=float) / scale)
     roots = roots[np.isfinite(roots)]

@@ -14,13 +14,13 @@ import numpy as np
 from hil.compiling import njit
 
 ORDER = 6
-"""Columns of the extrapolation table; its row k takes k parts."""
+"""Order of the method: rows and columns of its extrapolation table, whose row k cuts the step into k parts."""
 
 TOLERANCE = 1e-10
 """Error allowed in a step, of a flux plus the least one that bends its memristance, and of q."""
 
 MOST_STEPS = 5_000
-"""Steps after which the fluxes are given as NaN; no segment is known to need 1000."""
+"""Steps of one segment after which its fluxes become NaN, which the array refuses; no segment is known to need 1000."""
 
 _SMALL = 1e-13
 
@@ -96,7 +96,7 @@ def _step(h, x, y, side, moves, free, drive, dv, dn, rv, rn, origin, factor, tab
 
 @njit(cache=True, error_model="numpy")
 def _margin(x, y, side, mode, free, drive, dv, dn, rv, rn, inside, origin, factor):
-    """How far the pair is within its modes, as a fraction of what moves it; negative if it has left one."""
+    """Distance to the nearest kink (phi_v = 0, hold of eq 4, phi_n = 0), as a fraction of the drive; < 0 beyond it."""
     reach = abs(drive)
     margin = side * x / reach
     if inside:
@@ -109,7 +109,7 @@ def _margin(x, y, side, mode, free, drive, dv, dn, rv, rn, inside, origin, facto
 
 @njit(cache=True, error_model="numpy")
 def _error(q, scale_x, scale_y, table):
-    """Difference of the last two columns, as `TOLERANCE` counts it."""
+    """Estimated error of a step, in units of `TOLERANCE`: the difference of the table's last two columns."""
     best, other = table[ORDER - 1], table[ORDER - 2]
     error = max(abs(best[0] - other[0]) / (abs(best[0]) + scale_x), abs(best[1] - other[1]) / (abs(best[1]) + scale_y))
     return max(error, abs(best[2] - other[2]) / (q + abs(best[2])))

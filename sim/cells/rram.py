@@ -89,7 +89,7 @@ class RramLaw(OhmicLaw[RramParameters]):
 
     @property
     def states(self) -> tuple[StateVariable, ...]:
-        """Weight, 0..1; beyond which threshold a pulse is."""
+        """Weight, 0..1; and for a pulse under way, which threshold it has reached (1 set, -1 reset, 0 none)."""
         return (
             StateVariable("weight", self.parameters.w0, 0.0, 1.0),
             StateVariable("beyond", dtype=np.int8, in_pulse=True),

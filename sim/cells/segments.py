@@ -1,4 +1,4 @@
-"""Segments of a waveform, as the compiled kernels of all laws take them."""
+"""Segments of a waveform in the form that the compiled kernels of all laws take: contiguous, read-only arrays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Segments(NamedTuple):
-    """Segments without floating lines, as the compiled kernels take them.
+    """T segments of known line voltages, none floating, for the kernels of a law.
 
     Attributes
     ----------
@@ -18,8 +18,8 @@ class Segments(NamedTuple):
     level : (T,) array
         Voltage that all rows share, NaN where they differ: a column at that voltage is at rest.
     again : bool
-        Whether the first of them goes on with what was driven before, so that no pulse begins with it even where
-        voltages differ: those between floating lines move with the cells.
+        Whether the first segment continues the one before: no pulse begins with it, even where voltages differ (in an
+        array with floating lines they move with the cells).
     """
 
     duration: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Segments(NamedTuple):
 
     @classmethod
     def of(cls, duration: NDArray[Any], rows: NDArray[Any], cols: NDArray[Any], again: bool, book: bool) -> Self:
-        """Lay segments out; without `book`, no column counts as at rest."""
+        """Make segments of a waveform's arrays; with `book`, `level` marks columns without any voltage as at rest."""
         if book:
             level = np.where(rows.min(axis=1) == rows.max(axis=1), rows[:, 0], np.nan)
         else:
@@ -38,12 +38,12 @@ class Segments(NamedTuple):
         return cls(_fixed(duration), _fixed(rows), _fixed(cols), _fixed(level), again)
 
     def of_columns(self, columns: slice) -> Self:
-        """The same for some columns."""
+        """Segments for some of the columns alone."""
         return self._replace(cols=_fixed(self.cols[:, columns]))
 
 
 def _fixed(array: NDArray[Any]) -> NDArray[Any]:
-    """Contiguous and read-only, so that every compiled kernel is built for one type of argument."""
+    """A contiguous, read-only view: one type of argument, so that numba compiles every kernel once."""
     array = np.ascontiguousarray(array).view()
     array.flags.writeable = False
     return array

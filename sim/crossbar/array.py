@@ -294,5 +294,5 @@ class SimulatedArray(Device):
 
 
 def _alike(two: NDArray[np.float64]) -> bool:
-    """Whether two segments drive lines alike; floating lines are alike."""
+    """Whether two segments have the same line voltages; a floating line equals a floating line."""
     return np.array_equal(two[0], two[1], equal_nan=True)

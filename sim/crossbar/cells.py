@@ -26,7 +26,7 @@ WORTH_A_THREAD = 200_000
 """Cell-segments below which handing columns to threads costs more than it gains."""
 
 COURSE = "course"
-"""State array of an array with cycle-to-cycle spread: where the law alone would take the cells (`PulseSpread`)."""
+"""Name of the state array that holds, with cycle-to-cycle spread, the noiseless course of a pulse (`PulseSpread`)."""
 
 _NONE = np.empty((0, 0))
 
@@ -88,13 +88,13 @@ class CellArray:
             self.state[COURSE] = cells.copy()
 
     def release(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         if self._pool is not None:
             self._pool.shutdown()
 
     @property
     def kept(self) -> list[str]:
-        """Names of the state arrays that tell all about cells at rest."""
+        """Names of the state arrays that a snapshot of cells at rest needs."""
         return [name for name in self.state if name not in self.in_pulse and name != COURSE]
 
     def moment(self) -> tuple[dict[str, NDArray[Any]], PulseSpread | None]:
@@ -183,14 +183,14 @@ class CellArray:
         return np.where(np.isnan(self.stuck), out, across * (duration * self.stuck)) if self.any_stuck else out
 
     def confine(self) -> None:
-        """Put cells where their courses say, and into the range of their state."""
+        """Apply the factors of cycle-to-cycle spread to the courses of pulses; clip to the range of the state."""
         name = self.law.programmed
         if self.spread is not None:
             self.spread.settle(self.state[name], self.state[COURSE])
         self.state[name] = np.clip(self.state[name], *self.bounds)
 
     def over_columns(self, job: Callable[[int], None]) -> None:
-        """Do `job` for every column, on all threads."""
+        """Call `job` with the number of every column, on all threads."""
         if self._pool is None or self.cols == 1:
             for col in range(self.cols):
                 job(col)
@@ -219,7 +219,7 @@ class CellArray:
         return Segments.of(duration, rows, cols, again, book and self.spread is None)
 
     def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
-        """Do `job` for all columns, with the course in place of the cells where a factor comes upon it."""
+        """Call `job` for all columns, on all threads; with spread, on the noiseless courses of the pulses."""
         self._swap()
         try:
             self._share_out(play, job)
@@ -227,7 +227,7 @@ class CellArray:
             self._swap()
 
     def _swap(self) -> None:
-        """Let the law move the course in place of the cells, and back."""
+        """Exchange programmed state and noiseless course, so that the law moves the latter; a second call undoes it."""
         if self.spread is not None:
             state, name = self.state, self.law.programmed
             state[name], state[COURSE] = state[COURSE], state[name]

@@ -21,7 +21,7 @@ def simulated(
     presets: Mapping[str, Mapping[str, Any]] | None = None,
     models: Mapping[str, Callable[[Preset], Mapping[str, Any]]] | None = None,
 ) -> DeviceKind:
-    """Offer arrays of a law as a kind of device.
+    """Make a kind of device (``sim:NAME``) of crossbars whose cells follow a law.
 
     Parameters
     ----------

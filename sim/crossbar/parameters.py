@@ -79,7 +79,7 @@ class ArrayParameters(BaseModel):
         return self
 
     def variability(self) -> Variability:
-        """The four parts of `sim.crossbar.variability` as these parameters ask for them."""
+        """The spread, noise and stuck cells that these parameters ask for."""
         return Variability(
             DeviceToDevice(self.d2d, self.d2d_r),
             CycleToCycle(self.c2c),
@@ -102,7 +102,7 @@ class JoinedParameters(ArrayParameters):
 
 
 def joined(law: type[Law[Any]], cell: type[CellParameters]) -> type[JoinedParameters]:
-    """Model of the parameters of an array of cells of one law: those of every array first.
+    """Model of the parameters of an array of cells of one law, as an address gives them: first the array's.
 
     An instance is one of `cell`, too.
     """

@@ -1,4 +1,4 @@
-"""A crossbar of cells that move one step a pulse: their weights, which spiking cores learn on a copy of."""
+"""A crossbar of cells that move one step a pulse; it offers compiled neurons (`sim.crossbar.spiking_core`)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PulseStepArray(SimulatedArray):
 
     @property
     def pulse_step(self) -> PulseStep:
-        """How a pulse moves a weight."""
+        """Pulses and step sizes of the law."""
         step = self.law.pulse_step
         if step is None:
             raise TypeError(f"{self.name}: a law whose cells do not move by a step a pulse")

@@ -54,32 +54,32 @@ class PulseSpread:
 
     @classmethod
     def at_rest(cls, sigma: float, seed: int, bounds: tuple[float, float], state: NDArray[Any]) -> Self:
-        """No pulse anywhere on cells at `state` (cols, rows)."""
+        """Spread of cells at `state` (cols, rows) that no pulse is on."""
         cols, rows = state.shape
         return cls(sigma, seed, *bounds, state.copy(), np.ones(state.shape), np.zeros(rows), np.zeros(cols))
 
     def copy(self) -> PulseSpread:
-        """A copy that further pulses leave as it is."""
+        """Copy, for going back to this moment."""
         fixed = self.sigma, self.seed, self.low, self.high
         return PulseSpread(*fixed, self.origin.copy(), self.factor.copy(), self.rows, self.cols, self.number)
 
     def begin(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64], state: NDArray[Any], course: NDArray[Any]
     ) -> None:
-        """Other line voltages: where a cell sees another one than before, its pulse is over and the next begins."""
+        """Set new line voltages: the pulse of every cell whose voltage changes ends, and its next one begins."""
         before, self.rows, self.cols = (self.rows, self.cols), rows.copy(), cols.copy()
         self.number += _begin(
             state, course, self.origin, self.factor, *before, self.rows, self.cols, self.sigma, self.seed, self.number
         )
 
     def settle(self, state: NDArray[Any], course: NDArray[Any]) -> None:
-        """Put cells where their courses and factors say."""
+        """Set the cells' state from the courses and factors of their pulses (see the module), clipped to its range."""
         _settle(state, course, self.origin, self.factor, self.low, self.high)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _begin(state, course, origin, factor, old_rows, old_cols, rows, cols, sigma, seed, number):
-    """Whether any pulse begins."""
+    """End and begin pulses in place, drawing the factors of the new ones; returns whether any began."""
     begun = False
     if (rows == old_rows).all() and (cols == old_cols).all():
         return begun

@@ -1,4 +1,4 @@
-"""The range of numbers: a simulated array never holds, and never answers, a value that is not finite."""
+"""Refuses what leaves the range of float64: a simulated array never holds or returns a value that is not finite."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hil.limits import LimitError
 
 
 class _OutOfRange(Exception):
-    """Which array, and its value."""
+    """An array holds a value that is not finite."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def within_range(what: str) -> Iterator[None]:
 
 
 def require_finite(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Within `within_range`: every value of floating point is a number."""
+    """Check, inside `within_range`, that all floating-point arrays are finite."""
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise _OutOfRange(f"{name} would be {array[~np.isfinite(array)].flat[0]:g}")

@@ -89,7 +89,7 @@ class CompiledCore(SpikingCore):
         self.device.set_weights(np.concatenate([self._columns, self._spare]).T.astype(np.float64))
 
     def _left_over(self, dtype: type) -> NDArray[np.floating]:
-        """(rows,) what an input adds to all membranes beside the weights, by `Lif.reference`."""
+        """(rows,) offset that an input spike adds to every membrane beside the weights (see `Lif.reference`)."""
         p = self.device.pulse_step.programming
         if self.lif.reference == "column":
             return -self._spare[0]
@@ -123,7 +123,7 @@ class CompiledCore(SpikingCore):
         return counts, SpikeBatch(times[:total], lines[:total], starts)
 
     def _decay(self, batch: SpikeBatch) -> NDArray[np.floating]:
-        """What every input finds left of the membranes since the input before it; any value at the first of a train."""
+        """Factor by which membranes leak from one input spike to the next; arbitrary at the first spike of a train."""
         exponent = np.diff(batch.time, prepend=0.0)
         exponent /= -self.lif.leak
         np.minimum(exponent, 0.0, out=exponent)

@@ -62,7 +62,7 @@ class ReadNoise:
         return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
 
     def row_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
-        """The same for the currents of rows, from ammeters of their own."""
+        """Noise of row currents, as `column_noise`; rows have ammeters and random numbers of their own."""
         if self.sigma == 0:
             return 0.0
         return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ_ROWS, count).standard_normal(cell_power.shape)
@@ -96,7 +96,7 @@ class StuckCells:
 
 @dataclass(frozen=True)
 class Variability:
-    """The four parts together, with the seed they draw from."""
+    """Everything in which the cells of an array differ from their law, and the seed it is drawn from."""
 
     device_to_device: DeviceToDevice = field(default_factory=DeviceToDevice)
     cycle_to_cycle: CycleToCycle = field(default_factory=CycleToCycle)

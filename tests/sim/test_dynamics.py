@@ -163,7 +163,7 @@ def test_trajectory_follows_the_rate_from_bound_to_bound(entry):
 @by_name
 def test_address_opens_the_device_of_the_row(entry):
     with open_device(entry.uri) as device:
-        assert device.parameters == entry.parameters
+        assert device.law.parameters == entry.parameters
 
 
 def test_addresses_name_what_the_model_uses():
