@@ -16,18 +16,20 @@ if TYPE_CHECKING:
     from hil.backends import open_device
     from hil.device import Device, Response
     from hil.experiments.play import characterize
+    from hil.importing.play import import_data
     from hil.training.play import train
     from hil.waveform import Waveform
 
 forward()
 
-__all__ = ["Device", "Response", "Waveform", "__version__", "characterize", "open_device", "train"]
+__all__ = ["Device", "Response", "Waveform", "__version__", "characterize", "import_data", "open_device", "train"]
 
 _PLACES = {
     "Device": "hil.device",
     "Response": "hil.device",
     "Waveform": "hil.waveform",
     "characterize": "hil.experiments.play",
+    "import_data": "hil.importing.play",
     "open_device": "hil.backends",
     "train": "hil.training.play",
 }

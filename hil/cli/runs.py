@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, options
 from hil.errors import InputError
 
 if TYPE_CHECKING:
@@ -202,3 +202,39 @@ def show(
         print(f"picture: {picture}", file=out)
     if state != "finished" and "kind" in meta:
         print(how_to_continue(meta["kind"], path), file=out)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name or folder of a run.")],
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="DIR", callback=checks.output_folder, help="Tables with units, as CSV."),
+    ] = None,
+    npz: Annotated[
+        str | None, typer.Option("--npz", metavar="FILE.npz", callback=checks.output_file, help="Arrays for numpy.")
+    ] = None,
+    mat: Annotated[
+        str | None, typer.Option("--mat", metavar="FILE.mat", callback=checks.output_file, help="Arrays for MATLAB.")
+    ] = None,
+) -> None:
+    """Write a run's records, results and metrics for other programs; `hil import` reads the CSV of records again.
+
+    \b
+    hil runs export ltp-sim-rram-001 --csv tables/      # tables/records.csv, results.csv
+    hil runs export ltp-sim-rram-001 --npz ltp.npz --mat ltp.mat
+    """
+    from hil.experiments import tables
+    from hil.runs.listing import find_run
+
+    if csv is None and npz is None and mat is None:
+        raise InputError("say what to write: --csv DIR, --npz FILE.npz or --mat FILE.mat")
+    path = find_run(name, context.obj)
+    written = tables.export_csv(path, csv) if csv is not None else []
+    written += [tables.export_npz(path, Path(npz))] if npz is not None else []
+    written += [tables.export_mat(path, Path(mat))] if mat is not None else []
+    for file in written:
+        print(file)
+    if not written:
+        raise InputError(f"{path} has nothing to export yet")

@@ -297,19 +297,14 @@ class Characterization:
         )
 
     def _analyse(self) -> tuple[list[Row], dict[str, Records]]:
-        uris = self.plan.device.uri
-        rows: list[Row] = []
-        curves: dict[str, Records] = {}
+        measured = []
         with self._recorder() as recorder:
-            for index, uri in enumerate(uris):
+            for index, uri in enumerate(self.plan.device.uri):
                 info = recorder.device_info(index)
                 if info is None:
                     raise InputError(f"{self.run.records_file} is damaged: what was noted about {uri} is missing")
-                settings = validated(type(self.plan.settings), info["settings"], f"{self.run.path}")
-                curves[uri] = recorder.records(index)
-                found = self.plan.experiment(settings).analyse(curves[uri])
-                rows += [row.under(f"{uri}  " if len(uris) > 1 else "", device=uri) for row in found]
-        return rows, curves
+                measured.append((uri, info["settings"], recorder.records(index)))
+        return analysed(self.plan.experiment, measured, f"{self.run.path}")
 
     def _export(self) -> None:
         meta = self.run.meta()
@@ -330,6 +325,19 @@ class Characterization:
 
     def _recorder(self) -> Recorder:
         return Recorder(self.run.records_file, self.plan.experiment.columns)
+
+
+def analysed(
+    experiment: type[Experiment], measured: Sequence[tuple[str, Mapping[str, Any], Records]], where: str = ""
+) -> tuple[list[Row], dict[str, Records]]:
+    """Rows and curves of all devices: address, settings and records of each; the rows of several are told apart."""
+    rows: list[Row] = []
+    curves: dict[str, Records] = {}
+    for uri, settings, records in measured:
+        curves[uri] = experiment.with_reading(records)
+        found = experiment(validated(experiment.settings_model, settings, where)).analyse(curves[uri])
+        rows += [row.under(f"{uri}  " if len(measured) > 1 else "", device=uri) for row in found]
+    return rows, curves
 
 
 def describe(device: Device, settings: Settings) -> dict[str, Any]:

@@ -188,6 +188,8 @@ class Experiment(ABC):
     continuous : bool
         Whether time goes on between blocks, so that an interrupted measurement on a device that cannot restore its
         state begins anew instead of going on.
+    reading : str or None
+        Column without which a point tells nothing, where an instrument may have had none.
     grid : Grid
         Rounds to what the device can drive; values of blocks and of records are on it.
     """
@@ -196,6 +198,7 @@ class Experiment(ABC):
     settings_model: ClassVar[type[Settings]]
     columns: ClassVar[Mapping[str, Column]]
     continuous: ClassVar[bool] = False
+    reading: ClassVar[str | None] = None
     grid: Grid = Grid()
 
     def __init__(self, settings: Any) -> None:
@@ -222,6 +225,14 @@ class Experiment(ABC):
     def finished(self, past: Records) -> str | None:
         """Say why the blocks that are left need not be played, or None."""
         return None
+
+    @classmethod
+    def with_reading(cls, records: Records) -> Records:
+        """Leave out the points at which an instrument had no reading; those at the compliance are readings."""
+        if cls.reading is None:
+            return records
+        kept = np.isfinite(records[cls.reading]) | (records["tripped"] > 0)
+        return records if kept.all() else {name: column[kept] for name, column in records.items()}
 
     @abstractmethod
     def analyse(self, records: Records) -> list[Row]:

@@ -128,10 +128,11 @@ def nonlinear_train(g: NDArray[np.float64]) -> Train | None:
     ``g = (g_first^alpha (1 - w) + g_last^alpha w)^(1/alpha)`` with ``w = n / N``, and ``g_first^(1 - w) g_last^w`` for
     alpha = 0 (Jang et al., IEEE Electron Device Letters 36, 457 (2015)): 1 is a conductance linear in the number of
     pulses, 0 an exponential, -1 a resistance linear in it. Searched for in -10 .. 10; None where g does not change.
+    A conductance of NaN was not read.
     """
+    w, g = _course(g)
     if len(g) < 3 or not (g > 0).all() or abs(g[-1] - g[0]) <= 1e-6 * g.max():
         return None
-    w = np.linspace(0.0, 1.0, len(g))
     with np.errstate(divide="ignore"):
         log_last, log_first = np.log(w), np.log1p(-w)
     first, last = np.log(g[0]), np.log(g[-1])
@@ -145,6 +146,76 @@ def nonlinear_train(g: NDArray[np.float64]) -> Train | None:
 
     alpha = _least(rms, np.linspace(-STEEPEST, STEEPEST, 81))
     return Train(alpha, rms(alpha) / abs(float(g[-1] - g[0])))
+
+
+STEEPEST_LABEL = 9.0
+"""Largest magnitude of NeuroSim's label of nonlinearity."""
+
+_PER_LABEL = 0.099
+"""Largest distance of a normalised curve from the straight line that is a label of 1."""
+
+
+class Label(NamedTuple):
+    """NeuroSim's label of a train's nonlinearity, > 0 where it is fast at first; `rms` as in `Train`."""
+
+    label: float
+    rms: float
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the label lies at a bound of the search, and so is not measured."""
+        return abs(self.label) > STEEPEST_LABEL * (1 - 1e-6)
+
+
+def neurosim_train(g: NDArray[np.float64]) -> Label | None:
+    """Label of nonlinearity of a train: its conductances `g` (N + 1,), S, first to last, as NeuroSim has it.
+
+    ``G = G_first + B (1 - exp(-w/A))`` with ``w = n / N`` and B such that the curve ends at the last (Chen, Peng and
+    Yu, NeuroSim, IEEE TCAD 37, 3067 (2018)). Its table of A for labels 0.01 .. 9 (`getParamA`) is the largest distance
+    of the normalised curve from the straight line, over 0.099. None where g does not change; NaN was not read.
+    """
+    w, g = _course(g)
+    if len(g) < 3 or abs(g[-1] - g[0]) <= 1e-6 * np.abs(g).max():
+        return None
+    share = (g - g[0]) / (g[-1] - g[0])
+
+    def rms(label: float) -> float:
+        return float(np.sqrt(np.mean((bent(w, label) - share) ** 2)))
+
+    label = _least(rms, np.linspace(-STEEPEST_LABEL, STEEPEST_LABEL, 91))
+    return Label(label, rms(label))
+
+
+def bent(w: NDArray[np.float64], label: float) -> NDArray[np.float64]:
+    """Curve from 0 to 1 over `w` in 0 .. 1 of a NeuroSim label; that of a negative one is slow at first."""
+    if abs(label) < 1e-6:
+        return np.asarray(w, np.float64)
+    k = np.copysign(1.0 / parameter_a(abs(label)), label)
+    return np.expm1(-k * w) / np.expm1(-k)
+
+
+def parameter_a(label: float) -> float:
+    """Parameter A, in trains, whose curve is as far from the straight line as the label says; 0 < label <= 9."""
+    low, high = np.log(1e-3), np.log(1e3 / label)
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _distance(float(np.exp(middle))) > _PER_LABEL * label else (low, middle)
+    return float(np.exp((low + high) / 2))
+
+
+def _distance(a: float) -> float:
+    """Largest distance of (1 - exp(-w/a)) / (1 - exp(-1/a)) from w."""
+    scale = -np.expm1(-1.0 / a)
+    w = -a * np.log(a * scale)
+    return float(-np.expm1(-w / a) / scale - w)
+
+
+def _course(g: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place of every conductance of a train that was read, 0 .. 1 from the first to the last, and the conductances."""
+    known = np.flatnonzero(np.isfinite(g))
+    if len(known) < 2:
+        return np.zeros(0), np.zeros(0)
+    return (known - known[0]) / float(known[-1] - known[0]), g[known]
 
 
 def _least(f: Callable[[float], float], grid: NDArray[np.float64]) -> float:

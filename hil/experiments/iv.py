@@ -69,6 +69,7 @@ class CurrentVoltage(Experiment):
     """Pinched hysteresis loop: current against voltage, lobe areas."""
 
     name = "iv"
+    reading = "current"
     settings_model = CurrentVoltageSettings
     columns: ClassVar = {
         "amplitude": Column("V", "peak of the triangle"),
@@ -186,14 +187,27 @@ def lobe_areas(voltage: NDArray[np.float64], current: NDArray[np.float64]) -> tu
 
 
 def branch_ratio(voltage: NDArray[np.float64], current: NDArray[np.float64]) -> float:
-    """Current of the upper over that of the lower branch at half the positive peak of one loop."""
+    """Current of the upper over that of the lower branch at half the positive peak of one loop.
+
+    The branches are those beside the peak: what the voltage did before it rose, or after it fell, plays no part. NaN
+    where one of them does not reach down to half the peak.
+    """
     top = int(np.argmax(voltage))
     half = voltage[top] / 2
-    rising = float(np.interp(half, voltage[: top + 1], current[: top + 1]))
-    end = top + int(np.argmax(np.append(voltage[top:], -1.0) <= 0)) + 1
-    falling = float(np.interp(half, voltage[top:end][::-1], current[top:end][::-1]))
+    rising = _crossing(voltage[: top + 1][::-1], current[: top + 1][::-1], half)
+    falling = _crossing(voltage[top:], current[top:], half)
     low, high = np.minimum(rising, falling), np.maximum(rising, falling)
     return float(high / low) if low > 0 else float("nan")
+
+
+def _crossing(voltage: NDArray[np.float64], current: NDArray[np.float64], level: float) -> float:
+    """Current where the voltage first comes down to `level`, interpolated; NaN if it never does."""
+    below = np.flatnonzero(voltage <= level)
+    if not len(below) or below[0] == 0:
+        return float("nan")
+    k = int(below[0])
+    share = (voltage[k - 1] - level) / (voltage[k - 1] - voltage[k])
+    return float(current[k - 1] + share * (current[k] - current[k - 1]))
 
 
 def require_positive(name: str, values: Sequence[float]) -> None:

@@ -39,7 +39,7 @@ from hil.experiments.experiment import (
     unit,
     where,
 )
-from hil.experiments.fits import STEEPEST, nonlinear_train
+from hil.experiments.fits import STEEPEST, STEEPEST_LABEL, neurosim_train, nonlinear_train
 from hil.experiments.iv import pairs, require_positive
 from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
@@ -154,6 +154,10 @@ class Potentiation(Experiment):
         figures.save(figure, path)
 
 
+NO_TRAIN = "no pulses of that sign"
+"""Why a train has no number where there is none."""
+
+
 def _member_rows(whole: Records) -> list[Row]:
     """Numbers of one member of the family."""
     rows: list[Row] = []
@@ -169,25 +173,23 @@ def _member_rows(whole: Records) -> list[Row]:
     if found is None:
         return [*rows, Row("on/off ratio", None, note="no train changed the conductance", headline=True)]
     up, down = found
-    both = np.concatenate([up, down])
-    high, low = both.max(axis=1), both.min(axis=1)
+    trains = _windows(member, up, down)
+    high = np.array([np.nanmax(g) for g in trains], np.float64)
+    low = np.array([np.nanmin(g) for g in trains], np.float64)
     span = float((high - low).mean())
     rows += [
         Row("potentiating sign", potentiating_sign(member), note="of the cell voltage"),
-        repeated("highest conductance", high, "S"),
-        repeated("lowest conductance", low, "S"),
-        repeated("on/off ratio", high / low, headline=True),
+        repeated("highest conductance", high.tolist(), "S"),
+        repeated("lowest conductance", low.tolist(), "S"),
+        repeated("on/off ratio", (high / low).tolist(), headline=True),
         replace(_nonlinearity("nonlinearity alpha_p", up), headline=True),
         replace(_nonlinearity("nonlinearity alpha_d", down), headline=True),
-        Row(
-            "asymmetry",
-            float(np.abs(up.mean(axis=0) - down.mean(axis=0)[::-1]).mean() / span),
-            reference=0,
-            note="mean |G_p(n) - G_d(N - n)| over the window; 0 for mirror images",
-        ),
+        _neurosim("NeuroSim NL LTP", up, 1),
+        _neurosim("NeuroSim NL LTD", down, -1),
+        _asymmetry(up, down, span),
     ]
-    if len(up) > 1:
-        spread = float(np.concatenate([up.std(axis=0, ddof=1), down.std(axis=0, ddof=1)]).mean())
+    if len(up) > 1 and len(down) > 1:
+        spread = float(np.nanmean([*np.nanstd(up, axis=0, ddof=1), *np.nanstd(down, axis=0, ddof=1)]))
         note = "standard deviation of G at the same pulse over cycles, of the window"
         rows.append(Row("cycle to cycle", 100 * spread / span, "%", n=len(up), note=note))
     return rows
@@ -195,22 +197,44 @@ def _member_rows(whole: Records) -> list[Row]:
 
 def read_cycles(member: Records) -> dict[str, NDArray[np.float64]]:
     """Leave out the cycles in which a read at the compliance tells no conductance."""
-    unknown = np.unique(member["cycle"][np.isnan(member["conductance"])])
+    unknown = np.unique(member["cycle"][np.isnan(member["conductance"]) & (member["tripped"] > 0)])
     kept = ~np.isin(member["cycle"], unknown)
     return {name: column[kept] for name, column in member.items()}
 
 
 def branches(member: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Conductances of the potentiating and of the depressing trains, (cycles, pulses + 1) each, if any moves."""
+    """Conductances of the potentiating and of the depressing trains, (cycles, reads) each, if any moves.
+
+    Reads are ordered by their pulse. NaN stands where one is not there, or where a train is shorter than the longest;
+    where only one sign was driven, there are no trains of the other.
+    """
     sign = potentiating_sign(member)
     if sign == 0:
         return None
-    found = []
-    for polarity in (sign, -sign):
-        half = where(member, polarity=polarity)
-        found.append(np.array([where(half, cycle=c)["conductance"] for c in np.unique(half["cycle"]) if c >= 0]))
-    complete = min(len(half) for half in found)
-    return (found[0][:complete], found[1][:complete]) if complete else None
+    up, down = (_trains(where(member, polarity=polarity)) for polarity in (sign, -sign))
+    complete = min(len(up), len(down))
+    return (up[:complete], down[:complete]) if complete else (up, down)
+
+
+def _windows(member: Records, up: NDArray[np.float64], down: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Reads that each tell the whole window: every train; both of a cycle where no read came before the first pulse."""
+    if member["pulse"].min() == 0 or len(up) != len(down):
+        return [*up, *down]
+    return [np.concatenate(pair) for pair in zip(up, down, strict=True)]
+
+
+def _trains(half: Records) -> NDArray[np.float64]:
+    """(cycles, reads) conductances of the trains of one sign, S, from the earliest pulse that any was read after."""
+    cycles = [c for c in np.unique(half["cycle"]) if c >= 0]
+    if not cycles:
+        return np.empty((0, 0))
+    first = half["pulse"][half["cycle"] >= 0].min()
+    count = int(half["pulse"][half["cycle"] >= 0].max() - first) + 1
+    found = np.full((len(cycles), count), np.nan)
+    for k, cycle in enumerate(cycles):
+        train = where(half, cycle=cycle)
+        found[k, (train["pulse"] - first).astype(np.int64)] = train["conductance"]
+    return found
 
 
 def potentiating_sign(member: Records) -> int:
@@ -219,14 +243,42 @@ def potentiating_sign(member: Records) -> int:
     for cycle in np.unique(member["cycle"][member["cycle"] >= 0]):
         for polarity in (1, -1):
             g = where(member, cycle=cycle, polarity=polarity)["conductance"]
+            g = g[np.isfinite(g)]
             moved += polarity * (g[-1] - g[0]) if len(g) else 0.0
     return int(np.sign(moved))
+
+
+def _asymmetry(up: NDArray[np.float64], down: NDArray[np.float64], span: float) -> Row:
+    """Report how far the trains are from mirror images; they must be of one length."""
+    note = "mean |G_p(n) - G_d(N - n)| over the window; 0 for mirror images"
+    if up.shape != down.shape:
+        why = f"not known: {up.shape[1]} reads of the trains that potentiate, {down.shape[1]} of the others"
+        return Row("asymmetry", None, note=why)
+    apart = np.abs(np.nanmean(up, axis=0) - np.nanmean(down, axis=0)[::-1])
+    return Row("asymmetry", float(np.nanmean(apart) / span), reference=0, note=note)
+
+
+def _neurosim(name: str, trains: NDArray[np.float64], sign: int) -> Row:
+    """Report NeuroSim's label of nonlinearity; it counts a depression that falls fast at first as negative."""
+    found = [fit for fit in map(neurosim_train, trains) if fit is not None]
+    if not found:
+        return Row(name, None, note="the trains change nothing" if len(trains) else NO_TRAIN)
+    residual = 100 * float(np.mean([fit.rms for fit in found]))
+    steep = [fit for fit in found if fit.stopped]
+    if steep:
+        bound = sign * np.sign(steep[0].label) * STEEPEST_LABEL
+        return Row(name, f"at the bound {bound:g}", note="steeper than any curve of NeuroSim's table")
+    side = "positive: fast at first" if sign > 0 else "negative: fast at first"
+    note = (
+        f"largest distance from a line over 0.099, of B (1 - exp(-n/A)); {side}; residual {residual:.2g} % of the span"
+    )
+    return repeated(name, [sign * fit.label for fit in found], note=note)
 
 
 def _nonlinearity(name: str, trains: NDArray[np.float64]) -> Row:
     found = [fit for fit in map(nonlinear_train, trains) if fit is not None]
     if not found:
-        return Row(name, None, note="the trains change nothing")
+        return Row(name, None, note="the trains change nothing" if len(trains) else NO_TRAIN)
     stopped = [fit.alpha for fit in found if fit.stopped]
     if stopped:
         inside = [f"{fit.alpha:.3g}" for fit in found if not fit.stopped]

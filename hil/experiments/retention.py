@@ -112,7 +112,7 @@ class Retention(Experiment):
         t, g, before = decay(records)
         unknown = int((records["elapsed"] > 0).sum()) - len(t)
         warnings = tripped_rows(records, f"{unknown} of {unknown + len(t)} reads after programming are left out")
-        rows = [known("before programming", before, "S")]
+        rows = [known("before programming", before, "S")] if np.isnan(records["elapsed"]).any() else []
         if not len(t):
             return [*rows, Row("after programming", None, "S", note=AT_COMPLIANCE), *warnings]
         lost = f"{100 * (g[-1] / g[0] - 1):+.3g} % of the first"
@@ -168,7 +168,8 @@ class Retention(Experiment):
 def decay(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Times (s) and conductances (S) of the reads after programming, and the conductance before it.
 
-    Reads at the compliance are left out; before programming, NaN stands for one.
+    Reads at the compliance are left out; before programming, NaN stands for one, and where there was no read before.
     """
     after = (records["elapsed"] > 0) & np.isfinite(records["conductance"])
-    return records["elapsed"][after], records["conductance"][after], float(records["conductance"][0])
+    before = records["conductance"][np.isnan(records["elapsed"])]
+    return records["elapsed"][after], records["conductance"][after], float(before[0]) if len(before) else np.nan

@@ -149,6 +149,8 @@ class MeasuredFile:
         What the file says about itself and the sample: instrument, settings, date.
     dropped : tuple of str
         What was left out, why, and on which lines.
+    exact : mapping or None
+        Records by the name of the cell, where the file is one of our own.
     """
 
     path: str
@@ -158,6 +160,7 @@ class MeasuredFile:
     compliance: float | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     dropped: tuple[str, ...] = ()
+    exact: Mapping[str, Mapping[str, NDArray[np.float64]]] | None = None
 
     @property
     def kind(self) -> DataKind:

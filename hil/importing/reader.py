@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from hil.errors import InputError
-from hil.importing import limits
+from hil.experiments.tables import MARK
+from hil.importing import limits, own
 from hil.importing.columns import Named, by_quantity, named_columns, numbers, side_by_side
 from hil.importing.formats.catalogue import load
 from hil.importing.kinds.catalogue import KINDS, judge
@@ -19,6 +21,8 @@ from hil.importing.numbers import number, ranges
 from hil.importing.piece import Piece, normalised
 from hil.importing.raw import RawFile, RawTable
 from hil.importing.request import NOTHING, Request
+from hil.importing.text import decode
+from hil.importing.text import load as load_bytes
 from hil.importing.units import WrittenUnit
 
 MOST_STEADY = 5
@@ -37,8 +41,8 @@ class Findings:
         """Add what a piece said, each sentence once."""
         units = f"no unit given, taken: {', '.join(dict.fromkeys(piece.assumed))}" if piece.assumed else ""
         self.said += [sentence for sentence in (table, units) if sentence and sentence not in self.said]
-        for mine, own in ((self.said, piece.said), (self.dropped, piece.dropped), (self.warned, piece.warned)):
-            mine.extend(sentence for sentence in own if sentence not in mine)
+        for mine, new in ((self.said, piece.said), (self.dropped, piece.dropped), (self.warned, piece.warned)):
+            mine.extend(sentence for sentence in new if sentence not in mine)
 
 
 def read_file(path: Path, request: Request = NOTHING, findings: Findings | None = None) -> MeasuredFile:
@@ -63,8 +67,11 @@ def read_file(path: Path, request: Request = NOTHING, findings: Findings | None 
     InputError
         If it cannot be told, or something that a measurement needs is not in it: one sentence with an example command.
     """
-    raw = load(path, request)
     findings = findings if findings is not None else Findings()
+    if (mine := _own(path)) is not None:
+        findings.said += mine.found
+        return mine if request.cell is None else replace(mine, cells=(mine.cell(request.cell),))
+    raw = load(path, request)
     findings.said += _described(raw)
     limit, where = limits.compliance(raw.facts)
     cells: list[CellData] = []
@@ -83,6 +90,18 @@ def read_file(path: Path, request: Request = NOTHING, findings: Findings | None 
         facts={fact.name: fact.value for fact in raw.facts if fact.value}, dropped=tuple(findings.dropped),
     )  # fmt: skip
     return file if request.cell is None else replace(file, cells=(file.cell(request.cell),))
+
+
+def _own(path: Path) -> MeasuredFile | None:
+    """A run folder or an exported table of ours; None where it is neither."""
+    if path.is_dir():
+        return own.read_run(path)
+    begins = b""
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        begins = file.read(len(MARK) + 3) if path.is_file() else b""
+    if not own.is_table(begins.decode("utf-8-sig", errors="replace")):
+        return None
+    return own.read_table(path, decode(path, load_bytes(path))[0])
 
 
 def _described(raw: RawFile) -> list[str]:
@@ -120,14 +139,14 @@ def _cells(
     if len(runs) > 1:
         findings.said.append(f"{len(runs)} runs side by side ({', '.join(label for label, _ in runs)}), each by itself")
     found: list[CellData] = []
-    for label, own in runs:
+    for label, mine in runs:
         if averaged:
-            own["current"] = list(averaged)
+            mine["current"] = list(averaged)
         name = " ".join(part for part in (title, label) if part)
-        rows = _ended(table, own) if len(runs) > 1 else table
-        piece = Piece(str(path), rows, own, request, name)
+        rows = _ended(table, mine) if len(runs) > 1 else table
+        piece = Piece(str(path), rows, mine, request, name)
         piece.limit, piece.limit_from = limit
-        kind = judge(str(path), set(own), table, request.kind or table.kind or None, _steady(piece))
+        kind = judge(str(path), set(mine), table, request.kind or table.kind or None, _steady(piece))
         try:
             found += KINDS[kind].convert(piece)
         finally:
@@ -188,11 +207,11 @@ def _without_idle(
     channel = moving[0].meaning.channel or moving[0].meaning.number
     for quantity in ("current", "time", "resistance"):
         several = columns.get(quantity, [])
-        own = [c for c in several if channel and channel in (c.meaning.channel, c.meaning.number)]
-        if len(several) > 1 and len(own) == 1:
-            others = ", ".join(c.shown for c in several if c not in own)
-            findings.said.append(f"{own[0].shown} belongs to {moving[0].shown}; not used: {others}")
-            columns[quantity] = own
+        alone = [c for c in several if channel and channel in (c.meaning.channel, c.meaning.number)]
+        if len(several) > 1 and len(alone) == 1:
+            others = ", ".join(c.shown for c in several if c not in alone)
+            findings.said.append(f"{alone[0].shown} belongs to {moving[0].shown}; not used: {others}")
+            columns[quantity] = alone
     return columns
 
 

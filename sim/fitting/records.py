@@ -16,7 +16,9 @@ from hil.errors import InputError
 from hil.experiments.bench import Driven
 from hil.experiments.records import load, load_devices, load_driven
 from hil.importing.numbers import ranges
+from hil.importing.records import cells_of_run
 from sim.fitting.data import Kind, Measurement, telling
+from sim.fitting.files import measurement
 
 Records = Mapping[str, NDArray[np.float64]]
 
@@ -50,7 +52,9 @@ def load_run(folder: Path, device: int = 0) -> Measurement:
     everything, devices = load(folder), load_devices(folder)
     if not 0 <= device < len(devices):
         raise InputError(f"{folder}: no device {device}; it has {len(devices)}, counted from 0")
-    uri, _ = devices[device]
+    uri, info = devices[device]
+    if "file" in info:
+        return _imported(folder, device)
     chosen = everything["device"] == device
     records = {name: column[chosen] for name, column in everything.items()}
     kind = next((kind for column, kind in _EXPERIMENTS.values() if column in records), None)
@@ -60,6 +64,18 @@ def load_run(folder: Path, device: int = 0) -> Measurement:
     if not chosen.any():
         raise InputError(f"{folder}: nothing has been measured on {uri} yet")
     return _measurement(kind, records, blocks, f"{folder} ({uri})")
+
+
+def _imported(folder: Path, device: int) -> Measurement:
+    """History of a cell that came from a file: no read before a train, no current of a pulse need be known."""
+    cell = cells_of_run(folder)[device]
+    told = {"sweep": "current", "train": "conductance", "decay": "conductance"}.get(cell.kind)
+    notes = []
+    if told is not None and (missing := int(np.isnan(cell[told]).sum())):
+        notes.append(f"{missing} reading{'s' * (missing > 1)} without a value dropped")
+    if "tripped" in cell.columns and (clipped := int(cell["tripped"].sum())):
+        notes.append(f"{clipped} reading{'s' * (clipped > 1)} at the compliance dropped")
+    return measurement(cell, notes)
 
 
 def _measurement(kind: Kind, records: Records, blocks: list[Driven], source: str) -> Measurement:

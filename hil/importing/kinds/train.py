@@ -242,7 +242,8 @@ def _stretches(
     jumps = np.append(False, step > 1.5 * usual)
     back = np.append(False, step <= 0)
     turned = np.append(False, np.sign(voltage[1:]) * np.sign(voltage[:-1]) <= 0)
-    anew = back & ~turned
+    by_half = bool(turned.any()) and bool(back[turned].all())  # every half of a cycle is numbered from 1
+    anew = back & ~turned if by_half else back
     if (jumps & ~parted).any() and "applied" not in piece:
         k = int(np.flatnonzero(jumps & ~parted)[0])
         piece.said.append(f"pulses are missing before number {number[k]:g}: what follows begins anew")
