@@ -11,8 +11,12 @@ import typer
 from hil.cli import checks, options
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from hil.importing.measured import MeasuredFile
     from hil.importing.reader import Findings
+    from hil.importing.request import Request
+    from hil.runs.metadata import Metadata
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Measured files of one kind; any format.")]
 Columns = Annotated[
@@ -88,31 +92,45 @@ def import_(
     hil import updown.csv --pulse +1.2V/-1.4V,100us --window 5uS,80uS
     hil fit runs/import-messung-001 --model vteam
     """
-    from hil.importing import play
-    from hil.importing.reader import Findings
     from hil.importing.request import request
     from hil.runs.metadata import checked
-    from hil.runs.results import report
 
     asked = request(
         columns=columns, dwell=dwell, pulse=pulse, window=window, offset=offset, compliance=compliance,
         read_voltage=read_voltage, decimal=decimal, cell=cell, kind=kind,
     )  # fmt: skip
     about = checked(options.about(name, sample, wafer, die, operator, comment, tag))
+    read = _read(files, asked, Path(out) if out else None, sys.stderr if json == "-" else sys.stdout)
+    if not dry_run:
+        _keep(read, asked, run, about, json)
+
+
+def _read(files: list[Path], asked: Request, out: Path | None, stream: TextIO) -> list[MeasuredFile]:
+    """Read all files, and say what was found, also where one ends in an error."""
+    from hil.importing import play
+    from hil.importing.clean import save_clean
+    from hil.importing.reader import Findings
+    from hil.importing.summary import summary
+
     findings = {file: Findings() for file in files}
-    stream = sys.stderr if json == "-" else sys.stdout
     try:
         read = play.read_all(files, asked, findings)
     finally:
         _say(findings, stream)
-    _say_cells(read, stream)
+    for file in read:
+        for sentence in summary(file):
+            print(f"  {sentence}", file=stream)
     if out is not None:
-        from hil.importing.clean import save_clean
-
-        save_clean(read, Path(out))
+        save_clean(read, out)
         print(f"written: {out}", file=sys.stderr)
-    if dry_run:
-        return
+    return read
+
+
+def _keep(read: list[MeasuredFile], asked: Request, run: Path | None, about: Metadata, json: str | None) -> None:
+    """Make the run, report its rows, and name what else there is."""
+    from hil.importing import play
+    from hil.runs.results import report
+
     measured = play.keep(read, asked, run, about)
     report(measured.rows, measured.rows.title, json)
     for figure in measured.figures:
@@ -121,21 +139,12 @@ def import_(
         print(f"data: {measured.data}", file=sys.stderr)
 
 
-def _say(findings: dict[Path, Findings], stream: object) -> None:
-    """Say what was found in every file, also where the reading of one ends in an error."""
+def _say(findings: dict[Path, Findings], stream: TextIO) -> None:
+    """Say what was found in every file."""
     for file, found in findings.items():
         if found.said:
-            print(f"{file}: {found.said[0]}", file=stream)  # type: ignore[call-overload]
+            print(f"{file}: {found.said[0]}", file=stream)
         for sentence in [*found.said[1:], *(f"left out: {s}" for s in found.dropped)]:
-            print(f"  {sentence}", file=stream)  # type: ignore[call-overload]
+            print(f"  {sentence}", file=stream)
         for sentence in found.warned:
-            print(f"  warning: {sentence}", file=stream)  # type: ignore[call-overload]
-
-
-def _say_cells(files: list[MeasuredFile], stream: object) -> None:
-    """Count cells, stretches and cycles."""
-    from hil.importing.summary import summary
-
-    for file in files:
-        for sentence in summary(file):
-            print(f"  {sentence}", file=stream)  # type: ignore[call-overload]
+            print(f"  warning: {sentence}", file=stream)

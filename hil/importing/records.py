@@ -25,7 +25,7 @@ ALIKE = 0.02
 """Share by which peaks or periods of loops differ that are of one member of a family."""
 
 
-class Part(NamedTuple):
+class RecordedBlock(NamedTuple):
     """A block of records: its name, its columns (N,), and what was driven."""
 
     name: str
@@ -37,7 +37,7 @@ class Curve(NamedTuple):
     """What is kept as one device: a cell, or one decay of several of a cell."""
 
     label: str
-    parts: list[Part]
+    parts: list[RecordedBlock]
 
 
 def curves(cell: CellData, exact: Columns | None = None) -> list[Curve]:
@@ -54,15 +54,15 @@ def curves(cell: CellData, exact: Columns | None = None) -> list[Curve]:
     return [Curve(cell.cell, _PARTS[cell.kind](cell))]
 
 
-def _exact(cell: CellData, exact: Columns, number: int) -> Part:
+def _exact(cell: CellData, exact: Columns, number: int) -> RecordedBlock:
     here = exact["block"] == number
     columns = {name: values[here] for name, values in exact.items() if name != "block"}
     nothing = np.zeros(0)
     driven = Driven(nothing, nothing, nothing, nothing, nothing, np.zeros(0, np.int64))
-    return Part(f"block {number} of {cell.source}", columns, driven)
+    return RecordedBlock(f"block {number} of {cell.source}", columns, driven)
 
 
-def _sweep(cell: CellData) -> list[Part]:
+def _sweep(cell: CellData) -> list[RecordedBlock]:
     peaks, periods = _families(cell)
     found = []
     for part in cell.stretches():
@@ -75,7 +75,7 @@ def _sweep(cell: CellData) -> list[Part]:
         }  # fmt: skip
         seen = np.isfinite(part["current"]).astype(float)
         driven = Driven(part["voltage"], width, seen, part["current"], part["tripped"], np.zeros(0, np.int64))
-        found.append(Part(f"lines {part.lines[0]} to {part.lines[-1]}", columns, driven))
+        found.append(RecordedBlock(f"lines {part.lines[0]} to {part.lines[-1]}", columns, driven))
     return found
 
 
@@ -103,7 +103,7 @@ def _alike(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _train(cell: CellData) -> list[Part]:
+def _train(cell: CellData) -> list[RecordedBlock]:
     found = []
     for part in cell.stretches():
         volts = part["voltage"]
@@ -126,7 +126,7 @@ def _train(cell: CellData) -> list[Part]:
         seconds = np.stack([part["width"], part["rest"]], axis=1).ravel()
         nothing = np.zeros(len(segments))
         driven = Driven(segments, seconds, nothing, np.full(len(segments), np.nan), nothing, np.zeros(0, np.int64))
-        found.append(Part(f"lines {part.lines[0]} to {part.lines[-1]}", columns, driven))
+        found.append(RecordedBlock(f"lines {part.lines[0]} to {part.lines[-1]}", columns, driven))
     return found
 
 
@@ -140,7 +140,7 @@ def _polarity(volts: NDArray[np.float64]) -> NDArray[np.float64]:
     return sign
 
 
-def _decay(part: CellData) -> Part:
+def _decay(part: CellData) -> RecordedBlock:
     count = len(part)
     elapsed = part["time"]
     columns = {
@@ -150,10 +150,10 @@ def _decay(part: CellData) -> Part:
     nothing = np.zeros(count)
     steps = np.concatenate([[0.0], np.diff(elapsed)])[:count]
     driven = Driven(nothing, steps, nothing, np.full(count, np.nan), nothing, np.zeros(0, np.int64))
-    return Part(f"lines {part.lines[0]} to {part.lines[-1]}" if count else "nothing", columns, driven)
+    return RecordedBlock(f"lines {part.lines[0]} to {part.lines[-1]}" if count else "nothing", columns, driven)
 
 
-def _table(cell: CellData) -> list[Part]:
+def _table(cell: CellData) -> list[RecordedBlock]:
     unknown, zero = np.full(len(cell), np.nan), np.zeros(len(cell))
     if cell.kind == "ppf":
         columns = {
@@ -176,10 +176,10 @@ def _table(cell: CellData) -> list[Part]:
         }  # fmt: skip
     nothing = np.zeros(0)
     driven = Driven(nothing, nothing, nothing, nothing, nothing, np.zeros(0, np.int64))
-    return [Part(f"lines {cell.lines[0]} to {cell.lines[-1]}", columns, driven)]
+    return [RecordedBlock(f"lines {cell.lines[0]} to {cell.lines[-1]}", columns, driven)]
 
 
-_PARTS: Mapping[DataKind, Callable[[CellData], list[Part]]] = {
+_PARTS: Mapping[DataKind, Callable[[CellData], list[RecordedBlock]]] = {
     "sweep": _sweep, "train": _train, "ppf": _table, "stdp": _table, "endurance": _table,
 }  # fmt: skip
 
