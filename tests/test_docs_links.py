@@ -11,8 +11,8 @@ LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 NAMED_FILE = re.compile(r"`((?:hil|sim|gateware|instruments|tests|examples|benchmarks)/[\w./-]*)`")
 DOTTED = re.compile(r"\b((?:hil|sim|gateware|instruments)(?:\.[a-zA-Z_]\w*)+)")
 GROUPS = re.compile(
-    r"\"?\bhil\.(?:boards|devices|drivers|experiments|fronts|layers|papers|smus|verbs|virtual_instruments)\b(?!\.)"
-    r"|\bsim\.devices\b"
+    r"\"?\bhil\.(?:boards|datasets|devices|drivers|experiments|fronts|layers|matrices|papers|smus|verbs|virtual_instruments)\b(?!\.)"
+    r"|\bsim\.(?:devices|fits)\b"
 )
 """Names of entry-point groups, which look like modules."""
 

@@ -49,12 +49,12 @@ def test_only_the_row_of_the_chosen_cell_is_driven(name, monkeypatch):
         return drive(waveform)
 
     monkeypatch.setattr(device, "_play", spy)
-    play(name, "sim:rram", device=device, row=2, col=1, **SMALL[name])
+    play(name, "sim:rram", device=device, row=2, col=1, **SMALL.get(name, {}))
     assert any(waveform.rows[:, 2].any() for waveform in driven)
     assert not any(waveform.rows[:, :2].any() or waveform.cols.any() for waveform in driven)
     assert (device.weights[:2] == before[:2]).all()
     with pytest.raises(InputError, match=r"row = 3: sim:rram has 3, give 0 .. 2"):
-        play(name, "sim:rram?rows=3", row=3, **SMALL[name])
+        play(name, "sim:rram?rows=3", row=3, **SMALL.get(name, {}))
 
 
 def test_currents_are_those_of_the_chosen_cell():
