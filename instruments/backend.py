@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from instruments.link.command_log import CommandLog
     from instruments.link.link import Link
     from instruments.safety.limits import SafetyLimits
-    from instruments.smu.driver import Settings
+    from instruments.smu.driver import ChannelSettings
     from instruments.wiring import Router
 
 TERMINATORS = {"lf": "\n", "cr": "\r", "crlf": "\r\n", "lfcr": "\n\r", "nul": "\0"}
@@ -256,16 +256,16 @@ def _open(
         return device
 
 
-def _limits(p: SampleParameters, v_read: float) -> tuple[SafetyLimits, Settings]:
+def _limits(p: SampleParameters, v_read: float) -> tuple[SafetyLimits, ChannelSettings]:
     """What the sample may see, and how the source is set up for it."""
     from instruments.safety.limits import SafetyLimits
-    from instruments.smu.driver import Settings
+    from instruments.smu.driver import ChannelSettings
 
     safety = SafetyLimits(
         v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
         forming=p.forming, v_forming=p.v_forming, v_read=v_read,
     )  # fmt: skip
-    return safety, Settings(
+    return safety, ChannelSettings(
         p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency, p.terminals, p.overvoltage,
         p.all_channels, p.time_tolerance,
     )  # fmt: skip

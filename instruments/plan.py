@@ -12,7 +12,7 @@ from hil.errors import InputError
 from hil.limits import GRID_TOLERANCE, LimitError
 
 
-class Pulses(NamedTuple):
+class PulseTrain(NamedTuple):
     """A regular train: `repeats` pulses from `base` to `level` V, each `width` s long, one every `period` s."""
 
     base: float
@@ -95,7 +95,7 @@ class Plan:
         unit = int(np.gcd.reduce(whole))
         return unit * time_step, whole // unit
 
-    def pulses(self) -> Pulses | None:
+    def pulses(self) -> PulseTrain | None:
         """Describe the plan as a regular train of two-step pulses, measured on the pulses only; None if it is none."""
         if len(self) < 2 or len(self) % 2:
             return None
@@ -104,4 +104,4 @@ class Plan:
         if not same or measure[0, 1] or level[0, 0] == level[0, 1]:
             return None
         width = float(duration[0, 0])
-        return Pulses(float(level[0, 1]), float(level[0, 0]), width, float(duration[0].sum()), len(level))
+        return PulseTrain(float(level[0, 1]), float(level[0, 0]), width, float(duration[0].sum()), len(level))

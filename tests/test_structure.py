@@ -19,29 +19,14 @@ STILL_LONG = {
     "hil/experiments/play.py characterize": 64,
     "hil/training/play.py train": 71,
     "instruments/virtual/bench.py __init__": 74,
-    "instruments/virtual/k2400.py commands": 85,
-    "instruments/virtual/k2450.py commands": 67,
     "sim/fitting/cli.py fit": 94,
 }
 """Functions that are still too long, with their lines: the list may only become shorter, and they too."""
 
 STILL_SHARED = {
-    "Block",
-    "Budget",
-    "Column",
-    "Command",
     "Drive",
-    "Driver",
-    "Entry",
-    "Frame",
     "Outcome",
-    "Settings",
-    "Smu",
     "Solution",
-    "Sweep",
-    "Timer",
-    "Transport",
-    "TriggerModel",
 }
 """Names that classes of two rooms still share: the list may only become shorter."""
 

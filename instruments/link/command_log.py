@@ -16,7 +16,7 @@ Direction = Literal[">", "<", "!"]
 """Sent to the instrument, received from it, or what happened to the link."""
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """One line of the log.
 
     Attributes
@@ -108,7 +108,7 @@ class CommandLog:
         return list(self._kept) if self.path is None else self.path.read_text("ascii").splitlines()
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LogEntry]:
         """All lines so far, taken apart, with the escapes undone."""
         return [_entry(line) for line in self.lines]
 
@@ -139,9 +139,9 @@ class CommandLog:
         self.close()
 
 
-def _entry(line: str) -> Entry:
+def _entry(line: str) -> LogEntry:
     utc, monotonic, rest = line.split(" ", 2)
     # A resource name may hold spaces (a USB serial number), the direction between two of them may not be in one.
     cut = min(found for mark in "><!" if (found := rest.find(f" {mark} ")) >= 0)
     text = rest[cut + 3 :].encode("ascii").decode("unicode_escape")
-    return Entry(utc, float(monotonic), rest[:cut], rest[cut + 1], text)
+    return LogEntry(utc, float(monotonic), rest[:cut], rest[cut + 1], text)

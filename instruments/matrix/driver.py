@@ -57,7 +57,7 @@ class MatrixDriver(ABC):
     spec : MatrixSpec
         The model at hand.
     error_query, sync
-        As of `instruments.smu.driver.Driver`.
+        As of `instruments.smu.driver.SmuDriver`.
     off : tuple of str
         Opens every relay, from any state; needs no answer.
     """

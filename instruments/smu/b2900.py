@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from instruments.link.errors import ProtocolError
 from instruments.link.message import Message, confirm, query, write
 from instruments.link.scpi import list_messages, number, table
-from instruments.plan import Plan, Pulses
+from instruments.plan import Plan, PulseTrain
 from instruments.smu.capability import (
     READOUT,
     after_single_tick,
@@ -48,7 +48,7 @@ from instruments.smu.capability import (
     status_words,
     tick_list,
 )
-from instruments.smu.driver import Family, Readings, Settings, Spec, before_output
+from instruments.smu.driver import ChannelSettings, Family, Readings, Spec, before_output
 from instruments.smu.scpi import ScpiDriver
 from instruments.smu.timing import RESOLUTION, measured_times
 
@@ -112,7 +112,7 @@ class KeysightB2900(ScpiDriver):
 
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": ":SYST:LFR?"}
 
-    def off(self, settings: Settings) -> tuple[str, ...]:
+    def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """Stop the triggers, output off, 0 V."""
         channels = self._own(settings)
         return (
@@ -121,11 +121,11 @@ class KeysightB2900(ScpiDriver):
             *(f":SOUR{c}:VOLT 0" for c in channels),
         )
 
-    def _own(self, settings: Settings) -> Sequence[int]:
+    def _own(self, settings: ChannelSettings) -> Sequence[int]:
         """Channels that are reset and switched off."""
         return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
 
-    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+    def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
         """Set one channel up with the output off; ranges before the limit, and the limit read back."""
         source, measure = self._ranges(settings)
         c = settings.channel
@@ -157,15 +157,15 @@ class KeysightB2900(ScpiDriver):
         ]
         return (*map(write, setup), self.standing(settings))
 
-    def standing(self, settings: Settings) -> Message:
+    def standing(self, settings: ChannelSettings) -> Message:
         """Ask for function, sensing, ranges, limit, integration time, elements, mains and output."""
         more = confirm(":FORM:ELEM:SENS?", ELEMENTS), confirm(f":OUTP{settings.channel}:ON:AUTO?", 0.0)
         return self._standing(settings, *self._ranges(settings), more=more)
 
-    def _suffix(self, settings: Settings) -> str:
+    def _suffix(self, settings: ChannelSettings) -> str:
         return str(settings.channel)
 
-    def _ranges(self, settings: Settings) -> tuple[float, float]:
+    def _ranges(self, settings: ChannelSettings) -> tuple[float, float]:
         """Source range (V) and measure range (A)."""
         check_settings(self.spec, settings)
         return (
@@ -173,7 +173,7 @@ class KeysightB2900(ScpiDriver):
             smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A"),
         )
 
-    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+    def play(self, plan: Plan, settings: ChannelSettings) -> tuple[Message, ...]:
         """Pulses for a regular train from 0 V, a DC list for anything else; measured only where the plan wants it."""
         check_plan(self.spec, plan, settings)
         c, pulses, measured = settings.channel, _from_zero(plan), bool(plan.measure.any())
@@ -216,7 +216,7 @@ class KeysightB2900(ScpiDriver):
             query(f":FETC:ARR? (@{c})", patience=READOUT * len(levels)),
         )
 
-    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+    def margins(self, plan: Plan, settings: ChannelSettings) -> tuple[float, float]:
         """One more pulse, of 0 V, after a regular train; a tick after a single one that is measured."""
         pulses = _from_zero(plan)
         if pulses is not None:
@@ -224,11 +224,11 @@ class KeysightB2900(ScpiDriver):
         shortest = self._shortest_tick(settings)
         return 0.0, after_single_tick(self.spec, plan, shortest) if plan.measure.any() else 0.0
 
-    def _shortest_tick(self, settings: Settings) -> float:
+    def _shortest_tick(self, settings: ChannelSettings) -> float:
         """Shortest tick at which there is a measurement, s."""
         return max(self.spec.width_measured, aperture(settings) + MARGIN)
 
-    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+    def parse(self, plan: Plan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped are bits 1 and 2 of the status word."""
         if not plan.measure.any():
             events = status_words(table(replies[-1], 1, 1, EVENTS)[0], EVENTS)[0]
@@ -265,12 +265,12 @@ def _reset(c: int) -> tuple[str, ...]:
     )
 
 
-def _with_end(pulses: Pulses) -> NDArray[np.float64]:
+def _with_end(pulses: PulseTrain) -> NDArray[np.float64]:
     """List the pulses' levels and, after them, 0 V, whose trigger comes when the last rest is over."""
     return np.append(np.full(pulses.repeats, pulses.level), 0.0)
 
 
-def _from_zero(plan: Plan) -> Pulses | None:
+def _from_zero(plan: Plan) -> PulseTrain | None:
     """Describe a regular train whose base is 0 V, the level that its end is at."""
     pulses = regular_train(plan)
     return pulses if pulses is not None and pulses.base == 0 else None

@@ -13,8 +13,8 @@ from hil.limits import GRID_TOLERANCE, LimitError
 from instruments.link.errors import ProtocolError
 from instruments.link.message import Message, confirm
 from instruments.link.scpi import OVERFLOW, number
-from instruments.plan import Plan, Pulses
-from instruments.smu.driver import Readings, Settings, Spec
+from instruments.plan import Plan, PulseTrain
+from instruments.smu.driver import ChannelSettings, Readings, Spec
 
 SLACK = 1e-9
 """How much of itself a value may exceed a limit by: rounding of float64 and of nine digits on the wire."""
@@ -59,7 +59,7 @@ def smallest_range(ranges: Sequence[float], value: float, name: str, unit: str) 
     raise LimitError(f"{name} {value:g} {unit} is beyond the largest range, {ranges[-1]:g} {unit}")
 
 
-def check_settings(spec: Spec, settings: Settings) -> None:
+def check_settings(spec: Spec, settings: ChannelSettings) -> None:
     """Refuse settings that the model does not have.
 
     Raises
@@ -92,7 +92,7 @@ def check_settings(spec: Spec, settings: Settings) -> None:
             return
 
 
-def check_plan(spec: Spec, plan: Plan, settings: Settings) -> None:
+def check_plan(spec: Spec, plan: Plan, settings: ChannelSettings) -> None:
     """Refuse a plan with a voltage or a duration that model or settings do not allow, or off the model's time step.
 
     Raises
@@ -174,7 +174,7 @@ def after_single_tick(spec: Spec, plan: Plan, shortest: float) -> float:
     return 0.0 if halves else tick
 
 
-def regular_train(plan: Plan) -> Pulses | None:
+def regular_train(plan: Plan) -> PulseTrain | None:
     """Describe a plan as a regular train for an instrument's own pulses; None if it is none.
 
     Pulse machinery waits at the base until the first pulse begins, so a base beyond the pulses (pulses towards 0 V) is
@@ -184,7 +184,7 @@ def regular_train(plan: Plan) -> Pulses | None:
     return pulses if pulses is not None and abs(pulses.base) < abs(pulses.level) else None
 
 
-def aperture(settings: Settings) -> float:
+def aperture(settings: ChannelSettings) -> float:
     """Integration time of a measurement, s."""
     return settings.nplc / settings.mains
 
@@ -224,7 +224,7 @@ class Places(NamedTuple):
     level: NDArray[np.float64]
 
 
-def places(spec: Spec, plan: Plan, pulses: Pulses | None, shortest: float = 0.0) -> Places:
+def places(spec: Spec, plan: Plan, pulses: PulseTrain | None, shortest: float = 0.0) -> Places:
     """Places of the readings of a list sweep (see `tick_list`), or of `pulses` that are measured one by one."""
     if pulses is not None:
         ends = np.arange(pulses.repeats, dtype=np.float64) * pulses.period + pulses.width
@@ -299,7 +299,7 @@ def sourced(voltage: NDArray[np.float64], level: NDArray[np.float64], full_scale
         raise ProtocolError(f"'{what}': reading {k + 1} is of a source at {voltage[k]:g} V, not at {level[k]:g} V")
 
 
-def required_overvoltage(spec: Spec, settings: Settings) -> float | None:
+def required_overvoltage(spec: Spec, settings: ChannelSettings) -> float | None:
     """Step of the overvoltage protection for remote sensing, V; None for none, where it is not used or there is none.
 
     A sense lead that comes off lets the source raise its voltage up to the protection, or to all that it has.
@@ -323,12 +323,12 @@ def required_overvoltage(spec: Spec, settings: Settings) -> float | None:
     return step
 
 
-def terminals(header: str, settings: Settings) -> list[str]:
+def terminals(header: str, settings: ChannelSettings) -> list[str]:
     """Message that selects the terminals, which a reset brings to the front; none where there is no choice."""
     return [] if settings.terminals is None else [f"{header} {settings.terminals.upper()[:4]}"]
 
 
-def which_terminals(question: str, settings: Settings) -> list[Message]:
+def which_terminals(question: str, settings: ChannelSettings) -> list[Message]:
     """Ask which terminals are in use; nothing where there is no choice."""
     if settings.terminals is None:
         return []

@@ -92,7 +92,7 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ChannelSettings:
     """What is set before the first train, with the output off, and holds for every train.
 
     Attributes
@@ -162,7 +162,7 @@ class Readings:
     stamps: tuple[float, float] = (np.nan, np.nan)
 
 
-class Driver(ABC):
+class SmuDriver(ABC):
     """One family of instruments.
 
     Attributes
@@ -191,7 +191,7 @@ class Driver(ABC):
         """Questions that change nothing and must be answered as expected: the command language, first of all."""
 
     @abstractmethod
-    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+    def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
         """Set up with the output off and read back what matters.
 
         Raises
@@ -201,18 +201,18 @@ class Driver(ABC):
         """
 
     @abstractmethod
-    def standing(self, settings: Settings) -> Message:
+    def standing(self, settings: ChannelSettings) -> Message:
         """Ask for all that protects the sample: limit, ranges, sensing, terminals; part of every train."""
 
     @abstractmethod
-    def off(self, settings: Settings) -> tuple[str, ...]:
+    def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """Stop whatever plays and switch the output off, from any state; needs no answer.
 
-        Only the session's own channel, unless `Settings.all_channels`.
+        Only the session's own channel, unless `ChannelSettings.all_channels`.
         """
 
     @abstractmethod
-    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+    def play(self, plan: Plan, settings: ChannelSettings) -> tuple[Message, ...]:
         """One train from output on to output off, played on the instrument; the last answers are for `parse`.
 
         The `standing` question comes last before the output goes on.
@@ -223,16 +223,16 @@ class Driver(ABC):
             If the plan needs more than the model has: a shorter step, more points, a higher voltage.
         """
 
-    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+    def margins(self, plan: Plan, settings: ChannelSettings) -> tuple[float, float]:
         """How long the output is on at 0 V before a train begins and after it ends, s: by it the train is timed."""
         return 0.0, 0.0
 
     @abstractmethod
-    def is_off(self, settings: Settings) -> Message:
+    def is_off(self, settings: ChannelSettings) -> Message:
         """Ask for the state of the output, which must be off."""
 
     @abstractmethod
-    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+    def parse(self, plan: Plan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps from the answers to the messages of `play`.
 
         Raises
@@ -252,5 +252,5 @@ class Driver(ABC):
 class Family:
     """A driver and all models that it drives."""
 
-    driver: type[Driver]
+    driver: type[SmuDriver]
     specs: tuple[Spec, ...]

@@ -38,7 +38,7 @@ from instruments.smu.capability import (
     terminals,
     tick_list,
 )
-from instruments.smu.driver import Family, Readings, Settings, Spec, before_output
+from instruments.smu.driver import ChannelSettings, Family, Readings, Spec, before_output
 from instruments.smu.scpi import ScpiDriver
 from instruments.smu.timing import measured_times
 
@@ -108,7 +108,7 @@ class Keithley2400(ScpiDriver):
     limit: ClassVar[str] = "{sens}:CURR:PROT?"
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": ":SYST:LFR?", "terminals": ":ROUT:TERM?"}
 
-    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+    def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
         """Set up with the output off; compliance before the measure range, which its range bounds (6-3)."""
         source, measure, overvoltage = self._ranges(settings)
         setup = [
@@ -142,13 +142,13 @@ class Keithley2400(ScpiDriver):
         ]
         return (*map(write, setup), self.standing(settings))
 
-    def standing(self, settings: Settings) -> Message:
+    def standing(self, settings: ChannelSettings) -> Message:
         """Ask for function, terminals, sensing, protection, ranges, limit, integration time, mains and output."""
         source, measure, overvoltage = self._ranges(settings)
         protection = [confirm(":SOUR:VOLT:PROT?", step, OVERRANGE) for step in overvoltage]
         return self._standing(settings, source, measure, protection=protection, tolerance=OVERRANGE)
 
-    def _ranges(self, settings: Settings) -> tuple[float, float, list[float]]:
+    def _ranges(self, settings: ChannelSettings) -> tuple[float, float, list[float]]:
         """Source range (V), measure range (A) and, where there is one, the step of the overvoltage protection (V)."""
         check_settings(self.spec, settings)
         source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
@@ -156,13 +156,13 @@ class Keithley2400(ScpiDriver):
         measure = smallest_range(self.spec.i_ranges, settings.compliance / RANGE_REACH, "compliance", "A")
         return source, measure, [step for step in OVP_STEPS if step >= settings.v_peak][:1]
 
-    def off(self, settings: Settings) -> tuple[str, ...]:
+    def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """Abort, output off, nothing that switches it on, 0 V; the display shows again."""
         return (
             ":ABOR", ":OUTP OFF", ":SOUR:CLE:AUTO OFF", ":SOUR:VOLT:MODE FIX", ":SOUR:VOLT 0", ":DISP:ENAB ON",
         )  # fmt: skip
 
-    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+    def play(self, plan: Plan, settings: ChannelSettings) -> tuple[Message, ...]:
         """One list sweep; the instrument switches the output on with the first point and off after the last."""
         check_plan(self.spec, plan, settings)
         ticks = tick_list(self.spec, plan)
@@ -186,7 +186,7 @@ class Keithley2400(ScpiDriver):
             write(":DISP:ENAB ON"),
         )
 
-    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+    def parse(self, plan: Plan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Voltage, current, time and status of every tick; the status tells overflow and compliance, not the number.
 
         With the voltage not measured, VOLT is the programmed one (18-50).

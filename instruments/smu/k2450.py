@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from instruments.link.message import Message, confirm, query, write
 from instruments.link.scpi import list_messages, number, numbers, table
-from instruments.plan import Plan, Pulses
+from instruments.plan import Plan, PulseTrain
 from instruments.smu.capability import (
     READOUT,
     Places,
@@ -50,7 +50,7 @@ from instruments.smu.capability import (
     terminals,
     tick_list,
 )
-from instruments.smu.driver import Family, Readings, Settings, Spec, before_output
+from instruments.smu.driver import ChannelSettings, Family, Readings, Spec, before_output
 from instruments.smu.scpi import ScpiDriver
 from instruments.smu.timing import RESOLUTION, measured_times
 
@@ -142,7 +142,7 @@ class Keithley2450(ScpiDriver):
         """Ask for the command language: in TSP or 2400 emulation nothing here would be understood."""
         return (confirm("*LANG?", "SCPI"),)
 
-    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+    def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
         """Set up with the output off; ranges before the limit, and the limit read back."""
         source, measure, overvoltage = self._ranges(settings)
         setup = [
@@ -166,13 +166,13 @@ class Keithley2450(ScpiDriver):
         ]
         return (*map(write, setup), self.standing(settings))
 
-    def standing(self, settings: Settings) -> Message:
+    def standing(self, settings: ChannelSettings) -> Message:
         """Ask for function, terminals, sensing, protection, ranges, limit, integration time, mains and output."""
         source, measure, overvoltage = self._ranges(settings)
         protection = [confirm("SOUR:VOLT:PROT?", overvoltage)] if overvoltage else []
         return self._standing(settings, source, measure, protection=protection)
 
-    def _ranges(self, settings: Settings) -> tuple[float, float, str]:
+    def _ranges(self, settings: ChannelSettings) -> tuple[float, float, str]:
         """Source range (V), measure range (A) and the word for the overvoltage protection, empty without one."""
         check_settings(self.spec, settings)
         source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
@@ -180,11 +180,11 @@ class Keithley2450(ScpiDriver):
         step = required_overvoltage(self.spec, settings)
         return source, measure, "" if step is None else f"PROT{number(step)}"
 
-    def off(self, settings: Settings) -> tuple[str, ...]:
+    def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """Stop the trigger model, output off, 0 V."""
         return ("ABOR", "OUTP OFF", "SOUR:VOLT 0")
 
-    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+    def play(self, plan: Plan, settings: ChannelSettings) -> tuple[Message, ...]:
         """Timers for a regular train, a list sweep for anything else; both switch the output off themselves."""
         check_plan(self.spec, plan, settings)
         pulses = regular_train(plan)
@@ -206,14 +206,14 @@ class Keithley2450(ScpiDriver):
             ]
         return tuple(messages)
 
-    def _count(self, plan: Plan, settings: Settings) -> int:
+    def _count(self, plan: Plan, settings: ChannelSettings) -> int:
         """Readings that a train leaves in the buffer: one more than pulses, two without a measurement; one a tick."""
         pulses = regular_train(plan)
         if pulses is None:
             return len(places(self.spec, plan, None, _shortest_tick(settings)).ends)
         return 1 + (pulses.repeats if plan.measure.any() else 1)
 
-    def _sweep(self, plan: Plan, settings: Settings) -> list[str]:
+    def _sweep(self, plan: Plan, settings: ChannelSettings) -> list[str]:
         ticks = tick_list(self.spec, plan, _shortest_tick(settings))
         delay = left_of(ticks.tick, _shortest_tick(settings), self.spec, "measuring") + SHORTEST_DELAY
         return [
@@ -222,7 +222,7 @@ class Keithley2450(ScpiDriver):
             f'SOUR:SWE:VOLT:LIST 1,{number(delay)},1,OFF,"defbuffer1"',
         ]
 
-    def _train(self, plan: Plan, pulses: Pulses, settings: Settings) -> list[str]:
+    def _train(self, plan: Plan, pulses: PulseTrain, settings: ChannelSettings) -> list[str]:
         """Blocks: output on at 0 V, a reading; each period, pulse, measurement before its end, base; output off."""
         blocks = [
             'BUFF:CLE {}, "defbuffer1"',
@@ -268,14 +268,14 @@ class Keithley2450(ScpiDriver):
             *(f"TRIG:BLOC:{block.format(n)}" for n, block in enumerate(blocks, start=1)),
         ]
 
-    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+    def margins(self, plan: Plan, settings: ChannelSettings) -> tuple[float, float]:
         """A reading before a regular train and, if it is not measured, one after it; a tick after a single one."""
         if regular_train(plan) is None:
             return 0.0, after_single_tick(self.spec, plan, _shortest_tick(settings))
         reading = aperture(settings) + OVERHEAD
         return reading, 0.0 if plan.measure.any() else reading
 
-    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+    def parse(self, plan: Plan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 5 of SOURSTAT. All readings are dated against the plan."""
         count = self._count(plan, settings)
         if not count:
@@ -288,7 +288,7 @@ class Keithley2450(ScpiDriver):
         tripped = (status_words(status, "TRAC:DATA?") & LIMITED) != 0
         return readings(current, voltage, time[wanted], tripped)
 
-    def _dated(self, stamp: NDArray[np.float64], plan: Plan, settings: Settings) -> Places:
+    def _dated(self, stamp: NDArray[np.float64], plan: Plan, settings: ChannelSettings) -> Places:
         """Places of the last readings of a train, with the times that their stamps tell."""
         pulses, model = regular_train(plan), self.spec.model
         if pulses is None:
@@ -303,7 +303,7 @@ class Keithley2450(ScpiDriver):
         return Places(np.zeros(0, dtype=np.int64), time, np.array([pulses.base]))
 
 
-def _shortest_tick(settings: Settings) -> float:
+def _shortest_tick(settings: ChannelSettings) -> float:
     """Shortest tick of a sweep, which measures at every one, s."""
     return aperture(settings) + OVERHEAD + SHORTEST_DELAY
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from hil.limits import LimitError
 from instruments.link.scpi import number, numbers
-from instruments.plan import Plan, Pulses
+from instruments.plan import Plan, PulseTrain
 from instruments.smu.capability import Places, aperture, left_of, places, regular_train
-from instruments.smu.driver import Family, Settings, Spec
+from instruments.smu.driver import ChannelSettings, Family, Spec
 from instruments.smu.k2450 import LONGEST, OVERHEAD, OVP_STEPS, Keithley2450
 from instruments.smu.timing import measured_times
 
@@ -56,22 +56,22 @@ class Keithley2461(Keithley2450):
     longest_duty: ClassVar[float] = 0.9999
     """Largest part of a period that a pulse may take (6-121)."""
 
-    def _count(self, plan: Plan, settings: Settings) -> int:
+    def _count(self, plan: Plan, settings: ChannelSettings) -> int:
         """One reading a pulse, if it is long enough for one, whether it is wanted or not; or one a tick."""
         pulses = regular_train(plan)
         if pulses is None:
             return super()._count(plan, settings)
         return pulses.repeats if self._measured(plan, pulses, settings) else 0
 
-    def margins(self, plan: Plan, settings: Settings) -> tuple[float, float]:
+    def margins(self, plan: Plan, settings: ChannelSettings) -> tuple[float, float]:
         """The pulse builder needs none."""
         return (0.0, 0.0) if regular_train(plan) is not None else super().margins(plan, settings)
 
-    def _measured(self, plan: Plan, pulses: Pulses, settings: Settings) -> bool:
+    def _measured(self, plan: Plan, pulses: PulseTrain, settings: ChannelSettings) -> bool:
         shortest = max(self.spec.width_measured, aperture(settings) + OVERHEAD)
         return bool(plan.measure.any()) or pulses.width >= shortest
 
-    def _dated(self, stamp: NDArray[np.float64], plan: Plan, settings: Settings) -> Places:
+    def _dated(self, stamp: NDArray[np.float64], plan: Plan, settings: ChannelSettings) -> Places:
         pulses = regular_train(plan)
         if pulses is None:
             return super()._dated(stamp, plan, settings)
@@ -79,7 +79,7 @@ class Keithley2461(Keithley2450):
         time = measured_times(stamp - stamp[0] + ends[0], ends, settings, self.spec.model)
         return Places(wanted if plan.measure.any() else wanted[:0], time, level)
 
-    def _train(self, plan: Plan, pulses: Pulses, settings: Settings) -> list[str]:
+    def _train(self, plan: Plan, pulses: PulseTrain, settings: ChannelSettings) -> list[str]:
         measured = self._measured(plan, pulses, settings)
         if measured:
             left_of(pulses.width, aperture(settings) + OVERHEAD, self.spec, "a measurement within the pulse")

@@ -44,7 +44,7 @@ from instruments.smu.capability import (
     status_words,
     tick_list,
 )
-from instruments.smu.driver import Driver, Family, Readings, Settings, Spec, before_output
+from instruments.smu.driver import ChannelSettings, Family, Readings, SmuDriver, Spec, before_output
 from instruments.smu.timing import measured_times
 
 LEAST_DELAY = 1e-5
@@ -127,7 +127,7 @@ DUAL = tuple(
 """The two-channel models: each channel is that of its one-channel sister."""
 
 
-class Keithley2600(Driver):
+class Keithley2600(SmuDriver):
     """2600B in TSP."""
 
     error_query: ClassVar[str] = "print(errorqueue.next())"
@@ -135,7 +135,7 @@ class Keithley2600(Driver):
 
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": "print(localnode.linefreq)"}
 
-    def off(self, settings: Settings) -> tuple[str, ...]:
+    def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """End the line that plays, output off, 0 V."""
         names = [self.name(channel) for channel in self._own(settings)]
         return (
@@ -145,7 +145,7 @@ class Keithley2600(Driver):
             *(f"{smu}.source.levelv = 0" for smu in names),
         )
 
-    def _own(self, settings: Settings) -> Sequence[int]:
+    def _own(self, settings: ChannelSettings) -> Sequence[int]:
         """Channels that are reset and switched off."""
         return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
 
@@ -158,7 +158,7 @@ class Keithley2600(Driver):
         """Ask for the model in Lua, which no SCPI instrument would understand."""
         return (confirm("print(localnode.model)", self.spec.model),)
 
-    def prepare(self, settings: Settings) -> tuple[Message, ...]:
+    def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
         """Set one channel up with the output off; ranges before the limit, and the limit read back."""
         source, measure = self._ranges(settings)
         smu = self.name(settings.channel)
@@ -192,7 +192,7 @@ class Keithley2600(Driver):
             self.standing(settings),
         )
 
-    def standing(self, settings: Settings) -> Message:
+    def standing(self, settings: ChannelSettings) -> Message:
         """Print function, sensing, ranges, limit, integration time, mains and output."""
         source, measure = self._ranges(settings)
         smu = self.name(settings.channel)
@@ -212,7 +212,7 @@ class Keithley2600(Driver):
             confirm(f"{smu}.source.output", 0.0),
         )
 
-    def _ranges(self, settings: Settings) -> tuple[float, float]:
+    def _ranges(self, settings: ChannelSettings) -> tuple[float, float]:
         """Source range (V) and measure range (A)."""
         check_settings(self.spec, settings)
         return (
@@ -220,7 +220,7 @@ class Keithley2600(Driver):
             smallest_range(self.spec.i_ranges, settings.compliance, "compliance", "A"),
         )
 
-    def play(self, plan: Plan, settings: Settings) -> tuple[Message, ...]:
+    def play(self, plan: Plan, settings: ChannelSettings) -> tuple[Message, ...]:
         """Pulses with an end-of-pulse timer for a regular train, a list without one for anything else."""
         check_plan(self.spec, plan, settings)
         smu, pulses = self.name(settings.channel), regular_train(plan)
@@ -270,11 +270,11 @@ class Keithley2600(Driver):
             messages.append(query(f"printbuffer(1,{count},{columns})", patience=READOUT * count))
         return tuple(messages)
 
-    def is_off(self, settings: Settings) -> Message:
+    def is_off(self, settings: ChannelSettings) -> Message:
         """Ask for the state of the output."""
         return confirm(f"print({self.name(settings.channel)}.source.output)", 0.0)
 
-    def parse(self, plan: Plan, settings: Settings, replies: Sequence[str]) -> Readings:
+    def parse(self, plan: Plan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 6 of the buffer's status (7-34)."""
         measured, model = bool(plan.measure.any()), self.spec.model
         took = table(replies[-2 if measured else -1].split("\t")[-1], 1, 1, "took")[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hil.errors import InputError
 from hil.plugins import Catalogue
 from instruments.link.scpi import model_words
-from instruments.smu.driver import Driver, Family, Spec
+from instruments.smu.driver import Family, SmuDriver, Spec
 
 GROUP = "hil.smus"
 
@@ -21,13 +21,13 @@ _FAMILIES = Catalogue(
 )
 
 
-def models() -> dict[str, tuple[type[Driver], Spec]]:
+def models() -> dict[str, tuple[type[SmuDriver], Spec]]:
     """Driver and specification of every model, by its name."""
     known = {spec.model: (family.driver, spec) for family in _FAMILIES.everything().values() for spec in family.specs}
     return dict(sorted(known.items()))
 
 
-def driver_for(identity: str) -> Driver:
+def driver_for(identity: str) -> SmuDriver:
     """Driver of the instrument that answered `identity` to ``*IDN?``.
 
     Parameters

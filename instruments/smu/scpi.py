@@ -8,10 +8,10 @@ from typing import ClassVar
 from instruments.link.message import Message, confirm, together
 from instruments.link.scpi import parse_error
 from instruments.smu.capability import MAINS, which_terminals
-from instruments.smu.driver import Driver, Settings
+from instruments.smu.driver import ChannelSettings, SmuDriver
 
 
-class ScpiDriver(Driver):
+class ScpiDriver(SmuDriver):
     """A family that speaks SCPI; it differs in how some settings are called.
 
     Attributes
@@ -34,7 +34,7 @@ class ScpiDriver(Driver):
         """Ask whether the instrument is idle; one that speaks SCPI alone need not be asked for its language."""
         return (confirm("*OPC?", "1"),)
 
-    def is_off(self, settings: Settings) -> Message:
+    def is_off(self, settings: ChannelSettings) -> Message:
         """Ask for the state of the output."""
         return confirm(f"{self.root}OUTP{self._suffix(settings)}?", 0.0)
 
@@ -42,13 +42,13 @@ class ScpiDriver(Driver):
         """Take ``-222,"Parameter data out of range"`` apart, with or without a date behind it; number 0 is no error."""
         return parse_error(reply)
 
-    def _suffix(self, settings: Settings) -> str:
+    def _suffix(self, settings: ChannelSettings) -> str:
         """Number of the channel behind ``SOUR``, ``SENS`` and ``OUTP``, where there are several."""
         return ""
 
     def _standing(
         self,
-        settings: Settings,
+        settings: ChannelSettings,
         source: float,
         measure: float,
         *,
@@ -60,7 +60,7 @@ class ScpiDriver(Driver):
 
         Parameters
         ----------
-        settings : Settings
+        settings : ChannelSettings
             What was set.
         source, measure : float
             Source range, V, and measure range, A.

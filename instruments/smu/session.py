@@ -20,7 +20,7 @@ from instruments.link.message import Message, query
 from instruments.plan import Plan
 from instruments.safety.limits import SafetyLimits
 from instruments.smu.capability import check_settings, which_terminals
-from instruments.smu.driver import Driver, Readings, Settings
+from instruments.smu.driver import ChannelSettings, Readings, SmuDriver
 from instruments.smu.models import driver_for
 from instruments.smu.timing import check_elapsed
 
@@ -49,7 +49,7 @@ class Script:
     ----------
     plan : Plan
         What is played.
-    settings : Settings
+    settings : ChannelSettings
         What the channel must be set up with.
     messages : tuple of Message
         All of it; the last one asks whether the output is off.
@@ -58,7 +58,7 @@ class Script:
     """
 
     plan: Plan
-    settings: Settings
+    settings: ChannelSettings
     messages: tuple[Message, ...]
     margins: tuple[float, float]
 
@@ -68,11 +68,11 @@ class Smu:
 
     Attributes
     ----------
-    driver : Driver
+    driver : SmuDriver
         Of the model that answered.
     identity : str
         What it answered to ``*IDN?``.
-    settings : Settings
+    settings : ChannelSettings
         With the line frequency and the terminals that the instrument told, where the user did not.
     pulses : int
         Pulses that the sample may have had in this session: those of a train count before it is played.
@@ -82,7 +82,7 @@ class Smu:
 
     tally: Callable[[int], None] | None
 
-    def __init__(self, line: Line, settings: Settings, safety: SafetyLimits) -> None:
+    def __init__(self, line: Line, settings: ChannelSettings, safety: SafetyLimits) -> None:
         """Ask who is there, check language and limits; nothing is changed, the output stays as it is.
 
         Raises
@@ -95,7 +95,7 @@ class Smu:
         self._line, self.safety = line, safety
         self._guard: Guard | None = None
         self.identity = line.query("*IDN?").strip()
-        self.driver: Driver = driver_for(self.identity)
+        self.driver: SmuDriver = driver_for(self.identity)
         self._dialogue = Dialogue(line, self.driver)
         self.pulses, self.tally = 0, None
         safety.against(self.driver.spec)
@@ -105,7 +105,7 @@ class Smu:
         self.settings, self._found = self._completed(settings)
         self._stamp = -math.inf
 
-    def _completed(self, settings: Settings) -> tuple[Settings, tuple[Message, ...]]:
+    def _completed(self, settings: ChannelSettings) -> tuple[ChannelSettings, tuple[Message, ...]]:
         """Settings that the user left open, as the instrument tells them, and questions whether they still are so."""
         found = []
         if settings.line_frequency is None:
@@ -147,7 +147,7 @@ class Smu:
         self._dialogue.forget_errors()
         self._dialogue.say(*self.setup())
 
-    def set_up(self, settings: Settings) -> None:
+    def set_up(self, settings: ChannelSettings) -> None:
         """Set the channel up otherwise, with the output off; a guard that watches goes on doing so."""
         self.settings = settings
         self._dialogue.say(*self.driver.prepare(settings))

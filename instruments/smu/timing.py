@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from instruments.link.errors import TimingError
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 
 RESOLUTION = 1e-4
 """Differences below this are not told from none, s: latency of a trigger, recall of a setting, rounding of a stamp."""
@@ -16,14 +16,14 @@ RESOLUTION = 1e-4
 def measured_times(
     stamp: NDArray[np.float64],
     planned: NDArray[np.float64],
-    settings: Settings,
+    settings: ChannelSettings,
     model: str,
     resolution: float = RESOLUTION,
 ) -> NDArray[np.float64]:
     """(N,) times of readings since the train began, s: as planned where the stamps cannot tell them from it.
 
     Every interval between two readings, and every time since the train began, may differ from the plan by
-    `resolution` and by `Settings.time_tolerance` of itself.
+    `resolution` and by `ChannelSettings.time_tolerance` of itself.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def measured_times(
         As the instrument tells them, s since the train began.
     planned : (N,) array
         As asked for, s, ascending.
-    settings : Settings
+    settings : ChannelSettings
         With the tolerance.
     model : str
         Named in the error.
@@ -52,7 +52,7 @@ def measured_times(
     return np.where(np.abs(stamp - planned) <= resolution, planned, stamp)
 
 
-def check_elapsed(elapsed: float, plan: Plan, settings: Settings, model: str, slack: float) -> None:
+def check_elapsed(elapsed: float, plan: Plan, settings: ChannelSettings, model: str, slack: float) -> None:
     """Hold the length of a whole train against the plan; `slack` s of it may be due to other things.
 
     Raises
@@ -64,7 +64,7 @@ def check_elapsed(elapsed: float, plan: Plan, settings: Settings, model: str, sl
         raise TimingError(slow(model, elapsed, plan.total, "for the train", settings, slack))
 
 
-def slow(model: str, taken: float, asked: float, what: str, settings: Settings, resolution: float) -> str:
+def slow(model: str, taken: float, asked: float, what: str, settings: ChannelSettings, resolution: float) -> str:
     """Sentence of a `TimingError`."""
     return (
         f"the {model} took {taken:.4g} s {what}, {asked:.4g} s were asked for (tolerance "

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from instruments.virtual.b2900_channel import PULSE_MAX, PULSE_MIN, Unit, steps
 from instruments.virtual.b2900_readings import ELEMENTS, reading_commands
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import Command, ScpiInstrument, setting
+from instruments.virtual.scpi import ScpiCommand, ScpiInstrument, setting
 from instruments.virtual.scpi_parameters import (
     ScpiError,
     arguments,
@@ -98,14 +98,14 @@ class B2900(ScpiInstrument):
         code, text = error or (0, "No error")
         return f'{code:+d},"{text}"'
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[ScpiCommand]:
         """All that is modelled, by subsystem."""
         v, cap = self.capability.v_max, self.capability
         volts, amps = "[SOURce<c>:]VOLTage", "SENSe<c>:CURRent[:DC]"
         level, seconds = partial(number, low=-v, high=v, default=0.0), partial(number, low=0.0, high=1e5, default=0.0)
         modes = ("FIXed", "LIST", "SWEep")
         return [
-            Command("OUTPut<c>[:STATe]", _output, lambda s, p, n: flag(s.unit(n).channel.output)),
+            ScpiCommand("OUTPut<c>[:STATe]", _output, lambda s, p, n: flag(s.unit(n).channel.output)),
             _of("OUTPut<c>:ON:AUTO", "on_auto", boolean, flag),
             _of("OUTPut<c>:OFF:AUTO", "off_auto", boolean, flag),
             _of("OUTPut<c>:OFF:MODE", "off_mode", lambda t: choice(t, ("NORMal", "HIZ", "ZERO")), str),
@@ -113,48 +113,50 @@ class B2900(ScpiInstrument):
             _of("[SOURce<c>:]FUNCtion:MODE", "source_function", lambda t: choice(t, ("VOLTage",)), str),
             _of("[SOURce<c>:]FUNCtion:SHAPe", "shape", lambda t: choice(t, ("DC", "PULSe")), str),
             _of("[SOURce<c>:]FUNCtion:TRIGgered:CONTinuous", "continuous", boolean, flag),
-            Command(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(_level, level), _level_answer),
+            ScpiCommand(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(_level, level), _level_answer),
             _of(f"{volts}[:LEVel]:TRIGgered[:AMPLitude]", "triggered", level, show),
             _of(f"{volts}:MODE", "mode", lambda t: choice(t, modes), str),
-            Command(f"{volts}:RANGe", _source_range, lambda s, p, n: show(s.unit(n).channel.shows_range("v"))),
-            Command(f"{volts}:RANGe:AUTO", partial(_auto, "v"), lambda s, p, n: _is_auto(s, n, "v")),
+            ScpiCommand(f"{volts}:RANGe", _source_range, lambda s, p, n: show(s.unit(n).channel.shows_range("v"))),
+            ScpiCommand(f"{volts}:RANGe:AUTO", partial(_auto, "v"), lambda s, p, n: _is_auto(s, n, "v")),
             _of(f"{volts}:STARt", "start", level, show),
             _of(f"{volts}:STOP", "stop", level, show),
             _of(f"{volts}:POINts", "points", partial(integer, low=1, high=LIST_TOTAL), str),
             _of("[SOURce<c>:]SWEep:POINts", "points", partial(integer, low=1, high=LIST_TOTAL), str),
-            Command("[SOURce<c>:]LIST:VOLTage", partial(_list, False), _list_answer),
-            Command("[SOURce<c>:]LIST:VOLTage:APPend", partial(_list, True)),
-            Command("[SOURce<c>:]LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.unit(n).list))),
+            ScpiCommand("[SOURce<c>:]LIST:VOLTage", partial(_list, False), _list_answer),
+            ScpiCommand("[SOURce<c>:]LIST:VOLTage:APPend", partial(_list, True)),
+            ScpiCommand("[SOURce<c>:]LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.unit(n).list))),
             _of("[SOURce<c>:]PULSe:DELay", "pulse_delay", seconds, show),
             _of("[SOURce<c>:]PULSe:WIDTh", "pulse_width", partial(number, low=PULSE_MIN, high=PULSE_MAX), show),
             _of("[SOURce<c>:]WAIT[:STATe]", "source_wait", boolean, flag),
             _of("SENSe<c>:WAIT[:STATe]", "sense_wait", boolean, flag),
             _of("SENSe<c>:FUNCtion[:ON]", "function", _function, lambda f: f'"{f}"'),
-            Command("SENSe<c>:FUNCtion:OFF", _function_off),
-            Command("SENSe<c>:FUNCtion:OFF:ALL", _function_off),
+            ScpiCommand("SENSe<c>:FUNCtion:OFF", _function_off),
+            ScpiCommand("SENSe<c>:FUNCtion:OFF:ALL", _function_off),
             _of("SENSe<c>:REMote", "channel.four_wire", boolean, flag),
             _of(f"{amps}:PROTection[:LEVel]", "channel.compliance", partial(_limit, cap), show),
-            Command(f"{amps}:PROTection:TRIPped", None, lambda s, p, n: flag(s.unit(n).channel.tripped)),
-            Command(f"{amps}:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.unit(n).channel.shows_range("i"))),
-            Command(f"{amps}:RANGe:AUTO", partial(_auto, "i"), lambda s, p, n: _is_auto(s, n, "i")),
+            ScpiCommand(f"{amps}:PROTection:TRIPped", None, lambda s, p, n: flag(s.unit(n).channel.tripped)),
+            ScpiCommand(
+                f"{amps}:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.unit(n).channel.shows_range("i"))
+            ),
+            ScpiCommand(f"{amps}:RANGe:AUTO", partial(_auto, "i"), lambda s, p, n: _is_auto(s, n, "i")),
             _of(f"{amps}:NPLCycles", "channel.nplc", partial(number, low=4e-4, high=120.0), show),
-            Command(f"{amps}:APERture", _aperture, lambda s, p, n: show(s.aperture(s.unit(n)))),
+            ScpiCommand(f"{amps}:APERture", _aperture, lambda s, p, n: show(s.aperture(s.unit(n)))),
             *_trigger_commands(),
             *_arm_commands(),
-            Command("INITiate[:IMMediate][:ALL]", partial(_init, ("TRAN", "ACQ"))),
-            Command("INITiate[:IMMediate]:TRANsient", partial(_init, ("TRAN",))),
-            Command("INITiate[:IMMediate]:ACQuire", partial(_init, ("ACQ",))),
-            Command("ABORt[:ALL]", lambda s, p, n: s.listed(p) and None),
+            ScpiCommand("INITiate[:IMMediate][:ALL]", partial(_init, ("TRAN", "ACQ"))),
+            ScpiCommand("INITiate[:IMMediate]:TRANsient", partial(_init, ("TRAN",))),
+            ScpiCommand("INITiate[:IMMediate]:ACQuire", partial(_init, ("ACQ",))),
+            ScpiCommand("ABORt[:ALL]", lambda s, p, n: s.listed(p) and None),
             *reading_commands(),
-            Command("FORMat[:DATA]", lambda s, p, n: choice(arguments(p, 1)[0], ("ASCii",)), lambda s, p, n: "ASC"),
-            Command("FORMat:ELEMents:SENSe", _elements, lambda s, p, n: ",".join(s.elements)),
-            Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
-            Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
-            Command("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
-            Command("SYSTem:TIME:TIMer:COUNt:RESet[:IMMediate]", lambda s, p, n: setattr(s, "zero", s.clock)),
+            ScpiCommand("FORMat[:DATA]", lambda s, p, n: choice(arguments(p, 1)[0], ("ASCii",)), lambda s, p, n: "ASC"),
+            ScpiCommand("FORMat:ELEMents:SENSe", _elements, lambda s, p, n: ",".join(s.elements)),
+            ScpiCommand("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
+            ScpiCommand("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
+            ScpiCommand("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
+            ScpiCommand("SYSTem:TIME:TIMer:COUNt:RESet[:IMMediate]", lambda s, p, n: setattr(s, "zero", s.clock)),
             setting("SYSTem:TIME:TIMer:COUNt:RESet:AUTO", "time_resets", boolean, flag),
-            Command("STATus:OPERation[:EVENt]", None, lambda s, p, n: s.take_events()),
-            Command("STATus:OPERation:CONDition", None, lambda s, p, n: s.idle_bits()),
+            ScpiCommand("STATus:OPERation[:EVENt]", None, lambda s, p, n: s.take_events()),
+            ScpiCommand("STATus:OPERation:CONDition", None, lambda s, p, n: s.idle_bits()),
         ]
 
     def unit(self, suffixes: dict[str, int]) -> Unit:
@@ -246,7 +248,7 @@ class B2900(ScpiInstrument):
             unit.channel.switch(False)
 
 
-def _of(pattern: str, name: str, read: Any, answer: Any) -> Command:
+def _of(pattern: str, name: str, read: Any, answer: Any) -> ScpiCommand:
     """Command that sets an attribute of the channel that the header names."""
     *path, last = name.split(".")
 
@@ -259,10 +261,10 @@ def _of(pattern: str, name: str, read: Any, answer: Any) -> Command:
         if path:
             smu.unit(suffixes).channel.refresh()
 
-    return Command(pattern, write, lambda smu, parameters, suffixes: answer(getattr(owner(smu, suffixes), last)))
+    return ScpiCommand(pattern, write, lambda smu, parameters, suffixes: answer(getattr(owner(smu, suffixes), last)))
 
 
-def _trigger_commands() -> list[Command]:
+def _trigger_commands() -> list[ScpiCommand]:
     found = []
     for word, actions in ((":TRANsient", ("TRAN",)), (":ACQuire", ("ACQ",)), ("[:ALL]", ("TRAN", "ACQ"))):
         for header, name, read, answer in (
@@ -273,16 +275,18 @@ def _trigger_commands() -> list[Command]:
         ):
             write = partial(_trigger, actions, name, read)
             query = partial(_trigger_answer, actions[0], name, answer)
-            found.append(Command(f"TRIGger<c>{word}{header}", write, query))
+            found.append(ScpiCommand(f"TRIGger<c>{word}{header}", write, query))
     return found
 
 
-def _arm_commands() -> list[Command]:
+def _arm_commands() -> list[ScpiCommand]:
     """The arm layer: one pass, at once; anything else is refused."""
     return [
-        Command("ARM<c>[:ALL]:SOURce[:SIGNal]", lambda s, p, n: choice(arguments(p, 1)[0], ("AINT",)) and s.unit(n)),
-        Command("ARM<c>[:ALL]:COUNt", lambda s, p, n: integer(arguments(p, 1)[0], 1, 1) and s.unit(n)),
-        Command("ARM<c>[:ALL]:DELay", lambda s, p, n: (number(arguments(p, 1)[0], 0.0, 0.0), s.unit(n))),
+        ScpiCommand(
+            "ARM<c>[:ALL]:SOURce[:SIGNal]", lambda s, p, n: choice(arguments(p, 1)[0], ("AINT",)) and s.unit(n)
+        ),
+        ScpiCommand("ARM<c>[:ALL]:COUNt", lambda s, p, n: integer(arguments(p, 1)[0], 1, 1) and s.unit(n)),
+        ScpiCommand("ARM<c>[:ALL]:DELay", lambda s, p, n: (number(arguments(p, 1)[0], 0.0, 0.0), s.unit(n))),
     ]
 
 

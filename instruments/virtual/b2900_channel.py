@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from instruments.virtual.source import Channel, Reading
+from instruments.virtual.source import Channel, SmuReading
 
 PULSE_MIN, PULSE_MAX = 50e-6, 1e5
 """Pulse widths, s (UG 6-7)."""
@@ -32,7 +32,7 @@ class Unit:
         for action in ("TRAN", "ACQ"):
             self.source[action], self.period[action] = "AINT", 1e-5
             self.count[action], self.delay[action] = 1, 0.0
-        self.readings: list[Reading] = []
+        self.readings: list[SmuReading] = []
 
     def levels(self, count: int) -> list[float]:
         """Source value of every trigger."""

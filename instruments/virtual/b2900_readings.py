@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instruments.virtual.scpi import Command
+from instruments.virtual.scpi import ScpiCommand
 from instruments.virtual.scpi_parameters import ScpiError, short
-from instruments.virtual.source import Reading
+from instruments.virtual.source import SmuReading
 
 if TYPE_CHECKING:
     from instruments.virtual.b2900 import B2900
@@ -56,7 +56,7 @@ def measure(element: str | None, smu: B2900, parameters: Sequence[str], _: dict[
     return fetch(False, element, smu, parameters, {})
 
 
-def reading_commands() -> list[Command]:
+def reading_commands() -> list[ScpiCommand]:
     """All messages that ask for readings."""
     found = []
     for word in (None, *ELEMENTS):
@@ -64,13 +64,13 @@ def reading_commands() -> list[Command]:
         if word in ("VOLTage", "CURRent"):
             header += "[:DC]" if word is not None else ""
         for verb, act in (("FETCh", fetch), ("READ", read)):
-            found.append(Command(f"{verb}:ARRay{header}", None, partial(act, True, element)))
-            found.append(Command(f"{verb}[:SCALar]{header}", None, partial(act, False, element)))
-        found.append(Command(f"MEASure{header}", None, partial(measure, element)))
+            found.append(ScpiCommand(f"{verb}:ARRay{header}", None, partial(act, True, element)))
+            found.append(ScpiCommand(f"{verb}[:SCALar]{header}", None, partial(act, False, element)))
+        found.append(ScpiCommand(f"MEASure{header}", None, partial(measure, element)))
     return found
 
 
-def _element(smu: B2900, r: Reading, name: str) -> str:
+def _element(smu: B2900, r: SmuReading, name: str) -> str:
     status = (2 if r.tripped else 0) | (1 if r.overflow else 0)
     values = {
         "VOLT": r.voltage, "CURR": r.current, "RES": NAN, "TIME": r.time - smu.zero, "STAT": float(status),

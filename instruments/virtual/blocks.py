@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from instruments.virtual.scpi import Command, Handler
+from instruments.virtual.scpi import Handler, ScpiCommand
 from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, choice, integer, number, string
 
 if TYPE_CHECKING:
-    from instruments.virtual.source import Reading
+    from instruments.virtual.source import SmuReading
 
 MOST_BLOCKS = 63
 """Blocks that a trigger model has (2450 3-98)."""
@@ -42,7 +42,7 @@ EVENTS = (
 )
 
 
-class Block(NamedTuple):
+class TriggerBlock(NamedTuple):
     """One block: its name in lists, and what it does; `act` gives the block to go on with, None for the next."""
 
     name: str
@@ -50,7 +50,7 @@ class Block(NamedTuple):
 
 
 @dataclass
-class Timer:
+class TriggerTimer:
     """One trigger timer (2450 6-168 ff.).
 
     Attributes
@@ -103,13 +103,13 @@ class TriggerModel:
     """
 
     smu: Any
-    blocks: list[Block] = field(default_factory=list)
-    timers: list[Timer] = field(default_factory=lambda: [Timer() for _ in range(TIMERS)])
+    blocks: list[TriggerBlock] = field(default_factory=list)
+    timers: list[TriggerTimer] = field(default_factory=lambda: [TriggerTimer() for _ in range(TIMERS)])
     waiting: bool = False
     position: int = 0
     _latched: set[str] = field(default_factory=set)
     _passes: dict[int, int] = field(default_factory=dict)
-    _reading: Reading | None = None
+    _reading: SmuReading | None = None
 
     @property
     def state(self) -> str:
@@ -121,13 +121,13 @@ class TriggerModel:
         """Give up a run; the output stays as it is."""
         self.waiting = False
 
-    def load(self, blocks: Sequence[Block]) -> None:
+    def load(self, blocks: Sequence[TriggerBlock]) -> None:
         """Replace the model."""
         if self.waiting:
             raise ScpiError(-213)
         self.blocks = list(blocks)
 
-    def put(self, place: int, block: Block) -> None:
+    def put(self, place: int, block: TriggerBlock) -> None:
         """Define a block: one that exists, or the next."""
         if self.waiting:
             raise ScpiError(-221)
@@ -155,7 +155,7 @@ class TriggerModel:
                     break
             smu.channel.switch(False)
 
-        self.load([Block("SWEEP", sweep)])
+        self.load([TriggerBlock("SWEEP", sweep)])
 
     def initiate(self) -> None:
         """Run from the first block on; -213 if a run waits, -221 if there is nothing to run."""
@@ -247,13 +247,13 @@ class TriggerModel:
             self.position = self.position + 1 if target is None else target
 
 
-def _block(kind: str, least: int, most: int, build: Callable[..., Callable[[], int | None]]) -> Command:
+def _block(kind: str, least: int, most: int, build: Callable[..., Callable[[], int | None]]) -> ScpiCommand:
     def write(smu: Any, parameters: list[str], suffixes: dict[str, int]) -> None:
         place, *rest = arguments(parameters, least, most)
         number_of = integer(place, 1, MOST_BLOCKS)
-        smu.trigger.put(number_of, Block(kind, build(smu.trigger, number_of, *rest)))
+        smu.trigger.put(number_of, TriggerBlock(kind, build(smu.trigger, number_of, *rest)))
 
-    return Command(f"TRIGger:BLOCk:{kind}", write)
+    return ScpiCommand(f"TRIGger:BLOCk:{kind}", write)
 
 
 def _clear(model: TriggerModel, place: int, *rest: str) -> Callable[[], None]:
@@ -346,7 +346,7 @@ def _on_limit(
 
 
 def _timer(name: str, read: Callable[[str], object], tell: Callable[[object], str]) -> tuple[Handler, Handler]:
-    def timer(smu: Any, suffixes: dict[str, int]) -> Timer:
+    def timer(smu: Any, suffixes: dict[str, int]) -> TriggerTimer:
         if not 1 <= suffixes["n"] <= TIMERS:
             raise ScpiError(-114)
         return smu.trigger.timers[suffixes["n"] - 1]
@@ -366,10 +366,10 @@ def _list(smu: Any, parameters: list[str], _: dict[str, int]) -> str:
     return "; ".join(f"{n}) {block.name}" for n, block in enumerate(smu.trigger.blocks, start=1)) or "Empty"
 
 
-BLOCK_COMMANDS: tuple[Command, ...] = (
-    Command("TRIGger:LOAD", _load),
-    Command("TRIGger:STATe", None, lambda smu, parameters, suffixes: smu.trigger.state),
-    Command("TRIGger:BLOCk:LIST", None, _list),
+BLOCK_COMMANDS: tuple[ScpiCommand, ...] = (
+    ScpiCommand("TRIGger:LOAD", _load),
+    ScpiCommand("TRIGger:STATe", None, lambda smu, parameters, suffixes: smu.trigger.state),
+    ScpiCommand("TRIGger:BLOCk:LIST", None, _list),
     _block("BUFFer:CLEar", 1, 2, _clear),
     _block("CONFig:RECall", 2, 3, _recall),
     _block("CONFig:NEXT", 2, 2, _next),
@@ -383,10 +383,10 @@ BLOCK_COMMANDS: tuple[Command, ...] = (
     _block("BRANch:ALWays", 2, 2, _always),
     _block("BRANch:EVENt", 3, 3, _on_event),
     _block("BRANch:LIMit:CONStant", 5, 6, _on_limit),
-    Command("TRIGger:TIMer<n>:DELay", *_timer("delay", partial(number, low=8e-6, high=1e5), lambda v: f"{v:.9g}")),
-    Command("TRIGger:TIMer<n>:COUNt", *_timer("count", partial(integer, low=0, high=1_048_575), str)),
-    Command("TRIGger:TIMer<n>:STATe", *_timer("enabled", boolean, lambda v: str(int(bool(v))))),
-    Command("TRIGger:TIMer<n>:STARt:STIMulus", *_timer("stimulus", partial(choice, words=EVENTS), str)),
-    Command("TRIGger:TIMer<n>:STARt:GENerate", *_timer("generate", boolean, lambda v: str(int(bool(v))))),
+    ScpiCommand("TRIGger:TIMer<n>:DELay", *_timer("delay", partial(number, low=8e-6, high=1e5), lambda v: f"{v:.9g}")),
+    ScpiCommand("TRIGger:TIMer<n>:COUNt", *_timer("count", partial(integer, low=0, high=1_048_575), str)),
+    ScpiCommand("TRIGger:TIMer<n>:STATe", *_timer("enabled", boolean, lambda v: str(int(bool(v))))),
+    ScpiCommand("TRIGger:TIMer<n>:STARt:STIMulus", *_timer("stimulus", partial(choice, words=EVENTS), str)),
+    ScpiCommand("TRIGger:TIMer<n>:STARt:GENerate", *_timer("generate", boolean, lambda v: str(int(bool(v))))),
 )
 """Messages that build and run a trigger model."""

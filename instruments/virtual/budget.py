@@ -28,7 +28,7 @@ class OutOfMemory(Exception):
     """A program keeps more than `MEMORY`."""
 
 
-class Budget:
+class MessageBudget:
     """Work and memory that are left to the message being carried out; outside of one, nothing is counted.
 
     Used as a context manager around a message.

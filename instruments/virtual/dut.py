@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
-from instruments.virtual.budget import Budget
+from instruments.virtual.budget import MessageBudget
 from instruments.virtual.network import Drive, Network, Port
 from sim.crossbar.array import SimulatedArray
 
@@ -74,7 +74,7 @@ class Dut:
     overstress : int
         Steps in which a line was beyond what the device's model covers (`Limits.v_min` .. `v_max`): its state moved as
         at that limit, the currents are those of the full voltage.
-    budget : Budget
+    budget : MessageBudget
         What the message may cost that is being carried out.
     standing : dict
         What every port whose output is on holds while nothing else is played on it: port name to `Drive`.
@@ -110,7 +110,7 @@ class Dut:
         self._random = np.random.default_rng(seed)
         self._ports: dict[str, Port] = {}
         self.clock, self.overstress = 0.0, 0
-        self.budget = Budget()
+        self.budget = MessageBudget()
         self.standing: dict[str, Drive] = {}
         self._wired: tuple[tuple[list[tuple[Any, ...]], float, float], Network] | None = None
         self.port("1").connect({0}, {device.rows})

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from instruments.virtual.faults import Faults
 from instruments.virtual.instrument import VirtualInstrument
-from instruments.virtual.transports import HOST, LONGEST, Connection, Disconnected, Handler, Transport, refuse
+from instruments.virtual.transports import HOST, LONGEST, Connection, Disconnected, Handler, ServerTransport, refuse
 
 _HEADER = struct.Struct("!2sBBIQ")
 _PROLOGUE = b"HS"
@@ -155,7 +155,7 @@ class HislipSession(Connection):
                 await asyncio.sleep(0)
 
 
-class HislipTransport(Transport):
+class HislipTransport(ServerTransport):
     """A HiSLIP server with the one device ``hislip0``."""
 
     def __init__(self, handle: Handler, faults: Faults, instrument: VirtualInstrument, port: int) -> None:

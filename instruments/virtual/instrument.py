@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from instruments.virtual.budget import Budget
+from instruments.virtual.budget import MessageBudget
 
 
 class VirtualInstrument(ABC):
@@ -14,12 +14,12 @@ class VirtualInstrument(ABC):
     ----------
     identity : str
         Answer to ``*IDN?``.
-    budget : Budget or None
+    budget : MessageBudget or None
         What a message may cost; None of an instrument whose messages are all short.
     """
 
     identity: str
-    budget: Budget | None = None
+    budget: MessageBudget | None = None
 
     @property
     @abstractmethod

@@ -20,9 +20,9 @@ import numpy as np
 from instruments.virtual import k2400_handlers as do
 from instruments.virtual.dut import Dut
 from instruments.virtual.k2400_handlers import ELEMENTS, LIMIT, LIST_TOTAL
-from instruments.virtual.scpi import Command, ScpiInstrument, setting
+from instruments.virtual.scpi import ScpiCommand, ScpiInstrument, setting
 from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, choice, flag, integer, number, show
-from instruments.virtual.source import Capability, Channel, Reading
+from instruments.virtual.source import Capability, Channel, SmuReading
 from instruments.virtual.terminals import TERMINAL_COMMANDS, Terminals
 
 OVERHEAD = 8e-4
@@ -84,8 +84,8 @@ class K2400(ScpiInstrument):
         self.ranging, self.v_limit = "BEST", 21.0
         self.arm_count, self.trigger_count, self.trigger_delay = 1, 1, 0.0
         self.elements = [e.upper() for e in ELEMENTS]
-        self.buffer: list[Reading] = []
-        self.latest: list[Reading] = []
+        self.buffer: list[SmuReading] = []
+        self.latest: list[SmuReading] = []
         self.feed, self.points, self.filling = "SENS", 100, False
         self.time_resets, self.concurrent, self._zero = False, True, self.clock
 
@@ -97,90 +97,135 @@ class K2400(ScpiInstrument):
         code, text = error or (0, "No error")
         return f'{code},"{text}"' if code <= 0 else f'+{code},"{text}"'
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[ScpiCommand]:
         """All that is modelled, by subsystem."""
-        v = self.capability.v_max
-        source, volts, sense = "[SOURce[1]:]", "[SOURce[1]:]VOLTage", "[SENSe[1]:]"
-        level = partial(number, low=-v, high=v, default=0.0)
         return [
-            Command("OUTPut[1][:STATe]", do.output, lambda s, p, n: flag(s.channel.output)),
+            *self._output_commands(),
+            *self._source_commands(),
+            *self._sense_commands(),
+            *self._system_commands(),
+            *self._trigger_commands(),
+            *self._reading_commands(),
+        ]
+
+    def _output_commands(self) -> list[ScpiCommand]:
+        """OUTPut: the output and its state when off."""
+        return [
+            ScpiCommand("OUTPut[1][:STATe]", do.output, lambda s, p, n: flag(s.channel.output)),
             setting("OUTPut[1]:SMODe", "off_mode", lambda t: choice(t, ("HIMPedance", "NORMal", "ZERO", "GUARd")), str),
             setting("OUTPut[1]:INTerlock:STATe", "interlock_enabled", boolean, flag),
-            Command("OUTPut[1]:INTerlock:TRIPped", None, lambda s, p, n: "0"),
+            ScpiCommand("OUTPut[1]:INTerlock:TRIPped", None, lambda s, p, n: "0"),
+        ]
+
+    def _source_commands(self) -> list[ScpiCommand]:
+        """SOURce: level, range, protection, list, sweep, delay."""
+        v = self.capability.v_max
+        source, volts = "[SOURce[1]:]", "[SOURce[1]:]VOLTage"
+        level = partial(number, low=-v, high=v, default=0.0)
+        return [
             setting(f"{source}FUNCtion[:MODE]", "source_function", lambda t: choice(t, ("VOLTage",)), str),
-            Command(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(do.set_level, level), do.level_answer),
+            ScpiCommand(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", partial(do.set_level, level), do.level_answer),
             setting(f"{volts}:MODE", "mode", lambda t: choice(t, ("FIXed", "LIST")), str),
-            Command(f"{volts}:RANGe", partial(do.source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))),
-            Command(f"{volts}:RANGe:AUTO", do.source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
+            ScpiCommand(
+                f"{volts}:RANGe", partial(do.source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))
+            ),
+            ScpiCommand(f"{volts}:RANGe:AUTO", do.source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
             setting(f"{volts}:PROTection[:LEVel]", "channel.v_clamp", self._protection, lambda v: show(min(v, 210.0))),
-            Command(
+            ScpiCommand(
                 f"{volts}:PROTection:TRIPped", None, lambda s, p, n: flag(abs(s.channel.level) > s.channel.v_clamp)
             ),
-            Command(f"{source}LIST:VOLTage", partial(do.set_list, False), lambda s, p, n: ",".join(map(show, s.list))),
-            Command(f"{source}LIST:VOLTage:APPend", partial(do.set_list, True)),
-            Command(f"{source}LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.list))),
+            ScpiCommand(
+                f"{source}LIST:VOLTage", partial(do.set_list, False), lambda s, p, n: ",".join(map(show, s.list))
+            ),
+            ScpiCommand(f"{source}LIST:VOLTage:APPend", partial(do.set_list, True)),
+            ScpiCommand(f"{source}LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.list))),
             setting(f"{source}SWEep:RANGing", "ranging", lambda t: choice(t, ("BEST", "AUTO", "FIXed")), str),
             setting(f"{source}SWEep:CABort", "abort_on", lambda t: choice(t, ("NEVer", "EARLy", "LATE")), str),
-            Command(f"{source}DELay", do.delay, lambda s, p, n: show(s.delay)),
+            ScpiCommand(f"{source}DELay", do.delay, lambda s, p, n: show(s.delay)),
             setting(f"{source}DELay:AUTO", "auto_delay", boolean, flag),
-            Command(f"{source}CLEar[:IMMediate]", lambda s, p, n: s.channel.switch(False)),
+            ScpiCommand(f"{source}CLEar[:IMMediate]", lambda s, p, n: s.channel.switch(False)),
             setting(f"{source}CLEar:AUTO", "auto_clear", boolean, flag),
             setting(f"{source}CLEar:AUTO:MODE", "clear_mode", lambda t: choice(t, ("ALWays", "TCOunt")), str),
-            Command(f"{sense}FUNCtion[:ON]", do.functions, do.functions_answer),
-            Command(f"{sense}FUNCtion:OFF", do.functions_off),
+        ]
+
+    def _sense_commands(self) -> list[ScpiCommand]:
+        """SENSe: what is measured, current limit, ranges, integration time."""
+        v, sense = self.capability.v_max, "[SENSe[1]:]"
+        return [
+            ScpiCommand(f"{sense}FUNCtion[:ON]", do.functions, do.functions_answer),
+            ScpiCommand(f"{sense}FUNCtion:OFF", do.functions_off),
             setting(f"{sense}FUNCtion:CONCurrent", "concurrent", boolean, flag),
-            Command(f"{sense}CURRent[:DC]:PROTection[:LEVel]", do.protect, lambda s, p, n: show(s.channel.compliance)),
-            Command(f"{sense}CURRent[:DC]:PROTection:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
-            Command(
+            ScpiCommand(
+                f"{sense}CURRent[:DC]:PROTection[:LEVel]", do.protect, lambda s, p, n: show(s.channel.compliance)
+            ),
+            ScpiCommand(f"{sense}CURRent[:DC]:PROTection:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
+            ScpiCommand(
                 f"{sense}CURRent[:DC]:RANGe[:UPPer]", do.sense_range, lambda s, p, n: show(s.channel.shows_range("i"))
             ),
-            Command(f"{sense}CURRent[:DC]:RANGe:AUTO", do.sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
+            ScpiCommand(
+                f"{sense}CURRent[:DC]:RANGe:AUTO", do.sense_auto, lambda s, p, n: flag(s.channel.i_range is None)
+            ),
             setting(f"{sense}CURRent[:DC]:NPLCycles", "channel.nplc", partial(number, low=0.01, high=10, default=1)),
-            Command(f"{sense}VOLTage[:DC]:RANGe[:UPPer]", None, lambda s, p, n: show(s.channel.shows_range("v"))),
+            ScpiCommand(f"{sense}VOLTage[:DC]:RANGe[:UPPer]", None, lambda s, p, n: show(s.channel.shows_range("v"))),
             setting(
                 f"{sense}VOLTage[:DC]:PROTection[:LEVel]", "v_limit", partial(number, low=-v, high=v, default=21.0)
             ),
             setting(f"{sense}VOLTage[:DC]:NPLCycles", "channel.nplc", partial(number, low=0.01, high=10, default=1)),
+        ]
+
+    def _system_commands(self) -> list[ScpiCommand]:
+        """SYSTem, ROUTe and DISPlay."""
+        return [
             setting("SYSTem:RSENse", "channel.four_wire", boolean, flag, "refresh"),
-            Command("SYSTem:AZERo[:STATe]", do.auto_zero, lambda s, p, n: flag(s.auto_zero)),
+            ScpiCommand("SYSTem:AZERo[:STATe]", do.auto_zero, lambda s, p, n: flag(s.auto_zero)),
             setting("SYSTem:RCMode", "recall_mode", lambda t: choice(t, ("SINGle", "MULTiple")), str),
-            Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
-            Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
-            Command("SYSTem:CLEar", lambda s, p, n: s.errors.clear()),
-            Command("SYSTem:VERSion", None, lambda s, p, n: "1996.0"),
+            ScpiCommand("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
+            ScpiCommand("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
+            ScpiCommand("SYSTem:CLEar", lambda s, p, n: s.errors.clear()),
+            ScpiCommand("SYSTem:VERSion", None, lambda s, p, n: "1996.0"),
             setting("SYSTem:LFRequency", "line_frequency", self._mains, lambda f: f"{f:.0f}"),
-            Command("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
+            ScpiCommand("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
             setting("SYSTem:BEEPer:STATe", "beeper", boolean, flag),
             setting("SYSTem:TIME:RESet:AUTO", "time_resets", boolean, flag),
-            Command("SYSTem:TIME:RESet", lambda s, p, n: setattr(s, "_zero", s.clock)),
+            ScpiCommand("SYSTem:TIME:RESet", lambda s, p, n: setattr(s, "_zero", s.clock)),
             *TERMINAL_COMMANDS,
             setting("DISPlay:ENABle", "display", boolean, flag),
-            Command(
+        ]
+
+    def _trigger_commands(self) -> list[ScpiCommand]:
+        """ARM, TRIGger, INITiate: how often the source-delay-measure cycle runs."""
+        return [
+            ScpiCommand(
                 "ARM[:SEQuence[1]][:LAYer[1]]:COUNt", partial(do.count, "arm_count"), lambda s, p, n: str(s.arm_count)
             ),
-            Command(
+            ScpiCommand(
                 "TRIGger[:SEQuence[1]]:COUNt", partial(do.count, "trigger_count"), lambda s, p, n: str(s.trigger_count)
             ),
             setting("TRIGger[:SEQuence[1]]:DELay", "trigger_delay", partial(number, low=0, high=999.9999)),
             setting("TRIGger[:SEQuence[1]]:SOURce", "trigger_source", lambda t: choice(t, ("IMMediate",)), str),
             setting("ARM[:SEQuence[1]][:LAYer[1]]:SOURce", "arm_source", lambda t: choice(t, ("IMMediate",)), str),
-            Command("TRIGger:CLEar", lambda s, p, n: None),
-            Command("INITiate[:IMMediate]", lambda s, p, n: s.run()),
-            Command("ABORt", lambda s, p, n: None),
-            Command("READ", None, do.read),
-            Command("FETCh", None, lambda s, p, n: s.answer(s.latest)),
-            Command("CONFigure:CURRent[:DC]", do.configure),
-            Command("MEASure[:CURRent[:DC]]", None, do.measure),
-            Command("FORMat:ELEMents[:SENSe[1]]", do.elements, lambda s, p, n: ",".join(e[:4] for e in s.elements)),
+            ScpiCommand("TRIGger:CLEar", lambda s, p, n: None),
+            ScpiCommand("INITiate[:IMMediate]", lambda s, p, n: s.run()),
+            ScpiCommand("ABORt", lambda s, p, n: None),
+        ]
+
+    def _reading_commands(self) -> list[ScpiCommand]:
+        """READ, FETCh, MEASure, FORMat, TRACe and STATus: what was read."""
+        return [
+            ScpiCommand("READ", None, do.read),
+            ScpiCommand("FETCh", None, lambda s, p, n: s.answer(s.latest)),
+            ScpiCommand("CONFigure:CURRent[:DC]", do.configure),
+            ScpiCommand("MEASure[:CURRent[:DC]]", None, do.measure),
+            ScpiCommand("FORMat:ELEMents[:SENSe[1]]", do.elements, lambda s, p, n: ",".join(e[:4] for e in s.elements)),
             setting("FORMat[:DATA]", "data_format", lambda t: choice(t, ("ASCii",)), str),
             setting("TRACe:FEED", "feed", lambda t: choice(t, ("SENSe[1]", "SENSe")).split("[")[0], str),
             setting("TRACe:POINts", "points", partial(integer, low=1, high=LIST_TOTAL), str),
-            Command("TRACe:POINts:ACTual", None, lambda s, p, n: str(len(s.buffer))),
-            Command("TRACe:FEED:CONTrol", do.feed, lambda s, p, n: "NEXT" if s.filling else "NEV"),
-            Command("TRACe:CLEar", lambda s, p, n: s.buffer.clear()),
-            Command("TRACe:DATA", None, lambda s, p, n: s.answer(s.buffer)),
-            Command("STATus:PRESet", lambda s, p, n: None),
-            Command("STATus:QUEue[:NEXT]", None, lambda s, p, n: s.next_error()),
+            ScpiCommand("TRACe:POINts:ACTual", None, lambda s, p, n: str(len(s.buffer))),
+            ScpiCommand("TRACe:FEED:CONTrol", do.feed, lambda s, p, n: "NEXT" if s.filling else "NEV"),
+            ScpiCommand("TRACe:CLEar", lambda s, p, n: s.buffer.clear()),
+            ScpiCommand("TRACe:DATA", None, lambda s, p, n: s.answer(s.buffer)),
+            ScpiCommand("STATus:PRESet", lambda s, p, n: None),
+            ScpiCommand("STATus:QUEue[:NEXT]", None, lambda s, p, n: s.next_error()),
         ]
 
     source_function, recall_mode, beeper = "VOLT", "SING", True
@@ -231,13 +276,13 @@ class K2400(ScpiInstrument):
             self.buffer = (self.buffer + self.latest)[: self.points]
             self.filling = len(self.buffer) < self.points
 
-    def answer(self, readings: Sequence[Reading]) -> str:
+    def answer(self, readings: Sequence[SmuReading]) -> str:
         """Elements of readings in the manual's fixed order, all in one line; -230 if there is nothing to tell."""
         if not readings:
             raise ScpiError(-230)
         return ",".join(value for r in readings for value in self._values(r))
 
-    def _values(self, r: Reading) -> list[str]:
+    def _values(self, r: SmuReading) -> list[str]:
         amperes = "CURR" in self.functions
         volts = r.voltage if "VOLT" in self.functions else r.source
         status = r.overflow | (8 if r.tripped else 0) | (2048 if "VOLT" in self.functions else 0)

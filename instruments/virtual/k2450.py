@@ -19,7 +19,8 @@ import numpy as np
 
 from instruments.virtual.blocks import BLOCK_COMMANDS, TriggerModel
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import Command, ScpiInstrument, setting
+from instruments.virtual.k2450_readings import BUFFER, BUFFERS, READING_COMMANDS
+from instruments.virtual.scpi import ScpiCommand, ScpiInstrument, setting
 from instruments.virtual.scpi_parameters import (
     TEXTS,
     ScpiError,
@@ -32,7 +33,7 @@ from instruments.virtual.scpi_parameters import (
     show,
     string,
 )
-from instruments.virtual.source import Capability, Channel, Reading
+from instruments.virtual.source import Capability, Channel, SmuReading
 from instruments.virtual.source_lists import (
     SWEEP_LIST,
     config_create,
@@ -51,8 +52,6 @@ from instruments.virtual.terminals import TERMINAL_COMMANDS, Terminals
 OVERHEAD = 4.5e-4
 """Time that a measurement takes beyond its aperture, s (the maker's 2460 pulse example allows that much)."""
 
-BUFFER = "defbuffer1"
-BUFFERS = (BUFFER, "defbuffer2")
 POWER_ON = datetime(2026, 1, 1, 12)
 """What the instrument's calendar shows at virtual time 0."""
 
@@ -61,8 +60,6 @@ CALENDAR = 7000 * 365.0 * 86400
 
 PROTECTION = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 """Steps of the over-voltage protection, V (2461 8-189, 2450 8-124 ff.)."""
-
-ELEMENTS = ("SOURce", "READing", "RELative", "SOURSTATus", "SOURFORMatted", "STATus", "UNIT")
 
 
 class K2450(ScpiInstrument):
@@ -77,7 +74,7 @@ class K2450(ScpiInstrument):
     line_frequency : float
         Of the mains, Hz.
     language : str
-        Command set in force: ``SCPI``; with ``TSP`` or ``SCPI2400`` it answers ``*LANG?`` and ``*IDN?`` alone.
+        ScpiCommand set in force: ``SCPI``; with ``TSP`` or ``SCPI2400`` it answers ``*LANG?`` and ``*IDN?`` alone.
     dut_terminals : {"front", "rear"}
         Where the device is; with the others selected there is an open circuit.
     """
@@ -121,7 +118,7 @@ class K2450(ScpiInstrument):
         self.terminals.reset()
         self.delay, self.auto_delay, self.readback, self.auto_zero = 0.0, True, True, True
         self.off_mode, self.interlock, self.count = "NORM", False, 1
-        self.buffers: dict[str, list[Reading]] = {name: [] for name in BUFFERS}
+        self.buffers: dict[str, list[SmuReading]] = {name: [] for name in BUFFERS}
         self.capacity = dict.fromkeys(BUFFERS, 100_000)
         self.lists: dict[str, list[float]] = {}
         self.trigger = TriggerModel(self)
@@ -152,71 +149,93 @@ class K2450(ScpiInstrument):
         stamp = (POWER_ON + timedelta(seconds=self.clock % CALENDAR)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
         super().fail(code, f"{TEXTS[code] if text is None else text};{kind};{stamp}")
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[ScpiCommand]:
         """All that is modelled, by subsystem."""
-        v = self.capability.v_max
-        source, sense = "[SOURce[1]:]", "[SENSe[1]:]"
-        volts, amps = f"{source}VOLTage", f"{sense}CURRent[:DC]"
-        nplc = partial(number, low=0.01, high=10, default=1)
+        return [
+            *self._output_commands(),
+            *self._source_commands(),
+            *self._sense_commands(),
+            *self._system_commands(),
+            *READING_COMMANDS,
+            *self._trigger_commands(),
+        ]
+
+    def _output_commands(self) -> list[ScpiCommand]:
+        """OUTPut: the output and its state when off."""
         modes = ("NORMal", "HIMPedance", "ZERO", "GUARd")
         return [
-            Command("*LANG", None, lambda s, p, n: s.language),
-            Command("OUTPut[1][:STATe]", _output, lambda s, p, n: flag(s.channel.output)),
+            ScpiCommand("*LANG", None, lambda s, p, n: s.language),
+            ScpiCommand("OUTPut[1][:STATe]", _output, lambda s, p, n: flag(s.channel.output)),
             setting("OUTPut[1][:VOLTage]:SMODe", "off_mode", lambda t: choice(t, modes), str),
             setting("OUTPut[1]:INTerlock:STATe", "interlock", boolean, flag),
-            Command("OUTPut[1]:INTerlock:TRIPped", None, lambda s, p, n: "0"),
+            ScpiCommand("OUTPut[1]:INTerlock:TRIPped", None, lambda s, p, n: "0"),
+        ]
+
+    def _source_commands(self) -> list[ScpiCommand]:
+        """SOURce: level, range, current limit, protection, delay, lists."""
+        v = self.capability.v_max
+        source, volts = "[SOURce[1]:]", "[SOURce[1]:]VOLTage"
+        return [
             setting(f"{source}FUNCtion[:MODE]", "source_function", lambda t: choice(t, ("VOLTage",)), str),
-            Command(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", _level, lambda s, p, n: show(s.channel.level)),
-            Command(f"{volts}:RANGe", partial(_source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))),
-            Command(f"{volts}:RANGe:AUTO", _source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
-            Command(f"{volts}:ILIMit[:LEVel]", _limit, lambda s, p, n: show(s.channel.compliance)),
-            Command(f"{volts}:ILIMit[:LEVel]:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
-            Command(f"{volts}:PROTection[:LEVel]", _protect, _protection),
-            Command(
+            ScpiCommand(f"{volts}[:LEVel][:IMMediate][:AMPLitude]", _level, lambda s, p, n: show(s.channel.level)),
+            ScpiCommand(f"{volts}:RANGe", partial(_source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))),
+            ScpiCommand(f"{volts}:RANGe:AUTO", _source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
+            ScpiCommand(f"{volts}:ILIMit[:LEVel]", _limit, lambda s, p, n: show(s.channel.compliance)),
+            ScpiCommand(f"{volts}:ILIMit[:LEVel]:TRIPped", None, lambda s, p, n: flag(s.channel.tripped)),
+            ScpiCommand(f"{volts}:PROTection[:LEVel]", _protect, _protection),
+            ScpiCommand(
                 f"{volts}:PROTection[:LEVel]:TRIPped",
                 None,
                 lambda s, p, n: flag(abs(s.channel.level) > s.channel.v_clamp),
             ),
-            Command(f"{volts}:DELay", _delay, lambda s, p, n: show(s.delay)),
+            ScpiCommand(f"{volts}:DELay", _delay, lambda s, p, n: show(s.delay)),
             setting(f"{volts}:DELay:AUTO", "auto_delay", boolean, flag),
             setting(f"{volts}:READ:BACK", "readback", boolean, flag),
-            Command(f"{source}LIST:VOLTage", partial(set_list, False), tell_list),
-            Command(f"{source}LIST:VOLTage:APPend", partial(set_list, True)),
-            Command(f"{source}LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.lists.get(SWEEP_LIST, [])))),
-            Command(f"{source}SWEep:VOLTage:LIST", sweep_list),
-            Command(f"{source}SWEep:VOLTage:LINear", sweep_linear),
-            Command(f"{source}CONFiguration:LIST:CREate", config_create),
-            Command(f"{source}CONFiguration:LIST:STORe", config_store),
-            Command(f"{source}CONFiguration:LIST:RECall", config_recall),
-            Command(f"{source}CONFiguration:LIST:DELete", config_delete),
-            Command(f"{source}CONFiguration:LIST:SIZE", None, lambda s, p, n: str(len(config_list(s, p)))),
+            ScpiCommand(f"{source}LIST:VOLTage", partial(set_list, False), tell_list),
+            ScpiCommand(f"{source}LIST:VOLTage:APPend", partial(set_list, True)),
+            ScpiCommand(f"{source}LIST:VOLTage:POINts", None, lambda s, p, n: str(len(s.lists.get(SWEEP_LIST, [])))),
+            ScpiCommand(f"{source}SWEep:VOLTage:LIST", sweep_list),
+            ScpiCommand(f"{source}SWEep:VOLTage:LINear", sweep_linear),
+            ScpiCommand(f"{source}CONFiguration:LIST:CREate", config_create),
+            ScpiCommand(f"{source}CONFiguration:LIST:STORe", config_store),
+            ScpiCommand(f"{source}CONFiguration:LIST:RECall", config_recall),
+            ScpiCommand(f"{source}CONFiguration:LIST:DELete", config_delete),
+            ScpiCommand(f"{source}CONFiguration:LIST:SIZE", None, lambda s, p, n: str(len(config_list(s, p)))),
+        ]
+
+    def _sense_commands(self) -> list[ScpiCommand]:
+        """SENSe: what is measured, ranges, integration time."""
+        sense, amps = "[SENSe[1]:]", "[SENSe[1]:]CURRent[:DC]"
+        nplc = partial(number, low=0.01, high=10, default=1)
+        return [
             setting(f"{sense}COUNt", "count", partial(integer, low=1, high=300_000), str),
             setting(f"{sense}FUNCtion[:ON]", "sense_function", _sense_function, lambda f: f'"{f}:DC"'),
-            Command(f"{amps}:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.channel.shows_range("i"))),
-            Command(f"{amps}:RANGe:AUTO", _sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
+            ScpiCommand(f"{amps}:RANGe[:UPPer]", _sense_range, lambda s, p, n: show(s.channel.shows_range("i"))),
+            ScpiCommand(f"{amps}:RANGe:AUTO", _sense_auto, lambda s, p, n: flag(s.channel.i_range is None)),
             setting(f"{amps}:NPLCycles", "channel.nplc", nplc),
             setting(f"{amps}:RSENse", "channel.four_wire", boolean, flag, "refresh"),
             setting(f"{amps}:AZERo[:STATe]", "auto_zero", boolean, flag),
-            Command(f"{sense}AZERo:ONCE", lambda s, p, n: arguments(p, 0)),
-            Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
-            Command("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
-            Command("STATus:CLEar", lambda s, p, n: s.clear_status()),
-            Command("SYSTem:CLEar", lambda s, p, n: s.errors.clear()),
-            Command("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
-            Command("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
-            Command("SYSTem:VERSion", None, lambda s, p, n: "1996.0"),
+            ScpiCommand(f"{sense}AZERo:ONCE", lambda s, p, n: arguments(p, 0)),
+        ]
+
+    def _system_commands(self) -> list[ScpiCommand]:
+        """SYSTem, STATus and ROUTe."""
+        return [
+            ScpiCommand("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
+            ScpiCommand("SYSTem:ERRor:COUNt", None, lambda s, p, n: str(len(s.errors))),
+            ScpiCommand("STATus:CLEar", lambda s, p, n: s.clear_status()),
+            ScpiCommand("SYSTem:CLEar", lambda s, p, n: s.errors.clear()),
+            ScpiCommand("SYSTem:LFRequency", None, lambda s, p, n: f"{s.line_frequency:.0f}"),
+            ScpiCommand("SYSTem:BEEPer[:IMMediate]", lambda s, p, n: arguments(p, 2)),
+            ScpiCommand("SYSTem:VERSion", None, lambda s, p, n: "1996.0"),
             *TERMINAL_COMMANDS,
-            Command("READ", None, _read),
-            Command("MEASure[:CURRent[:DC]]", None, _read),
-            Command("FETCh", None, lambda s, p, n: _rows(s, s.buffer(p, 0)[-1:], p[1:])),
-            Command("TRACe:MAKE", _make),
-            Command("TRACe:DELete", _delete),
-            Command("TRACe:CLEar", lambda s, p, n: s.buffer(p, 0).clear()),
-            Command("TRACe:POINts", _points, lambda s, p, n: str(s.capacity[s.buffer_name(p, 0)])),
-            Command("TRACe:ACTual", None, lambda s, p, n: str(len(s.buffer(p, 0)))),
-            Command("TRACe:DATA", None, _data),
-            Command("INITiate[:IMMediate]", lambda s, p, n: s.trigger.initiate()),
-            Command("ABORt", lambda s, p, n: s.trigger.stop()),
+        ]
+
+    def _trigger_commands(self) -> list[ScpiCommand]:
+        """INITiate, ABORt and TRIGger: the trigger model."""
+        return [
+            ScpiCommand("INITiate[:IMMediate]", lambda s, p, n: s.trigger.initiate()),
+            ScpiCommand("ABORt", lambda s, p, n: s.trigger.stop()),
             *BLOCK_COMMANDS,
         ]
 
@@ -238,11 +257,11 @@ class K2450(ScpiInstrument):
             raise ScpiError(-224, f"Illegal parameter value: buffer {name} does not exist")
         return name
 
-    def buffer(self, parameters: Sequence[str], index: int) -> list[Reading]:
+    def buffer(self, parameters: Sequence[str], index: int) -> list[SmuReading]:
         """Readings of that buffer."""
         return self.buffers[self.buffer_name(parameters, index)]
 
-    def store(self, name: str, readings: Sequence[Reading]) -> None:
+    def store(self, name: str, readings: Sequence[SmuReading]) -> None:
         """Append to a buffer; a full one loses its oldest reading."""
         stored = self.buffers[name]
         stored.extend(readings)
@@ -328,64 +347,6 @@ def _sense_range(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
 
 def _sense_auto(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
     smu.channel.i_range = None if boolean(arguments(parameters, 1)[0]) else smu.channel.shows_range("i")
-
-
-def _read(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
-    name = smu.buffer_name(parameters, 0)
-    readings = [smu.channel.measure(smu.delay + smu.measure_time) for _ in range(smu.count)]
-    smu.store(name, readings)
-    return _rows(smu, readings[-1:], parameters[1:])
-
-
-def _rows(smu: K2450, readings: Sequence[Reading], elements: Sequence[str], first: float | None = None) -> str:
-    if not readings:
-        raise ScpiError(-230)
-    names = [choice(e, ELEMENTS) for e in elements] or ["READ"]
-    start = readings[0].time if first is None else first
-    return ",".join(_element(smu, r, name, start) for r in readings for name in names)
-
-
-def _element(smu: K2450, r: Reading, name: str, start: float) -> str:
-    if name in ("SOUR", "SOURFORM"):
-        return show(r.voltage if smu.readback else r.source)
-    if name == "REL":
-        return f"{r.time - start:.9f}"
-    if name == "SOURSTAT":
-        return str((32 if r.tripped else 0) | (128 if smu.channel.four_wire else 0))
-    return {"READ": show(r.current), "STAT": str(4 if r.overflow else 0), "UNIT": "Amp DC"}[name]
-
-
-def _make(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
-    name, size, *style = arguments(parameters, 2, 3)
-    if style and style[0]:
-        choice(style[0], ("COMPact", "STANdard", "FULL"))
-    if string(name) in smu.buffers:
-        raise ScpiError(-221)
-    smu.capacity[string(name)] = integer(size, 10, 27_500_000)
-    smu.buffers[string(name)] = []
-
-
-def _delete(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
-    name = smu.buffer_name(arguments(parameters, 1), 0)
-    if name in BUFFERS:
-        raise ScpiError(-221)
-    del smu.buffers[name], smu.capacity[name]
-
-
-def _points(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
-    size, *_rest = arguments(parameters, 1, 2)
-    smu.capacity[smu.buffer_name(parameters, 1)] = integer(size, 10, 27_500_000)
-
-
-def _data(smu: K2450, parameters: list[str], _: dict[str, int]) -> str:
-    first, last, *rest = arguments(parameters, 2, 17)
-    stored = smu.buffer(rest, 0)
-    if not stored:
-        raise ScpiError(-230)
-    start, end = integer(first, 1), integer(last, 1)
-    if not start <= end <= len(stored):
-        raise ScpiError(-222)
-    return _rows(smu, stored[start - 1 : end], rest[1:], stored[0].time)
 
 
 INSTRUMENTS = {"2450": K2450, "2460": partial(K2450, model="2460")}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from instruments.virtual.blocks import MOST_STEPS, Block
+from instruments.virtual.blocks import MOST_STEPS, TriggerBlock
 from instruments.virtual.k2450 import K2450
-from instruments.virtual.scpi import Command
+from instruments.virtual.scpi import ScpiCommand
 from instruments.virtual.scpi_parameters import ScpiError, arguments, boolean, integer, number, show
 from instruments.virtual.source_lists import LIST_MESSAGE, LIST_TOTAL
 
@@ -34,16 +34,16 @@ PULSE_LIMIT = 10.5
 class K2461(K2450):
     """A 2461; parameters as of `K2450`."""
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[ScpiCommand]:
         """Those of the family and of the pulse builder."""
         pulse = "[SOURce[1]:]PULSe"
         return [
             *super().commands(),
-            Command(f"{pulse}:TRain:VOLTage", _train),
-            Command(f"{pulse}:SWEep:VOLTage:LIST", _sweep),
-            Command(f"{pulse}:LIST:VOLTage", partial(_list, False), _tell),
-            Command(f"{pulse}:LIST:VOLTage:APPend", partial(_list, True)),
-            Command(f"{pulse}:VOLTage:ILIMit[:LEVel]", _limit, lambda s, p, n: show(s.pulse_limit)),
+            ScpiCommand(f"{pulse}:TRain:VOLTage", _train),
+            ScpiCommand(f"{pulse}:SWEep:VOLTage:LIST", _sweep),
+            ScpiCommand(f"{pulse}:LIST:VOLTage", partial(_list, False), _tell),
+            ScpiCommand(f"{pulse}:LIST:VOLTage:APPend", partial(_list, True)),
+            ScpiCommand(f"{pulse}:VOLTage:ILIMit[:LEVel]", _limit, lambda s, p, n: show(s.pulse_limit)),
         ]
 
     def reset(self) -> None:
@@ -100,7 +100,7 @@ class K2461(K2450):
                 self._one_by_one(bias, levels, width, rest, measure, buffer, bias_limit, pulse_limit, abort)
             channel.switch(False)
 
-        self.trigger.load([Block("PULSE", play)])
+        self.trigger.load([TriggerBlock("PULSE", play)])
 
     def _one_by_one(
         self, bias: float, levels: Sequence[float], width: float, rest: float, measure: bool, buffer: str,

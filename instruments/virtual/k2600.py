@@ -16,16 +16,16 @@ from functools import partial
 from typing import Any, ClassVar
 
 from instruments.virtual.dut import Dut
-from instruments.virtual.k2600_channel import Smu
+from instruments.virtual.k2600_channel import TspSmu
 from instruments.virtual.k2600_panel import display_part, status_part
 from instruments.virtual.lua_library import as_table
 from instruments.virtual.lua_values import as_number
 from instruments.virtual.source import Capability, Channel
 from instruments.virtual.tsp import TspInstrument
-from instruments.virtual.tsp_buffers import BUFFER_SIZE, Buffer, Column, as_buffer
-from instruments.virtual.tsp_events import BLENDERS, GENERATORS, TIMERS, Blender, Events, Timer
+from instruments.virtual.tsp_buffers import BUFFER_SIZE, Buffer, BufferColumn, as_buffer
+from instruments.virtual.tsp_events import BLENDERS, GENERATORS, TIMERS, Blender, Events, TspTimer
 from instruments.virtual.tsp_parts import Part, TspError, between, whole
-from instruments.virtual.tsp_trigger import TriggerModel
+from instruments.virtual.tsp_trigger import TspTriggerModel
 
 SHORTEST_PULSE = 100e-6
 """Shortest pulse of the pulse functions, s: ours, the manual leaves it to the data sheet."""
@@ -73,11 +73,11 @@ class K2600(TspInstrument):
         self.model, self.line_frequency = model, line_frequency
         capability, count = self.MODELS[model]
         self.events = Events()
-        self.timers = [Timer(self, n, self.events) for n in range(1, TIMERS + 1)]
+        self.timers = [TspTimer(self, n, self.events) for n in range(1, TIMERS + 1)]
         self.blenders = [Blender(self, n, self.events) for n in range(1, BLENDERS + 1)]
-        self.triggers = TriggerModel(self, self.timers, self.blenders)
+        self.triggers = TspTriggerModel(self, self.timers, self.blenders)
         self.smus = [
-            Smu(self, f"smu{letter}", Channel(dut, str(k), capability, settling=0.0))
+            TspSmu(self, f"smu{letter}", Channel(dut, str(k), capability, settling=0.0))
             for k, letter in enumerate("ab"[:count], start=1)
         ]  # fmt: skip
         self._pulses: dict[int, Callable[[], list[Any]]] = {}
@@ -121,7 +121,7 @@ class K2600(TspInstrument):
     def reset(self) -> None:
         """All channels, timers and blenders to their defaults."""
         self.abort()
-        parts: list[Smu | Timer | Blender] = [*self.smus, *self.timers, *self.blenders]
+        parts: list[TspSmu | TspTimer | Blender] = [*self.smus, *self.timers, *self.blenders]
         for part in parts:
             part.reset()
 
@@ -186,12 +186,12 @@ class K2600(TspInstrument):
 
     def _printbuffer(self, first: Any, last: Any, *columns: Any) -> None:
         given = [c.get("readings") if isinstance(c, Buffer) else c for c in columns]
-        lists = [c if isinstance(c, Column) else as_table(c) for c in given]
+        lists = [c if isinstance(c, BufferColumn) else as_table(c) for c in given]
         start, end = whole(1, BUFFER_SIZE)(first), whole(1, BUFFER_SIZE)(last)
         if not lists or not start <= end <= min(map(len, lists)):
             raise TspError(1101, "Parameter too big")
         self.budget.spend(3 * (end - start + 1) * len(lists))
-        parts = [c.between(start, end) if isinstance(c, Column) else c.values()[start - 1 : end] for c in lists]
+        parts = [c.between(start, end) if isinstance(c, BufferColumn) else c.values()[start - 1 : end] for c in lists]
         values = [as_number(value) for row in zip(*parts, strict=True) for value in row]
         if self.form.values["data"] == REAL32:
             order = "<" if self.form.values["byteorder"] else ">"
@@ -204,7 +204,7 @@ class K2600(TspInstrument):
     def _configure_pulse(
         self, smu: Any, bias: Any, level: Any, limit: Any, ton: Any, toff: Any, points: Any, buffer: Any, tag: Any
     ) -> list[Any]:
-        if not isinstance(smu, Smu):
+        if not isinstance(smu, TspSmu):
             raise TspError(-104, "Data type error")
         tag = whole(1, MOST_TAGS)(tag)
         ton, toff, buffer = between(0.0, 1e4)(ton), between(0.0, 1e4)(toff), as_buffer(buffer)

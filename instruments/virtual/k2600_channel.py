@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from instruments.virtual.source import Channel, Reading
+from instruments.virtual.source import Channel, SmuReading
 from instruments.virtual.tsp_buffers import BUFFER_SIZE, Buffer, as_buffer, quantity
 from instruments.virtual.tsp_parts import Part, TspError, between, one_of
-from instruments.virtual.tsp_trigger import Sweep
+from instruments.virtual.tsp_trigger import ChannelTrigger
 
 if TYPE_CHECKING:
     from instruments.virtual.k2600 import K2600
@@ -23,7 +23,7 @@ V_40 = 100.0
 """Models that source less than this many V are the 40 V ones: 2601B, 2602B, 2604B."""
 
 
-class Smu(Part):
+class TspSmu(Part):
     """``smua`` or ``smub``."""
 
     LUATYPE = "smu"
@@ -41,7 +41,7 @@ class Smu(Part):
         super().__init__(instrument, {**constants, "reset": self.reset, "abort": instrument.abort})
         self.name, self.channel = name, channel
         self.buffers = Buffer(instrument), Buffer(instrument)
-        self.sweep = Sweep(self, instrument.events)
+        self.sweep = ChannelTrigger(self, instrument.events)
         self.fixed["nvbuffer1"], self.fixed["nvbuffer2"] = self.buffers
         self.fixed["trigger"] = self.sweep
         self.own("sense", lambda: float(channel.four_wire), self._sense)
@@ -134,7 +134,7 @@ class Smu(Part):
         self.channel.four_wire = one_of(0.0, 1.0)(value) == 1.0
         self.channel.refresh()
 
-    def _readings(self) -> list[Reading]:
+    def _readings(self) -> list[SmuReading]:
         """As many measurements as ``measure.count`` says, at least ``measure.interval`` apart."""
         self.instrument.triggers.play()
         values = self.fixed["measure"].values

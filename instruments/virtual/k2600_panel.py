@@ -10,7 +10,7 @@ from instruments.virtual.tsp_parts import Part, one_of
 
 if TYPE_CHECKING:
     from instruments.virtual.k2600 import K2600
-    from instruments.virtual.k2600_channel import Smu
+    from instruments.virtual.k2600_channel import TspSmu
 
 CURRENT_LIMIT, READING_OVERFLOW = 2.0, 128.0
 """Bits 1 and 7 of ``status.measurement.condition`` and of ``status.measurement.instrument.smuX.condition``."""
@@ -19,7 +19,7 @@ CURRENT_LIMIT, READING_OVERFLOW = 2.0, 128.0
 def status_part(instrument: K2600) -> Part:
     """``status``: conditions of measurements, and which channels sweep."""
 
-    def limited(smu: Smu) -> bool:
+    def limited(smu: TspSmu) -> bool:
         return smu.channel.output and smu.channel.tripped
 
     def register(condition: Callable[[], float], parts: dict[str, Any] | None = None) -> Part:
@@ -27,7 +27,7 @@ def status_part(instrument: K2600) -> Part:
         part.own("condition", condition)
         return part
 
-    def channels(hit: Callable[[Smu], bool]) -> float:
+    def channels(hit: Callable[[TspSmu], bool]) -> float:
         """A bit for each channel: bit 1 for smua, bit 2 for smub."""
         return float(sum(2 << k for k, smu in enumerate(instrument.smus) if hit(smu)))
 
@@ -38,7 +38,7 @@ def status_part(instrument: K2600) -> Part:
         instrument.triggers.recent.clear()
         return found
 
-    def limit(smu: Smu) -> float:
+    def limit(smu: TspSmu) -> float:
         return CURRENT_LIMIT if limited(smu) else 0.0
 
     single = {smu.name: register(partial(limit, smu)) for smu in instrument.smus}

@@ -12,12 +12,12 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from instruments.virtual.budget import Budget
+from instruments.virtual.budget import MessageBudget
 from instruments.virtual.lua_lexer import WORDS, content_of, number_of, tokens
 from instruments.virtual.lua_nodes import (
     BREAK,
     Expression,
-    Frame,
+    LuaFrame,
     Statement,
     Store,
     arithmetic,
@@ -106,7 +106,7 @@ class Chunk:
         if self._peek() is not None:
             raise LuaSyntaxError(f"unexpected symbol near `{self._peek()}'")
 
-    def run(self, scope: dict[str, Any], budget: Budget | None = None) -> None:
+    def run(self, scope: dict[str, Any], budget: MessageBudget | None = None) -> None:
         """Carry it out; `scope` holds the globals and keeps what is assigned.
 
         Raises
@@ -117,7 +117,7 @@ class Chunk:
             Where `budget` is used up.
         """
         try:
-            self._block(Frame(scope, [None] * self._slots, budget or Budget()))
+            self._block(LuaFrame(scope, [None] * self._slots, budget or MessageBudget()))
         except RecursionError:
             raise LuaRuntimeError("stack overflow") from None
 
@@ -248,7 +248,7 @@ class Chunk:
         body, nested = self._body("end")
         self._loops -= 1
 
-        def run(frame: Frame) -> None:
+        def run(frame: LuaFrame) -> None:
             while truthy(condition.one(frame)):
                 frame.budget.spend(2)
                 if body(frame) is BREAK:
@@ -262,7 +262,7 @@ class Chunk:
         self._loops -= 1
         condition = self._expression()
 
-        def run(frame: Frame) -> None:
+        def run(frame: LuaFrame) -> None:
             while body(frame) is not BREAK and not truthy(condition.one(frame)):
                 frame.budget.spend(2)
 
@@ -286,7 +286,7 @@ class Chunk:
             self._take("end")
             break
 
-        def run(frame: Frame) -> object:
+        def run(frame: LuaFrame) -> object:
             for condition, body in branches:
                 if truthy(condition.one(frame)):
                     return body(frame)

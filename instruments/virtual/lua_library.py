@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from instruments.virtual.budget import Budget
+from instruments.virtual.budget import MessageBudget
 from instruments.virtual.lua_values import (
     ENTRY,
     LuaRuntimeError,
-    Table,
+    LuaTable,
     as_number,
     is_number,
     kind_of,
@@ -17,7 +17,7 @@ from instruments.virtual.lua_values import (
 )
 
 
-class Globals(Table):
+class Globals(LuaTable):
     """``_G``: the globals as a table."""
 
     def __init__(self, scope: dict[str, Any]) -> None:
@@ -37,11 +37,11 @@ class Library:
 
     Parameters
     ----------
-    budget : Budget
+    budget : MessageBudget
         Of the message being carried out.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: MessageBudget) -> None:
         self._budget = budget
 
     def functions(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Library:
 
     def _next(self, table: Any, key: Any = None) -> list[Any]:
         # The instrument's own parts keep nothing in themselves: their metatables know what they have.
-        if kind_of(table) == "table" and not isinstance(table, Table):
+        if kind_of(table) == "table" and not isinstance(table, LuaTable):
             return [None]
         self._budget.spend(len(as_table(table).fields) if key is None else 1)
         return table.next(key)
@@ -106,9 +106,9 @@ class Library:
         return tostring(separator).join(texts)
 
 
-def as_table(value: Any) -> Table:
+def as_table(value: Any) -> LuaTable:
     """The value if it is a table; a run-time error else."""
-    if not isinstance(value, Table):
+    if not isinstance(value, LuaTable):
         raise LuaRuntimeError(f"bad argument (table expected, got {kind_of(value)})")
     return value
 

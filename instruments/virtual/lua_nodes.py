@@ -6,11 +6,11 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from instruments.virtual.budget import Budget
+from instruments.virtual.budget import MessageBudget
 from instruments.virtual.lua_values import (
     ENTRY,
     LuaRuntimeError,
-    Table,
+    LuaTable,
     as_number,
     first,
     is_number,
@@ -25,30 +25,30 @@ CALL = 40
 """Work of a call beside that of its tokens."""
 
 
-class Frame(NamedTuple):
+class LuaFrame(NamedTuple):
     """What a running line can reach: globals, its own locals by number, and what it may cost."""
 
     globals: dict[str, Any]
     locals: list[Any]
-    budget: Budget
+    budget: MessageBudget
 
 
 class Expression(NamedTuple):
     """How an expression is worked out: its first value, and all of them."""
 
-    one: Callable[[Frame], Any]
-    many: Callable[[Frame], list[Any]]
+    one: Callable[[LuaFrame], Any]
+    many: Callable[[LuaFrame], list[Any]]
 
 
-Statement = Callable[[Frame], object]
+Statement = Callable[[LuaFrame], object]
 """Gives `BREAK` where the loop around it is to end."""
 
-Store = Callable[[Frame, Any], None]
-Operator = Callable[[Any, Expression, Frame], Any]
+Store = Callable[[LuaFrame, Any], None]
+Operator = Callable[[Any, Expression, LuaFrame], Any]
 BREAK = object()
 
 
-def single(one: Callable[[Frame], Any]) -> Expression:
+def single(one: Callable[[LuaFrame], Any]) -> Expression:
     """An expression that has one value."""
     return Expression(one, lambda frame: [one(frame)])
 
@@ -71,7 +71,7 @@ def unary(act: Callable[[Any], Any], operand: Expression) -> Expression:
 def listed(parts: Sequence[Expression]) -> Expression:
     """Several expressions: of all but the last the first value, of the last all."""
 
-    def many(frame: Frame) -> list[Any]:
+    def many(frame: LuaFrame) -> list[Any]:
         values = [part.one(frame) for part in parts[:-1]]
         return values + parts[-1].many(frame) if parts else values
 
@@ -81,7 +81,7 @@ def listed(parts: Sequence[Expression]) -> Expression:
 def chain(left: Expression, rest: Sequence[tuple[Operator, Expression]]) -> Expression:
     """Operands joined by operators from left to right, of any number."""
 
-    def one(frame: Frame) -> Any:
+    def one(frame: LuaFrame) -> Any:
         value = left.one(frame)
         for act, right in rest:
             value = act(value, right, frame)
@@ -98,7 +98,7 @@ def arithmetic(act: Callable[[float, float], float]) -> Operator:
 def comparison(test: Callable[[Any, Any], bool]) -> Operator:
     """Operator of two numbers or two strings."""
 
-    def act(a: Any, right: Expression, frame: Frame) -> bool:
+    def act(a: Any, right: Expression, frame: LuaFrame) -> bool:
         if isinstance(a, str):
             frame.budget.spend(len(a) >> 8)
         return ordered(test, a, right.one(frame))
@@ -109,7 +109,7 @@ def comparison(test: Callable[[Any, Any], bool]) -> Operator:
 def equality(wanted: bool) -> Operator:
     """``==`` (`wanted`) or ``~=``."""
 
-    def act(a: Any, right: Expression, frame: Frame) -> bool:
+    def act(a: Any, right: Expression, frame: LuaFrame) -> bool:
         if isinstance(a, str):
             frame.budget.spend(len(a) >> 8)
         return same(a, right.one(frame)) is wanted
@@ -122,7 +122,7 @@ def short_circuit(conjunction: bool) -> Operator:
     return lambda a, right, frame: a if truthy(a) != conjunction else right.one(frame)
 
 
-def concatenation(a: Any, right: Expression, frame: Frame) -> str:
+def concatenation(a: Any, right: Expression, frame: LuaFrame) -> str:
     """``..``: strings, and numbers as they are printed."""
     parts = a, right.one(frame)
     for part in parts:
@@ -136,7 +136,7 @@ def concatenation(a: Any, right: Expression, frame: Frame) -> str:
 def global_name(name: str) -> tuple[Expression, Store]:
     """How a global is read and assigned."""
 
-    def store(frame: Frame, value: Any) -> None:
+    def store(frame: LuaFrame, value: Any) -> None:
         if value is None:
             frame.globals.pop(name, None)
             return
@@ -150,7 +150,7 @@ def global_name(name: str) -> tuple[Expression, Store]:
 def local_name(slot: int) -> tuple[Expression, Store]:
     """How a local is read and assigned."""
 
-    def store(frame: Frame, value: Any) -> None:
+    def store(frame: LuaFrame, value: Any) -> None:
         frame.locals[slot] = value
 
     return single(lambda frame: frame.locals[slot]), store
@@ -159,15 +159,15 @@ def local_name(slot: int) -> tuple[Expression, Store]:
 def field_of(owner: Expression, key: Expression, path: str) -> tuple[Expression, Store]:
     """How a field is read and assigned; `path` names its owner in messages."""
 
-    def target(frame: Frame) -> Any:
+    def target(frame: LuaFrame) -> Any:
         found = owner.one(frame)
         if not hasattr(found, "get"):
             raise LuaRuntimeError(f"attempt to index `{path}' (a {kind_of(found)} value)")
         return found
 
-    def store(frame: Frame, value: Any) -> None:
+    def store(frame: LuaFrame, value: Any) -> None:
         found = target(frame)
-        if isinstance(found, Table):
+        if isinstance(found, LuaTable):
             frame.budget.allocate(ENTRY)
         found.set(key.one(frame), value)
 
@@ -177,8 +177,8 @@ def field_of(owner: Expression, key: Expression, path: str) -> tuple[Expression,
 def table(entries: Sequence[tuple[Expression | None, Expression]]) -> Expression:
     """A table constructor; the last entry without a key gives all its values."""
 
-    def build(frame: Frame) -> Table:
-        found, place = Table(), 0
+    def build(frame: LuaFrame) -> LuaTable:
+        found, place = LuaTable(), 0
         frame.budget.allocate(ENTRY * (1 + len(entries)))
         for k, (key, value) in enumerate(entries, start=1):
             if key is not None:
@@ -195,7 +195,7 @@ def table(entries: Sequence[tuple[Expression | None, Expression]]) -> Expression
 def call(function: Expression, given: Expression, path: str) -> Expression:
     """Call of a function."""
 
-    def many(frame: Frame) -> list[Any]:
+    def many(frame: LuaFrame) -> list[Any]:
         callee = function.one(frame)
         if not callable(callee):
             raise LuaRuntimeError(f"attempt to call `{path}' (a {kind_of(callee)} value)")
@@ -204,7 +204,7 @@ def call(function: Expression, given: Expression, path: str) -> Expression:
     return Expression(lambda frame: first(many(frame)), many)
 
 
-def invoke(callee: Callable[..., Any], values: list[Any], path: str, budget: Budget) -> list[Any]:
+def invoke(callee: Callable[..., Any], values: list[Any], path: str, budget: MessageBudget) -> list[Any]:
     """Values of a call; `LuaRuntimeError` where the function does not take so many arguments."""
     budget.spend(CALL)
     # Lua has no signatures; the instrument's own functions check what they are given.
@@ -219,7 +219,7 @@ def invoke(callee: Callable[..., Any], values: list[Any], path: str, budget: Bud
 def assign(stores: Sequence[Store], values: Expression) -> Statement:
     """Assignment: all values first, nil for those that are missing."""
 
-    def run(frame: Frame) -> None:
+    def run(frame: LuaFrame) -> None:
         found = values.many(frame)
         for k, store in enumerate(stores):
             store(frame, found[k] if k < len(found) else None)
@@ -230,7 +230,7 @@ def assign(stores: Sequence[Store], values: Expression) -> Statement:
 def block(statements: Sequence[tuple[int, Statement]]) -> Statement:
     """Statements one after the other, each with what it costs."""
 
-    def run(frame: Frame) -> object:
+    def run(frame: LuaFrame) -> object:
         for cost, each in statements:
             frame.budget.spend(cost)
             if each(frame) is BREAK:
@@ -245,7 +245,7 @@ def loop(
 ) -> Statement:
     """Both kinds of ``for``: over numbers if `counted` says which, else over what an iterator function gives."""
 
-    def run(frame: Frame) -> None:
+    def run(frame: LuaFrame) -> None:
         found = bounds.many(frame)
         for values in counted(found) if counted is not None else _iterated(found, frame.budget):
             frame.budget.spend(3)
@@ -257,7 +257,7 @@ def loop(
     return run
 
 
-def _iterated(found: list[Any], budget: Budget) -> Iterator[list[Any]]:
+def _iterated(found: list[Any], budget: MessageBudget) -> Iterator[list[Any]]:
     function, state, control = (found + [None] * 3)[:3]
     if not callable(function):
         raise LuaRuntimeError(f"attempt to call a {kind_of(function)} value")

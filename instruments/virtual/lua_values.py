@@ -36,7 +36,7 @@ def _stored(key: Any) -> Any:
     return ("boolean", key) if isinstance(key, bool) else key
 
 
-class Table:
+class LuaTable:
     """A Lua table."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
@@ -151,7 +151,7 @@ def as_number(value: Any) -> float:
 
 def length(value: Any) -> float:
     """What ``#`` gives."""
-    if isinstance(value, Table | str):
+    if isinstance(value, LuaTable | str):
         return float(len(value))
     raise LuaRuntimeError(f"attempt to get length of a {kind_of(value)} value")
 
@@ -207,8 +207,8 @@ def size_of(values: Iterable[Any]) -> int:
         value = waiting.pop()
         if isinstance(value, str):
             total += len(value) + ENTRY
-        elif isinstance(value, Table) and id(value) not in seen:
+        elif isinstance(value, LuaTable) and id(value) not in seen:
             seen.add(id(value))
             total += ENTRY * (1 + len(value.fields))
-            waiting += [part for part in (*value.fields, *value.fields.values()) if isinstance(part, str | Table)]
+            waiting += [part for part in (*value.fields, *value.fields.values()) if isinstance(part, str | LuaTable)]
     return total

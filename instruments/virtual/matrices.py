@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from hil.errors import InputError
 from instruments.virtual.dut import Dut
-from instruments.virtual.scpi import Command, ScpiInstrument
+from instruments.virtual.scpi import ScpiCommand, ScpiInstrument
 from instruments.virtual.scpi_parameters import ScpiError, arguments, choice
 from instruments.virtual.tsp import TspInstrument
 from instruments.virtual.tsp_parts import Part, TspError, one_of
@@ -237,18 +237,18 @@ class B2200(ScpiInstrument):
         code, text = error or (0, "No error")
         return f'{code:+d},"{text}"'
 
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[ScpiCommand]:
         """All that is modelled."""
         route = "[ROUTe:]"
         return [
-            Command("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
-            Command(f"{route}FUNCtion", _function, lambda s, p, n: s.function),
-            Command(f"{route}CONNection:RULE", _rule, lambda s, p, n: s.card(p) and s.rule),
-            Command(f"{route}CONNection:SEQuence", _sequence, lambda s, p, n: s.card(p) and s.sequence),
-            Command(f"{route}OPEN:CARD", _open_card),
-            Command(f"{route}CLOSe:CARD", None, _closed),
-            Command(f"{route}CLOSe[:LIST]", _close, lambda s, p, n: s.states(p, "1", "0")),
-            Command(f"{route}OPEN[:LIST]", _open, lambda s, p, n: s.states(p, "0", "1")),
+            ScpiCommand("SYSTem:ERRor[:NEXT]", None, lambda s, p, n: s.next_error()),
+            ScpiCommand(f"{route}FUNCtion", _function, lambda s, p, n: s.function),
+            ScpiCommand(f"{route}CONNection:RULE", _rule, lambda s, p, n: s.card(p) and s.rule),
+            ScpiCommand(f"{route}CONNection:SEQuence", _sequence, lambda s, p, n: s.card(p) and s.sequence),
+            ScpiCommand(f"{route}OPEN:CARD", _open_card),
+            ScpiCommand(f"{route}CLOSe:CARD", None, _closed),
+            ScpiCommand(f"{route}CLOSe[:LIST]", _close, lambda s, p, n: s.states(p, "1", "0")),
+            ScpiCommand(f"{route}OPEN[:LIST]", _open, lambda s, p, n: s.states(p, "0", "1")),
         ]
 
     def card(self, parameters: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hil.errors import InputError
 from hil.limits import Limits
-from instruments.virtual.budget import SOLUTION, Budget
+from instruments.virtual.budget import SOLUTION, MessageBudget
 from sim.crossbar.coupled import Held
 from sim.network.branches import Branches
 from sim.network.lines import IdealLines
@@ -79,7 +79,7 @@ class Network:
 
     Attributes
     ----------
-    budget : Budget
+    budget : MessageBudget
         What every solution is spent from.
     wanted : (P,) array
         Source voltages, V; may be changed from step to step.
@@ -105,7 +105,7 @@ class Network:
             If two driven ports are wired to one line.
         """
         driven = [ports[name] for name in drives]
-        self._rows, self._range, self.budget = rows, (limits.v_min, limits.v_max), Budget()
+        self._rows, self._range, self.budget = rows, (limits.v_min, limits.v_max), MessageBudget()
         self.wanted = np.array([d.voltage for d in drives.values()], dtype=float)
         self._rail = np.array([p.rail for p in driven])
         sensed = [d.four_wire for d in drives.values()]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from instruments.virtual.budget import Budget, OutOfWork
+from instruments.virtual.budget import MessageBudget, OutOfWork
 from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
 from instruments.virtual.scpi_parameters import TEXTS, ScpiError, arguments, integer, show, split_outside
@@ -65,7 +65,7 @@ Handler = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Command:
+class ScpiCommand:
     """One header and what it does.
 
     Attributes
@@ -112,7 +112,7 @@ def setting(
     read: Callable[[str], Any],
     answer: Callable[[Any], str] = show,
     then: str | None = None,
-) -> Command:
+) -> ScpiCommand:
     """Command that sets an attribute of the engine and query that tells it.
 
     Parameters
@@ -143,7 +143,7 @@ def setting(
     def query(engine: Any, parameters: Sequence[str], suffixes: dict[str, int]) -> str:
         return answer(getattr(owner(engine), last))
 
-    return Command(pattern, write, query)
+    return ScpiCommand(pattern, write, query)
 
 
 class ScpiInstrument(VirtualInstrument):
@@ -159,18 +159,18 @@ class ScpiInstrument(VirtualInstrument):
 
     QUEUE: ClassVar[int] = 100
 
-    budget: Budget
+    budget: MessageBudget
 
     def __init__(self, dut: Dut) -> None:
         """Switch on: power-on bit set, nothing in the queue."""
-        self.dut, self.budget = dut, Budget()
+        self.dut, self.budget = dut, MessageBudget()
         self.errors = ErrorQueue(self.QUEUE)
         self._event_status, self._event_enable, self._service_enable = 128, 0, 0
-        self._found: dict[str, tuple[Command, dict[str, int]]] = {}
+        self._found: dict[str, tuple[ScpiCommand, dict[str, int]]] = {}
         self._commands = [*self._common(), *self.commands()]
 
     @abstractmethod
-    def commands(self) -> Sequence[Command]:
+    def commands(self) -> Sequence[ScpiCommand]:
         """All commands of the model beyond those of IEEE 488.2."""
 
     @abstractmethod
@@ -252,7 +252,7 @@ class ScpiInstrument(VirtualInstrument):
         answer = handler(self, parameters, suffixes)
         return (answer if asks else None), path
 
-    def _find(self, name: str) -> tuple[Command, dict[str, int]] | None:
+    def _find(self, name: str) -> tuple[ScpiCommand, dict[str, int]] | None:
         if name not in self._found:
             for command in self._commands:
                 match = header_pattern(command.pattern).fullmatch(name)
@@ -264,7 +264,7 @@ class ScpiInstrument(VirtualInstrument):
                     break
         return self._found.get(name)
 
-    def _common(self) -> list[Command]:
+    def _common(self) -> list[ScpiCommand]:
         def plain(action: Callable[[], None]) -> Handler:
             def run(engine: Any, parameters: Sequence[str], suffixes: dict[str, int]) -> None:
                 arguments(parameters, 0)
@@ -275,18 +275,18 @@ class ScpiInstrument(VirtualInstrument):
         def said(answer: Callable[[], str | None]) -> Handler:
             return lambda engine, parameters, suffixes: answer()
 
-        def byte(name: str) -> Command:
+        def byte(name: str) -> ScpiCommand:
             return setting(f"*{name}", {"ESE": "_event_enable", "SRE": "_service_enable"}[name], _byte, str)
 
         return [
-            Command("*IDN", None, said(lambda: self.identity)),
-            Command("*RST", plain(self.reset)),
-            Command("*CLS", plain(self.clear_status)),
-            Command("*OPC", plain(self._complete), said(lambda: self.operation_complete())),
-            Command("*WAI", plain(lambda: None)),
-            Command("*ESR", None, said(self._take_event_status)),
-            Command("*STB", None, said(lambda: str(self._status_byte()))),
-            Command("*TST", None, said(lambda: "0")),
+            ScpiCommand("*IDN", None, said(lambda: self.identity)),
+            ScpiCommand("*RST", plain(self.reset)),
+            ScpiCommand("*CLS", plain(self.clear_status)),
+            ScpiCommand("*OPC", plain(self._complete), said(lambda: self.operation_complete())),
+            ScpiCommand("*WAI", plain(lambda: None)),
+            ScpiCommand("*ESR", None, said(self._take_event_status)),
+            ScpiCommand("*STB", None, said(lambda: str(self._status_byte()))),
+            ScpiCommand("*TST", None, said(lambda: "0")),
             byte("ESE"),
             byte("SRE"),
         ]

@@ -18,7 +18,7 @@ from hil.runs.interrupt import stops_heard_by
 from instruments.virtual.faults import Faults
 from instruments.virtual.hislip import HislipTransport
 from instruments.virtual.instrument import VirtualInstrument
-from instruments.virtual.transports import Disconnected, SerialTransport, SocketTransport, Transport
+from instruments.virtual.transports import Disconnected, SerialTransport, ServerTransport, SocketTransport
 
 TransportName = Literal["socket", "hislip", "serial"]
 TRANSPORTS: tuple[TransportName, ...] = ("socket", "hislip", "serial")
@@ -82,7 +82,7 @@ class Server:
         self._name, self._port = transport, port
         self._lock = threading.Lock() if lock is None else lock
         self._thread: threading.Thread | None = None
-        self._transport: Transport | None = None
+        self._transport: ServerTransport | None = None
 
     @property
     def resource(self) -> str:
@@ -161,7 +161,7 @@ class Server:
         """Stop on every way out."""
         self.stop()
 
-    def _running(self) -> Transport:
+    def _running(self) -> ServerTransport:
         if self._transport is None:
             raise InputError("the server of the virtual bench is not running: start it first")
         return self._transport
@@ -188,7 +188,7 @@ class Server:
         await asyncio.gather(*clients, return_exceptions=True)
         await transport.close()
 
-    def _make(self) -> Transport:
+    def _make(self) -> ServerTransport:
         if self._name == "socket":
             return SocketTransport(self._handle, self.faults, self._port)
         if self._name == "hislip":

@@ -61,7 +61,7 @@ def _range(ranges: Sequence[float], value: float, over: float) -> float:
     return next((r for r in ranges if abs(value) <= r * over * (1 + 1e-9)), ranges[-1])
 
 
-class Reading(NamedTuple):
+class SmuReading(NamedTuple):
     """One measurement.
 
     Attributes
@@ -193,14 +193,14 @@ class Channel:
         else:
             self.dut.advance(seconds)
 
-    def measure(self, seconds: float) -> Reading:
+    def measure(self, seconds: float) -> SmuReading:
         """Hold the level for `seconds`, then read; with the output off there is no current."""
         if self._on:
             return self.play([self.level], [seconds], [True])[0]
         self.dut.advance(seconds)
-        return Reading(self.clock, self.level, 0.0, self.dut.measured(0.0), False)
+        return SmuReading(self.clock, self.level, 0.0, self.dut.measured(0.0), False)
 
-    def play(self, level: Sequence[float], duration: Sequence[float], measure: Sequence[bool]) -> list[Reading]:
+    def play(self, level: Sequence[float], duration: Sequence[float], measure: Sequence[bool]) -> list[SmuReading]:
         """Play steps with the output on; readings at the end of the measured ones. The last level stays."""
         start = self.clock
         limited = level if np.isinf(self.v_clamp) else np.clip(level, -self.v_clamp, self.v_clamp)
@@ -212,7 +212,7 @@ class Channel:
     def finish(
         self, level: Sequence[float], duration: Sequence[float], measure: Sequence[bool], played: Played | None,
         start: float, last: float,
-    ) -> list[Reading]:  # fmt: skip
+    ) -> list[SmuReading]:  # fmt: skip
         """Take over what was played on the port from time `start` on: readings, and the level that stays.
 
         `played` is None where the output was off: no voltage, no current.
@@ -229,7 +229,7 @@ class Channel:
                 if played is None
                 else (float(played.voltage[k]), float(played.current[k]), bool(played.tripped[k]))
             )
-            taken.append(Reading(float(start + ends[k]), float(level[k]), voltage, self.ranged(current), tripped))
+            taken.append(SmuReading(float(start + ends[k]), float(level[k]), voltage, self.ranged(current), tripped))
         return taken
 
     def ranged(self, current: float) -> float:

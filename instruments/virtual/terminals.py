@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hil.errors import InputError, nearest
-from instruments.virtual.scpi import Command, setting
+from instruments.virtual.scpi import ScpiCommand, setting
 from instruments.virtual.scpi_parameters import choice
 from instruments.virtual.source import Channel
 
@@ -61,5 +61,5 @@ def _word(text: str) -> Any:
     return choice(text, ("FRONt", "REAR"))
 
 
-TERMINAL_COMMANDS: tuple[Command, ...] = (setting("ROUTe:TERMinals", "terminals.selected", _word, str),)
+TERMINAL_COMMANDS: tuple[ScpiCommand, ...] = (setting("ROUTe:TERMinals", "terminals.selected", _word, str),)
 """Messages of a model whose attribute `terminals` is a `Terminals`."""

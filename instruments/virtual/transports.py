@@ -102,7 +102,7 @@ class LineConnection(Connection):
                     await asyncio.sleep(0)
 
 
-class Transport(ABC):
+class ServerTransport(ABC):
     """A door through which clients come; lives in the event loop of its server.
 
     Attributes
@@ -160,7 +160,7 @@ def refuse(server: asyncio.Server) -> None:
         asyncio.get_running_loop().remove_reader(listener.fileno())
 
 
-class SocketTransport(Transport):
+class SocketTransport(ServerTransport):
     """A raw TCP socket."""
 
     def __init__(self, handle: Handler, faults: Faults, port: int) -> None:
@@ -191,7 +191,7 @@ class SocketTransport(Transport):
         await self._attended(LineConnection(self._handle, self._faults, reader, writer).run(), writer)
 
 
-class SerialTransport(Transport):
+class SerialTransport(ServerTransport):
     """A pseudo terminal, which other programs open as if it were a serial port; it has one line for all of them."""
 
     @property

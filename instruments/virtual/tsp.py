@@ -11,12 +11,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from instruments.virtual.budget import MEMORY, Budget, OutOfMemory, OutOfWork
+from instruments.virtual.budget import MEMORY, MessageBudget, OutOfMemory, OutOfWork
 from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
 from instruments.virtual.lua import Chunk
 from instruments.virtual.lua_library import Globals, Library
-from instruments.virtual.lua_values import LuaRuntimeError, LuaSyntaxError, Table, size_of, tostring
+from instruments.virtual.lua_values import LuaRuntimeError, LuaSyntaxError, LuaTable, size_of, tostring
 from instruments.virtual.tsp_parts import Part, TspError, between, one_of, whole
 
 RECOVERABLE, SERIOUS = 20.0, 30.0
@@ -42,11 +42,11 @@ class TspInstrument(VirtualInstrument):
         Fields of ``*IDN?``.
     """
 
-    budget: Budget
+    budget: MessageBudget
 
     def __init__(self, dut: Dut, model: str, serial: str, firmware: str) -> None:
         """Globals that every model has; ``*IDN?`` and few other common commands are understood as well."""
-        self.dut, self.budget = dut, Budget()
+        self.dut, self.budget = dut, MessageBudget()
         self.identity = f"Keithley Instruments Inc., Model {model}, {serial}, {firmware}"
         self._queue: list[tuple[int, str, float]] = []
         self._printed: list[str | bytes] = []
@@ -185,7 +185,7 @@ class TspInstrument(VirtualInstrument):
         """See what the program keeps; where that is more than half of the memory, its variables are dropped."""
         if self.budget.used < WORTH_A_LOOK:
             return
-        names = [name for name, value in self.scope.items() if isinstance(value, Table | str) and name != "_G"]
+        names = [name for name, value in self.scope.items() if isinstance(value, LuaTable | str) and name != "_G"]
         self.budget.kept = size_of([*names, *(self.scope[name] for name in names)])
         if self.budget.kept > MEMORY // 2:
             for name in names:

@@ -7,20 +7,20 @@ from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from instruments.virtual.lua_values import is_number
-from instruments.virtual.source import OVERFLOW, Reading
+from instruments.virtual.source import OVERFLOW, SmuReading
 from instruments.virtual.tsp_parts import Part, TspError, one_of
 
 BUFFER_SIZE = 60_000
 
 
-class Entry(NamedTuple):
+class BufferEntry(NamedTuple):
     """A value that was measured, and when, at what."""
 
     value: float
-    reading: Reading
+    reading: SmuReading
 
 
-def quantity(reading: Reading, kind: str) -> float:
+def quantity(reading: SmuReading, kind: str) -> float:
     """Current (``i``, A), voltage (``v``, V), resistance (``r``, ohm) or power (``p``, W) of a reading."""
     if kind == "i" or reading.overflow:
         return reading.current
@@ -31,12 +31,12 @@ def quantity(reading: Reading, kind: str) -> float:
     return max(-OVERFLOW, min(reading.voltage / reading.current, OVERFLOW)) if reading.current else 9.91e37
 
 
-class Column(Part):
+class BufferColumn(Part):
     """``buffer.readings``, ``buffer.timestamps`` and so on: numbers by index."""
 
     LUATYPE = "synchronous_table"
 
-    def __init__(self, buffer: Buffer, value: Callable[[Entry, Entry], float]) -> None:
+    def __init__(self, buffer: Buffer, value: Callable[[BufferEntry, BufferEntry], float]) -> None:
         """Show one value of every entry; it is told the entry and the buffer's first one."""
         super().__init__(buffer.instrument, {"getreading": self.get})
         self._buffer, self._value = buffer, value
@@ -64,7 +64,7 @@ class Buffer(Part):
     """``nvbuffer1`` and ``nvbuffer2``."""
 
     LUATYPE = "reading_buffer"
-    COLUMNS: ClassVar[dict[str, Callable[[Entry, Entry], float]]] = {
+    COLUMNS: ClassVar[dict[str, Callable[[BufferEntry, BufferEntry], float]]] = {
         "readings": lambda entry, first: entry.value,
         "sourcevalues": lambda entry, first: entry.reading.source,
         "timestamps": lambda entry, first: entry.reading.time - first.reading.time,
@@ -81,9 +81,9 @@ class Buffer(Part):
             {"clear": self.clear, "clearcache": lambda: None, "capacity": float(BUFFER_SIZE)},
             {"appendmode": (0.0, flag), "collecttimestamps": (0.0, flag), "collectsourcevalues": (0.0, flag)},
         )
-        self.content: list[Entry] = []
+        self.content: list[BufferEntry] = []
         self.own("n", lambda: float(len(self.content)))
-        self.fixed |= {name: Column(self, value) for name, value in self.COLUMNS.items()}
+        self.fixed |= {name: BufferColumn(self, value) for name, value in self.COLUMNS.items()}
 
     def get(self, key: Any) -> Any:
         """A reading by its index, else as any part."""
@@ -93,20 +93,20 @@ class Buffer(Part):
         """Forget all readings."""
         self.content.clear()
 
-    def store(self, readings: Sequence[Reading], kind: str) -> None:
+    def store(self, readings: Sequence[SmuReading], kind: str) -> None:
         """Take readings: added in append mode, else in place of what was there."""
         if not self.values["appendmode"]:
             self.content.clear()
         self.add(readings, kind)
 
-    def add(self, readings: Sequence[Reading], kind: str) -> None:
+    def add(self, readings: Sequence[SmuReading], kind: str) -> None:
         """Take readings behind those that are there; what does not fit is lost."""
         room = BUFFER_SIZE - len(self.content)
         self.content += map(partial(_entry, kind), readings[:room])
 
 
-def _entry(kind: str, reading: Reading) -> Entry:
-    return Entry(quantity(reading, kind), reading)
+def _entry(kind: str, reading: SmuReading) -> BufferEntry:
+    return BufferEntry(quantity(reading, kind), reading)
 
 
 def as_buffer(value: Any) -> Buffer:

@@ -33,7 +33,7 @@ class Events:
         return number
 
 
-class Timer(Part):
+class TspTimer(Part):
     """``trigger.timer[n]``: after its stimulus, `count` events `delay` s apart; with pass-through one at once."""
 
     def __init__(self, instrument: Any, n: int, events: Events) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from instruments.virtual.lua_values import LuaRuntimeError, Table, is_number
+from instruments.virtual.lua_values import LuaRuntimeError, LuaTable, is_number
 
 if TYPE_CHECKING:
     from instruments.virtual.tsp import TspInstrument
@@ -119,9 +119,9 @@ class Part:
         except TspError as error:
             self.instrument.fail(error.code, error.text)
 
-    def metatable(self) -> Table:
+    def metatable(self) -> LuaTable:
         """What ``getmetatable`` gives."""
-        found, lists = Table(), {"Getters": Table(), "Setters": Table(), "Objects": Table()}
+        found, lists = LuaTable(), {"Getters": LuaTable(), "Setters": LuaTable(), "Objects": LuaTable()}
         for key in (*self.values, *self._owned):
             lists["Getters"].set(key, partial(self.get, key))
             if key in self._checks or (key in self._owned and self._owned[key][1] is not None):

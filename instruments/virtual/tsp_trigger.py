@@ -18,14 +18,14 @@ from functools import partial
 from typing import Any
 
 from instruments.virtual.network import Drive
-from instruments.virtual.tsp_events import Blender, Events, Timer
+from instruments.virtual.tsp_events import Blender, Events, TspTimer
 from instruments.virtual.tsp_parts import Part, TspError, between, one_of, whole
 
 EVENT_COST = 5
 """Work of an event."""
 
 
-class Sweep(Part):
+class ChannelTrigger(Part):
     """``smuX.trigger``: what a channel does at each trigger."""
 
     def __init__(self, smu: Any, events: Events) -> None:
@@ -93,7 +93,7 @@ Wish = tuple[str, float]
 class _Run:
     """One sweep that is under way, and the steps that its channel has still to play."""
 
-    def __init__(self, smu: Any, model: TriggerModel, now: float) -> None:
+    def __init__(self, smu: Any, model: TspTriggerModel, now: float) -> None:
         self.smu, self.level, self.since = smu, smu.channel.level, now
         self.levels: list[float] = []
         self.lengths: list[float] = []
@@ -134,7 +134,7 @@ class _Run:
             self.measured.append(measured)
         self.level, self.since = level, now
 
-    def _sweep(self, model: TriggerModel, now: float) -> Generator[Wish, float, None]:
+    def _sweep(self, model: TspTriggerModel, now: float) -> Generator[Wish, float, None]:
         """Yield ("event", id) or ("until", time), and be told the time."""
         smu, sweep = self.smu, self.smu.sweep
         idle = smu.channel.level
@@ -163,7 +163,7 @@ class _Run:
         model.fire(sweep.events["IDLE"], now)
 
 
-class TriggerModel:
+class TspTriggerModel:
     """The sweeps that are under way, and the events between them.
 
     Parameters
@@ -179,7 +179,7 @@ class TriggerModel:
         Channels that have swept since the last look at ``status.operation.sweeping``.
     """
 
-    def __init__(self, instrument: Any, timers: Sequence[Timer], blenders: Sequence[Blender]) -> None:
+    def __init__(self, instrument: Any, timers: Sequence[TspTimer], blenders: Sequence[Blender]) -> None:
         self._instrument, self._timers, self._blenders = instrument, timers, blenders
         self.recent: set[str] = set()
         self.abort()

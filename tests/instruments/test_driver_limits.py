@@ -16,7 +16,7 @@ from hil.errors import InputError
 from hil.limits import LimitError
 from instruments.link.scpi import number
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.models import driver_for, models
 
 LONGEST_MESSAGE = 2048
@@ -136,7 +136,7 @@ STEP = st.tuples(LEVEL, st.integers(1, 5), st.booleans())
 def test_any_plan_within_the_limits_is_what_is_played(model, steps, frequency):
     level, ticks, measure = zip(*steps, strict=True)
     plan = Plan(level, np.array(ticks) * 2e-3, measure)
-    conf = Settings(compliance=1e-4, v_peak=1.5, line_frequency=frequency)
+    conf = ChannelSettings(compliance=1e-4, v_peak=1.5, line_frequency=frequency)
     driver = driver_for(IDENTITIES[model])
     messages = driver.play(plan, conf)
     assert_plays(model, plan, conf, messages)
@@ -155,7 +155,7 @@ def test_any_plan_within_the_limits_is_what_is_played(model, steps, frequency):
 )
 def test_any_train_within_the_limits_is_what_is_played(model, level, base, width, rest, count, measure):
     plan = Plan.train(level, width * 1e-3, (width + rest) * 1e-3, count, base=base, measure=measure)
-    conf = Settings(compliance=1e-4, v_peak=1.5)
+    conf = ChannelSettings(compliance=1e-4, v_peak=1.5)
     messages = driver_for(IDENTITIES[model]).play(plan, conf)
     assert_plays(model, plan, conf, messages)
     assert_safe(messages, conf)
@@ -175,7 +175,7 @@ def test_any_train_within_the_limits_is_what_is_played(model, level, base, width
 def test_anything_at_all_is_played_exactly_or_refused(model, steps, unit, v_peak, compliance, nplc):
     level, duration, measure = zip(*steps, strict=True)
     plan = Plan(level, np.array(duration) * unit, measure)
-    conf = Settings(compliance=compliance, v_peak=v_peak, nplc=nplc)
+    conf = ChannelSettings(compliance=compliance, v_peak=v_peak, nplc=nplc)
     driver = driver_for(IDENTITIES[model])
     try:
         messages = driver.play(plan, conf)
@@ -207,7 +207,7 @@ def test_anything_at_all_is_played_exactly_or_refused(model, steps, unit, v_peak
 )
 def test_settings_beyond_the_model_are_refused(model, change, message):
     driver = driver_for(IDENTITIES[model])
-    conf = Settings(**({"compliance": 1e-4, "v_peak": 1.5} | change))
+    conf = ChannelSettings(**({"compliance": 1e-4, "v_peak": 1.5} | change))
     with pytest.raises(LimitError, match=re.escape(message)):
         driver.prepare(conf)
     with pytest.raises(LimitError, match=re.escape(message)):
@@ -217,7 +217,7 @@ def test_settings_beyond_the_model_are_refused(model, change, message):
 @pytest.mark.parametrize("model", sorted(IDENTITIES))
 def test_plans_beyond_the_model_are_refused(model):
     driver = driver_for(IDENTITIES[model])
-    conf, spec = Settings(compliance=1e-4, v_peak=1.5), driver.spec
+    conf, spec = ChannelSettings(compliance=1e-4, v_peak=1.5), driver.spec
     for plan, message in (
         (Plan([0, 1.51], [2e-3, 2e-3], [0, 0]), r"step 1: 1\.51 V is beyond v_peak 1\.5 V"),
         (Plan([0, -1.6, 0], np.full(3, 2e-3), [0, 0, 0]), r"step 1: -1\.6 V is beyond"),
@@ -237,7 +237,7 @@ def test_a_list_that_fills_the_instrument(model):
     driver = driver_for(IDENTITIES[model])
     points = driver.spec.points
     plan = Plan(np.sin(np.arange(points)), np.full(points, 2e-3), np.ones(points))
-    conf = Settings(compliance=1e-4, v_peak=1.0)
+    conf = ChannelSettings(compliance=1e-4, v_peak=1.0)
     messages = driver.play(plan, conf)
     assert_plays(model, plan, conf, messages)
     assert_safe(messages, conf)
@@ -251,7 +251,7 @@ def test_the_model_that_answers_is_the_one_that_is_driven(model):
 def test_every_model_has_a_usable_specification():
     for name, (family, spec) in models().items():
         driver = family(spec)
-        off = driver.off(Settings(compliance=1e-4, v_peak=1.0))
+        off = driver.off(ChannelSettings(compliance=1e-4, v_peak=1.0))
         assert spec.model == name and off and driver.error_query and driver.sync in ("scpi", "tsp")
         assert spec.width_min <= spec.width_measured < spec.width_max and spec.source
         for ranges, largest in ((spec.v_ranges, spec.v_max), (spec.i_ranges, spec.i_max)):

@@ -18,7 +18,7 @@ from hil.waveform import Waveform
 from instruments.device import SmuDevice
 from instruments.link.errors import ComplianceError
 from instruments.safety.limits import SafetyLimits
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.session import Smu
 from instruments.virtual.bench import BenchClock
 from instruments.virtual.catalogue import make
@@ -193,7 +193,7 @@ def play(model, limits, waveforms, read, count):
                 assert wire.heard[before:] == [], "refused, and yet something was sent"
 
         try:
-            smu = Smu(wire, Settings(limits.i_max, limits.ceiling), limits)
+            smu = Smu(wire, ChannelSettings(limits.i_max, limits.ceiling), limits)
         except InputError:
             count["limits refused"] += 1
             assert {message.partition(" ")[0] for message in wire.heard} <= {"*IDN?", "*LANG?", "*OPC?"}

@@ -15,7 +15,7 @@ from instruments.link.errors import ContactError, InstrumentError, LinkTimeout, 
 from instruments.link.link import Link
 from instruments.safety.guard import GuardError
 from instruments.safety.limits import SafetyLimits
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.session import Smu
 from instruments.virtual.dut import Dut
 from instruments.virtual.faults import Fault
@@ -46,7 +46,7 @@ def bench():
 @pytest.fixture
 def smu(bench):
     with Link.open(bench.resource, timeout=0.3) as link:
-        smu = Smu(link, Settings(1e-3, 1.5), SafetyLimits(1.5, 1e-3))
+        smu = Smu(link, ChannelSettings(1e-3, 1.5), SafetyLimits(1.5, 1e-3))
         yield smu
         smu.close()
 
@@ -121,7 +121,7 @@ def test_a_dry_run_lists_what_is_sent_and_sends_nothing(bench, smu):
 def test_an_instrument_in_another_language_is_left_alone():
     with open_device("sim:rram") as cell, Server(Recorder(Dut(cell), **{"*LANG?": "TSP"})) as server:
         with Link.open(server.resource) as link, pytest.raises(ProtocolError, match=r"LANG.*TSP"):
-            Smu(link, Settings(1e-3, 1.0), SafetyLimits(1.0, 1e-3))
+            Smu(link, ChannelSettings(1e-3, 1.0), SafetyLimits(1.0, 1e-3))
         assert set(server.instrument.heard) <= {"*IDN?", "*LANG?"}
 
 
@@ -132,7 +132,7 @@ def test_an_unknown_instrument_is_refused():
         Link.open(server.resource) as link,
         pytest.raises(InputError, match="no driver for 'ACME,TOASTER 9,0,1'"),
     ):
-        Smu(link, Settings(1e-3, 1.0), SafetyLimits(1.0, 1e-3))
+        Smu(link, ChannelSettings(1e-3, 1.0), SafetyLimits(1.0, 1e-3))
 
 
 def test_without_its_watchdog_no_output_goes_on(bench):

@@ -7,14 +7,14 @@ from hil.backends import open_device
 from instruments.virtual.catalogue import make
 from instruments.virtual.dut import Dut
 from instruments.virtual.lua import Chunk
-from instruments.virtual.lua_values import LuaRuntimeError, LuaSyntaxError, Table, tostring
+from instruments.virtual.lua_values import LuaRuntimeError, LuaSyntaxError, LuaTable, tostring
 
 FIXED = "sim:rram?g_min=1e-5&g_max=1e-4"
 
 
 def evaluate(source):
     out = []
-    Chunk(source).run({"print": lambda *values: out.extend(values), "t": Table([10.0, 20.0, 30.0])})
+    Chunk(source).run({"print": lambda *values: out.extend(values), "t": LuaTable([10.0, 20.0, 30.0])})
     return out
 
 

@@ -10,7 +10,7 @@ from hil.backends import open_device
 from instruments.matrix.models import matrix_driver_for
 from instruments.matrix.models import models as matrix_models
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.models import driver_for
 from instruments.virtual.catalogue import make, models
 from instruments.virtual.dut import Dut
@@ -50,7 +50,7 @@ def bench(model):
 def test_driver_and_instrument_agree(model, plan):
     dut, instrument, driver = bench(model)
     assert driver.spec.model == model
-    settings = Settings(compliance=1e-3, v_peak=1.0)
+    settings = ChannelSettings(compliance=1e-3, v_peak=1.0)
     talk(instrument, driver, [*driver.identify(), *driver.prepare(settings)])
     assert not instrument.output
     start = dut.clock
@@ -78,7 +78,7 @@ def test_every_step_of_an_unmeasured_plan_is_played_in_full(model, plan):
     dut = Dut(open_device("sim:flca?kind=volatile&D=0&R=1e6,1e6&phi0=1e-2&phi_min=-1"))
     instrument = make(model, dut)
     driver = driver_for(instrument.handle("*IDN?"))
-    settings = Settings(compliance=1e-3, v_peak=1.0)
+    settings = ChannelSettings(compliance=1e-3, v_peak=1.0)
     silent = Plan(plan.level, plan.duration, np.zeros(len(plan), dtype=bool))
     talk(instrument, driver, driver.prepare(settings))
     talk(instrument, driver, driver.play(silent, settings))
@@ -89,7 +89,7 @@ def test_every_step_of_an_unmeasured_plan_is_played_in_full(model, plan):
 @pytest.mark.parametrize("model", SMUS)
 def test_compliance_trips_and_is_reported(model):
     _, instrument, driver = bench(model)
-    settings = Settings(compliance=1e-5, v_peak=1.0)
+    settings = ChannelSettings(compliance=1e-5, v_peak=1.0)
     talk(instrument, driver, [*driver.identify(), *driver.prepare(settings)])
     readings = driver.parse(TRAIN, settings, talk(instrument, driver, driver.play(TRAIN, settings)))
     assert readings.tripped.all()
@@ -99,7 +99,7 @@ def test_compliance_trips_and_is_reported(model):
 @pytest.mark.parametrize("model", SMUS)
 def test_off_switches_off_from_any_state(model):
     _, instrument, driver = bench(model)
-    settings = Settings(compliance=1e-3, v_peak=1.0)
+    settings = ChannelSettings(compliance=1e-3, v_peak=1.0)
     talk(instrument, driver, driver.prepare(settings))
     instrument.handle("smua.source.output = 1" if model.startswith("26") else ":OUTP ON")
     assert instrument.output

@@ -9,11 +9,11 @@ from hil.limits import LimitError
 from instruments.link.errors import ProtocolError
 from instruments.plan import Plan
 from instruments.smu.b2900 import B2901A, B2912A, KeysightB2900
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 
 DRIVER = KeysightB2900(B2901A)
 PAIR = KeysightB2900(B2912A)
-SETTINGS = Settings(compliance=1e-4, v_peak=1.5)
+SETTINGS = ChannelSettings(compliance=1e-4, v_peak=1.5)
 
 STANDING = (
     ":SOUR1:FUNC:MODE?;:SENS1:FUNC?;:SENS1:REM?;:SOUR1:VOLT:RANG?;:SOUR1:VOLT:RANG:AUTO?;:SENS1:CURR:RANG?;"
@@ -31,7 +31,7 @@ def texts(messages):
 
 
 def test_set_up_with_the_output_off():
-    messages = PAIR.prepare(Settings(compliance=1e-4, v_peak=1.5, four_wire=True, channel=2, overvoltage=200))
+    messages = PAIR.prepare(ChannelSettings(compliance=1e-4, v_peak=1.5, four_wire=True, channel=2, overvoltage=200))
     assert texts(messages) == [
         ":OUTP2 OFF",
         ":ABOR (@2)",  # *RST would reset channel 1 as well
@@ -70,10 +70,10 @@ def test_set_up_with_the_output_off():
 
 
 def test_the_other_channel_is_left_alone_unless_it_is_asked_for():
-    own = Settings(compliance=1e-4, v_peak=1.5, channel=2)
+    own = ChannelSettings(compliance=1e-4, v_peak=1.5, channel=2)
     sent = (*texts(PAIR.prepare(own)), *PAIR.off(own))
     assert not [t for t in sent if re.search(r"(SOUR|SENS|OUTP|TRIG|ARM)1|@1|\*RST", t)]
-    whole = Settings(compliance=1e-4, v_peak=1.5, channel=2, all_channels=True)
+    whole = ChannelSettings(compliance=1e-4, v_peak=1.5, channel=2, all_channels=True)
     assert texts(PAIR.prepare(whole))[1] == "*RST" and PAIR.off(whole)[0] == ":ABOR (@1,2)"
     assert texts(DRIVER.prepare(SETTINGS))[1] == "*RST"
 
@@ -123,7 +123,7 @@ def test_unmeasured_pulses_down_to_50_us():
 
 @pytest.mark.parametrize(("driver", "channel", "idle"), [(DRIVER, 1, 2), (PAIR, 2, 128)])
 def test_an_unmeasured_train_leaves_the_event_of_an_idle_channel(driver, channel, idle):
-    plan, settings = Plan.train(1, 50e-6, 1e-3, 2, measure=False), Settings(1e-4, 1.5, channel=channel)
+    plan, settings = Plan.train(1, 50e-6, 1e-3, 2, measure=False), ChannelSettings(1e-4, 1.5, channel=channel)
     assert len(driver.parse(plan, settings, ["", "1", str(idle + 16)]).current) == 0
     with pytest.raises(ProtocolError, match="the train was not played"):
         driver.parse(plan, settings, ["", "1", "16"])
@@ -135,7 +135,7 @@ def test_pulses_from_another_base_are_a_list():
 
 
 def test_staircase():
-    sent = texts(PAIR.play(Plan([0, 0.5, -1], np.full(3, 5e-3), np.ones(3)), Settings(1e-4, 1.5, channel=2)))
+    sent = texts(PAIR.play(Plan([0, 0.5, -1], np.full(3, 5e-3), np.ones(3)), ChannelSettings(1e-4, 1.5, channel=2)))
     assert sent == [
         ":SOUR2:VOLT 0",
         ":SOUR2:FUNC:SHAP DC",

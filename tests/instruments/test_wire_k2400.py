@@ -8,11 +8,11 @@ import pytest
 from hil.limits import LimitError
 from instruments.link.errors import ProtocolError, TimingError
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.k2400 import K2400, Keithley2400
 
 DRIVER = Keithley2400(K2400)
-SETTINGS = Settings(compliance=1e-4, v_peak=1.5)
+SETTINGS = ChannelSettings(compliance=1e-4, v_peak=1.5)
 
 STANDING = (
     ":SOUR:FUNC?;:SENS:FUNC?;:SYST:RSEN?;:SOUR:VOLT:PROT?;:SOUR:VOLT:RANG?;:SOUR:VOLT:RANG:AUTO?;:SENS:CURR:RANG?;"
@@ -26,7 +26,7 @@ def texts(messages):
 
 
 def test_set_up_with_the_output_off():
-    settings = Settings(compliance=1e-4, v_peak=1.5, four_wire=True, terminals="rear", overvoltage=20)
+    settings = ChannelSettings(compliance=1e-4, v_peak=1.5, four_wire=True, terminals="rear", overvoltage=20)
     messages = DRIVER.prepare(settings)
     assert texts(messages) == [
         ":OUTP OFF",  # 18-55
@@ -75,24 +75,24 @@ def test_set_up_with_the_output_off():
 
 
 def test_limits_below_100_na():
-    sent = texts(DRIVER.prepare(Settings(compliance=5e-8, v_peak=1.5)))
+    sent = texts(DRIVER.prepare(ChannelSettings(compliance=5e-8, v_peak=1.5)))
     at = sent.index(":SENS:CURR:PROT 5e-8")
     assert sent[at - 1] == ":SENS:CURR:RANG 1e-6" and sent[at + 1] == ":SENS:CURR:RANG 1e-6"
 
 
 def test_four_wires_below_the_lowest_overvoltage_step_are_refused_unless_accepted():
     with pytest.raises(LimitError, match=r"raise the voltage to 20 V, beyond v_max = 1\.5 V.*overvoltage=20"):
-        DRIVER.prepare(Settings(compliance=1e-4, v_peak=1.5, four_wire=True))
-    assert DRIVER.prepare(Settings(compliance=1e-4, v_peak=20, four_wire=True))
+        DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=1.5, four_wire=True))
+    assert DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=20, four_wire=True))
 
 
 @pytest.mark.parametrize(("v_peak", "line"), [(20.0, "20"), (20.5, "40"), (160.0, "160")])
 def test_overvoltage_step_is_the_smallest_above_the_peak(v_peak, line):
-    assert f":SOUR:VOLT:PROT {line}" in texts(DRIVER.prepare(Settings(compliance=1e-4, v_peak=v_peak)))
+    assert f":SOUR:VOLT:PROT {line}" in texts(DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=v_peak)))
 
 
 def test_no_overvoltage_step_above_160_v():
-    assert not [t for t in texts(DRIVER.prepare(Settings(compliance=1e-4, v_peak=170))) if "VOLT:PROT" in t]
+    assert not [t for t in texts(DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=170))) if "VOLT:PROT" in t]
 
 
 def test_staircase():
@@ -206,7 +206,7 @@ def test_answers_that_are_no_readings(reply, message):
 
 def test_a_tick_shorter_than_a_cycle_is_refused():
     with pytest.raises(LimitError, match=r"a source-delay-measure cycle takes 0\.0208 s"):
-        DRIVER.play(Plan([1.0], [1e-3], [True]), Settings(compliance=1e-4, v_peak=1.5, nplc=1))
+        DRIVER.play(Plan([1.0], [1e-3], [True]), ChannelSettings(compliance=1e-4, v_peak=1.5, nplc=1))
 
 
 def test_errors():

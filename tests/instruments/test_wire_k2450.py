@@ -6,11 +6,11 @@ import pytest
 from hil.limits import LimitError
 from instruments.link.errors import ProtocolError, TimingError
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.k2450 import K2450, K2460, Keithley2450
 
 DRIVER = Keithley2450(K2450)
-SETTINGS = Settings(compliance=1e-4, v_peak=1.5)
+SETTINGS = ChannelSettings(compliance=1e-4, v_peak=1.5)
 
 STANDING = (
     "SOUR:FUNC?;:SENS:FUNC?;:SENS:CURR:RSEN?;:SOUR:VOLT:RANG?;:SOUR:VOLT:RANG:AUTO?;:SENS:CURR:RANG?;"
@@ -57,14 +57,14 @@ def test_set_up_with_the_output_off():
 
 
 def test_terminals_come_after_the_reset_and_are_read_back():
-    messages = DRIVER.prepare(Settings(compliance=1e-4, v_peak=1.5, terminals="rear"))
+    messages = DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=1.5, terminals="rear"))
     assert texts(messages)[1:3] == ["*RST", "ROUT:TERM REAR"]  # 6-35: a reset brings the front ones back
     assert "ROUT:TERM?" in [part.text for part in messages[-1].parts]
 
 
 @pytest.mark.parametrize(("v_peak", "step"), [(1.5, 2), (2.0, 2), (3.0, 5), (5.0, 5), (150.0, 160)])
 def test_four_wires_have_the_lowest_overvoltage_step_at_or_above_the_peak(v_peak, step):
-    messages = DRIVER.prepare(Settings(compliance=1e-4, v_peak=v_peak, four_wire=True, overvoltage=step))
+    messages = DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=v_peak, four_wire=True, overvoltage=step))
     assert f"SOUR:VOLT:PROT PROT{step}" in texts(messages)  # 2461 8-189
     assert ("SOUR:VOLT:PROT?", f"PROT{step}") in [(part.text, part.expect) for part in messages[-1].parts]
 
@@ -72,11 +72,11 @@ def test_four_wires_have_the_lowest_overvoltage_step_at_or_above_the_peak(v_peak
 @pytest.mark.parametrize(("v_peak", "step"), [(1.5, 2), (3.0, 5), (190.0, 200)])
 def test_four_wires_beyond_what_the_sample_may_see_are_refused_unless_accepted(v_peak, step):
     with pytest.raises(LimitError, match=f"raise the voltage to {step} V, beyond v_max = .*overvoltage={step}"):
-        DRIVER.prepare(Settings(compliance=1e-4, v_peak=v_peak, four_wire=True, overvoltage=step - 0.1))
+        DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=v_peak, four_wire=True, overvoltage=step - 0.1))
 
 
 def test_ranges_hold_what_is_asked():
-    sent = texts(DRIVER.prepare(Settings(compliance=1.1e-4, v_peak=2.5)))
+    sent = texts(DRIVER.prepare(ChannelSettings(compliance=1.1e-4, v_peak=2.5)))
     assert "SOUR:VOLT:RANG 20" in sent and "SENS:CURR:RANG 1e-3" in sent and "SOUR:VOLT:ILIM 1.1e-4" in sent
 
 
@@ -226,13 +226,13 @@ def test_too_few_readings_are_refused():
 
 def test_a_measurement_must_fit_into_the_pulse():
     with pytest.raises(LimitError, match=r"a measurement within the pulse takes 0\.02045 s"):
-        DRIVER.play(Plan.train(1, 1e-3, 2e-3, 2), Settings(compliance=1e-4, v_peak=1.5, nplc=1))
+        DRIVER.play(Plan.train(1, 1e-3, 2e-3, 2), ChannelSettings(compliance=1e-4, v_peak=1.5, nplc=1))
 
 
 def test_power_envelope():
     with pytest.raises(LimitError, match=r"compliance 0\.5 A: up to 200 V a 2450 gives 0\.1 A at most, v_peak is 30 V"):
-        DRIVER.prepare(Settings(compliance=0.5, v_peak=30))
-    assert Keithley2450(K2460).prepare(Settings(compliance=0.5, v_peak=30))
+        DRIVER.prepare(ChannelSettings(compliance=0.5, v_peak=30))
+    assert Keithley2450(K2460).prepare(ChannelSettings(compliance=0.5, v_peak=30))
 
 
 def test_errors():

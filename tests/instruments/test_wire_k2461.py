@@ -6,11 +6,11 @@ import pytest
 from hil.limits import LimitError
 from instruments.link.errors import TimingError
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.k2461 import K2461, Keithley2461
 
 DRIVER = Keithley2461(K2461)
-SETTINGS = Settings(compliance=5e-3, v_peak=2)
+SETTINGS = ChannelSettings(compliance=5e-3, v_peak=2)
 
 
 STANDING = DRIVER.standing(SETTINGS).text  # in full in test_wire_k2450.py

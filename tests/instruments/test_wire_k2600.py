@@ -6,12 +6,12 @@ import pytest
 from hil.limits import LimitError
 from instruments.link.errors import ProtocolError, TimingError
 from instruments.plan import Plan
-from instruments.smu.driver import Settings
+from instruments.smu.driver import ChannelSettings
 from instruments.smu.k2600 import DUAL, K2601B, K2611B, Keithley2600
 
 DRIVER = Keithley2600(K2611B)
 PAIR = Keithley2600(next(spec for spec in DUAL if spec.model == "2636B"))
-SETTINGS = Settings(compliance=1e-4, v_peak=1.5)
+SETTINGS = ChannelSettings(compliance=1e-4, v_peak=1.5)
 
 STANDING = (
     "print(smua.source.func,smua.sense,smua.source.autorangev,smua.source.rangev,smua.measure.autorangei,"
@@ -33,7 +33,7 @@ def test_the_model_is_asked_for_in_lua():
 
 
 def test_set_up_with_the_output_off():
-    messages = PAIR.prepare(Settings(compliance=1e-4, v_peak=1.5, four_wire=True, channel=2, overvoltage=200))
+    messages = PAIR.prepare(ChannelSettings(compliance=1e-4, v_peak=1.5, four_wire=True, channel=2, overvoltage=200))
     assert texts(messages) == [
         "smub.source.output = smub.OUTPUT_OFF",
         "smub.reset()",
@@ -62,23 +62,23 @@ def test_set_up_with_the_output_off():
 
 
 def test_the_other_channel_is_left_alone_unless_it_is_asked_for():
-    own = Settings(compliance=1e-4, v_peak=1.5, channel=2)
+    own = ChannelSettings(compliance=1e-4, v_peak=1.5, channel=2)
     assert not [t for t in (*texts(PAIR.prepare(own)), *PAIR.off(own)) if "smua" in t]
-    whole = Settings(compliance=1e-4, v_peak=1.5, channel=2, all_channels=True)
+    whole = ChannelSettings(compliance=1e-4, v_peak=1.5, channel=2, all_channels=True)
     assert texts(PAIR.prepare(whole))[0] == "smua.reset()" and "smua.abort()" in PAIR.off(whole)
 
 
 def test_four_wires_have_no_overvoltage_protection():
     with pytest.raises(LimitError, match=r"raise the voltage to 40 V.*V: none\).*overvoltage=40"):
-        Keithley2600(K2601B).prepare(Settings(compliance=1e-4, v_peak=1.5, four_wire=True, overvoltage=39))
+        Keithley2600(K2601B).prepare(ChannelSettings(compliance=1e-4, v_peak=1.5, four_wire=True, overvoltage=39))
 
 
 def test_the_off_limit_is_never_raised():
-    assert "smua.source.offlimiti = 1e-3" in texts(DRIVER.prepare(Settings(compliance=0.1, v_peak=1.5)))
+    assert "smua.source.offlimiti = 1e-3" in texts(DRIVER.prepare(ChannelSettings(compliance=0.1, v_peak=1.5)))
 
 
 def test_ranges_of_the_2601b():
-    sent = texts(Keithley2600(K2601B).prepare(Settings(compliance=1e-4, v_peak=1.5)))
+    sent = texts(Keithley2600(K2601B).prepare(ChannelSettings(compliance=1e-4, v_peak=1.5)))
     assert "smua.source.rangev = 6" in sent
 
 
@@ -134,7 +134,7 @@ def test_unmeasured_pulses_switch_the_measurement_off():
 
 
 def test_staircase_holds_every_level():
-    sent = texts(PAIR.play(Plan([0, 0.5, 1], np.full(3, 2e-3), np.ones(3)), Settings(1e-4, 1.5, channel=2)))
+    sent = texts(PAIR.play(Plan([0, 0.5, 1], np.full(3, 2e-3), np.ones(3)), ChannelSettings(1e-4, 1.5, channel=2)))
     assert sent[2] == "smub.trigger.source.listv({0,0.5,1})"
     # Timers 1 to 3 are those of channel 1.
     assert "trigger.timer[4].delay = 2e-3" in sent and "trigger.timer[6].delay = 0.0017" in sent
@@ -203,4 +203,4 @@ def test_off_is_the_sessions_own_channel():
 
 def test_a_channel_that_is_not_there():
     with pytest.raises(LimitError, match=r"channel 2: a 2611B has channels 1 \.\. 1"):
-        DRIVER.prepare(Settings(compliance=1e-4, v_peak=1.5, channel=2))
+        DRIVER.prepare(ChannelSettings(compliance=1e-4, v_peak=1.5, channel=2))
