@@ -245,10 +245,13 @@ class Executor(wiring.Component):
                 with m.If(writes):
                     m.next = "STORE"
 
-    def _next_place(self, m: Module) -> None:
-        """Go on to the next register or element."""
-        laned = Cat(self._arguments.header[0] == space for space, memory in self._memories.items() if memory.laned)
+    def _count(self, m: Module) -> None:
+        """One register or element less to do; the next register."""
         m.d.sync += [self._left.eq(self._left - 1), self._index.eq(self._index + 1)]
+
+    def _next_place(self, m: Module) -> None:
+        """Go on to the next element."""
+        laned = Cat(self._arguments.header[0] == space for space, memory in self._memories.items() if memory.laned)
         with m.If(laned.any() & (self._lane != self._geometry.lanes - 1)):
             m.d.sync += self._lane.eq(self._lane + 1)
         with m.Else():
@@ -274,6 +277,7 @@ class Executor(wiring.Component):
             with m.If(replies.ready):
                 m.d.sync += [value.eq(value >> 8), place.eq(place + 1)]
                 with m.If(done):
+                    self._count(m)
                     self._next_place(m)
                     m.next = "FETCH"
                 with m.If(replies.payload.last):
@@ -282,14 +286,20 @@ class Executor(wiring.Component):
     def _write(self, m: Module) -> None:
         host, elements = self._sequencer.host, self._arguments.elements
         memory = self._is(Command.WRITE_MEMORY)
+        # An element is written one cycle after it was taken, so that this decision and the choice of the memory are not
+        # one long path. It stands still until then.
+        taken = Signal()
+        m.d.sync += host.write.eq(taken)
         with m.State("STORE"):
             m.d.comb += host.select.eq(1)
+            with m.If(host.write):
+                self._next_place(m)
             m.d.sync += self._status.eq(Status.OK)
             with m.If(self._left == 0):
                 m.next = "REPLY"
             with m.Elif(elements.valid):
-                m.d.comb += [elements.ready.eq(1), host.write.eq(memory), self._registers.write.eq(~memory)]
-                self._next_place(m)
+                m.d.comb += [elements.ready.eq(1), taken.eq(memory), self._registers.write.eq(~memory)]
+                self._count(m)
 
     def _play(self, m: Module) -> None:
         """Let the sequencer work: one operation, or one for each item of EVENTS."""
