@@ -71,7 +71,7 @@ class Executor(wiring.Component):
         # What a loop over elements or registers has still to do, and where.
         self._left, self._index = Signal(range(MAX_ARGUMENTS + 1)), Signal(range(len(REGISTERS) + 1))
         self._word, self._lane = Signal.like(self._sequencer.host.word), Signal.like(self._sequencer.host.lane)
-        self._size = Signal(2)
+        self._size, self._select = Signal(2), Signal()
         self._connect(m)
         with m.FSM() as fsm:
             self._receive(m)
@@ -99,6 +99,8 @@ class Executor(wiring.Component):
             for part in (f"{name}_step", f"{name}_next"):
                 m.d.comb += getattr(registers, part).eq(getattr(sequencer, part))
         header = self._arguments.header
+        # One cycle late, as are writes: a state of this machine and the choice of a memory would be one long path.
+        m.d.sync += sequencer.host.select.eq(self._select)
         m.d.comb += [
             sequencer.host.space.eq(header[0]),
             sequencer.host.word.eq(self._word),
@@ -261,7 +263,7 @@ class Executor(wiring.Component):
         host, replies = self._sequencer.host, self.replies
         wait, value, place = Signal(range(HOST_LATENCY + 1)), Signal(32), Signal(2)
         with m.State("FETCH"):
-            m.d.comb += host.select.eq(1)
+            m.d.comb += self._select.eq(1)
             m.d.sync += [wait.eq(wait + 1), place.eq(0)]
             m.d.sync += value.eq(Mux(self._is(Command.READ_MEMORY), host.value, self._registers.value))
             with m.If(wait == HOST_LATENCY):
@@ -286,12 +288,11 @@ class Executor(wiring.Component):
     def _write(self, m: Module) -> None:
         host, elements = self._sequencer.host, self._arguments.elements
         memory = self._is(Command.WRITE_MEMORY)
-        # An element is written one cycle after it was taken, so that this decision and the choice of the memory are not
-        # one long path. It stands still until then.
+        # An element is written one cycle after it was taken, and stands still until then.
         taken = Signal()
         m.d.sync += host.write.eq(taken)
         with m.State("STORE"):
-            m.d.comb += host.select.eq(1)
+            m.d.comb += self._select.eq(1)
             with m.If(host.write):
                 self._next_place(m)
             m.d.sync += self._status.eq(Status.OK)

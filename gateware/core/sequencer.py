@@ -311,14 +311,16 @@ class Sequencer(wiring.Component):
     def _spike(self, m: Module, mask: Signal) -> None:
         """States that let ready neurons fire, group by group: the first of them, or all where nothing inhibits."""
         g, membranes, walk, winners = self._geometry, self._membranes, self._walk, self._winners
-        inhibits, here = Signal(), Signal()
-        m.d.comb += [inhibits.eq(self.inhibition != 0), here.eq(mask.any())]
+        inhibits, here, some = Signal(), Signal(), Signal()
+        others = mask & (mask - 1)
+        # Whether the mask has any neuron is kept beside it: worked out where it is needed, it would limit the clock.
+        m.d.comb += [inhibits.eq(self.inhibition != 0), here.eq(some)]
         if g.tie == "membrane":
-            m.d.comb += here.eq(Mux(inhibits, self._group == winners.best_group, mask.any()))
+            m.d.comb += here.eq(Mux(inhibits, self._group == winners.best_group, some))
         with m.State("LOAD"):
             m.next = "LOADING"
         with m.State("LOADING"):
-            m.d.sync += mask.eq(winners.mask)
+            m.d.sync += [mask.eq(winners.mask), some.eq(winners.mask.any())]
             m.next = "CHOOSE"
         with m.State("CHOOSE"):
             for n in reversed(range(g.lanes)):
@@ -328,7 +330,7 @@ class Sequencer(wiring.Component):
                 with m.If(inhibits):
                     m.d.sync += self._lane.eq(winners.best_lane)
             with m.If(here):
-                m.d.sync += mask.eq(mask & (mask - 1))
+                m.d.sync += [mask.eq(others), some.eq(others.any())]
                 m.next = "FIRE"
             with m.Elif(self._group == g.groups - 1):
                 self._resume(m)
