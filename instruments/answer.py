@@ -1,4 +1,4 @@
-"""What a device answers to a waveform, gathered from the trains that it was cut into."""
+"""Collects the readings of all trains that one waveform was split into, and makes a `hil.device.Response` of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from instruments.wiring import ALL, NOBODY, Passage, Wiring
 
 
 class Answer:
-    """Grows with every train.
+    """The readings of one waveform so far: currents, energies, times and compliance flags, filled in train by train.
 
     Times are the instrument's own, counted from where the train begins in the waveform. Voltages are those that were
     programmed; where the compliance limited the current, the sample had less, so the energy is not known, and NaN.

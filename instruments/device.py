@@ -35,7 +35,7 @@ HOST_REST = 1.0
 
 
 class SmuDevice(Device):
-    """Cells between the terminals of one source-measure unit.
+    """A memristor, or a small crossbar behind a switch matrix, driven and measured by one source-measure unit.
 
     One source drives one voltage at a time. A single cell sees it directly. In a crossbar, all lines at that voltage
     are on HI, all lines at 0 V on LO and floating lines open; relays move only while the output is off.

@@ -1,4 +1,4 @@
-"""What one source channel plays: voltages held one after another, a compliance current, and where to measure."""
+"""A voltage train for one source channel: levels held one after another, and where the current is measured."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PulseTrain(NamedTuple):
 
 @dataclass(frozen=True, eq=False, init=False)
 class Plan:
-    """Voltages between HI and LO of one channel.
+    """A train between HI and LO of one channel: the voltage of every step, its length, and whether it is measured.
 
     Attributes
     ----------

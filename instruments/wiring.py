@@ -56,7 +56,7 @@ NOBODY = -1
 
 @dataclass(frozen=True)
 class WantedReading:
-    """Where the current of a measured step belongs.
+    """Which segment and which column of a waveform a measured current belongs to, and with which sign.
 
     Attributes
     ----------

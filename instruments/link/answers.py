@@ -1,4 +1,4 @@
-"""What a whole answer is on the wire: a line of text, or a block of binary data (IEEE 488.2)."""
+"""Where an answer ends on the wire: it is a line of text, or a block of binary data (IEEE 488.2)."""
 
 from __future__ import annotations
 

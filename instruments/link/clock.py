@@ -1,4 +1,4 @@
-"""The time that passes between what is played: real, or that of a virtual bench."""
+"""Clocks for the rests between trains: real time, or the virtual time of a simulated bench."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells and spends time in seconds.
+    """Tells the time and waits, in seconds.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The clock on the wall."""
+    """The computer's own clock: to wait takes real time."""
 
     latency = 1.0
 

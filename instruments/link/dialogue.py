@@ -1,4 +1,4 @@
-"""Talking to an instrument by its manual: every answer is checked, and errors are asked for after every message."""
+"""Exchanges with an instrument: every answer is checked, and the error queue is read after every message."""
 
 from __future__ import annotations
 

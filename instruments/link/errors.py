@@ -29,7 +29,7 @@ class ProtocolError(LinkError):
 
 
 class TimingError(NoAnswerError):
-    """The instrument took another time than was asked for; the train is over and the output off.
+    """A train was longer or shorter than asked for, beyond the tolerance; it has been played, and the output is off.
 
     What it read is no answer to the waveform and is not given as one; the log of commands has the instrument's words.
     """
@@ -61,7 +61,7 @@ class AbortedTrain(ComplianceError, NoAnswerError):
 
 
 class InUse(HilError):
-    """Another session of ours holds the instrument; the message names its process."""
+    """Another session of this program holds the instrument; the message names its process."""
 
 
 class ContactError(HilError):

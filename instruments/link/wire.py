@@ -39,7 +39,7 @@ _CLEAR_PAUSE = 0.1
 
 
 class Wire(ABC):
-    """Bytes there and back.
+    """Sends bytes to an instrument and receives its answers, each within a deadline.
 
     Deadlines are on ``time.monotonic``. Every method raises `TimeoutError` when its deadline has passed, and another
     `OSError` when the other side is gone.
@@ -96,7 +96,7 @@ class Wire(ABC):
 
 
 class StreamWire(Wire):
-    """Bytes without ends, from something that `select` can wait for."""
+    """A stream of bytes that does not mark where a message ends, on a descriptor that `select` can wait for."""
 
     ends = False
 

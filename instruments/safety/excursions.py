@@ -1,4 +1,4 @@
-"""Trains cut at their rests, so that what follows can be left out once the current has reached its limit."""
+"""Splits a train at its rests at 0 V, so that no further pulse is played once one has reached the current limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from instruments.wiring import NOBODY, Passage, WantedReading
 
 
 def excursions(passage: Passage) -> list[Passage]:
-    """Cut a passage where its voltage leaves 0 V; every step away from 0 V is measured.
+    """Split a passage before every departure from 0 V; every step away from 0 V is measured, to see the current there.
 
     Each piece is one excursion from 0 V, of any number of steps, and the rest after it. A reading that nobody asked for
     belongs to no segment (`NOBODY`).

@@ -1,4 +1,4 @@
-"""What a session would send, told without sending it."""
+"""Dry run of a session: lists the messages that it would send, and sends none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Rehearsal:
-    """A session from here on of which every message is told and none is sent."""
+    """Lists, waveform after waveform, the messages that a device would send from its present state on; none is sent."""
 
     def __init__(self, device: SmuDevice) -> None:
         """Begin with the device as it is."""

@@ -1,4 +1,4 @@
-"""A check of the sense leads that a sample survives whichever of them is off."""
+"""Finds a sense lead that is off before the first train, at voltages that do not harm the sample."""
 
 from __future__ import annotations
 

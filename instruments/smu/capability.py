@@ -1,4 +1,4 @@
-"""What is asked of a model, held against what it can do, before a message is made."""
+"""Checks settings and trains against what a model of instrument can do, and cuts trains into the ticks it plays."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def tick_list(spec: Spec, plan: Plan, shortest: float = 0.0) -> TickList:
 
 
 def after_single_tick(spec: Spec, plan: Plan, shortest: float) -> float:
-    """How long `tick_list` goes on at 0 V after a plan of one tick, s; 0 where it can be cut in two, or there are."""
+    """Time at 0 V that `tick_list` adds to a plan of one tick, s; 0 where the tick can be cut, or there are more."""
     tick, repeats = plan.ticks(spec.time_step)
     if int(repeats.sum()) > 1:
         return 0.0
@@ -207,7 +207,7 @@ def left_of(tick: float, needed: float, spec: Spec, what: str) -> float:
 
 
 class Places(NamedTuple):
-    """Where the wanted readings stand among all, and when each of all ends and at which source voltage.
+    """Which of an instrument's readings were asked for, and the time and the source voltage of every reading.
 
     Attributes
     ----------
@@ -246,7 +246,7 @@ def readings(
     over: NDArray[np.bool_] | None = None,
     stamps: tuple[float, float] = (np.nan, np.nan),
 ) -> Readings:
-    """Readings in which what is no current is NaN, and marked.
+    """Build `Readings` from an answer: where the measure range was too small, the current is NaN and marked as tripped.
 
     The measure range is fixed to hold the compliance. So a reading beyond the range belongs to a source at its limit,
     whose overshoot the converter saw: it has no value, and counts as tripped. What an instrument answers in place of a
@@ -284,7 +284,7 @@ def status_words(values: NDArray[np.float64], what: str) -> NDArray[np.int64]:
 
 
 def sourced(voltage: NDArray[np.float64], level: NDArray[np.float64], full_scale: float, what: str) -> None:
-    """Hold the source voltages that an instrument reports against those that were asked for.
+    """Check that the source voltages which an instrument reports are those that were asked for.
 
     They may differ by 0.1 % of the range: the rounding of a converter, not the step from one level to another list's.
 

@@ -1,4 +1,4 @@
-"""What a driver of a source-measure unit is: a pure translation to messages, and a parser of the answers.
+"""Base of the drivers of source-measure units: each turns a train into messages, and the answers into readings.
 
 A driver opens nothing and sends nothing. `instruments.smu.session.Smu` sends what it says, checks every answer and asks
 for errors after every message; so a driver is tested by the exact messages it makes.
@@ -22,7 +22,7 @@ CHANGED = "the instrument was reset, switched off or changed by somebody since t
 
 
 def before_output(standing: Message, *more: Message) -> Message:
-    """Question that comes last before an output goes on: all that is `standing`, and `more`."""
+    """Last question before an output goes on: whether the settings in `standing`, and those in `more`, are in force."""
     put = printed if standing.separator == "\t" else together
     return replace(put(*standing.parts, *more), hint=CHANGED)
 
@@ -163,7 +163,7 @@ class Readings:
 
 
 class SmuDriver(ABC):
-    """One family of instruments.
+    """Writes the messages of one family of source-measure units for a plan, and parses their answers.
 
     Attributes
     ----------

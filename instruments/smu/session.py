@@ -1,4 +1,4 @@
-"""A source-measure unit at work: what a driver says is sent, every answer is checked, and the output never stays on."""
+"""Session with a source-measure unit: sends what its driver writes, checks every answer, never leaves the output on."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Script:
-    """One train, held against every limit and translated, once: these messages are told, logged and sent.
+    """One train, checked against every limit and translated once: a dry run lists the same messages as are sent.
 
     Attributes
     ----------

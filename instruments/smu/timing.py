@@ -1,4 +1,4 @@
-"""The instrument's own times, held against what was asked for: a train that took longer is no answer to it."""
+"""Checks how long a train really took, by the instrument's own time stamps, against what was asked for."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check_elapsed(elapsed: float, plan: Plan, settings: ChannelSettings, model: 
 
 
 def slow(model: str, taken: float, asked: float, what: str, settings: ChannelSettings, resolution: float) -> str:
-    """Sentence of a `TimingError`."""
+    """The sentence of a `TimingError`: how long a train took, and what was asked for."""
     return (
         f"the {model} took {taken:.4g} s {what}, {asked:.4g} s were asked for (tolerance "
         f"{settings.time_tolerance:.0%} and {resolution:g} s): what the sample has had is not what was asked; lengthen "

@@ -1,4 +1,4 @@
-"""What goes wrong on the way from a virtual instrument, on request."""
+"""Faults of the link to a virtual instrument, injected by tests: late, cut or garbled answers, lost connections."""
 
 from __future__ import annotations
 

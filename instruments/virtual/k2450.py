@@ -63,7 +63,7 @@ PROTECTION = (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
 
 
 class K2450(ScpiInstrument):
-    """One of the family.
+    """A virtual 2450, 2460 or 2461.
 
     Parameters
     ----------

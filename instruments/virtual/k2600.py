@@ -46,7 +46,7 @@ _LOW = Capability(_200V.v_ranges, (1e-9, 1e-8, *_200V.i_ranges), 1.01, 1e-9)
 
 
 class Stalled(Exception):
-    """``waitcomplete()`` waits for what will never come: the line does not go on."""
+    """Raised where ``waitcomplete()`` would wait for a trigger that nothing will ever send."""
 
 
 class K2600(TspInstrument):

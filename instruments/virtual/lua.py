@@ -1,4 +1,4 @@
-"""The part of Lua 5.0 that a program sends to a TSP instrument: lines and scripts to what they do.
+"""Interpreter of the part of Lua 5.0 that programs send to a TSP instrument, as lines and as scripts.
 
 Assignments, calls, tables, strings, numbers, booleans, ``nil``, arithmetic, comparison, ``and or not``, ``..``, ``#``,
 ``local``, ``if``, ``do``, ``while``, ``repeat``, both kinds of ``for`` and ``break``. No ``function``, ``return`` and

@@ -1,4 +1,4 @@
-"""Lua's words: a line to its tokens (Lua 5.0 manual, 2.1)."""
+"""Lexer of Lua: splits a line into tokens (Lua 5.0 manual, 2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of a line of Lua do when it runs: expressions to values, statements to effects."""
+"""Evaluation of Lua once it is parsed: how expressions get their values, and what statements do."""
 
 from __future__ import annotations
 

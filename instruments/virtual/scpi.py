@@ -147,7 +147,7 @@ def setting(
 
 
 class ScpiInstrument(VirtualInstrument):
-    """Messages to commands: what every SCPI model shares, and the commands of IEEE 488.2.
+    """Base of the virtual instruments that speak SCPI: finds the commands of a message, and has those of IEEE 488.2.
 
     A model gives its `commands`, `format_error`, `reset` and `QUEUE`.
 

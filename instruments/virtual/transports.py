@@ -103,12 +103,12 @@ class LineConnection(Connection):
 
 
 class ServerTransport(ABC):
-    """A door through which clients come; lives in the event loop of its server.
+    """One way to connect to a virtual instrument, such as a socket; runs in the event loop of its server.
 
     Attributes
     ----------
     connections : int
-        Clients that are inside.
+        Clients that are connected.
     left : callable
         Called when one of them has left.
     """
@@ -126,14 +126,14 @@ class ServerTransport(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Let clients in; raises OSError if that cannot be."""
+        """Accept connections from now on; raises OSError if that fails."""
 
     def refuse(self) -> None:  # noqa: B027 - nobody comes to a transport that has one line for all
-        """Let no more clients in."""
+        """Accept no more connections."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Close the door; whoever was inside has been sent out before."""
+        """Free the socket or port; all clients have been disconnected before."""
 
     async def _attended(self, run: Coroutine[Any, Any, None], writer: asyncio.StreamWriter) -> None:
         """Run one connection to its end."""

@@ -32,7 +32,7 @@ WORTH_A_LOOK = 1 << 16
 
 
 class TspInstrument(VirtualInstrument):
-    """Lines of Lua to answers. A model puts its parts into `scope`.
+    """Base of the virtual instruments that speak TSP: runs lines of Lua. A model puts its parts into `scope`.
 
     Parameters
     ----------

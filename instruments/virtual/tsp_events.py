@@ -1,4 +1,4 @@
-"""Parts of the 2600B that make events of events: timers, blenders and generators (2600BS-901-01 Rev. C, 3-30 ff.)."""
+"""Trigger timers, blenders and generators of the 2600B, which turn events into others (2600BS-901-01 Rev. C, 3-30)."""
 
 from __future__ import annotations
 

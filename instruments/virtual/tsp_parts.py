@@ -1,4 +1,4 @@
-"""Parts of a TSP instrument: what a program finds behind a dot, and which values an attribute takes.
+"""Parts of a TSP instrument, such as ``smua.source``: constants, functions, and attributes with the values they accept.
 
 A program can ask what there is, as some drivers do: the metatable of a part lists what can be read and set under
 ``Getters`` and ``Setters``, and its constants, functions and parts under ``Objects``.

@@ -1,12 +1,13 @@
-"""Trigger model of the 2600B: who waits for which event, worked out in virtual time.
+"""Trigger model of the 2600B: sweeps of both channels and the events that they wait for, in virtual time.
 
 2600BS-901-01 Rev. C, section 3-30 ff. and chapter 7. Sweeps that run at the same time run together, so that one
 channel's events can step the other. Sources and measurements at one instant happen in the order in which the sweeps
 were initiated. ``initiate()`` clears the channel's event detectors and enters the trigger model at once: what another
 channel, initiated before, has fired by then is lost on this one.
 
-A sweep that can go on has come to its end when the message is carried out that lets it go on; one that waits for an
-event (``trigger.EVENT_ID``, a generator, the other channel) waits while messages come.
+A sweep runs to its end within the message that starts it, unless it has to wait for an event (``trigger.EVENT_ID``, a
+generator, the other channel): it then stays under way while further messages come, and ends within the one that sends
+the event.
 """
 
 from __future__ import annotations
