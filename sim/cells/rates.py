@@ -98,7 +98,7 @@ class RateLaw(Law[P]):
         """Current at cell voltages `v` and these states, A."""
         out = np.empty(v.shape)
         p = np.array(self.constants(), dtype=float)
-        integration.currents(self.equations.current, p, np.ascontiguousarray(v), self._stacked(state), out)
+        integration.currents(self.equations.current, p, np.array(v, dtype=float, order="C"), self._stacked(state), out)
         return out
 
     def _fixed(self) -> tuple[Any, ...]:

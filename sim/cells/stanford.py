@@ -98,7 +98,7 @@ class StanfordLaw(RateLaw[StanfordParameters]):
 
 PRESETS = {
     "memtorch": {
-        "gap_min": 0.20008e-9, "gap_max": 1.70000e-9, "gap0": 1.7e-9, "v_set": 1.2, "v_reset": 1.3, "t_pulse": 1e-8,
+        "gap_min": 0.20008e-9, "gap_max": 1.70000e-9, "gap0": 1.7e-9, "v_set": 1.5, "v_reset": 1.5, "t_pulse": 2e-9,
     },
 }  # fmt: skip
 """memtorch: MemTorch's Stanford_PKU, whose 542 and 218,586 ohm at 0.1 V are these gaps; the pulses are ours."""

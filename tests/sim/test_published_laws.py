@@ -1,0 +1,221 @@
+"""Published laws against numbers of an independent solution (scipy's LSODA at 1e-10), closed forms, and scipy itself.
+
+Numbers marked "sine" belong to v = V sin(2 pi f t): the waveform here is of its values in the middle of 20,000 steps,
+which is within 1e-7 of it.
+"""
+
+import zlib
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from hil.backends import open_device
+from hil.waveform import Waveform
+
+LAWS = [
+    "diffusive", "hysteretic", "ion-drift", "mss", "nonlinear-drift", "stanford", "team", "threshold", "yakopcic",
+]  # fmt: skip
+STEPS = 20_000
+
+
+def sine(amplitude, frequency, until):
+    """A sine from 0 to `until` s."""
+    steps = round(STEPS * until * frequency) or 1
+    middle = (np.arange(steps) + 0.5) * until / steps
+    return Waveform.samples(amplitude * np.sin(2 * np.pi * frequency * middle), dwell=until / steps)
+
+
+def states_after(uri, amplitude, frequency, times, name):
+    """State of a cell at some times of a sine, each from the start."""
+    found = []
+    for t in times:
+        with open_device(uri) as device:
+            device.apply(sine(amplitude, frequency, t))
+            found.append(device.state(name)[0, 0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("window", "x"),
+    [
+        ("none", (0.47862899, 0.72659213, 0.31446541)),
+        ("strukov", (0.34724815, 0.38342924, 0.31446541)),
+        ("joglekar", (0.46739923, 0.69340866, 0.31446541)),
+        ("biolek", (0.45138068, 0.60206327, 0.34164911)),
+        ("prodromakis", (0.34724815, 0.38342924, 0.31446541)),
+        ("zha", (0.34746000, 0.38126603, 0.33586537)),
+    ],
+)
+def test_ion_drift_under_a_sine(window, x):
+    assert states_after(f"sim:ion-drift?window={window}", 1.0, 1.0, (0.25, 0.5, 1.0), "x") == pytest.approx(x, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("window", "x"),
+    [
+        ("joglekar", (0.47862899, 0.72659212)), ("biolek", (0.47862898, 0.72652712)),
+        ("prodromakis", (0.46570716, 0.68273233)), ("zha", (0.46140232, 0.64996009)),
+    ],
+)  # fmt: skip
+def test_windows_of_power_ten_under_a_sine(window, x):
+    found = states_after(f"sim:ion-drift?window={window}&p=10", 1.0, 1.0, (0.25, 0.5), "x")
+    assert found == pytest.approx(x, rel=1e-6)
+
+
+def test_ion_drift_without_a_window_is_its_closed_form():
+    with open_device("sim:ion-drift?window=none") as film:
+        p = film.parameters
+        k, start = p.mu * p.r_on / p.d**2, 1 / film.read()[0, 0]
+        answer = film.apply(Waveform.pulse(0.7, width=0.3, measure=True))
+        end = np.sqrt(start**2 - 2 * k * (p.r_off - p.r_on) * 0.7 * 0.3)
+        assert 1 / film.read()[0, 0] == pytest.approx(end, rel=1e-8)
+    assert answer.charge[0, 0] == pytest.approx(0.7 * 0.3 * 2 / (start + end), rel=1e-8)
+
+
+@pytest.mark.parametrize(("v", "w", "i"), [(1.0, 0.83201838, 3.02274378), (0.9, 0.60029599, 0.37687661)])
+def test_nonlinear_drift_at_a_constant_voltage(v, w, i):
+    with open_device("sim:nonlinear-drift?i_scale=1") as film:
+        answer = film.apply(Waveform.pulse(v, width=0.1, measure=True))
+        assert film.state("w")[0, 0] == pytest.approx(w, rel=1e-7)
+        assert film.state("w")[0, 0] == pytest.approx(1 / (1 + np.exp(-4 * 4 * v**13 * 0.1)), rel=1e-8)
+    assert answer.currents[0, 0] == pytest.approx(i, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("current", "start", "end"), [(200e-6, 1.0e-9, 1.02710057e-9), (-30e-6, 2.0e-9, 1.87346891e-9)]
+)
+def test_team_at_a_constant_current(current, start, end):
+    """Driven by voltages that follow the resistance, as a current source would."""
+    with open_device(f"sim:team?x0={start}&v_max=100") as cell:
+        for _ in range(400):
+            cell.apply(Waveform.pulse(current / cell.read()[0, 0], width=0.25))
+        assert cell.state("x")[0, 0] == pytest.approx(end, rel=2e-5)
+
+
+def test_yakopcic_under_a_sine():
+    times, x = (1e-3, 2.5e-3, 5e-3, 7.5e-3, 10e-3), (0.21967737, 0.87087266, 0.96973705, 0.17306449, 0.09292522)
+    assert states_after("sim:yakopcic", 0.45, 100.0, times, "x") == pytest.approx(x, rel=1e-6)
+
+
+def test_yakopcic_conducts_by_a_sinh():
+    with open_device("sim:yakopcic?x0=0.87087266") as cell:
+        answer = cell.mvm([[0.45]])
+    assert answer[0, 0] == pytest.approx(3.3313690e-3, rel=1e-7)
+
+
+def test_metastable_switches_under_a_sine():
+    times, x = (1e-3, 2.5e-3, 5e-3, 7.5e-3, 10e-3), (0.70279599, 0.99999987, 0.99997732, 1.3035e-7, 2.2679573e-5)
+    found = states_after("sim:mss?temperature=298.5", 0.5, 100.0, times, "x")
+    assert found == pytest.approx(x, rel=1e-5, abs=1e-9)
+
+
+def test_metastable_switches_forget_at_rest():
+    with open_device("sim:mss?x0=0.9") as cell:
+        cell.apply(Waveform.rest(1.80957))
+        assert cell.state("x")[0, 0] == pytest.approx(0.5 + 0.4 * np.exp(-1), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("v", "start", "end", "width"),
+    [(1.5, 1.3e-9, 0.5e-9, 17.9347e-9), (1.2, 1.0e-9, 0.5e-9, 285.858e-9), (-1.5, 0.5e-9, 1.5e-9, 46.6331e-9)],
+)
+def test_stanford_moves_its_gap(v, start, end, width):
+    with open_device(f"sim:stanford?gap0={start}") as cell:
+        cell.apply(Waveform.pulse(v, width=width))
+        assert cell.state("gap")[0, 0] == pytest.approx(end, rel=1e-4)
+
+
+def test_stanford_conducts_and_stands_still_below_its_field():
+    with open_device("sim:stanford?gap0=1.5e-9") as cell:
+        assert cell.mvm([[1.5]])[0, 0] == pytest.approx(4.9999693e-4, rel=1e-7)
+    with open_device("sim:stanford?gap0=0.5e-9") as cell:
+        cell.apply(Waveform.pulse(1.0, width=1.0))
+        assert cell.state("gap")[0, 0] == 0.5e-9
+
+
+def test_hysteretic_device_under_a_sine():
+    times, s = (2.5e-3, 5e-3, 7.5e-3, 10e-3), (1.32471745, 1.00155275, -1.32471745, -1.00155275)
+    assert states_after("sim:hysteretic", 1.0, 100.0, times, "s") == pytest.approx(s, rel=3e-6)
+
+
+def test_hysteretic_device_folds_where_its_closed_form_says():
+    fold = 2 / (3 * np.sqrt(3))
+    for v, switched in ((0.999 * fold, False), (1.01 * fold, True)):
+        with open_device("sim:hysteretic?s0=-1") as device:
+            device.apply(Waveform.pulse(v, width=0.1))
+            assert bool(device.state("s")[0, 0] > 0) is switched
+
+
+@pytest.mark.parametrize(("t", "m"), [(5e-9, 8909.06), (5.6e-9, 10000.0), (10e-9, 10000.0), (20e-9, 3181.87)])
+def test_threshold_model_under_a_sine(t, m):
+    (found,) = states_after("sim:threshold?preset=biolek-r2", 5.0, 50e6, (t,), "M")
+    assert found == pytest.approx(m, rel=1e-5)
+
+
+def test_diffusive_switch_fills_and_relaxes():
+    expected = {0.1: (0.08857556, 0.00168658, 4.0548e9), 1.0: (0.0976303, 0.02641688, 2.8922e9)}
+    with open_device("sim:diffusive") as cell:
+        for width, (f, r, resistance) in expected.items():
+            cell.reset()
+            cell.apply(Waveform.pulse(0.3, width=width))
+            assert cell.state("f")[0, 0] == pytest.approx(f, rel=1e-6)
+            assert cell.state("r")[0, 0] == pytest.approx(r, rel=1e-5)
+            assert 1 / cell.read()[0, 0] == pytest.approx(resistance, rel=1e-4)
+        f = cell.state("f")[0, 0]
+        cell.apply(Waveform.rest(0.1))
+        assert cell.state("f")[0, 0] == pytest.approx(f * np.exp(-50.35 * 0.1), rel=1e-6)
+
+
+AMPLITUDES = {
+    "diffusive": (0.2, 1e-1), "hysteretic": (0.8, 2e-5), "ion-drift": (1.0, 0.1), "mss": (0.4, 1e-4),
+    "nonlinear-drift": (1.0, 0.05), "stanford": (1.4, 2e-8), "team": (3.0, 1e3), "threshold": (5.0, 1e-9),
+    "yakopcic": (0.4, 2e-4),
+}  # fmt: skip
+"""Voltages and widths at which each law moves but does not only sit at a bound."""
+
+
+def check_against_scipy(law, seed):
+    """A random waveform: states to 1e-6 of their range, charges to 1e-6, against Radau with bounds as the laws say."""
+    rng = np.random.default_rng([zlib.crc32(law.encode()), seed])
+    amplitude, width = AMPLITUDES[law]
+    volts = amplitude * rng.uniform(-1, 1, 5)
+    widths = width * rng.uniform(0.2, 1.0, 5)
+    with open_device(f"sim:{law}") as device:
+        laws = device.law
+        names = [state.name for state in laws.states]
+        low, high = (np.array([getattr(state, end) for state in laws.states]) for end in ("low", "high"))
+        rate, current = (equation.py_func for equation in laws.equations)
+        p, n = np.array(laws.constants()), len(names)
+        x = np.array([state.pristine for state in laws.states])
+        scale = np.maximum(np.abs(x), np.where(np.isfinite(high - low), high - low, 1.0))
+        for v, t in zip(volts, widths, strict=True):
+            given = device.apply(Waveform.pulse(v, width=t, measure=True))
+
+            def slopes(_, y, v=v):
+                inside, out = np.clip(y[:n] * scale, low, high), np.zeros(n)
+                rate(v, inside, p, out)
+                outward = ((y[:n] * scale >= high) & (out > 0)) | ((y[:n] * scale <= low) & (out < 0))
+                return [*np.where(outward, 0.0, out) / scale, current(v, inside, p)]
+
+            found = solve_ivp(
+                slopes, (0, t), [*x / scale, 0.0], method="LSODA", rtol=1e-10, atol=1e-13, max_step=t / 300
+            )
+            x = np.clip(found.y[:n, -1] * scale, low, high)
+            states = np.array([device.state(name)[0, 0] for name in names])
+            assert states / scale == pytest.approx(x / scale, abs=2e-6)
+            assert given.charge[0, 0] == pytest.approx(found.y[n, -1], rel=5e-6)
+            x = states
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_random_waveforms_are_those_of_the_equations(law):
+    for seed in range(2):
+        check_against_scipy(law, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", LAWS)
+def test_fifty_random_waveforms_are_those_of_the_equations(law):
+    for seed in range(50):
+        check_against_scipy(law, seed)
