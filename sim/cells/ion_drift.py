@@ -3,7 +3,8 @@
     v = (R_on x + R_off (1 - x)) i,   dx/dt = k i f(x),   k = mu R_on / d^2,   0 <= x <= 1
 
 with x the doped part of a film of thickness d, and f one of the windows of `sim.cells.windows`; the paper's
-is x (1 - x). A positive voltage raises x and the conductance. Without a window M^2 falls by 2 k (R_off - R_on) times the flux.
+is x (1 - x). A positive voltage raises x and the conductance. Without a window M^2 falls by 2 k (R_off - R_on) times
+the flux.
 
 The law has no threshold: every read moves the state. It holds while the field is low enough for a constant mobility.
 """

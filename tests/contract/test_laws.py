@@ -52,6 +52,21 @@ class TestDiffusive(LawContract):
     uri, drive_voltage, tolerance = "sim:diffusive", 1.0, RELAXES
 
 
+class TestMott(LawContract):
+    uri, drive_voltage, tolerance = "sim:mott", 0.3, RELAXES
+
+
+class TestSimmons(LawContract):
+    uri, drive_voltage, tolerance = "sim:simmons", 0.8, 1e-3
+
+
+@pytest.mark.slow
+class TestJart(LawContract):
+    """Slow: current and temperature are implicit, and every evaluation solves for both."""
+
+    uri, drive_voltage, tolerance, drive_width = "sim:jart-vcm", 0.8, 1e-3, 1e-6
+
+
 @pytest.mark.parametrize("law", ["ion-drift", "yakopcic", "mss", "stanford", "threshold"])
 def test_a_law_can_be_programmed_up_and_down(law):
     turned = {"threshold": {"preset": "slow"}, "mss": {"x0": 0.5}}.get(law, {})

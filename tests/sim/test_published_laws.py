@@ -14,7 +14,8 @@ from hil.backends import open_device
 from hil.waveform import Waveform
 
 LAWS = [
-    "diffusive", "hysteretic", "ion-drift", "mss", "nonlinear-drift", "stanford", "team", "threshold", "yakopcic",
+    "diffusive", "hysteretic", "ion-drift", "mott", "mss", "nonlinear-drift", "simmons", "stanford", "team",
+    "threshold", "yakopcic",
 ]  # fmt: skip
 STEPS = 20_000
 
@@ -167,10 +168,91 @@ def test_diffusive_switch_fills_and_relaxes():
         assert cell.state("f")[0, 0] == pytest.approx(f * np.exp(-50.35 * 0.1), rel=1e-6)
 
 
+def equations(law, **parameters):
+    """Law, its constants, and a function that gives the rate of its only state."""
+    with open_device(f"sim:{law}", **parameters) as device:
+        found, p = device.law, np.array(device.law.constants())
+
+    def rate(v, x):
+        out = np.zeros(1)
+        found.equations.rate(float(v), np.array([x]), p, out)
+        return out[0]
+
+    return found, p, rate
+
+
+@pytest.mark.parametrize(
+    ("gap", "i", "rate"),
+    [
+        (1.2e-9, 150e-6, 3.8367877e-11), (1.5e-9, 150e-6, 2.3847748e-17), (1.5e-9, -30e-6, -8.4156496e-17),
+        (1.8e-9, -30e-6, -1.1208287e-11),
+    ],
+)  # fmt: skip
+def test_simmons_gap_moves_with_the_current(gap, i, rate):
+    from sim.cells.simmons import gap_rate
+
+    assert gap_rate(i, gap, equations("simmons")[1]) == pytest.approx(rate, rel=1e-7)
+
+
+def test_simmons_current_and_series_resistance_share_the_voltage():
+    from sim.cells.simmons import simmons_current, through
+
+    for v in (0.01, 0.3, 0.8):
+        for w in (1.05, 1.3, 1.9):
+            i = through(v, w, 215.0, 0.95, 0.1261, 1.0)
+            assert simmons_current(v - 215.0 * i, w, 0.95, 0.1261, 1.0) == pytest.approx(i, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("v", "n", "i", "t"),
+    [
+        (-0.35, 0.008, -3.752017e-6, 313.341), (-0.35, 20.0, -2.200822e-4, 454.561), (0.35, 20.0, 2.166184e-4, 340.379),
+    ],
+)  # fmt: skip
+def test_jart_solves_current_and_temperature_together(v, n, i, t):
+    from sim.cells.jart_vcm import operating_point
+
+    found = operating_point(v, n, equations("jart-vcm")[1])
+    assert found[0] == pytest.approx(i, rel=1e-6)
+    assert found[1] == pytest.approx(t, abs=1e-3)
+
+
+def test_jart_sets_at_a_negative_voltage():
+    assert equations("jart-vcm")[2](-0.7, 0.008) == pytest.approx(2.562791, rel=1e-6)
+    with open_device("sim:jart-vcm") as cell:
+        cell.apply(Waveform.pulse(-0.9, width=388e-9))
+        before = cell.state("N")[0, 0]
+        cell.apply(Waveform.pulse(-0.9, width=2e-9))
+        assert before < 1.0 < cell.state("N")[0, 0]
+
+
+@pytest.mark.parametrize(
+    ("u", "r", "heat", "i0"), [(0.05, 13161.176, 1.5782775e-5, 34.62935e-6), (0.3, 408.1112, None, 310.2027e-6)]
+)
+def test_mott_switch_rests_where_heat_and_conduction_balance(u, r, heat, i0):
+    law, _, rate = equations("mott", u0=u)
+    assert 1 / law.current(np.ones((1, 1)), {"u": np.full((1, 1), u)})[0, 0] == pytest.approx(r, rel=1e-6)
+    across = i0 * r
+    assert abs(rate(across, u)) < 1e-5 * abs(rate(1.1 * across, u))
+    if heat is not None:
+        assert across**2 / r == pytest.approx(heat, rel=1e-6)
+
+
+def test_mott_switch_at_a_constant_current():
+    law, _, rate = equations("mott")
+
+    def slope(_, y):
+        u = float(y[0])
+        return [rate(60e-6 / law.current(np.ones((1, 1)), {"u": np.full((1, 1), u)})[0, 0], u)]
+
+    found = solve_ivp(slope, (0, 1e-7), [0.05], method="LSODA", rtol=1e-9, atol=1e-12)
+    assert found.y[0, -1] == pytest.approx(0.08196841, rel=1e-6)
+
+
 AMPLITUDES = {
     "diffusive": (0.2, 1e-1), "hysteretic": (0.8, 2e-5), "ion-drift": (1.0, 0.1), "mss": (0.4, 1e-4),
     "nonlinear-drift": (1.0, 0.05), "stanford": (1.4, 2e-8), "team": (3.0, 1e3), "threshold": (5.0, 1e-9),
-    "yakopcic": (0.4, 2e-4),
+    "yakopcic": (0.4, 2e-4), "mott": (0.2, 2e-8), "simmons": (1.0, 1e-3), "jart-vcm": (0.75, 1e-7),
 }  # fmt: skip
 """Voltages and widths at which each law moves but does not only sit at a bound."""
 
@@ -215,7 +297,7 @@ def test_random_waveforms_are_those_of_the_equations(law):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", [*LAWS, "jart-vcm"])
 def test_fifty_random_waveforms_are_those_of_the_equations(law):
     for seed in range(50):
         check_against_scipy(law, seed)
