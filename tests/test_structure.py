@@ -37,7 +37,6 @@ STILL_SHARED = {
     "Outcome",
     "Settings",
     "Smu",
-    "Solution",
     "Sweep",
     "Timer",
     "Transport",
