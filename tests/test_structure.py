@@ -24,9 +24,7 @@ STILL_LONG = {
 """Functions that are still too long, with their lines: the list may only become shorter, and they too."""
 
 STILL_SHARED = {
-    "Drive",
     "Outcome",
-    "Solution",
 }
 """Names that classes of two rooms still share: the list may only become shorter."""
 

@@ -17,7 +17,7 @@ T, V, I = (column[:121] for column in loop(1, steps=30))  # noqa: E741
 VOLTS, G = train(20)
 NUMBER, WIDTH = np.arange(1, 41), np.full(40, 1e-4)
 CODES = ["9.91E+37", "-9.9e37", "199.999E+99", "NaN", "", "OVERFLOW", "#N/A", "inf", "---"]
-GARBAGE = ["garbage", "# remark", "", ";;;", ",,,", "Cycle two", "\"", "end of data", "\t\t", "Time,Voltage", "x,y"]
+GARBAGE = ["garbage", "# remark", "", ";;;", ",,,", "Cycle two", '"', "end of data", "\t\t", "Time,Voltage", "x,y"]
 STRANGE = ["x", "#", '"', "\0", ";", "\t", " ", "|", "\ufeff", "\u2028", "é", "(", "%", "'", "\\", "~", ":", "_"]
 
 
