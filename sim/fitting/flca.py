@@ -19,7 +19,7 @@ from sim.cells.flca import FlcaParameters
 from sim.cells.memristance import memristance_table
 from sim.fitting.data import Measurement
 from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_flca
-from sim.fitting.model import Drive, Model, Values
+from sim.fitting.model import ModelDrive, Model, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import flca_fluxes
 
@@ -45,7 +45,7 @@ class FlcaModel(Model):
         self._cell = FlcaParameters.model_construct(kind=kind)
         self.name = "flca-volatile" if self._volatile else "flca"
         self.title = f"FLCA, {'volatile' if self._volatile else 'non-volatile'}"
-        self._drive = Drive(measurement, raises=-1.0)
+        self._drive = ModelDrive(measurement, raises=-1.0)
         if self._drive.sign < 0 and not self._volatile:
             self.notes.append(
                 "positive pulses raise the conductance here and lower it in sim:flca: "

@@ -141,7 +141,7 @@ class Model(ABC):
         return self
 
 
-class Drive:
+class ModelDrive:
     """What the pulses of a measurement are to a model in which a positive voltage raises (+1) or lowers (-1) G.
 
     Attributes

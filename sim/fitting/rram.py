@@ -19,7 +19,7 @@ from hil.errors import InputError
 from sim.cells.rram import RramParameters
 from sim.fitting.data import Measurement
 from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_rram
-from sim.fitting.model import Drive, Model, Values, unsaturated
+from sim.fitting.model import ModelDrive, Model, Values, unsaturated
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import rram_weights
 
@@ -40,7 +40,7 @@ class RramModel(Model):
         """Find the direction of potentiation, and which parameters the measurement can tell at all."""
         super().__init__(measurement)
         self.name, self.title = name, TITLES[name]
-        self._drive = Drive(measurement, raises=1.0)
+        self._drive = ModelDrive(measurement, raises=1.0)
         up, down = self._drive.amplitudes(1), self._drive.amplitudes(-1)
         if not len(up) and not len(down):
             raise InputError(f"{measurement.source}: {self.title} counts pulses, and there are none")

@@ -16,7 +16,7 @@ from hil.errors import InputError
 from sim.cells.vteam import VteamParameters
 from sim.fitting.data import Measurement
 from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_vteam
-from sim.fitting.model import Drive, Model, Values, unsaturated
+from sim.fitting.model import ModelDrive, Model, Values, unsaturated
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import vteam_states
 
@@ -38,7 +38,7 @@ class VteamModel(Model):
         self._window, self._cell = window, VteamParameters.model_construct(window=window)
         self.name = "vteam" if window == "none" else f"vteam-{window}"
         self.title = "VTEAM" if window == "none" else f"VTEAM, {window.capitalize()} window"
-        self._drive = Drive(measurement, raises=-1.0)
+        self._drive = ModelDrive(measurement, raises=-1.0)
         self.generations = 2 * GENERATIONS
         if not np.any(measurement.voltage):
             raise InputError(f"{measurement.source}: VTEAM moves by voltages, and there are none")
