@@ -9,7 +9,8 @@ signs of the voltage do the same, and without it the cell relaxes: nothing lower
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -70,7 +71,7 @@ class DiffusiveLaw(OhmicRateLaw[DiffusiveParameters]):
         return p.r_on, p.r_off, p.lam, p.alpha, p.mu, p.beta, p.g1, p.g2
 
 
-PRESETS = {"usc": {}}
+PRESETS: Mapping[str, Mapping[str, Any]] = {"usc": {}}
 """usc: the published code's values. Its random shrinking depends on the step and is left out."""
 
 kind = simulated("diffusive", "volatile switch of diffusing silver", DiffusiveLaw, DiffusiveParameters, PRESETS)

@@ -25,6 +25,9 @@ are written anew from the papers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
@@ -245,7 +248,7 @@ class JartLaw(RateLaw[JartParameters]):
         )  # fmt: skip
 
 
-PRESETS = {"v1b": {}}
+PRESETS: Mapping[str, Mapping[str, Any]] = {"v1b": {}}
 """v1b: the values of a public port of the group's Verilog-A; A* and the electron's mass are as commonly taken."""
 
 kind = simulated("jart-vcm", "valence change memory (JART VCM v1b)", JartLaw, JartParameters, PRESETS)

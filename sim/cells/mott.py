@@ -13,6 +13,9 @@ resistance or a compliance holds it between its bounds, which are where the equa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
@@ -69,7 +72,7 @@ class MottLaw(OhmicRateLaw[MottParameters]):
         return p.rho_i, p.rho_m, p.r_ch, p.length, p.kappa, p.c_p, p.dh, p.dT
 
 
-PRESETS = {"vo2": {}}
+PRESETS: Mapping[str, Mapping[str, Any]] = {"vo2": {}}
 """vo2: values for VO2 after Yi et al., Nature Commun. 9, 4661 (2018), as they are commonly quoted."""
 
 kind = simulated("mott", "volatile Mott switch (NbO2, VO2)", MottLaw, MottParameters, PRESETS)

@@ -9,6 +9,9 @@ joglekar and p = 1, w = 1 / (1 + (1 / w0 - 1) e^(-4 a v^m t)) at a constant volt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pydantic import Field, field_validator
 
@@ -75,7 +78,7 @@ class NonlinearDriftLaw(RateLaw[NonlinearDriftParameters]):
         return self.parameters.pulses(*self.conductance_range(0.0))
 
 
-PRESETS = {"technion": {}}
+PRESETS: Mapping[str, Mapping[str, Any]] = {"technion": {}}
 """technion: Kvatinsky et al., Verilog-A report (2011); its currents are without a unit, a microampere is ours."""
 
 kind = simulated(

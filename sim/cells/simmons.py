@@ -17,7 +17,8 @@ barrier: beyond 0.9 phi_0 the current goes on along its tangent, which is a stan
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -156,7 +157,7 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
         return self.parameters.pulses(*self.conductance_range(0.0)) if self.parameters.set == "positive" else None
 
 
-PRESETS = {"pickett": {}}
+PRESETS: Mapping[str, Mapping[str, Any]] = {"pickett": {}}
 """pickett: the fitted values of Pickett et al. (2009), with the conduction of Abdalla & Pickett's SPICE model."""
 
 kind = simulated("simmons", "tunnel barrier of moving width (Simmons, Pickett)", SimmonsLaw, SimmonsParameters, PRESETS)

@@ -15,7 +15,8 @@ the cell round. The 2011 report prints i_on with a positive sign and switches at
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -109,7 +110,7 @@ class TeamLaw(OhmicRateLaw[TeamParameters]):
         return p.pulses(1 / p.r_off, 1 / p.r_on) if p.set == "positive" else None
 
 
-PRESETS = {"technion": {}}
+PRESETS: Mapping[str, Mapping[str, Any]] = {"technion": {}}
 """technion: Kvatinsky et al., Verilog-A report (2011), with i_on < 0."""
 
 kind = simulated("team", "memristor with current thresholds (TEAM)", TeamLaw, TeamParameters, PRESETS)

@@ -9,7 +9,8 @@ Di Ventra & Pershin, Radioengineering 22, 945 (2013), smooth the bounds over 1e-
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -77,7 +78,7 @@ class ThresholdLaw(OhmicRateLaw[ThresholdParameters]):
         return p.pulses(1 / p.r_off, 1 / p.r_on) if p.set == "positive" else None
 
 
-PRESETS = {
+PRESETS: Mapping[str, Mapping[str, Any]] = {
     "biolek-r2": {"v_set": 4.7, "v_reset": 4.7, "t_pulse": 1e-10},
     "slow": {"v_t": 1.6, "beta": 2e7, "v_set": 2.0, "v_reset": 2.0, "t_pulse": 1e-5, "set": "positive"},
 }

@@ -19,7 +19,7 @@ from sim.cells.flca import FlcaParameters
 from sim.cells.memristance import memristance_table
 from sim.fitting.data import Measurement
 from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_flca
-from sim.fitting.model import ModelDrive, Model, Values
+from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import flca_fluxes
 

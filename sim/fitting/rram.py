@@ -19,7 +19,7 @@ from hil.errors import InputError
 from sim.cells.rram import RramParameters
 from sim.fitting.data import Measurement
 from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_rram
-from sim.fitting.model import ModelDrive, Model, Values, unsaturated
+from sim.fitting.model import Model, ModelDrive, Values, unsaturated
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import rram_weights
 

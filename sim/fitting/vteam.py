@@ -16,7 +16,7 @@ from hil.errors import InputError
 from sim.cells.vteam import VteamParameters
 from sim.fitting.data import Measurement
 from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_vteam
-from sim.fitting.model import ModelDrive, Model, Values, unsaturated
+from sim.fitting.model import Model, ModelDrive, Values, unsaturated
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import vteam_states
 
