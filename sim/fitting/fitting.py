@@ -7,6 +7,7 @@ belong to that cost as well. All intervals are scaled by the residuals, so that 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -72,6 +73,11 @@ class Fit:
         return {e.parameter.name: e.value for e in self.estimates}
 
     @property
+    def aicc(self) -> float:
+        """AIC, corrected for few readings."""
+        return corrected(self.aic, len(self.residuals), len(self.names))
+
+    @property
     def reduced(self) -> float:
         """chi^2 over degrees of freedom: 1 if model and uncertainty are right."""
         return self.chi_square / (len(self.residuals) - len(self.names))
@@ -103,6 +109,7 @@ def fit(
     loss: Loss = "linear",
     *,
     profile: bool = True,
+    starts: Iterable[Mapping[str, float]] | None = None,
     watch: Watch = lambda what, count: None,
 ) -> Fit:
     """Fit a model to its measurement.
@@ -117,6 +124,8 @@ def fit(
         ``linear``, or ``soft_l1`` to weaken outliers.
     profile : bool
         Whether to follow the profile of the likelihood; otherwise intervals are those of the curvature.
+    starts : iterable of mapping, optional
+        Values to start from, in place of a search.
     watch : callable
         Told what is done, and how many of its `steps` are done since it was last told.
 
@@ -136,7 +145,8 @@ def fit(
         return np.nan_to_num(robust(deviation, loss), nan=1e9, posinf=1e9, neginf=-1e9)
 
     model.watch = lambda: watch("search for starts", 1)
-    found = solve(free, residuals, model.starts(), len(m), profile=profile, watch=watch)
+    begin = model.starts() if starts is None else starts
+    found = solve(free, residuals, begin, len(m), profile=profile, watch=watch)
     parts = zip(free, found.best.tolist(), found.errors.tolist(), found.intervals, strict=True)
     known = {p.name: Estimate(p, value, error, spans) for p, value, error, spans in parts}
     estimates = tuple(known.get(p.name) or Estimate(p, held[p.name], 0.0, {}) for p in model.parameters)
@@ -203,3 +213,13 @@ def criteria(chi_square: float, readings: int, parameters: int) -> tuple[float, 
     """Akaike's and the Bayesian information criterion for an unknown scale of the noise."""
     fitness = readings * np.log(max(chi_square, 1e-300) / readings)
     return float(fitness + 2 * parameters), float(fitness + parameters * np.log(readings))
+
+
+def corrected(aic: float, readings: int, parameters: int) -> float:
+    """AICc: Akaike's criterion for few readings, Hurvich & Tsai 1989; infinite where there are too few.
+
+    The scale of the noise counts as a parameter.
+    """
+    count = parameters + 1
+    left = readings - count - 1
+    return aic + 2.0 * count * (count + 1) / left if left > 0 else np.inf

@@ -18,6 +18,7 @@ from hil.errors import InputError
 from sim.cells.flca import FlcaParameters
 from sim.cells.memristance import memristance_table
 from sim.fitting.data import Measurement
+from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_flca
 from sim.fitting.model import Drive, Model, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import flca_fluxes
@@ -95,6 +96,16 @@ class FlcaModel(Model):
     def curve(self, values: Values) -> NDArray[np.float64]:
         """Conductances at the readings, S."""
         return 1.0 / memristance_table(self._coefficients(values), self._fluxes(values))
+
+    def filtered(self, values: Values, seen: ReadAlong, spread: Spread, scale: float) -> Innovations | None:
+        """What every reading of a non-volatile cell is off by; nothing bounds its flux from above but the drive."""
+        if self._volatile:
+            return None
+        p = self._cell.model_copy(update={"A": float(values["A"]), "D": float(values["D"])})
+        high = values["A"] * self._flux * max(spread.gain, 1.0) + max(self.began(values).values())
+        grid = np.linspace(0.0, ROOM * high, ENTRIES)
+        table = 1.0 / (scale * memristance_table(self._coefficients(values), grid))
+        return filter_flca(p, self._drive.play, seen, spread, table, 0.0, float(grid[-1]))
 
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of `sim:flca`; those of a non-volatile cell are the emulator's as well."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hil.errors import InputError, nearest
 from sim.fitting.data import Measurement
+from sim.fitting.filters import Innovations, ReadAlong, Spread
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import segments
 
@@ -91,6 +92,13 @@ class Model(ABC):
             return
         for name, rows in zip(self.states, readings, strict=True):
             yield replace(first, name=name, alone=rows)
+
+    def filtered(self, values: Values, seen: ReadAlong, spread: Spread, scale: float) -> Innovations | None:
+        """What every reading is off by, if the cell has that spread, and its memristance is `scale` times the law's.
+
+        None where the law has no filter: cycle-to-cycle spread cannot be told then.
+        """
+        return None
 
     def doubts(self, values: Values) -> list[str]:
         """Say what the data cannot tell about these values, beyond what correlations show."""

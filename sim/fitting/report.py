@@ -19,7 +19,7 @@ def rows(fit: Fit, head: str = "") -> list[Row]:
     """Parameters with errors and intervals, then how good the fit is; `head` tells which of several models."""
     n = len(fit.residuals)
     found = [
-        *(_parameter(estimate) for estimate in fit.estimates),
+        *(parameter_row(estimate, estimate.parameter.name) for estimate in fit.estimates),
         Row("R^2", fit.r_squared, n=n, note="of the weighted variance about the best constant", headline=True),
         Row("reduced chi^2", fit.reduced, n=n, reference=1.0),
         Row("correlation of neighbouring residuals", fit.memory, n=n, reference=0.0),
@@ -27,30 +27,31 @@ def rows(fit: Fit, head: str = "") -> list[Row]:
     return [row.under(head, model=fit.model.name) for row in found]
 
 
-def _parameter(estimate: Estimate) -> Row:
-    p, name = estimate.parameter, estimate.parameter.name
+def parameter_row(estimate: Estimate, name: str, factor: float = 1.0, unit: str | None = None) -> Row:
+    """Report an estimate with its intervals; `factor` and `unit` show it in another unit."""
+    p, unit = estimate.parameter, estimate.parameter.unit if unit is None else unit
     if p.held is not None:
-        return Row(name, float(estimate.value), p.unit, note=f"held: {p.why}")
+        return Row(name, factor * float(estimate.value), unit, note=f"held: {p.why}")
     if estimate.stopped:
-        return Row(name, f"at the bound {estimate.bound:.4g}", p.unit, note=stopped(estimate))
+        return Row(name, f"at the bound {factor * (estimate.bound or 0.0):.4g}", unit, note=stopped(estimate))
     spans = [
-        f"{100 * q:.0f} %: {_end(estimate, low, high - low)} .. {_end(estimate, high, high - low)}"
+        f"{100 * q:.0f} %: {_end(estimate, low, high - low, factor)} .. {_end(estimate, high, high - low, factor)}"
         for q, (low, high) in estimate.intervals.items()
     ]
     lost = [] if estimate.told else ["not told by the data"]
-    ended = [] if estimate.bound is None else [f"at {estimate.bound:.4g}, where the model ends"]
+    ended = [] if estimate.bound is None else [f"at {factor * estimate.bound:.4g}, where the model ends"]
     sure = estimate.told and estimate.bound is None
-    error = float(estimate.error) if sure else None
-    return Row(name, float(estimate.value), p.unit, error, note="; ".join(lost + ended + spans))
+    error = factor * float(estimate.error) if sure else None
+    return Row(name, factor * float(estimate.value), unit, error, note="; ".join(lost + ended + spans))
 
 
-def _end(estimate: Estimate, value: float, width: float) -> str:
+def _end(estimate: Estimate, value: float, width: float, factor: float) -> str:
     """End of an interval, with as many digits as its width asks for."""
     digits = int(np.clip(np.ceil(np.log10(abs(value) / width)) + 2, 2, 12)) if value and width > 0 else 4
     if estimate.open(value):
-        return f"open (searched up to {value:.{digits}g})"
+        return f"open (searched up to {factor * value:.{digits}g})"
     own = value in (estimate.parameter.low, estimate.parameter.high)
-    return f"{value:.{digits}g}{' (the model ends)' * own}"
+    return f"{factor * value:.{digits}g}{' (the model ends)' * own}"
 
 
 def details(fit: Fit) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from sim.cells.rram import RramParameters
 from sim.fitting.data import Measurement
+from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_rram
 from sim.fitting.model import Drive, Model, Values, unsaturated
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import rram_weights
@@ -114,6 +115,11 @@ class RramModel(Model):
         """Conductances at the readings, S."""
         return values["g_min"] + self._weights(values) * (values["g_max"] - values["g_min"])
 
+    def filtered(self, values: Values, seen: ReadAlong, spread: Spread, scale: float) -> Innovations:
+        """What every reading is off by; G is a straight line in w."""
+        table = np.linspace(values["g_min"], values["g_max"], ENTRIES) / scale
+        return filter_rram(self._with(values), self._drive.play, seen, spread, table)
+
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of `sim:rram` and of the emulator's step cells."""
         v_set, v_reset = self._thresholds
@@ -133,8 +139,10 @@ class RramModel(Model):
         return {name.removesuffix("_dep"): value for name, value in values.items()}
 
     def _weights(self, values: Values) -> NDArray[np.float64]:
-        p = self._cell.model_copy(update=self._mirrored(values))
-        return rram_weights(p, self._drive.play, self.starting(values))[self.measurement.seen]
+        return rram_weights(self._with(values), self._drive.play, self.starting(values))[self.measurement.seen]
+
+    def _with(self, values: Values) -> RramParameters:
+        return self._cell.model_copy(update=self._mirrored(values))
 
     def _line(self, values: Values, g: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Relative deviations of a straight line in w, as a linear problem."""

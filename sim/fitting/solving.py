@@ -32,7 +32,7 @@ SINGULAR = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class LeastSquares:
     """Where a sum of squares is least, and how sharply.
 
     Attributes
@@ -67,7 +67,7 @@ def solve(
     *,
     profile: bool = True,
     watch: Watch = lambda what, count: None,
-) -> Solution:
+) -> LeastSquares:
     """Find the least sum of squares of `residuals`, (P,) -> (K,).
 
     Parameters
@@ -103,7 +103,7 @@ def solve(
         if better[1] > chi_square * (1.0 - 1e-6) - 1e-12:
             break
         best = better[0]
-    return Solution(best, chi_square, correlation, errors, blind, intervals)
+    return LeastSquares(best, chi_square, correlation, errors, blind, intervals)
 
 
 def box_around(x: NDArray[np.float64], free: Sequence[Parameter]) -> Box:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from sim.cells.vteam import VteamParameters
 from sim.fitting.data import Measurement
+from sim.fitting.filters import ENTRIES, Innovations, ReadAlong, Spread, filter_vteam
 from sim.fitting.model import Drive, Model, Values, unsaturated
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import vteam_states
@@ -132,6 +133,12 @@ class VteamModel(Model):
     def curve(self, values: Values) -> NDArray[np.float64]:
         """Conductances at the readings, S."""
         return 1.0 / self._values(values).resistance_at(self._states(values)[self.measurement.seen])
+
+    def filtered(self, values: Values, seen: ReadAlong, spread: Spread, scale: float) -> Innovations:
+        """What every reading is off by."""
+        p = self._values(values)
+        table = 1.0 / (scale * p.resistance_at(np.linspace(0.0, 1.0, ENTRIES)))
+        return filter_vteam(p, self._drive.play, seen, spread, table)
 
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of `sim:vteam`."""
