@@ -113,7 +113,7 @@ def save_figure(found: Population, path: Path) -> None:
         for first, end in m.readings:
             label = cell.name if first == 0 else "_"
             data.plot(m.axis[first:end], cell.fit.curve[first:end], color=color, lw=1, label=label)
-    data.set(xlabel="pulses" if m.kind == "train" else "time (s)", ylabel="conductance (S)", yscale="log")
+    data.set(xlabel="pulses" if m.kind == "train" else "time (s)", ylabel="conductance (S)")
     data.yaxis.set_major_formatter(EngFormatter(sep=" "))
     data.set_title("every cell, fitted alone", fontsize="medium")
     if len(found.cells) + len(found.still) <= 12:
@@ -123,11 +123,7 @@ def save_figure(found: Population, path: Path) -> None:
     for cell, gain, scale in zip(found.cells, found.sensitivity, found.memristance, strict=True):
         factors.plot(gain, scale, "o", ms=5, color="C0", mfc="none")
         factors.annotate(cell.name, (gain, scale), xytext=(4, 3), textcoords="offset points", fontsize="x-small")
-    factors.set(xlabel="factor on sensitivity", ylabel="factor on memristance", xscale="log", yscale="log")
-    for axis in (factors.xaxis, factors.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("{x:g}")
-    factors.tick_params(which="both", labelsize="small")
+    factors.set(xlabel="factor on sensitivity", ylabel="factor on memristance")
     factors.set_title(f"d2d = {found.d2d.value:.3g}, d2d_r = {found.d2d_r.value:.3g}", fontsize="medium")
     write_figure(path, figure, dpi=130)
 
