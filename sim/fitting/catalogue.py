@@ -6,12 +6,15 @@ measurement, and for an order of the memristance where the law has one (FLCA). `
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from hil.errors import InputError
 from hil.plugins import Registry
 from sim.fitting.data import Measurement
+from sim.fitting.fitting import require_readings
 from sim.fitting.flca import FlcaModel
 from sim.fitting.model import Model
+from sim.fitting.retention import Description, ExponentialDecay, PowerLaw
 from sim.fitting.rram import RramModel
 from sim.fitting.vteam import VteamModel
 
@@ -19,9 +22,35 @@ FITS: Registry[Callable[[Measurement, int], Model]] = Registry("sim.fits", "mode
 """Makes a model for a measurement and an order of the memristance."""
 
 
+DESCRIPTIONS: Mapping[str, type[Description]] = {law.name: law for law in (PowerLaw, ExponentialDecay)}
+"""Laws of time alone, which no device has."""
+
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "train": ("nlhb",),
+    "sweep": ("vteam",),
+    "decay": ("power-law", "exponential", "flca-volatile"),
+}
+"""Models of each kind of measurement where none is named."""
+
+
 def model(name: str, measurement: Measurement, order: int = 1) -> Model:
     """Make a model by name; `InputError` naming the nearest if there is none."""
+    if name in DESCRIPTIONS:
+        return DESCRIPTIONS[name](measurement)
     return FITS.find(name)(measurement, order)
+
+
+def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], dict[str, str]]:
+    """Every model that can explain a measurement, and why each of the others cannot."""
+    models, refused = [], {}
+    for name in (*FITS.names(), *DESCRIPTIONS):
+        try:
+            found = model(name, measurement, order)
+            require_readings(found)
+            models.append(found)
+        except InputError as error:
+            refused[name] = str(error).removeprefix(f"{measurement.source}: ")
+    return models, refused
 
 
 def lhb(measurement: Measurement, order: int) -> Model:

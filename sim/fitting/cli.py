@@ -4,114 +4,233 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hil.cli import options
+from hil.cli import checks, importing, options
 
 if TYPE_CHECKING:
     from hil.runs.progress import Progress
+    from sim.fitting.asked import Asked
     from sim.fitting.data import Measurement
     from sim.fitting.fitting import Fit, Loss, Noise
     from sim.fitting.model import Model
+    from sim.fitting.sources import Sources
+
+Config = dict[str, Any]
+
+
+Sources_ = Annotated[list[Path], typer.Argument(metavar="RUN|FILE...", help="Runs, or measured files of any format.")]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,...|all",
+        help="Models; several compete [train: nlhb; sweep: vteam; decay: power-law,exponential,flca-volatile].",
+    ),
+]
+Noisy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REL[,ABS]", help="Uncertainty of a reading: fraction, floor in S (a sweep: A) [0.01,max/1000]."
+    ),
+]
+Fixed = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hold a parameter; may be repeated.")]
+Freed = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Fit a parameter held by default.")]
+HoldBack = Annotated[
+    str | None,
+    typer.Option(
+        "--hold-back", metavar="PART", help="Fit without the last PART of every train, and check the fit on it."
+    ),
+]
+Play = Annotated[str, typer.Option(metavar="URI", help="Device on which a spike-timing window is to be played.")]
+Spread = Annotated[bool, typer.Option("--spread", help="Estimate c2c and read noise of one cell too.")]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", metavar="FILE.toml", callback=checks.output_file, help="Write settings that play a window."),
+]
 
 
 def fit(
-    source: Annotated[Path, typer.Argument(metavar="RUN|FILE.csv", help="Run of `hil characterize`, or a CSV file.")],
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B,...", help="lhb, nlsb, nlhb, flca, flca-volatile, vteam, vteam-biolek; several compete."
-        ),
-    ] = "nlhb",
-    noise: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REL[,ABS]", help="Uncertainty of a reading: fraction, floor in S (a sweep: A) [0.01,max/1000]."
-        ),
-    ] = None,
+    source: Sources_,
+    model: Models = None,
+    noise: Noisy = None,
     loss: Annotated[str, typer.Option(metavar="LOSS", help="linear, or soft_l1 to weaken outliers.")] = "linear",
-    fix: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hold a parameter; may be repeated.")
-    ] = None,
-    free: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Fit a parameter held by default.")] = None,
+    fix: Fixed = None,
+    free: Freed = None,
     order: Annotated[int, typer.Option(min=1, max=6, help="Highest n of R_n (FLCA).")] = 1,
-    device: Annotated[int, typer.Option(min=0, help="Which device of a run, counted from 0.")] = 0,
+    device: Annotated[int | None, typer.Option(min=0, help="Only this device of a run, counted from 0.")] = None,
+    cell: importing.Cell = None,
+    spread: Spread = False,
     profile: Annotated[
         bool, typer.Option("--profile/--no-profile", help="Intervals from the profile of the likelihood.")
     ] = True,
-    hold_back: Annotated[
-        str | None,
-        typer.Option(
-            "--hold-back", metavar="PART", help="Fit without the last PART of every train, and check the fit on it."
-        ),
-    ] = None,
+    hold_back: HoldBack = None,
+    play: Play = "sim:rram?alpha=0.01",
+    out: Out = None,
+    columns: importing.Columns = None,
+    dwell: importing.Dwell = None,
+    pulse: importing.Pulse = None,
+    window: importing.Window = None,
+    offset: importing.Offset = None,
+    compliance: importing.Compliance = None,
+    read_voltage: importing.ReadVoltage = None,
+    decimal: importing.Decimal = None,
+    kind: importing.Kind = None,
     run: options.RunFolder = None,
     json: options.Json = None,
 ) -> None:
     """Fit device models to measured data: intervals, correlations, residuals, and a preset that devices load.
 
-    A CSV file has columns pulse,voltage_V,width_s,conductance_S (a train), time_s,conductance_S (a decay) or
-    time_s,voltage_V,current_A (a sweep).
+    Several cells, of one file or of many, are fitted each alone and then together: the preset has their spread (d2d,
+    d2d_r), and what varies from pulse to pulse (c2c) and from reading to reading (read_noise). Retention is a power law
+    or an exponential; tables of paired pulses and of spike-timing windows are fitted as well.
 
     \b
     hil fit runs/ltp-sim-rram-001 --model nlhb
-    hil fit data.csv --model lhb,nlsb,nlhb
+    hil fit data.csv --model all                        # ranks every law that can explain the data
+    hil fit devices.csv --model nlhb                    # many cells: one preset with their spread
+    hil fit stdp.csv --out wta.toml                     # a window, as a rule of hil train wta
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
-    from dataclasses import replace
+    from hil.importing.request import request
+    from sim.fitting.asked import Asked, fixed, noise_of
+    from sim.fitting.fitting import loss_named
+    from sim.fitting.sources import gather
 
+    asked = Asked(model, noise_of(noise), loss_named(loss), fixed(fix or []), tuple(free or ()), order, profile, spread)
+    about = request(
+        columns=columns, dwell=dwell, pulse=pulse, window=window, offset=offset, compliance=compliance,
+        read_voltage=read_voltage, decimal=decimal, cell=cell, kind=kind,
+    )  # fmt: skip
+    found = gather(source, device, about)
+    config = asked.config(source, noise, hold_back)
+    if found.tables:
+        _points(found, config, play, out, run, json)
+    elif len(found.cells) > 1:
+        _many(found, asked, config, run, json)
+    else:
+        _one(next(iter(found.cells.values())), asked, config, hold_back, run, json)
+
+
+def _one(
+    measurement: Measurement, asked: Asked, config: Config, hold_back: str | None, run: Path | None, json: str | None
+) -> None:
+    """Fit one cell, by several models that compete."""
     from hil import presets
-    from hil.errors import InputError
     from hil.fraction import fraction
     from hil.runs.results import Row, report
     from hil.runs.run import Run, new_path
     from sim.fitting import catalogue
     from sim.fitting.advice import advice
-    from sim.fitting.comparison import comparison, verdict
-    from sim.fitting.fitting import loss_named
+    from sim.fitting.comparison import beaten, comparison, verdict
     from sim.fitting.heldback import held_back, prediction, without
-    from sim.fitting.report import rows, save_details
+    from sim.fitting.report import rows, save_details, shape_rows
+    from sim.fitting.together import varying
 
-    names = [name.strip() for name in model.split(",") if name.strip()]
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"--model {model}: name one model, or several different ones with commas between")
-    judged_by = loss_named(loss)
-    measurement, weights, held = _measurement(source, device), _noise(noise), _fixed(fix or [])
+    measurement = asked.prepared(measurement)
+    source = Path(config["source"][0])
     for sentence in measurement.notes:
         print(f"{source}: {sentence}", file=sys.stderr)
     checked = None if hold_back is None else held_back(measurement, fraction("--hold-back", hold_back))
     shown = measurement if checked is None else without(measurement, checked)
-    models = [catalogue.model(name, shown, order) for name in names]
-    _hold(models, held, free or [])
-    fits = _solved(models, weights, judged_by, profile)
-    fits.sort(key=lambda f: f.aic)
-    config = {"source": str(source), "model": names, "noise": noise, "loss": loss, "fix": held, "free": free or []}
-    with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": {**config, "order": order}}) as folder:
+    models, refused = asked.models(shown)
+    _hold(models, asked.held, asked.freed)
+    fits = _solved(models, asked.noise, asked.loss, asked.profile)
+    fits.sort(key=lambda f: f.aicc)
+    losers, extra = beaten(fits, asked.loss), varying(fits[0], asked)
+    with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
         from sim.fitting.figure import save_figure
 
         single = len(fits) == 1
         table = [row for f in fits for row in rows(f, "" if single else f"{f.model.name} ")]
-        table += comparison(fits, judged_by)
+        table += [*extra.rows, *shape_rows(measurement), *comparison(fits, asked.loss)]
         if checked is not None:
             table += [
                 replace(row, name=f"{row.name}" if single else f"{f.model.name} {row.name}")
                 for f in fits
-                for row in prediction(f, catalogue.model(f.model.name, measurement, order), checked)
+                for row in prediction(f, catalogue.model(f.model.name, measurement, asked.order), checked)
             ]
         table += [Row("left out", sentence) for sentence in measurement.notes]
-        words = verdict(fits, judged_by)
+        table += [Row("not fitted", name, note=why) for name, why in refused.items()]
+        words = verdict(fits, asked.loss)
         folder.save_results([*table, Row("verdict", words)])
         save_details(fits, folder.path / "fits.json")
         for f in fits:
-            presets.write(folder.path / f"{f.model.name}.json", f.model.kind, f.preset(), f.began(), advice(f))
+            told = [*advice(f), *([losers[f.model.name]] if f.model.name in losers else [])]
+            own = f.preset() | (extra.preset if f is fits[0] else {})
+            if f.model.kind:
+                presets.write(folder.path / f"{f.model.name}.json", f.model.kind, own, f.began(), told)
         save_figure(fits, folder.figure("fit.png"))
         folder.set_state("finished")
     report(table, f"{source}: {len(measurement)} readings", json)
     print(words, file=sys.stderr)
+    for name, sentence in losers.items():
+        print(f"warning: {name}: {sentence}", file=sys.stderr)
     _tell(fits, folder.path)
+
+
+def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: str | None) -> None:
+    """Fit many cells to one preset, by one model after the other."""
+    from hil import presets
+    from hil.files import write_json
+    from hil.runs.results import report, warning
+    from hil.runs.run import Run, new_path
+    from sim.fitting import many
+    from sim.fitting.together import populations
+
+    everything = populations(found.cells, asked, _watching)
+    source = Path(config["source"][0])
+    with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
+        table = []
+        for one in everything:
+            head = "" if len(everything) == 1 else f"{one.model.name} "
+            table += [row.under(head, model=one.model.name) for row in many.rows(one)]
+            table += [warning(f"{one.model.name}: {sentence}") for sentence in many.warnings(one)]
+            path = folder.path / f"{one.model.name}.json"
+            presets.write(path, one.model.kind, many.preset(one), None, list(many.warnings(one)))
+            many.save_figure(one, folder.figure(f"{one.model.name}.png"))
+        folder.save_results(table)
+        write_json(folder.path / "populations.json", [many.details(one) for one in everything])
+        folder.set_state("finished")
+    report(table, f"{source}: {len(found.cells)} cells", json)
+    for one in everything:
+        print(f"preset: sim:{one.model.kind}?preset={folder.path / one.model.name}.json", file=sys.stderr)
+        if {"c2c", "read_noise"} & many.preset(one).keys():
+            print("  spiking cores are much faster with &c2c=0&read_noise=0", file=sys.stderr)
+        print(f"picture: {folder.figure(f'{one.model.name}.png')}", file=sys.stderr)
+
+
+def _points(found: Sources, config: Config, play: str, out: str | None, run: Path | None, json: str | None) -> None:
+    """Fit tables of paired pulses or windows."""
+    from hil.errors import InputError
+    from hil.runs.results import report
+    from hil.runs.run import Run, new_path
+    from sim.fitting.points import fit_table, save_points, save_toml
+
+    if out is not None and found.kind != "stdp":
+        raise InputError(f"--out {out}: only a spike-timing window is played by settings")
+    fits = [fit_table(table, play) for table in found.tables]
+    source = Path(config["source"][0])
+    with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
+        heads = [f"{table.cell} " if len(fits) > 1 else "" for table in found.tables]
+        table = [row.under(head) for head, one in zip(heads, fits, strict=True) for row in one.rows]
+        folder.save_results(table)
+        for k, one in enumerate(fits):
+            save_points(one, found.kind, folder.figure(f"fit{k + 1 if k else ''}.png"))
+            if one.toml:
+                save_toml(one, folder.path / f"wta{k + 1 if k else ''}.toml")
+        folder.set_state("finished")
+    report(table, f"{source}: {sum(len(t) for t in found.tables)} points", json)
+    for one in fits:
+        if one.toml:
+            if out is not None:
+                save_toml(one, Path(out))
+            print(f"# paste, or: hil train wta --config {out or folder.path / 'wta.toml'}", file=sys.stderr)
+            print(one.toml, file=sys.stderr)
+    print(f"picture: {folder.figure('fit.png')}", file=sys.stderr)
 
 
 def _hold(models: Sequence[Model], held: Mapping[str, float], free: Sequence[str]) -> None:
@@ -152,7 +271,9 @@ def _tell(fits: Sequence[Fit], folder: Path) -> None:
         for sentence in advice(f):
             print(f"warning: {f.model.name}: {sentence}", file=sys.stderr)
     for f in fits:
-        began = "".join(f"&{name}={value:.6g}" for name, value in f.began().items())
+        if not f.model.kind:
+            continue
+        began = f"&{f.model.state}={f.began()[f.model.state]:.6g}"
         print(f"preset: sim:{f.model.kind}?preset={folder / f.model.name}.json", file=sys.stderr)
         print(f"  add {began} to begin where these data began", file=sys.stderr)
     print(f"picture: {folder / 'figures' / 'fit.png'}", file=sys.stderr)
@@ -166,45 +287,3 @@ def _watching(progress: Progress, title: str) -> Callable[[str, int], None]:
         progress.advance(count)
 
     return watch
-
-
-def _measurement(source: Path, device: int) -> Measurement:
-    if source.is_dir():
-        from sim.fitting.records import load_run
-
-        return load_run(source, device)
-    from sim.fitting.files import load_csv
-
-    return load_csv(source)
-
-
-def _noise(text: str | None) -> Noise | None:
-    from hil.errors import InputError
-    from hil.fraction import from_percent
-    from sim.fitting.fitting import Noise
-
-    if text is None:
-        return None
-    relative, *floor = text.split(",")
-    try:
-        parts = [float(from_percent(relative)), *(float(part) for part in floor)]
-    except ValueError:
-        parts = []
-    if len(parts) not in (1, 2):
-        raise InputError(f"--noise {text}: write a fraction and, after a comma, a floor, such as 0.01,1e-9")
-    return Noise(*parts)
-
-
-def _fixed(settings: list[str]) -> dict[str, float]:
-    from hil.errors import InputError
-
-    held = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        try:
-            held[name.strip()] = float(text)
-        except ValueError:
-            equals = ""
-        if not equals:
-            raise InputError(f"--fix {setting}: write NAME=VALUE, such as w0=0")
-    return held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hil.runs.results import Row
-from sim.fitting.fitting import Fit, Loss, constant, criteria
+from sim.fitting.fitting import Fit, Loss, constant, corrected, criteria
 
 EQUAL, STRONG = 2.0, 6.0
 """Differences of a criterion: below the first models are alike, from the second on the evidence is strong."""
@@ -19,25 +19,29 @@ def baseline(fit: Fit, loss: Loss = "linear") -> tuple[float, float, float]:
 
 
 def comparison(fits: Sequence[Fit], loss: Loss = "linear") -> list[Row]:
-    """Table of all models and of the constant, best AIC first; differences are to the best."""
+    """Table of all models and of the constant, best AICc first; differences are to the best."""
     level, aic, bic = baseline(fits[0], loss)
-    constant_entry = ("constant", aic, bic, 1, 0.0, None)
-    entries = [*((f.model.name, f.aic, f.bic, len(f.names), f.r_squared, f.reduced) for f in fits), constant_entry]
-    best_aic, best_bic = min(e[1] for e in entries), min(e[2] for e in entries)
+    aicc = corrected(aic, len(fits[0].residuals), 1)
+    entries = [(f.aicc, f.aic, f.bic, f.model.name, len(f.names), _quality(f)) for f in fits]
+    entries.append((aicc, aic, bic, "constant", 1, f"R^2 0, {level:.4g} S"))
+    best, best_bic = min(e[0] for e in entries), min(e[2] for e in entries)
     rows = []
-    for name, a, b, count, explained, reduced in sorted(entries, key=lambda e: e[1]):
-        note = f"delta AIC {a - best_aic:.1f}, BIC {b:.1f}, delta BIC {b - best_bic:.1f}, R^2 {explained:.4f}"
-        more = f", reduced chi^2 {reduced:.3g}" if reduced is not None else f", {level:.4g} S"
+    for c, a, b, name, count, quality in sorted(entries):
+        note = f"delta AICc {c - best:.1f}, BIC {b:.1f}, delta BIC {b - best_bic:.1f}, {quality}"
         control = aic if name != "constant" else None
-        row = Row("AIC", a, n=count, control=control, note=note + more, label=f"AIC {name}")
+        row = Row("AIC", a, n=count, control=control, note=note, label=f"AIC {name}")
         rows.append(row.under(model=name))
     return rows
+
+
+def _quality(fit: Fit) -> str:
+    return f"R^2 {fit.r_squared:.4f}, reduced chi^2 {fit.reduced:.3g}"
 
 
 def verdict(fits: Sequence[Fit], loss: Loss = "linear") -> str:
     """Say plainly which model the data prefer, if any."""
     _, aic, bic = baseline(fits[0], loss)
-    winner = min(fits, key=lambda f: f.aic)
+    winner = min(fits, key=lambda f: f.aicc)
     source = winner.model.measurement.source
     if bic - winner.bic < STRONG:
         return (
@@ -46,16 +50,30 @@ def verdict(fits: Sequence[Fit], loss: Loss = "linear") -> str:
         )
     if len(fits) == 1:
         explained = f"explains {100 * winner.r_squared:.2f} % of the variance"
-        return f"{winner.model.title} {explained} (a constant: delta AIC {aic - winner.aic:+.0f})"
-    order = sorted(fits, key=lambda f: f.aic)
-    lead = order[1].aic - winner.aic
+        lead = corrected(aic, len(winner.residuals), 1) - winner.aicc
+        return f"{winner.model.title} {explained} (a constant: delta AICc {lead:+.0f})"
+    order = sorted(fits, key=lambda f: f.aicc)
+    lead = order[1].aicc - winner.aicc
     by_bic = min(fits, key=lambda f: f.bic)
     if lead < EQUAL:
-        alike = [f for f in order if f.aic - winner.aic < EQUAL]
+        alike = [f for f in order if f.aicc - winner.aicc < EQUAL]
         simplest = min(alike, key=lambda f: len(f.names))
         names = ", ".join(f.model.title for f in alike)
-        return f"these data cannot tell {names} apart (delta AIC {lead:.1f}); the simplest is {simplest.model.title}"
-    says = f"{winner.model.title} wins: delta AIC {lead:.1f} to {order[1].model.title}"
+        return f"these data cannot tell {names} apart (delta AICc {lead:.1f}); the simplest is {simplest.model.title}"
+    says = f"{winner.model.title} wins: delta AICc {lead:.1f} to {order[1].model.title}"
     if by_bic is not winner:
         says += f"; BIC, which counts parameters harder, prefers {by_bic.model.title}"
     return says
+
+
+def beaten(fits: Sequence[Fit], loss: Loss = "linear") -> dict[str, str]:
+    """Models that say no more than a constant conductance, and what to tell of each."""
+    if not fits:
+        return {}
+    bic = baseline(fits[0], loss)[2]
+    return {
+        f.model.name: f"{f.model.title} loses to a constant conductance (delta BIC {f.bic - bic:+.1f}): its "
+        "parameters mean nothing"
+        for f in fits
+        if bic - f.bic < STRONG
+    }

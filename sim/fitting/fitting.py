@@ -135,7 +135,7 @@ def fit(
         If there are not more readings than parameters, or lmfit is not installed.
     """
     m, free = model.measurement, model.free
-    _require_readings(model)
+    require_readings(model)
     sigma = uncertainty(model, noise)
     held = {p.name: p.held for p in model.parameters if p.held is not None}
     names = tuple(p.name for p in free)
@@ -159,7 +159,7 @@ def fit(
     )  # fmt: skip
 
 
-def _require_readings(model: Model) -> None:
+def require_readings(model: Model) -> None:
     """Refuse a fit in which nothing is free, or that has no more readings than parameters."""
     free, count = model.free, len(model.measurement)
     if not free:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hil.experiments.fits import neurosim_train, nonlinear_train
 from hil.files import write_json
 from hil.runs.results import Row
 from sim.fitting.advice import advice, stopped
+from sim.fitting.data import Measurement
 from sim.fitting.estimate import Estimate
 from sim.fitting.fitting import Fit
 
@@ -52,6 +56,38 @@ def _end(estimate: Estimate, value: float, width: float, factor: float) -> str:
         return f"open (searched up to {factor * value:.{digits}g})"
     own = value in (estimate.parameter.low, estimate.parameter.high)
     return f"{factor * value:.{digits}g}{' (the model ends)' * own}"
+
+
+def shape_rows(m: Measurement) -> list[Row]:
+    """How straight the longest trains of either sign are: Jang's alpha, and NeuroSim's label of nonlinearity."""
+    if m.kind != "train":
+        return []
+    signs = np.sign(np.array([m.pulses[a + 1 : b + 1].sum() for a, b in pairwise([-1, *m.seen.tolist()])]))
+    found = []
+    for word, sign in (("positive", 1.0), ("negative", -1.0)):
+        first, end = _longest(signs == sign, m.readings)
+        g = m.conductance[max(first - 1, 0) : end]
+        jang, neurosim = (nonlinear_train(g), neurosim_train(g)) if end - first > 3 else (None, None)
+        if jang is not None and neurosim is not None:
+            note = f"longest train of {word} pulses, {end - first}; residual {{:.2g}} % of its span"
+            found += [
+                Row("Jang's alpha", jang.alpha, n=end - first, note=note.format(100 * jang.rms)).under(train=word),
+                Row("NeuroSim's NL", (1.0 if g[-1] > g[0] else -1.0) * neurosim.label, n=end - first,
+                    note=note.format(100 * neurosim.rms)).under(train=word),
+            ]  # fmt: skip
+    return [row.under(f"{row.conditions['train']} pulses: ") for row in found]
+
+
+def _longest(wanted: NDArray[np.bool_], readings: list[tuple[int, int]]) -> tuple[int, int]:
+    """First and last but one of the longest run within a stretch."""
+    best = (0, 0)
+    for first, end in readings:
+        start = first
+        for k in range(first, end + 1):
+            if k == end or not wanted[k]:
+                best = max(best, (start, k), key=lambda run: run[1] - run[0])
+                start = k + 1
+    return best
 
 
 def details(fit: Fit) -> dict[str, Any]:
