@@ -40,6 +40,20 @@ class Parametrised(Protocol):
 
 
 @runtime_checkable
+class Thresholded(Protocol):
+    """A device whose cells move beyond a voltage alone; experiments that are given none choose theirs by it.
+
+    Attributes
+    ----------
+    thresholds : (float, float) or None
+        Magnitudes of the positive and of the negative cell voltage beyond which a cell moves, V; None where every
+        voltage moves it.
+    """
+
+    thresholds: tuple[float, float] | None
+
+
+@runtime_checkable
 class Explaining(Protocol):
     """Says what it would do for a waveform without doing it; ``--dry-run`` asks."""
 

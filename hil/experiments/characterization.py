@@ -40,7 +40,7 @@ from hil.experiments.records import KIND, CharacterizationRun, History, Recorder
 from hil.needs import NeedError
 from hil.runs.interrupt import Interrupted, StopRequest, how_to_continue
 from hil.runs.progress import Progress
-from hil.runs.results import Row
+from hil.runs.results import Row, warning
 
 
 class CharacterizedDevice(BaseModel):
@@ -180,8 +180,9 @@ class Characterization:
                 self._play(index, uri, stop)
         rows, curves = self._analyse()
         self.run.save_results(rows)
-        picture = self.run.figure(f"{self.plan.experiment.name}.png")
-        self.plan.experiment.draw(curves, picture)
+        from hil.experiments import figures
+
+        picture = figures.write(self.plan.experiment, curves, self.run.figure(f"{self.plan.experiment.name}.png"))
         self._export()
         self.run.set_state("finished")
         return rows, [picture]
@@ -337,6 +338,8 @@ def analysed(
         curves[uri] = experiment.with_reading(records)
         found = experiment(validated(experiment.settings_model, settings, where)).analyse(curves[uri])
         rows += [row.under(f"{uri}  " if len(measured) > 1 else "", device=uri) for row in found]
+        still = experiment.still(curves[uri])
+        rows += [] if still is None else [warning(f"{uri}: {still}").under(device=uri)]
     return rows, curves
 
 

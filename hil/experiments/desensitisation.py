@@ -38,6 +38,7 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.fits import exponential
 from hil.experiments.iv import require_positive
+from hil.experiments.ppf import ALIKE
 from hil.experiments.preparation import IntervalSettings
 from hil.runs.results import Row
 from hil.waveform import Waveform
@@ -129,25 +130,33 @@ class Desensitisation(Experiment):
         return rows + tripped_rows(records, left_out)
 
     @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say that the response stays as it is."""
+        response = records["response"][np.isfinite(records["response"])]
+        if not len(response) or np.abs(response - 1).max() > ALIKE:
+            return None
+        return f"the response stays the same within {100 * ALIKE:g} %; set higher or wider pulses"
+
+    @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Response against pulse number, and recovery against pause."""
         figure, (left, right) = figures.panels(2)
-        for k, (name, records) in enumerate(curves.items()):
+        for look, name, records in figures.named(curves):
             trains, (pause, recovered) = trains_and_tests(records)
-            marker, colour = figures.MARKERS[k % 6], f"C{k}"
+            size = look.points["markersize"] * 0.7
             for n, train in enumerate(trains):
                 left.plot(
-                    train["pulse"], train["response"], f"{marker}-", color=colour, ms=3.5, lw=0.8,
-                    alpha=1 if n == 0 else 0.25, label=name if n == 0 else None,
+                    train["pulse"], train["response"], color=look.colour, marker=look.marker, ms=size, **look.line,
+                    alpha=1 if n == 0 else 0.2,
                 )  # fmt: skip
-            figures.points_and_fit(right, k, name, pause, recovered, exponential(pause, recovered), scale=100)
+            figures.points_and_fit(right, look, name, pause, recovered, exponential(pause, recovered), scale=100)
         figures.logarithmic_x(right)
-        right.axhline(100, color="0.6", lw=0.8, ls="--")
-        figures.label(left, ("pulse", ""), ("response $I_n/I_1$", ""))
-        figures.label(right, ("pause before the test pulse", "s"), ("recovery (%)", ""))
+        right.axhline(100, color="0.6", lw=0.8, ls="--", zorder=1)
+        figures.label(left, ("pulse", ""), ("response $I_n/I_1$", ""), scaled="y")
+        figures.label(right, ("pause before the test pulse", "s"), ("recovery", "%"), scaled="x")
         figures.whole_numbers(left)
-        figures.legend(left)
-        figures.legend(right)
+        figures.note_still(left, cls, curves)
+        figures.legend(figure, [right])
         figures.save(figure, path)
 
 

@@ -30,6 +30,9 @@ from hil.experiments.experiment import (
 )
 from hil.runs.results import Row
 
+WINDOW = 1.01
+"""High over low conductance below which there is no window."""
+
 
 class EnduranceSettings(PulseSettings):
     """Settings of `hil characterize endurance`."""
@@ -119,21 +122,27 @@ class Endurance(Experiment):
         ]
 
     @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say that there is no window."""
+        ratio = records["ratio"][np.isfinite(records["ratio"])]
+        if not len(ratio) or ratio.max() > WINDOW:
+            return None
+        return f"no cycle opens a window of {WINDOW:g}; set higher, wider or more pulses"
+
+    @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Both states against the cycle."""
         figure, (axis,) = figures.panels(1, size=(6.5, 4))
         values = []
-        for k, (name, records) in enumerate(curves.items()):
-            for state, fill, word in zip(states(records), (f"C{k}", "none"), ("LRS", "HRS"), strict=True):
-                axis.plot(
-                    records["cycle"], state, figures.MARKERS[k % 6], ms=3.5, color=f"C{k}", mfc=fill,
-                    label=f"{name}, {word}",
-                )  # fmt: skip
+        for look, name, records in figures.named(curves):
+            for state, fill, word in zip(states(records), (look.colour, "white"), ("low R", "high R"), strict=True):
+                axis.plot(records["cycle"], state, **look.points, mfc=fill, label=f"{name}, {word}")
                 values += state.tolist()
         figures.logarithmic_x(axis)
         figures.log_where_wide(axis, values)
         figures.label(axis, ("cycle", ""), ("conductance", "S"))
-        figures.legend(axis)
+        figures.note_still(axis, cls, curves)
+        figures.legend(figure, [axis])
         figures.save(figure, path)
 
     def live(self, record: Record) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from hil.abilities import Thresholded
 from hil.device import Device
 from hil.errors import InputError
 from hil.experiments.bench import CellBench, Samples
@@ -35,6 +36,10 @@ BLOCK_BYTES = 2000.0
 
 GENTLE_AMPLITUDE, GENTLE_WIDTH = 0.1, 1e-3
 """Pulse (V, s) where neither the user nor the device names one."""
+
+
+BEYOND_THRESHOLD = 1.5
+"""Pulse over the device's threshold where the user names none."""
 
 
 def unit(symbol: str) -> JsonDict:
@@ -116,13 +121,29 @@ class Settings(BaseModel):
         return self.model_copy(update={k: v for k, v in values.items() if getattr(self, k) is None})
 
 
+def own_voltages(device: Device, beyond: float = BEYOND_THRESHOLD) -> tuple[float, float]:
+    """Magnitudes of a positive and a negative voltage that move a device's cells, V, as far as it says which do.
+
+    Its own programming voltages; `beyond` times its thresholds, within its limits; else `GENTLE_AMPLITUDE`.
+    """
+    if device.programming is not None:
+        return device.programming.v_set, device.programming.v_reset
+    if isinstance(device, Thresholded) and device.thresholds is not None:
+        limits = device.limits
+        most = min(limits.v_max, -limits.v_min, limits.v_cell)
+        positive, negative = (min(beyond * v, most) for v in device.thresholds)
+        return positive, negative
+    return GENTLE_AMPLITUDE, GENTLE_AMPLITUDE
+
+
 class PulseSettings(Settings):
     """Settings of experiments with programming pulses of both signs."""
 
     amplitude: float | None = Field(
         None,
         gt=0,
-        description="height of a positive pulse; the device's own programming voltage, else 0.1, if not given",
+        description="height of a positive pulse; the device's own (programming voltage, or 1.5 times its threshold), "
+        "else 0.1, if not given",
         json_schema_extra=unit("V"),
     )
     amplitude_negative: float | None = Field(
@@ -140,9 +161,9 @@ class PulseSettings(Settings):
     gap: float = Field(1e-3, ge=0, description="time at 0 V after every pulse and read", json_schema_extra=unit("s"))
 
     def resolved(self, device: Device) -> Self:
-        """Fill in the device's own programming pulse and read."""
+        """Fill in the device's own programming pulse and read, or a pulse beyond its thresholds."""
         own, given = device.programming, self.amplitude
-        own_set, own_reset = (own.v_set, own.v_reset) if own else (GENTLE_AMPLITUDE, GENTLE_AMPLITUDE)
+        own_set, own_reset = own_voltages(device)
         return (
             super()
             .resolved(device)
@@ -237,6 +258,11 @@ class Experiment(ABC):
     @abstractmethod
     def analyse(self, records: Records) -> list[Row]:
         """Report the numbers that a device physicist looks for."""
+
+    @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say, where nothing moves, that it does not and what to change; None where something does."""
+        return None
 
     @classmethod
     @abstractmethod

@@ -140,14 +140,13 @@ class Forming(Experiment):
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Current of the pulses and conductance after them, against the voltage."""
         figure, (left, right) = figures.panels(2)
-        for k, (name, records) in enumerate(curves.items()):
-            marker = f"{figures.MARKERS[k % 6]}-"
-            current = np.abs(records["current"][1:])
-            left.semilogy(records["voltage"][1:], current, marker, ms=4, lw=1, color=f"C{k}", label=name)
-            right.semilogy(records["voltage"], records["conductance"], marker, ms=4, lw=1, color=f"C{k}", label=name)
-        figures.label(left, ("pulse voltage", "V"), ("|current|", "A"))
-        figures.label(right, ("pulse voltage", "V"), ("conductance after the pulse", "S"))
-        figures.legend(left)
+        for look, name, records in figures.named(curves):
+            current, more = np.abs(records["current"][1:]), {"marker": look.marker, "ms": 3.5, **look.line}
+            left.semilogy(records["voltage"][1:], current, color=look.colour, **more, label=name)
+            right.semilogy(records["voltage"], records["conductance"], color=look.colour, **more)
+        figures.label(left, ("pulse voltage", "V"), ("|current|", "A"), scaled="y")
+        figures.label(right, ("pulse voltage", "V"), ("conductance after the pulse", "S"), scaled="y")
+        figures.legend(figure, [left])
         figures.save(figure, path)
 
 

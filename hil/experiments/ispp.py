@@ -343,27 +343,24 @@ class WriteVerify(Experiment):
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Conductance against pulses through all levels, and the final error of every level (open: given up)."""
         figure, (left, right) = figures.panels(2)
-        values = []
-        for k, (name, records) in enumerate(curves.items()):
+        for look, name, records in figures.named(curves):
             done = 0.0
             label: str | None = name
             for level in np.unique(records["level"][records["level"] >= 0]):
                 track = where(records, level=level)
-                left.plot(done + track["pulses"], track["conductance"], ".-", ms=4, lw=0.8, color=f"C{k}", label=label)
-                left.plot(done + track["pulses"][[0, -1]], track["target"][[0, -1]], color="0.3", lw=0.8)
-                done, label = done + track["pulses"][-1], None
-                values += track["conductance"].tolist()
-                good = track["reached"][-1] > 0
-                right.plot(
-                    level + 1, 100 * track["error"][-1], figures.MARKERS[k % 6], ms=5, color=f"C{k}",
-                    mfc=f"C{k}" if good else "none",
-                )  # fmt: skip
-        figures.log_where_wide(left, values)
-        figures.label(left, ("pulses, all levels", ""), ("conductance", "S"))
-        figures.label(right, ("level", ""), ("final error (%)", ""))
-        right.axhline(0, color="0.6", lw=0.8)
+                line = {**look.line, "linestyle": "-", "linewidth": 0.8, "marker": look.marker, "ms": 2.2}
+                left.plot(done + track["pulses"], track["conductance"], **line, color=look.colour)
+                targets = "target" if label and look.number == 0 else None
+                left.plot(done + track["pulses"][[0, -1]], track["target"][[0, -1]], color="0.3", lw=0.8, label=targets)
+                done += track["pulses"][-1]
+                fill = look.colour if track["reached"][-1] > 0 else "white"
+                right.plot(level + 1, 100 * track["error"][-1], **look.points, mfc=fill, label=label)
+                label = None
+        figures.label(left, ("pulses, all levels", ""), ("conductance", "S"), scaled="y")
+        figures.label(right, ("level", ""), ("final error", "%"), scaled="")
+        right.axhline(0, color="0.6", lw=0.8, zorder=1)
         figures.whole_numbers(right)
-        figures.legend(left)
+        figures.legend(figure, [right, left])
         figures.save(figure, path)
 
     def live(self, record: Record) -> str:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hil import style
+from hil.abilities import Thresholded
 from hil.device import Device
 from hil.experiments import figures
 from hil.experiments.bench import CellBench
@@ -30,6 +32,7 @@ from hil.experiments.experiment import (
     Several,
     known,
     known_repeats,
+    own_voltages,
     points,
     quantity,
     tripped_rows,
@@ -39,8 +42,11 @@ from hil.experiments.experiment import (
 from hil.runs.results import Row
 from hil.waveform import Waveform
 
-BEYOND_THRESHOLD = 1.2
-"""Default amplitude over the device's own programming voltage."""
+BEYOND_PROGRAMMING, SWEEP_BEYOND = 1.2, 2.0
+"""Default amplitude over the device's own programming voltage, and over its threshold."""
+
+OPEN_LOOP = 1e-2
+"""Area of a loop over peak voltage times peak current below which there is no hysteresis."""
 
 
 class CurrentVoltageSettings(Settings):
@@ -49,7 +55,7 @@ class CurrentVoltageSettings(Settings):
     amplitudes: Several | None = Field(
         None,
         min_length=1,
-        description="peaks of the triangle; 1.2 times the device's programming voltage, else 0.1 and 0.2, if not given",
+        description="peaks; 1.2 times the device's programming voltage, 2 times its threshold, else 0.1 and 0.2",
         json_schema_extra=unit("V"),
     )
     frequencies: Several = Field(
@@ -60,8 +66,12 @@ class CurrentVoltageSettings(Settings):
 
     def resolved(self, device: Device) -> CurrentVoltageSettings:
         """Fill in peaks that reach beyond the device's programming voltages."""
-        own = device.programming
-        peaks = (BEYOND_THRESHOLD * max(own.v_set, own.v_reset),) if own else (0.1, 0.2)
+        reach = max(own_voltages(device, SWEEP_BEYOND))
+        if device.programming is not None:
+            peaks: tuple[float, ...] = (BEYOND_PROGRAMMING * reach,)
+        else:
+            known = isinstance(device, Thresholded) and device.thresholds is not None
+            peaks = (reach,) if known else (reach, 2 * reach)
         return super().resolved(device)._filled(amplitudes=peaks)
 
 
@@ -146,25 +156,49 @@ class CurrentVoltage(Experiment):
         return rows + tripped_rows(records, left_out)
 
     @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say that all loops are lines."""
+        for peak, frequency in pairs(records, "amplitude", "frequency"):
+            curve = where(records, amplitude=peak, frequency=frequency)
+            v, i = curve["voltage"], np.nan_to_num(curve["current"])
+            area = float(np.abs(np.sum(np.diff(v) * (i[1:] + i[:-1]) / 2 * np.sign(v[1:] + v[:-1]))))
+            cycles = len(np.unique(curve["cycle"]))
+            if area > OPEN_LOOP * cycles * np.abs(v).max() * np.abs(i).max():
+                return None
+        reach = float(np.abs(records["amplitude"]).max())
+        return (
+            f"hardly any hysteresis up to {quantity(reach, 'V')}: the loops enclose less than {100 * OPEN_LOOP:g} % of "
+            "V x I; set higher amplitudes or lower frequencies"
+        )
+
+    @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
-        """Loops, linear and as the logarithm of the current's magnitude."""
-        figure, (linear, logarithmic) = figures.panels(2)
+        """Loops, linear and as the logarithm of the current's magnitude; the one alone that the style asks for."""
+        asked = style.current().y
+        figure, axes = figures.panels(1 if asked else 2)
         peak = max(np.nanmax(np.abs(records["current"]), initial=0.0) for records in curves.values())
-        for k, (name, records) in enumerate(curves.items()):
-            for n, (amplitude, frequency) in enumerate(pairs(records, "amplitude", "frequency")):
+        for look, name, records in figures.named(curves):
+            members = pairs(records, "amplitude", "frequency")
+            for n, (amplitude, frequency) in enumerate(members):
                 curve = where(records, amplitude=amplitude, frequency=frequency)
-                colour = figures.shade(k, len(curves), n, len(pairs(records, "amplitude", "frequency")))
-                label = f"{name}, {quantity(amplitude, 'V')}, {quantity(frequency, 'Hz')}"
-                linear.plot(curve["voltage"], curve["current"], color=colour, lw=1.2, label=label)
-                figures.arrow(linear, curve["voltage"], curve["current"], colour)
+                colour = figures.shade(look.number, look.count, n, len(members))
+                line = (look if len(curves) > 1 else figures.Look(n, len(members))).line
+                text = f"{name}, {quantity(amplitude, 'V')}, {quantity(frequency, 'Hz')}"
                 shown = np.abs(curve["current"])
                 shown[shown < 1e-6 * peak] = np.nan
-                logarithmic.semilogy(curve["voltage"], shown, color=colour, lw=1.2)
-        figures.label(linear, ("voltage", "V"), ("current", "A"))
-        figures.label(logarithmic, ("voltage", "V"), ("|current|", "A"))
-        linear.axhline(0, color="0.6", lw=0.6)
-        linear.axvline(0, color="0.6", lw=0.6)
-        figures.legend(linear)
+                if asked != "log":
+                    axes[0].plot(curve["voltage"], curve["current"], color=colour, **line, label=text)
+                    figures.arrow(axes[0], curve["voltage"], curve["current"], colour)
+                if asked != "linear":
+                    axes[-1].semilogy(curve["voltage"], shown, color=colour, **line, label=text)
+        if asked != "log":
+            figures.label(axes[0], ("voltage", "V"), ("current", "A"), scaled="")
+            axes[0].axhline(0, color="0.6", lw=0.6, zorder=1)
+            axes[0].axvline(0, color="0.6", lw=0.6, zorder=1)
+        if asked != "linear":
+            figures.label(axes[-1], ("voltage", "V"), ("|current|", "A"), scaled="")
+        figures.note_still(axes[0], cls, curves)
+        figures.legend(figure, axes)
         figures.save(figure, path)
 
 

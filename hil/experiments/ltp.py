@@ -44,6 +44,9 @@ from hil.experiments.iv import pairs, require_positive
 from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
 
+MOVED = 1e-3
+"""Change of the conductance over the conductance below which trains do nothing."""
+
 
 class PotentiationSettings(PulseSettings):
     """Settings of `hil characterize ltp`."""
@@ -129,28 +132,37 @@ class Potentiation(Experiment):
         return rows + tripped_rows(records)
 
     @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say that no train moves the conductance."""
+        for amplitude, width in pairs(records, "amplitude", "width"):
+            g = where(records, amplitude=amplitude, width=width)["conductance"]
+            told = g[np.isfinite(g)]
+            if not len(told) or np.ptp(told) > MOVED * np.abs(told).max():
+                return None
+        return f"all trains together move G by less than {100 * MOVED:g} %; set higher or wider pulses"
+
+    @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Conductance against pulses, the trains of a cycle one after the other, cycles laid over each other."""
         figure, (axis,) = figures.panels(1, size=(7.5, 4))
-        values = []
-        for k, (name, records) in enumerate(curves.items()):
+        for look, name, records in figures.named(curves):
             members = pairs(records, "amplitude", "width")
             for n, (amplitude, width) in enumerate(members):
                 member = where(records, amplitude=amplitude, width=width)
-                colour = figures.shade(k, len(curves), n, len(members))
+                colour = figures.shade(look.number, look.count, n, len(members))
+                line = (look if len(curves) > 1 else figures.Look(n, len(members))).line
                 label: str | None = f"{name}, {quantity(amplitude, 'V')}, {quantity(width, 's')}"
                 for cycle in np.unique(member["cycle"][member["cycle"] >= 0]):
                     loop = where(member, cycle=cycle)
                     second = loop["polarity"] < 0
                     number = loop["pulse"] + np.where(second, loop["pulse"].max(), 0)
-                    axis.plot(number, loop["conductance"], color=colour, lw=1.1, alpha=0.8, label=label)
-                    values += loop["conductance"].tolist()
+                    axis.plot(number, loop["conductance"], color=colour, **line, alpha=0.8, label=label)
                     label = None
         length = max(float(records["pulse"].max()) for records in curves.values())
         axis.axvline(length, color="0.6", lw=0.8, ls="--")
-        figures.log_where_wide(axis, values)
         figures.label(axis, ("pulses (positive, then negative)", ""), ("conductance", "S"))
-        figures.legend(axis)
+        figures.note_still(axis, cls, curves)
+        figures.legend(figure, [axis])
         figures.save(figure, path)
 
 

@@ -38,6 +38,9 @@ from hil.experiments.iv import require_positive
 from hil.experiments.preparation import IntervalSettings
 from hil.runs.results import Row
 
+ALIKE = 1e-3
+"""Relative difference of responses below which they are the same."""
+
 
 class PairedPulseSettings(IntervalSettings):
     """Settings of `hil characterize ppf`."""
@@ -120,14 +123,23 @@ class PairedPulses(Experiment):
         return rows + tripped_rows(records, f"{unknown} of {len(ratio)} ratios are left out of the fit and the figure")
 
     @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say that the second pulse meets what the first did."""
+        ratio = records["ratio"][np.isfinite(records["ratio"])]
+        if not len(ratio) or np.abs(ratio - 1).max() > ALIKE:
+            return None
+        return f"both pulses give the same response within {100 * ALIKE:g} %; set higher or wider pulses"
+
+    @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Ratio against interval, with the fit."""
         figure, (axis,) = figures.panels(1, size=(6.5, 4))
-        for k, (name, records) in enumerate(curves.items()):
+        for look, name, records in figures.named(curves):
             t = records["interval"]
-            figures.points_and_fit(axis, k, name, t, records["ratio"], exponential(t, records["ratio"]))
+            figures.points_and_fit(axis, look, name, t, records["ratio"], exponential(t, records["ratio"]))
         figures.logarithmic_x(axis)
-        axis.axhline(1, color="0.6", lw=0.8, ls="--")
+        axis.axhline(1, color="0.6", lw=0.8, ls="--", zorder=1)
         figures.label(axis, ("interval", "s"), ("paired-pulse ratio $I_2/I_1$", ""))
-        figures.legend(axis)
+        figures.note_still(axis, cls, curves)
+        figures.legend(figure, [axis])
         figures.save(figure, path)

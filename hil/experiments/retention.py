@@ -144,24 +144,26 @@ class Retention(Experiment):
         """Conductance against log time, with the better of the two exponentials."""
         figure, (axis,) = figures.panels(1, size=(6.5, 4))
         values = []
-        for k, (name, records) in enumerate(curves.items()):
+        for look, name, records in figures.named(curves):
             t, g, before = decay(records)
-            axis.plot(t, g, figures.MARKERS[k % 6], ms=4.5, color=f"C{k}", label=name)
-            if np.isfinite(before):
-                axis.axhline(before, color=f"C{k}", lw=0.8, ls=":", label="before programming")
             values += [*g, before]
             fits = [fit for fit in (exponential(t, g), exponential(t, 1.0 / g)) if fit is not None]
+            told = name
             if len(fits) == 2:
                 dense = np.geomspace(t.min(), t.max(), 300)
                 in_g, in_r = fits
                 use_g = in_g.rms / g.mean() <= in_r.rms / (1 / g).mean()
-                label = f"exponential in {'G' if use_g else 'R'}, {(in_g if use_g else in_r).label()}"
-                axis.plot(dense, in_g(dense) if use_g else 1 / in_r(dense), color=f"C{k}", lw=1, label=label)
+                told += f": {(in_g if use_g else in_r).label()} in {'G' if use_g else 'R'}"
+                axis.plot(dense, in_g(dense) if use_g else 1 / in_r(dense), color=look.colour, **look.line)
+            axis.plot(t, g, **look.points, label=told)
+            if np.isfinite(before):
+                before_it = f"{name} before" if len(curves) > 1 else "before programming"
+                axis.axhline(before, color=look.colour, lw=0.8, ls=":", label=before_it)
         if np.isfinite(values).any():
             axis.set_xscale("log")
         figures.log_where_wide(axis, values)
         figures.label(axis, ("time after programming", "s"), ("conductance", "S"))
-        figures.legend(axis)
+        figures.legend(figure, [axis])
         figures.save(figure, path)
 
 

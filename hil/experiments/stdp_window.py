@@ -39,6 +39,9 @@ from hil.waveform import Waveform
 
 _DELAYS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2)
 
+CHANGED = 1e-6
+"""Difference of relative changes of the conductance below which they are the same."""
+
 
 class StdpWindowSettings(PreparedSettings):
     """Settings of `hil characterize stdp`; `amplitude` is the pre pulse, `amplitude_negative` the post pulse."""
@@ -133,22 +136,32 @@ class StdpWindow(Experiment):
         return rows + tripped_rows(records, left_out)
 
     @classmethod
+    def still(cls, records: Records) -> str | None:
+        """Say that the change is the same at every delay."""
+        change = records["change"][np.isfinite(records["change"])]
+        if len(change) < 2 or np.ptp(change) > CHANGED:
+            return None
+        return (
+            f"the change of G is the same at every delay within {100 * CHANGED:g} %: pulses that do not overlap tell "
+            "their order to volatile parts alone; or set higher pulses"
+        )
+
+    @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
         """Relative change against delay, with the fits."""
         figure, (axis,) = figures.panels(1, size=(6.5, 4))
-        for k, (name, records) in enumerate(curves.items()):
-            axis.plot(
-                records["delay"], 100 * records["change"], figures.MARKERS[k % 6], ms=5, color=f"C{k}", label=name
-            )
+        for look, name, records in figures.named(curves):
+            axis.plot(records["delay"], 100 * records["change"], **look.points, label=name)
             for sign in (1, -1):
                 fit, peak = window(records, sign)
                 if fit is not None:
                     t = np.linspace(peak, float(np.abs(records["delay"]).max()), 200)
-                    axis.plot(sign * t, 100 * fit(t), color=f"C{k}", lw=1)
+                    axis.plot(sign * t, 100 * fit(t), color=look.colour, **look.line)
         axis.axhline(0, color="0.6", lw=0.6)
         axis.axvline(0, color="0.6", lw=0.6)
-        figures.label(axis, ("delay t_post − t_pre", "s"), ("ΔG/G (%)", ""))
-        figures.legend(axis)
+        figures.label(axis, ("delay $t_{post} - t_{pre}$", "s"), ("ΔG/G", "%"))
+        figures.note_still(axis, cls, curves)
+        figures.legend(figure, [axis])
         figures.save(figure, path)
 
     def live(self, record: Record) -> str:

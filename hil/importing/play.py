@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hil.errors import InputError
-from hil.experiments import catalogue
+from hil.experiments import catalogue, figures
 from hil.experiments.characterization import analysed
 from hil.experiments.export import save_netcdf
 from hil.experiments.play import Measured
@@ -149,8 +149,8 @@ def keep(files: Sequence[MeasuredFile], asked: Request, path: Path | None, about
                 imported={"importer": FORM, "files": [_provenance(file) for file in files]},
             )
             run.save_results(rows)
-            picture = run.figure(f"{experiment.name}.png")
-            experiment.draw(dict(list(drawn.items())[:MOST_DRAWN]), picture)
+            shown = dict(list(drawn.items())[:MOST_DRAWN])
+            picture = figures.write(experiment, shown, run.figure(f"{experiment.name}.png"))
             if len(drawn) > MOST_DRAWN:
                 print(f"the figure shows the first {MOST_DRAWN} of {len(drawn)} cells", file=sys.stderr)
             _export(run, experiment.name)

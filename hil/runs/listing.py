@@ -114,12 +114,22 @@ def list_runs(root: Path = ROOT) -> list[Listed]:
     return [Listed.read(path) for path in find_runs(root)]
 
 
+def is_run(name: str, root: Path = ROOT) -> bool:
+    """Whether there is a run of that name below `root`, or in that folder."""
+    return _folder(name, root) is not None
+
+
 def find_run(name: str, root: Path = ROOT) -> Path:
     """Folder of a run by its name below `root`, or by its path; `InputError` naming the nearest if there is none."""
-    for path in (root / name, Path(name)):
-        if any((path / mark).exists() for mark in MARKS):
-            return path
+    path = _folder(name, root)
+    if path is not None:
+        return path
     raise InputError(f"no run '{name}' {nearest(name, [path.name for path in find_runs(root)])}")
+
+
+def _folder(name: str, root: Path) -> Path | None:
+    folders = (path for path in (root / name, Path(name)) if any((path / mark).exists() for mark in MARKS))
+    return next(folders, None)
 
 
 def tags_of(runs: Iterable[Listed]) -> list[str]:

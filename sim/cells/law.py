@@ -172,6 +172,11 @@ class Law(ABC, Generic[P]):
         return None
 
     @property
+    def thresholds(self) -> tuple[float, float] | None:
+        """Magnitudes of the positive and the negative cell voltage below which no cell moves, V; None without any."""
+        return None
+
+    @property
     def programming(self) -> Programming | None:
         """Pulses that the cell can be programmed with, one step each; None where the law has none to name."""
         return None if self.pulse_step is None else self.pulse_step.programming

@@ -98,6 +98,12 @@ class VteamLaw(OhmicLaw[VteamParameters]):
         """The state x, 0 (on) to 1 (off)."""
         return (StateVariable("x", self.parameters.x0, 0.0, 1.0),)
 
+    @property
+    def thresholds(self) -> tuple[float, float] | None:
+        """Magnitudes of the positive and the negative cell voltage beyond which a cell moves, V."""
+        p = self.parameters
+        return (p.v_off, -p.v_on) if p.set == "negative" else (-p.v_on, p.v_off)
+
     def conductance_range(self, v_max: float) -> tuple[float, float]:
         """Conductances of x = 1 and x = 0, S."""
         return 1.0 / self.parameters.r_off, 1.0 / self.parameters.r_on

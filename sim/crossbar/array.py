@@ -50,6 +50,7 @@ class SimulatedArray(Device):
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max, i_max=p.i_max)
         self.read_voltage, self.read_disturbance = law.read_voltage, law.read_disturbance
         self.programming = law.programming
+        self.thresholds = law.thresholds
         self.variability = p.variability()
         self.array = CellArray(law, p)
         self._time, self._measurements = 0.0, 0

@@ -41,6 +41,7 @@ def test_curves_of_several_devices_are_told_apart(hil, tmp_path):
 def test_the_figure_overlays_all_devices(tmp_path, monkeypatch):
     from experiment_runner import play
 
+    from hil import axes
     from hil.experiments import figures
 
     drawn = []
@@ -48,12 +49,13 @@ def test_the_figure_overlays_all_devices(tmp_path, monkeypatch):
     experiment, records, _ = play("retention", "sim:flca", reads=4)
     experiment.draw({"sim:a": records, "sim:b": records}, tmp_path / "x.png")
     (axis,) = drawn[0].axes
-    labels = [text.get_text() for text in axis.get_legend().get_texts()]
+    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert {"sim:a", "sim:b"} <= set(labels)
+    axes.finish(drawn[0])
     assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_xscale()) == (
-        "time after programming", "conductance", "log",
+        "Time after programming (s)", "Conductance (mS)", "log",
     )  # fmt: skip
-    assert axis.yaxis.get_major_formatter()(1e-3, 0) == "1 mS"
+    assert axis.yaxis.get_major_formatter()(1e-3, 0) == "1"
 
 
 @pytest.mark.parametrize(
