@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import AutoMinorLocator, Formatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import AutoMinorLocator, Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from hil import style
 from hil.errors import InputError
@@ -128,7 +128,8 @@ def _open_up(axis: Axes, which: str) -> None:
         return
     middle, span = float((values.max() + values.min()) / 2), float(np.ptp(values))
     low, high = getattr(axis, f"get_{which}lim")()
-    if span <= FLAT * np.abs(values).max() and abs(high - low) < 0.1 * abs(middle):
+    same = span <= FLAT * np.abs(values).max()
+    if same and (not middle or abs(high - low) < 0.1 * abs(middle)):
         reach = 0.05 * abs(middle) or 1.0
         getattr(axis, f"set_{which}lim")(min(low, middle - reach), max(high, middle + reach))
 
@@ -145,7 +146,10 @@ def _power(low: float, high: float, scale: str) -> int:
 
 def _log_ticks(ruler: Axis, low: float, high: float, power: int) -> None:
     decades = np.log10(high / low)
-    if decades < 1.0:
+    if decades < 0.7:
+        ruler.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+        ruler.set_minor_locator(NullLocator())
+    elif decades < 1.0:
         ruler.set_major_locator(LogLocator(subs=[1, 2, 3, 5, 7], numticks=20))
         ruler.set_minor_locator(LogLocator(subs=np.arange(1, 10, 0.5), numticks=50))
     elif decades < 2.0:

@@ -64,14 +64,18 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
-def write_figure(path: str | Path, figure: Figure, dpi: int) -> None:
+_NO_DATE = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""So that the same figure is the same file."""
+
+
+def write_figure(path: str | Path, figure: Figure, dpi: float) -> None:
     """Replace `path` by a picture, in the form that the ending of its name says, as `replacing` does."""
     ending = Path(path).suffix.removeprefix(".").lower() or "png"
     known = figure.canvas.get_supported_filetypes()
     if ending not in known:
         raise InputError(f"{path}: no picture is written as '.{ending}' {nearest(ending, known)}")
     with replacing(path) as file:
-        figure.savefig(file, dpi=dpi, format=ending)
+        figure.savefig(file, dpi=dpi, format=ending, metadata=_NO_DATE.get(ending))
 
 
 def read_text(path: str | Path, what: str = "file") -> str:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
+from hil import style
 from hil.files import write_figure
 from hil.waveform import Waveform
 
@@ -258,6 +259,9 @@ def _grid(down: int, across: int, size: tuple[float, float]) -> tuple[Figure, ND
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    wide = style.current().inches
+    if wide is not None:
+        size = style.current().size or (wide, size[1] * wide / size[0])
     figure, axes = pyplot.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
     return figure, axes
 
@@ -265,5 +269,5 @@ def _grid(down: int, across: int, size: tuple[float, float]) -> tuple[Figure, ND
 def _save(figure: Figure, path: Path) -> None:
     from matplotlib import pyplot
 
-    write_figure(path, figure, dpi=130)
+    write_figure(path, figure, dpi=style.current().dpi)
     pyplot.close(figure)

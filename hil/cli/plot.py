@@ -125,7 +125,7 @@ def _other(run: Listed, folder: Path) -> list[Path]:
 
     if not run.kind.startswith("train "):
         raise InputError(f"{run.path}: a run of 'hil {run.kind}' keeps nothing to draw again; see {run.path}/figures")
-    return play.draw_again(run, folder)
+    return play.draw_again(run.path, folder)
 
 
 def _inches(size: str | None) -> tuple[float, float] | None:

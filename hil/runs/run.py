@@ -27,6 +27,7 @@ import tomli_w
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from hil import style
 from hil.config import load_toml
 from hil.errors import InputError
 from hil.files import read_json, read_text, reason, replacing, write_json, write_text
@@ -58,6 +59,7 @@ class Run:
         except OSError as error:
             raise InputError(f"{path}/lock cannot be made: {reason(error)}") from None
         self._metrics_written = 0
+        self.figures = path / "figures"
 
     @classmethod
     def create(cls, path: Path, kind: str, config: Mapping[str, Any], metadata: Metadata | None = None) -> Self:
@@ -193,8 +195,8 @@ class Run:
         write_json(self.path / "results.json", document(rows))
 
     def figure(self, name: str) -> Path:
-        """Path for a picture."""
-        return self.path / "figures" / name
+        """Path for a picture in the folder `figures`, which may be another; its ending is that of the style in use."""
+        return style.current().ended(self.figures / name)
 
     def discard(self) -> None:
         """Take back a run that never began, so that its name is free; nothing that anyone else put there is touched."""

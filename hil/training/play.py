@@ -14,9 +14,10 @@ from typing import Any
 from hil.config import laid_out, layered, validated
 from hil.data.datasets import Dataset, load
 from hil.errors import HilError, InputError
+from hil.runs.interrupt import how_to_continue
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
-from hil.runs.run import Run, new_path
+from hil.runs.run import Run, new_path, summary
 from hil.runs.stopping import resumable
 from hil.training.catalogue import find_driver
 from hil.training.driver import Driver
@@ -116,6 +117,26 @@ def restart(driver: type[Driver], path: Path) -> Outcome:
         values: Any = validated(driver.config_model, run.config, f"{path}/config.toml")
         dataset = load(values.data.dataset, values.data.dir)
         return _completed(driver, values, dataset, run)
+
+
+def draw_again(path: Path, folder: Path) -> list[Path]:
+    """Draw the pictures of a finished training into a folder, in the style in use.
+
+    Raises
+    ------
+    InputError
+        If it is not finished: nothing is trained for a picture.
+    """
+    meta = summary(path)[0]
+    if meta["state"] != "finished":
+        raise InputError(f"{path} is {meta['state']}: {how_to_continue(str(meta.get('kind')), path)}, then draw it")
+    driver = find_driver(str(meta["kind"]).partition(" ")[2])
+    with Run.resume(path, driver.kind) as run:
+        run.figures = folder
+        values: Any = validated(driver.config_model, run.config, f"{path}/config.toml")
+        training = driver(values, load(values.data.dataset, values.data.dir), run)
+        training.play()
+        return training.draw()
 
 
 def _completed(driver: type[Driver], values: Any, dataset: Dataset, run: Run) -> Outcome:
