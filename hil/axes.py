@@ -108,6 +108,7 @@ def _finish(axis: Axes, which: str, name: str, unit: str) -> None:
         _open_up(axis, which)
     low, high = sorted(getattr(axis, f"get_{which}lim")())
     power = _power(low, high, scale) if unit and unit != "%" else 0
+    power = min(power, 0) if unit == "s" else power  # nobody counts in kiloseconds
     first = 1 if name.startswith("|") else 0
     title = name[:first] + name[first : first + 1].upper() + name[first + 1 :]
     getattr(axis, f"set_{which}label")(f"{title} ({PREFIXES[power]}{unit})" if unit else title)

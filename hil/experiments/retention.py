@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -141,21 +141,17 @@ class Retention(Experiment):
 
     @classmethod
     def draw(cls, curves: Mapping[str, Records], path: Path) -> None:
-        """Conductance against log time, with the better of the two exponentials."""
+        """Conductance against log time, with the curve of least residual."""
         figure, (axis,) = figures.panels(1, size=(6.5, 4))
         values = []
         for look, name, records in figures.named(curves):
             t, g, before = decay(records)
             values += [*g, before]
-            fits = [fit for fit in (exponential(t, g), exponential(t, 1.0 / g)) if fit is not None]
-            told = name
-            if len(fits) == 2:
+            curve = best_curve(t, g)
+            if curve is not None:
                 dense = np.geomspace(t.min(), t.max(), 300)
-                in_g, in_r = fits
-                use_g = in_g.rms / g.mean() <= in_r.rms / (1 / g).mean()
-                told += f": {(in_g if use_g else in_r).label()} in {'G' if use_g else 'R'}"
-                axis.plot(dense, in_g(dense) if use_g else 1 / in_r(dense), color=look.colour, **look.line)
-            axis.plot(t, g, **look.points, label=told)
+                axis.plot(dense, curve[1](dense), color=look.colour, **look.line)
+            axis.plot(t, g, **look.points, label=name if curve is None else f"{name}: {curve[0]}")
             if np.isfinite(before):
                 before_it = f"{name} before" if len(curves) > 1 else "before programming"
                 axis.axhline(before, color=look.colour, lw=0.8, ls=":", label=before_it)
@@ -165,6 +161,26 @@ class Retention(Experiment):
         figures.label(axis, ("time after programming", "s"), ("conductance", "S"))
         figures.legend(figure, [axis])
         figures.save(figure, path)
+
+
+def best_curve(
+    t: NDArray[np.float64], g: NDArray[np.float64]
+) -> tuple[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] | None:
+    """The one of the exponentials in G and in R and the power law that is nearest; None where G does not change.
+
+    With what a legend says of it; the curve gives S at times in s.
+    """
+    in_g, in_r, drift = exponential(t, g), exponential(t, 1.0 / g), power(t, g)
+    if in_g is None or in_r is None:
+        return None
+    found: list[tuple[float, str, Callable[[NDArray[np.float64]], NDArray[np.float64]]]] = [
+        (in_g.rms / float(g.mean()), f"{in_g.label()} in G", in_g),
+        (in_r.rms / float((1.0 / g).mean()), f"{in_r.label()} in R", lambda times: 1.0 / in_r(times)),
+    ]
+    if drift is not None:
+        found.append((drift.rms / float(g.mean()), f"ν = {-drift.exponent:.3g}", drift))
+    _, told, curve = min(found, key=lambda entry: entry[0])
+    return told, curve
 
 
 def decay(records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
