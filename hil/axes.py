@@ -152,13 +152,13 @@ def _log_ticks(ruler: Axis, low: float, high: float, power: int) -> None:
         ruler.set_minor_locator(NullLocator())
     elif decades < 1.0:
         ruler.set_major_locator(LogLocator(subs=[1, 2, 3, 5, 7], numticks=20))
-        ruler.set_minor_locator(LogLocator(subs=np.arange(1, 10, 0.5), numticks=50))
+        ruler.set_minor_locator(LogLocator(subs=[k / 2 for k in range(2, 20)], numticks=50))
     elif decades < 2.0:
         ruler.set_major_locator(LogLocator(subs=[1, 2, 5], numticks=20))
-        ruler.set_minor_locator(LogLocator(subs=np.arange(1, 10), numticks=50))
+        ruler.set_minor_locator(LogLocator(subs=list(range(1, 10)), numticks=50))
     else:
         ruler.set_major_locator(LogLocator(numticks=8))
-        ruler.set_minor_locator(LogLocator(subs=np.arange(1, 10), numticks=100))
+        ruler.set_minor_locator(LogLocator(subs=list(range(1, 10)), numticks=100))
     exponents = np.floor(np.log10(low)) - power, np.ceil(np.log10(high)) - power
     ruler.set_major_formatter(Prefixed(power, powers=max(abs(e) for e in exponents) > PLAIN))
     ruler.set_minor_formatter(NullFormatter())
@@ -223,6 +223,6 @@ def _wrapped(text: str, axis: Axes) -> str:
     """Text in lines that fit into the axes."""
     import textwrap
 
-    figure = axis.get_figure()
+    figure = axis.get_figure(root=True)
     wide = figure.get_size_inches()[0] * axis.get_position().width if figure else 4.0
     return textwrap.fill(text, max(int(wide * 72 / (0.55 * (style.current().letters - 1))), 20))

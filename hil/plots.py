@@ -12,9 +12,9 @@ import matplotlib.cm
 import matplotlib.colors
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
+from hil import axes as ruled
 from hil import style
 from hil.files import write_figure
 from hil.waveform import Waveform
@@ -37,19 +37,20 @@ def save_comparison(
 
     `time` is (K,) in s, `conductance` (2, K, rows, cols) in S.
     """
-    figure, axes = _grid(1, 2, (10, 3.6))
+    figure, axes = _grid(1, 2, (10, 3.9))
     count = min(6, conductance[0, 0].size)
     cells = conductance.reshape(2, len(time), -1)[:, :, np.linspace(0, conductance[0, 0].size - 1, count).astype(int)]
+    first, second = ruled.short_names(list(names))
     for k in range(count):
-        axes[0, 0].plot(time, cells[0, :, k] * 1e6, color=f"C{k}", label=names[0] if k == 0 else None)
-        axes[0, 0].plot(time, cells[1, :, k] * 1e6, "k:", linewidth=1, label=names[1] if k == 0 else None)
-    axes[0, 0].set(xlabel="device time", ylabel="conductance, µS", title=f"{count} of the cells")
-    axes[0, 0].legend(fontsize=7)
-    difference = (conductance[1] - conductance[0]).reshape(len(time), -1) * 1e6
+        axes[0, 0].plot(time, cells[0, :, k], color=f"C{k}", linewidth=2.2, label=first if k == 0 else None)
+        axes[0, 0].plot(time, cells[1, :, k], "k:", linewidth=1.2, label=second if k == 0 else None)
+    ruled.label(axes[0, 0], ("device time", "s"), ("conductance", "S"))
+    axes[0, 0].set_title(f"{count} of the cells")
+    difference = (conductance[1] - conductance[0]).reshape(len(time), -1)
     axes[0, 1].plot(time, difference, color="C0", alpha=0.3, linewidth=0.7)
-    axes[0, 1].set(xlabel="device time", ylabel="second − first, µS", title="all cells")
-    for axis in axes[0]:
-        axis.xaxis.set_major_formatter(EngFormatter("s"))
+    ruled.label(axes[0, 1], ("device time", "s"), ("second \u2212 first", "S"))
+    axes[0, 1].set_title("all cells")
+    ruled.legend(figure, axes[0, :1])
     _save(figure, path)
 
 
@@ -269,5 +270,6 @@ def _grid(down: int, across: int, size: tuple[float, float]) -> tuple[Figure, ND
 def _save(figure: Figure, path: Path) -> None:
     from matplotlib import pyplot
 
+    ruled.finish(figure)
     write_figure(path, figure, dpi=style.current().dpi)
     pyplot.close(figure)

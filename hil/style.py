@@ -73,12 +73,12 @@ class Style:
             return self.size[0]
         return COLUMNS[self.width] if self.width else None
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> Any:
         """Settings of matplotlib."""
         from cycler import cycler
 
         small = self.letters - 1.0
-        common = {
+        common: dict[str, Any] = {
             "font.size": self.letters, "axes.labelsize": self.letters, "axes.titlesize": self.letters,
             "legend.fontsize": small, "xtick.labelsize": small, "ytick.labelsize": small,
             "pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "memhil",

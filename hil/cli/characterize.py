@@ -52,6 +52,15 @@ ShowSettings = Annotated[
     bool, typer.Option("--show-settings", help="List the experiment's settings with units and ranges, and end.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be played on each device, and drive nothing.")]
+Commands = Annotated[
+    str | None,
+    typer.Option(
+        "--commands",
+        metavar="FILE",
+        callback=checks.output_file,
+        help="Where --dry-run writes all commands of an instrument (default: EXPERIMENT-commands.txt); - shows them.",
+    ),
+]
 
 
 @lists(EXPERIMENTS, "Experiments")
@@ -65,6 +74,7 @@ def characterize(
     settings: Set = None,
     show_settings: ShowSettings = False,
     dry_run: DryRun = False,
+    commands: Commands = None,
     run: options.RunFolder = None,
     resume: options.Resume = None,
     name: options.Name = None,
@@ -95,9 +105,9 @@ def characterize(
 
     about = options.about(name, sample, wafer, die, operator, comment, tag)
     if resume is not None:
-        given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
-        told = {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
-        options.refuse_with_resume({**given, **told, **options.flags_of(about)})
+        told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming, "--run": run}
+        more = {"--config": config, "--set": settings, "--dry-run": dry_run, "--commands": commands}
+        options.refuse_with_resume({**told, **more, **options.flags_of(about)})
         _show(play.restart(resume, experiment), json)
     elif show_settings:
         _show_settings(experiment, json)
@@ -105,7 +115,7 @@ def characterize(
         flags = {"device.v_max": v_max, "device.i_max": i_max}
         plan, metadata = _plan(experiment, device, flags, allow_forming, config, settings or []), checked(about)
         if dry_run:
-            _show_plan(plan)
+            _show_plan(plan, commands)
         else:
             _show(play.start(plan, run, metadata), json)
 
@@ -139,11 +149,21 @@ def _named(experiment: str | None) -> str:
     return catalogue.experiment(experiment).name
 
 
-def _show_plan(plan: MeasurementPlan) -> None:
-    """Say what would be played."""
-    from hil.experiments.characterization import dry_run
+def _show_plan(plan: MeasurementPlan, commands: str | None) -> None:
+    """Say what would be played: how much of it first, the commands of an instrument into a file."""
+    from hil.experiments.dry_run import dry_runs
+    from hil.files import write_text
 
-    print("\n".join(dry_run(plan)))
+    runs = dry_runs(plan)
+    for run in runs:
+        print("\n".join(run.summary()))
+    lines = [line for run in runs for line in run.lines]
+    if commands == "-" or not any(run.told for run in runs):
+        print("\n".join(lines))
+        return
+    file = Path(commands or f"{plan.experiment.name}-commands.txt")
+    write_text(file, "\n".join(lines) + "\n")
+    print(f"all commands: {file}, {len(lines):,} lines")
 
 
 def _show_settings(experiment: str | None, json: str | None) -> None:

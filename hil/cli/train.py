@@ -30,17 +30,27 @@ class Drivers(PluginGroup):
             settings: options.Settings = None,
             run: options.RunFolder = None,
             resume: options.Resume = None,
+            name: options.Name = None,
+            sample: options.Sample = None,
+            wafer: options.Wafer = None,
+            die: options.Die = None,
+            operator: options.Operator = None,
+            comment: options.Comment = None,
+            tag: options.Tag = None,
             json: options.Json = None,
             **flags: Any,
         ) -> None:
+            from hil.runs.metadata import checked
             from hil.runs.results import report
             from hil.training import play
 
+            about = options.about(name, sample, wafer, die, operator, comment, tag)
             if resume is not None:
-                options.refuse_with_resume({"--config": config, "--set": settings, "--run": run, **flags})
+                told = {"--config": config, "--set": settings, "--run": run, **options.flags_of(about)}
+                options.refuse_with_resume({**told, **flags})
                 outcome = play.restart(driver, resume)
             else:
-                outcome = play.start(driver, options.resolve(config, settings, flags), run)
+                outcome = play.start(driver, options.resolve(config, settings, flags), run, checked(about))
             report(outcome.rows, outcome.rows.title, json)
             for picture in outcome.figures:
                 print(f"picture: {picture}", file=sys.stderr)

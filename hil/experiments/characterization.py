@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from hil.abilities import Explaining, Identified, Parametrised, Rehearsing
+from hil.abilities import Identified, Parametrised
 from hil.backends import open_device
 from hil.config import validated
 from hil.device import Device, Unsupported
@@ -355,31 +355,6 @@ def describe(device: Device, settings: Settings) -> dict[str, Any]:
         "parameters": json.loads(parameters.model_dump_json()) if isinstance(parameters, BaseModel) else {},
         "settings": settings.model_dump(mode="json"),
     }
-
-
-def dry_run(plan: MeasurementPlan) -> list[str]:
-    """Lines that say what would be played on every device; devices are opened, nothing is driven.
-
-    A device that is `Rehearsing`, or `Explaining`, says itself what it would do: the commands it would send.
-    """
-    lines = []
-    for uri in plan.device.uri:
-        with plan.open(uri) as device:
-            _, bench, blocks = plan.ready(device)
-            lines.append(f"{uri}: {len(blocks)} blocks, {device!r}")
-            rehearsal = device.rehearse() if isinstance(device, Rehearsing) else None
-            teller = device if rehearsal is None else rehearsal
-            for number, block in enumerate(blocks, 1):
-                note = f" ({block.note})" if block.note else ""
-                lines.append(f"{number:4d}  {block.name}{note}")
-                for waveform in block.waveforms:
-                    placed = bench.place(waveform)
-                    told = teller.explain(placed) if isinstance(teller, Explaining) else repr(placed)
-                    told = told.splitlines() if isinstance(told, str) else [str(line) for line in told]
-                    lines += [f"      {line}" for line in told]
-            if rehearsal is not None:
-                lines += ["      # at the end", *(f"      {line}" for line in rehearsal.close())]
-    return lines
 
 
 def _state(device: Device) -> dict[str, NDArray[Any]] | None:

@@ -160,6 +160,9 @@ class Potentiation(Experiment):
                     label = None
         length = max(float(records["pulse"].max()) for records in curves.values())
         axis.axvline(length, color="0.6", lw=0.8, ls="--")
+        tops = [np.nanmax(records["conductance"], initial=0.0) for records in curves.values()]
+        if min(tops) > 0 and max(tops) > 10 * min(tops):  # on one linear axis the small one would lie on the ground
+            axis.set_yscale("log")
         figures.label(axis, ("pulses (positive, then negative)", ""), ("conductance", "S"))
         figures.note_still(axis, cls, curves)
         figures.legend(figure, [axis])

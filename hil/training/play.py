@@ -15,6 +15,7 @@ from hil.config import laid_out, layered, validated
 from hil.data.datasets import Dataset, load
 from hil.errors import HilError, InputError
 from hil.runs.interrupt import how_to_continue
+from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import Run, new_path, summary
@@ -36,6 +37,7 @@ def train(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     run: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Outcome:
     """Train a network on a device: what the command `hil train` does, with the same run folders and checks.
@@ -60,6 +62,8 @@ def train(
         Folder of the run; ``runs/NAME-001``, ``-002`` ... unless given.
     resume : path, optional
         Folder of a run that was stopped or killed, to go on with exactly; everything else is taken from it.
+    metadata : mapping, optional
+        What it is about: ``name``, ``sample``, ``operator``, ``comment``, ``tags`` (a list) ...
     **settings
         Any setting by its name (``amplitude=0.2``), or a section (``protocol={"amplitude": 0.2}``).
 
@@ -82,27 +86,30 @@ def train(
     """
     chosen = find_driver(driver)
     named = {"epochs": epochs, "seed": seed, "seeds": seeds, "dataset": dataset, **settings}
-    sections: dict[str, dict[str, Any]] = {}
-    if device is not None:
-        sections["device"] = {"uri": device}
-    if data_dir is not None:
-        sections["data"] = {"dir": os.fspath(data_dir)}
+    places = (("device", "uri", device), ("data", "dir", None if data_dir is None else os.fspath(data_dir)))
+    sections = {section: {key: value} for section, key, value in places if value is not None}
     given = {name: value for name, value in named.items() if value is not None}
     if resume is not None:
-        extra = [*given, *sections, *(name for name, value in (("config", config), ("run", run)) if value is not None)]
-        if extra:
-            raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+        _refuse_more({**given, **sections, "config": config, "run": run, "metadata": metadata})
         return restart(chosen, Path(resume))
     asked = layered(laid_out(chosen.config_model, given, f"hil.train('{driver}')"), sections)
-    return start(chosen, layered(config, asked), None if run is None else Path(run))
+    return start(chosen, layered(config, asked), None if run is None else Path(run), checked(metadata))
 
 
-def start(driver: type[Driver], settings: Mapping[str, Any], path: Path | None = None) -> Outcome:
+def _refuse_more(given: Mapping[str, Any]) -> None:
+    extra = [name for name, value in given.items() if value is not None]
+    if extra:
+        raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+
+
+def start(
+    driver: type[Driver], settings: Mapping[str, Any], path: Path | None = None, metadata: Metadata | None = None
+) -> Outcome:
     """Train with nested settings into a new run folder, the next free one unless `path` names it."""
     values: Any = validated(driver.config_model, settings, "configuration")
     dataset = load(values.data.dataset, values.data.dir)
     path = path or new_path(f"{driver.kind.split()[-1]}-{dataset.name}")
-    with Run.create(path, driver.kind, values.model_dump(mode="json")) as run:
+    with Run.create(path, driver.kind, values.model_dump(mode="json"), metadata) as run:
         try:
             return _completed(driver, values, dataset, run)
         except (HilError, MemoryError):

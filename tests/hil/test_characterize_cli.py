@@ -135,9 +135,28 @@ def test_a_dry_run_prints_the_waveforms_and_drives_nothing(hil, tmp_path, monkey
 
 def test_a_device_that_explains_itself_is_asked_in_a_dry_run(hil, monkeypatch):
     monkeypatch.setattr(SimulatedArray, "explain", lambda self, w: [f":SOUR {len(w)}", ":OUTP OFF"], raising=False)
-    code, out, _ = hil("characterize", "iv", "--dry-run", "--set", "stairs=8", "--set", "frequencies=[1]")
+    code, out, _ = hil("characterize", "iv", "--dry-run", "--set", "stairs=8", "--set", "frequencies=[1]",
+                       "--commands", "-")  # fmt: skip
     assert code == 0
     assert "      :SOUR 18\n      :OUTP OFF\n" in out
+
+
+def test_a_dry_run_begins_with_how_much_and_names_the_file_of_the_commands(hil, tmp_path, monkeypatch):
+    """Pulses 2 x 3 + 3, reads one more a train; 1 V for 1 us and 0.1 V for 1 ms at 1 mA on the row at most."""
+    monkeypatch.setattr(SimulatedArray, "explain", lambda self, w: [":OUTP OFF"] * 4, raising=False)
+    words = ["characterize", "ltp", "--dry-run", "--set", "pulses=3", "--set", "cycles=1", "--set", "read_voltage=0.1"]
+    code, out, _ = hil(*words, "--i-max", "1e-3")
+    assert code == 0
+    told = {line.split()[0]: line.split(maxsplit=1)[1] for line in out.splitlines()[1:5]}
+    assert out.startswith("sim:rram: nothing is driven\n")
+    assert told["pulses"] == "9, and 12 reads"
+    assert told["voltages"] == "-1 V .. 1 V on a line"
+    bound = 1e-3 * (9 * 1.0 * 1e-6 + 12 * 0.1 * 1e-3)
+    assert told["energy"] == f"at most {bound * 1e6:.4g} µJ, at the compliance current"
+    assert "all commands: ltp-commands.txt, 16 lines" in out and ":OUTP" not in out
+    assert (tmp_path / "ltp-commands.txt").read_text().count(":OUTP OFF\n") == 12
+    assert "no compliance current is set" in hil(*words)[1]
+    assert "at least" in hil("characterize", "ispp", "--dry-run")[1], "it goes on by what it measures"
 
 
 def test_a_configuration_file_serves_several_experiments(hil, tmp_path):

@@ -47,6 +47,18 @@ def test_what_is_said_with_a_measurement_is_kept_and_shown(hil, tmp_path):
     assert "sample S7" in hil("runs")[1]
 
 
+def test_a_training_knows_what_it_is_of(hil, tmp_path, monkeypatch):
+    words = ["train", "stdp", "--seeds", "1", "--epochs", "0.01", "--set", "train.controls=false", "--run", "runs/one"]
+    assert hil(*words, "--tag", "first", "--comment", "a try")[0] == 0
+    assert json.loads((tmp_path / "runs/one/meta.json").read_text())["metadata"] == {
+        "comment": "a try",
+        "tags": ["first"],
+    }
+    assert names(hil("runs", "--tag", "first", "--kind", "stdp", "--json", "-")[1]) == {"one"}
+    code, _, err = hil("train", "stdp", "--resume", "runs/one", "--tag", "second")
+    assert code == 2 and "leave out --tag" in err
+
+
 def test_nothing_said_leaves_nothing(hil, tmp_path):
     hil(*QUICK, "--run", "runs/one")
     assert "metadata" not in json.loads((tmp_path / "runs/one/meta.json").read_text())

@@ -201,7 +201,7 @@ def test_a_run_that_never_began_leaves_no_folder(bench, hil, tmp_path):
 def test_a_dry_run_prints_what_a_run_puts_on_the_wire(hil, tmp_path, monkeypatch, uri):
     monkeypatch.setattr("hil.experiments.figures.save", lambda figure, path: None)
     words = ["characterize", "ltp", "--device", uri, "--set", "pulses=4", "--set", "cycles=2", "--v-max", 2]
-    code, out, _ = hil(*words, "--dry-run")
+    code, out, _ = hil(*words, "--dry-run", "--commands", "-")
     assert code == 0
     assert not (tmp_path / "runs").exists()
     lines = [line.strip() for line in out.splitlines() if line.startswith("      ")]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hil.experiments import catalogue
-from hil.experiments.characterization import MeasurementPlan, dry_run
+from hil.experiments.characterization import MeasurementPlan
+from hil.experiments.dry_run import dry_run
 
 WIRES = Path(__file__).parent / "wires"
 PULSES = {"amplitude": 1.0, "width": 2e-3}
