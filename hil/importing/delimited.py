@@ -199,6 +199,8 @@ def _segments(
             continue
         cells = _cut(path, line_number, line, form)
         if _is_row(cells, form, width, numeric):
+            if (waiting or not found) and not _tells(cells, form):
+                continue
             only_comments = bool(waiting) and all(uncommented(text) is not None for _, text in waiting)
             if not found or (waiting and not only_comments and not _again(waiting, found, form)):
                 found.append(_Segment(waiting))
@@ -220,6 +222,11 @@ def _is_row(cells: list[str], form: Form, width: int, numeric: list[bool]) -> bo
     return len(cells) == width and all(
         _fills(cell, form) for cell, wanted in zip(cells, numeric, strict=True) if wanted
     )
+
+
+def _tells(cells: list[str], form: Form) -> bool:
+    """Whether a number is there at all: a table does not begin with a line of delimiters."""
+    return any(value is not None and value == value for value in (number(cell, form.decimal) for cell in cells))
 
 
 def _fills(cell: str, form: Form) -> bool:

@@ -10,7 +10,12 @@ from hil.errors import InputError, shortened
 
 PREFIXES: Mapping[str, float] = {
     "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9,
+    "P": 1e-12, "N": 1e-9, "U": 1e-6,
 }  # fmt: skip
+"""Prefixes, those of names in capital letters among them."""
+
+MEGA = ("ohm", "Hz")
+"""Dimensions in which M is mega; of others nobody has so much, and MS, MV, MA are ms, mV, mA in capital letters."""
 
 BASES: Mapping[str, tuple[str, ...]] = {
     "V": ("v", "volt", "volts"),
@@ -72,7 +77,8 @@ def unit(text: str, dimensions: tuple[str, ...] = ()) -> WrittenUnit | None:
                     continue
                 if end == "r" and (not dimensions or prefix == ""):
                     continue
-                return WrittenUnit(si, PREFIXES[prefix], plain)
+                factor = PREFIXES["m" if prefix == "M" and si not in MEGA else prefix]
+                return WrittenUnit(si, factor, plain)
     return None
 
 
