@@ -25,12 +25,6 @@ _ALLOWED = {
 }  # fmt: skip
 """Quantities whose values are not any finite number."""
 
-TEXTS = ("cell", "train", "tag", "read_tag")
-"""Quantities that are words."""
-
-ASSUMED = {"V": "V", "A": "A", "s": "s", "ohm": "ohm"}
-"""Units that a column without one is taken to have, and told."""
-
 
 @dataclass(frozen=True)
 class Named:
@@ -159,11 +153,14 @@ def numbers(path: str, table: RawTable, column: Named) -> Numbers:
 
 
 def by_quantity(columns: Iterable[Named]) -> dict[str, list[Named]]:
-    """Columns by what they are, in the order of the file."""
+    """Columns by what they are, in the order of the file.
+
+    Where a name says plainly what a column is, others that only look like it (``Iter`` beside ``I``) are left alone.
+    """
     found: dict[str, list[Named]] = {}
     for column in columns:
         found.setdefault(column.meaning.quantity, []).append(column)
-    return found
+    return {q: [c for c in own if c.meaning.sure] or own for q, own in found.items()}
 
 
 REPEATABLE = ("time", "voltage", "current", "conductance", "resistance", "pulse", "pulse_voltage", "width", "up",

@@ -27,6 +27,9 @@ class Names(NamedTuple):
 
 NO_NAMES = Names([], [], 0, [])
 
+LINES_OF_NAMES = 4
+"""Lines above a table among which the names are looked for: long names, units, comments."""
+
 _MARKS = ("#", "%", "//", "!", "'", ">")
 
 _OTHER_CUTS: tuple[Cut, ...] = (
@@ -64,16 +67,19 @@ def names_above(path: Path, above: Sequence[tuple[int, str]], width: int, cut: C
         remarks.insert(0, lines.pop())
     if not lines:
         return Names([], [], 0, remarks)
-    number_of, text = lines[-1]
-    cells = _named(text, width, cut)
-    if cells is None:
-        _require_width(path, text, width, cut, first)
+    candidates: list[tuple[int, list[str]]] = []  # lines of as many cells as there are columns, from the nearest on
+    for _, text in reversed(lines[-LINES_OF_NAMES:]):
+        cells = _named(text, width, cut)
+        if cells is None:
+            break
+        candidates.append((len(candidates), cells))
+    if not candidates:
+        _require_width(path, lines[-1][1], width, cut, first)
         return Names([], [], 0, lines + remarks)
-    if len(lines) > 1 and all(not cell or _unit_alone(cell) for cell in cells):
-        names = _named(lines[-2][1], width, cut)
-        if names is not None:
-            return Names(names, cells, lines[-2][0], lines[:-2] + remarks)
-    return Names(cells, [], number_of, lines[:-1] + remarks)
+    best = max(candidates, key=lambda each: (_weight(each[1]), -each[0]))[0]
+    below = (cells for k, cells in candidates if k < best and all(not cell or _unit_alone(cell) for cell in cells))
+    place = len(lines) - 1 - best
+    return Names(candidates[best][1], next(below, []), lines[place][0], lines[:place] + remarks)
 
 
 def _named(text: str, width: int, cut: Cut) -> list[str] | None:
@@ -87,6 +93,11 @@ def _named(text: str, width: int, cut: Cut) -> list[str] | None:
         if len(cells) == width and any(cells) and all(not cell or number(cell) is None for cell in cells):
             return cells
     return None
+
+
+def _weight(cells: list[str]) -> int:
+    """How many of them are names that are known; a line of units alone is none of names where another is."""
+    return -1 if all(not cell or _unit_alone(cell) for cell in cells) else sum(map(known_name, cells))
 
 
 def _unit_alone(cell: str) -> bool:

@@ -68,9 +68,7 @@ WORDS: Mapping[str, str] = {
     " conductance|weight down|g dep|conductance down",
     "abs_current": "absi iabs abs(i) |i| |i abs|abs i|abs current|absolute current"
     "|current magnitude|i magnitude|current abs|betrag strom",
-    "tag": "tag",
-    "read_tag": "readtag",
-    "nothing": "index var1 var2 var3"
+    "nothing": "index tag readtag var1 var2 var3"
     " point status comment kommentar date datum remark bemerkung operator file note notes no|point"
     " no|data point|sample number|log i|log(i)|ln i|log10(i)|log current|read tag",
 }
@@ -82,8 +80,8 @@ DIMENSION: Mapping[str, tuple[str, ...]] = {
     "read_voltage": ("V",), "polarity": ("1",), "cell": ("1",), "cycle": ("1",), "train": ("1",),
     "interval": ("s",), "first": ("A", "S", "1"), "second": ("A", "S", "1"), "ratio": ("1",), "delay": ("s",),
     "change": ("1",), "before": ("S", "ohm"), "after": ("S", "ohm"), "high": ("ohm", "S", "A"),
-    "low": ("ohm", "S", "A"), "up": ("S", "1"), "down": ("S", "1"), "abs_current": ("A",), "tag": ("1",),
-    "read_tag": ("1",), "nothing": ("1",),
+    "low": ("ohm", "S", "A"), "up": ("S", "1"), "down": ("S", "1"), "abs_current": ("A",),
+    "nothing": ("1",),
 }  # fmt: skip
 """SI units in which a quantity may come."""
 
@@ -123,7 +121,12 @@ _KNOWN = _table()
 _BRACKETS = re.compile(r"\s*[(\[{]\s*([^()\[\]{}]*?)\s*[)\]}]\s*$")
 _SLASH = re.compile(r"\s*(?:/|,|\bin\b|\s-)\s*([^\s/,]+(?: units)?)\s*$")
 _CHANNEL = re.compile(r"^(smu ?\d+|ch(?:annel)? ?[a-z\d]|ch\d+)[ :]+(?=\S)")
-_WEAK_START = re.compile(r"([VvIi])[ _]?([A-Za-z]\w{0,3}|\d{1,3})")
+_NODE = re.compile(r"([VvIi])\(([\w.,#+-]{1,20})\)")
+"""Names of a circuit simulator: V(n001), I(R1)."""
+
+_WEAK_START = re.compile(
+    r"(?!I(?:ter|tem|nit|nt|so|nfo|on|dx)\b|V(?:ol|ar|al|er|ia|ec)\b)([VI])[ _]?([A-Za-z]\w{0,3}|\d{1,3})"
+)
 _WEAK_END = re.compile(r"([A-Z]\w{0,7}?)[ _]?([VI])")
 
 
@@ -169,6 +172,8 @@ def _meant(text: str, found: WrittenUnit | None, index: str) -> Meaning | None:
     if match and (quantity := _KNOWN.get(match[1].strip())) is not None:
         return _fitting(quantity, found, index or match[2], channel, sure=True)
     bare = text.strip()
+    if match := _NODE.fullmatch(bare):
+        return _fitting({"v": "voltage", "i": "current"}[match[1].lower()], found, index, match[2].lower(), sure=False)
     if match := _WEAK_START.fullmatch(bare):
         return _fitting({"v": "voltage", "i": "current"}[match[1].lower()], found, index, match[2].lower(), sure=False)
     if match := _WEAK_END.fullmatch(bare):
@@ -176,10 +181,16 @@ def _meant(text: str, found: WrittenUnit | None, index: str) -> Meaning | None:
     return None
 
 
+_OF_SEVERAL = {"S": "conductance", "A": "current", "ohm": "resistance"}
+"""What a column such as ``Device 3 (uS)`` or ``Cycle 2 (A)`` holds."""
+
+
 def _fitting(quantity: str, found: WrittenUnit | None, index: str, channel: str, sure: bool) -> Meaning | None:
     """A meaning whose unit is of its dimension; a unit is read again as one of that, for S and s are often mixed up."""
     if found is None:
         return Meaning(quantity, None, index, channel, sure)
+    if quantity in ("cell", "cycle", "train") and found.si in _OF_SEVERAL:
+        return Meaning(_OF_SEVERAL[found.si], found, index, channel, sure)
     again = unit(found.text, DIMENSION[quantity])
     if again is None and quantity == "conductance" and found.si in ("ohm", "A"):
         return Meaning({"ohm": "resistance", "A": "current"}[found.si], found, index, channel, sure)

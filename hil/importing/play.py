@@ -39,6 +39,9 @@ FORM = 1
 MOST_DRAWN = 24
 """Cells of which the figure shows the curves."""
 
+HEADLINES = ("on/off ratio", "branch ratio", "drift exponent nu", "tau", "window of the last cycle")
+"""Quantities of all cells that a list of runs shows."""
+
 TOLD: Mapping[str, str] = {
     "sweep": "current", "train": "conductance", "decay": "conductance", "ppf": "ratio", "stdp": "change",
     "endurance": "high",
@@ -141,7 +144,7 @@ def keep(files: Sequence[MeasuredFile], asked: Request, path: Path | None, about
                     (one.uri, {}, recorder.records(index)) for index, one in enumerate(named)
                 ]
             rows, drawn = analysed(experiment, told)
-            rows += _left_out(files)
+            rows = [*_of_all(rows, len(named)), *rows, *_left_out(files)]
             run.note(
                 experiment=experiment.name,
                 units={name: column.unit for name, column in experiment.columns.items()},
@@ -230,6 +233,22 @@ def _provenance(file: MeasuredFile) -> dict[str, Any]:
         "warnings": list(file.warnings),
         "facts": dict(list(file.facts.items())[:200]),
     }
+
+
+def _of_all(rows: Sequence[Row], cells: int) -> list[Row]:
+    """Median of every quantity over all cells, and how far they spread; nothing where there is one cell."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        if cells > 1 and isinstance(row.value, int | float) and "device" in row.conditions:
+            values.setdefault((row.name, row.unit), []).append(float(row.value))
+    found = []
+    for (name, unit), each in values.items():
+        if len(each) > 1:
+            low, high = np.percentile(each, [16, 84])
+            note = f"median over cells; 68 % of them are within {low:.4g} .. {high:.4g}"
+            median = Row(name, float(np.median(each)), unit, n=len(each), note=note, headline=name in HEADLINES)
+            found.append(median.under("all cells: ", device="all"))
+    return found
 
 
 def _left_out(files: Sequence[MeasuredFile]) -> list[Row]:

@@ -164,7 +164,8 @@ def _table_words(table: RawTable, piece: Piece, kind: str) -> str:
             parts.append(f"{column.place + 1} {column.shown} = {quantity.replace('_', ' ')}{given}")
     others = [name for k, name in enumerate(table.names) if name and k not in used]
     rest = f"; not used: {', '.join(others[:8])}{' ...' if len(others) > 8 else ''}" if others else ""
-    return f"a {kind} of {len(table.rows):,} lines: {'; '.join(parts)}{rest}"
+    article = "an" if kind[0] in "ae" else "a"
+    return f"{article} {kind} of {len(table.rows):,} lines: {'; '.join(parts)}{rest}"
 
 
 def _readings(quantities: set[str], columns: Mapping[str, list[Named]]) -> bool:

@@ -49,13 +49,13 @@ KINDS: Mapping[DataKind, TableKind] = {
         tables.paired_pulses, "--columns interval=1:ms,first=2:nA,second=3:nA",
     ),
     "endurance": TableKind(
-        lambda q: "high" in q and "low" in q,
+        lambda q: "high" in q and "low" in q and ("time" not in q or "cycle" in q),
         tables.endurance, "--columns cycle=1,high=2:kohm,low=3:kohm",
     ),
     "train": TableKind(_is_train, train.convert, "--columns pulse=1,conductance=2:uS --pulse +1.2V/-1.4V,100us"),
     "sweep": TableKind(_is_sweep, sweep.convert, "--columns voltage=1,current=2:uA --dwell 10e-3"),
     "decay": TableKind(
-        lambda q: "time" in q and any(name in q for name in ("conductance", "resistance", "current")),
+        lambda q: "time" in q and any(name in q for name in ("conductance", "resistance", "current", "high", "low")),
         decay.convert, "--columns time=1:s,resistance=2:kohm",
     ),
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ from hil.importing.piece import Piece
 
 def convert(piece: Piece) -> list[CellData]:
     """Cells of a table of times and conductances."""
+    states = [q for q in ("high", "low") if q in piece]
+    if states:
+        return [cell for q in states for cell in convert(_one_state(piece, q))]
     told = next(q for q in ("conductance", "resistance", "current") if q in piece)
     if told == "current" and "read_voltage" not in piece and "voltage" in piece:
         piece.columns = {**piece.columns, "read_voltage": piece.columns["voltage"]}
@@ -35,6 +40,16 @@ def convert(piece: Piece) -> list[CellData]:
                       lines=piece.lines[rows])
         )  # fmt: skip
     return found
+
+
+def _one_state(piece: Piece, state: str) -> Piece:
+    """One of two states of a cell that were both left alone, as a decay by itself."""
+    column = piece.one(state)
+    quantity = {"ohm": "resistance", "S": "conductance", "A": "current"}[column.si]
+    others = {q: found for q, found in piece.columns.items() if q not in ("high", "low")}
+    named = replace(column.named, meaning=column.named.meaning._replace(quantity=quantity))
+    piece.used.add(state)
+    return replace(piece, columns={**others, quantity: [named]}, label=f"{piece.label} {column.named.shown}".strip())
 
 
 def _anew(time: NDArray[np.float64]) -> NDArray[np.bool_]:

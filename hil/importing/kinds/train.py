@@ -116,6 +116,7 @@ def _cell(
     voltage = _voltage(piece, rows, volts, number, g)
     width = _width(piece, rows, volts, voltage)
     rest = piece.values("rest")[rows] if "rest" in piece else np.zeros(len(rows))
+    _warn_of_stairs(piece, name, voltage)
     stretch = _stretches(piece, rows, number, voltage)
     lines = piece.lines[rows]
     repeats = _repeats(piece, rows, number, voltage, stretch)
@@ -182,6 +183,18 @@ def _voltage(
             f"{'positive' if sign[0] > 0 else 'negative'}"
         )
     return np.where(number == 0, 0.0, np.where(sign > 0, pulse.positive, -pulse.negative))
+
+
+def _warn_of_stairs(piece: Piece, name: str, voltage: NDArray[np.float64]) -> None:
+    """Say where the pulses of one sign differ: nonlinearities are defined for identical ones."""
+    for sign, word in ((1, "positive"), (-1, "negative")):
+        own = np.abs(voltage[np.sign(voltage) == sign])
+        if len(own) and float(np.ptp(own)) > 0.01 * float(own.max()):
+            whose = f"{name}: " if name else ""
+            piece.warned.append(
+                f"{whose}{word} pulses are not identical ({own.min():g} to {own.max():g} V): nonlinearities are "
+                "against their number, not comparable with those of identical pulses"
+            )
 
 
 def _signs(g: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,18 +75,18 @@ def mutated(text: str, rng: random.Random) -> bytes:
             j = rng.randrange(len(lines))
             lines[j], lines[k] = lines[k], lines[j]
         elif what == 4:
-            mark = next((m for m in "\t;, " if m in lines[k]), ",")
+            mark = next((m for m in "\t;|, " if m in lines[k]), ",")
             cells = lines[k].split(mark)
             cells[rng.randrange(len(cells))] = rng.choice(CODES)
             lines[k] = mark.join(cells)
         elif what == 5:
-            mark = next((m for m in "\t;, " if m in lines[k]), ",")
+            mark = next((m for m in "\t;|, " if m in lines[k]), ",")
             lines[k] = lines[k].replace(mark, rng.choice(["\t", ";", "|", "", mark * 2]), rng.choice([1, -1]))
         elif what == 6:
             place = rng.randrange(len(lines[k]) + 1)
             lines[k] = lines[k][:place] + rng.choice(STRANGE) + lines[k][place:]
         elif what == 7:
-            mark = next((m for m in "\t;, " if m in lines[k]), ",")
+            mark = next((m for m in "\t;|, " if m in lines[k]), ",")
             lines[k] = mark.join(lines[k].split(mark)[: rng.randint(0, 3)])
         elif what == 8:
             mark = rng.choice("\t;|")

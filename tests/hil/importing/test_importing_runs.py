@@ -170,6 +170,16 @@ def test_cells_are_devices_of_the_run(tmp_path):
     result = package.import_data(write(tmp_path, text), run=tmp_path / "run", metadata={"sample": "S7"})
     assert set(result.records["device"].tolist()) == {0, 1}
     assert result.rows["file:data.csv#D02  1.2 V 100 µs: on/off ratio"].value == pytest.approx(g.max() / g.min())
+    both = result.rows["all cells: highest conductance"]
+    assert both.value == pytest.approx(1.05 * g.max()) and both.n == 2 and both.conditions == {"device": "all"}
+
+
+def test_pulses_that_rise_are_called_so(tmp_path):
+    volts = np.r_[np.linspace(0.6, 1.2, 30), -np.linspace(0.6, 1.2, 30)]
+    g = np.r_[np.linspace(1e-6, 1e-5, 30), np.linspace(1e-5, 1e-6, 30)]
+    text = named("pulse,voltage_V,width_s,conductance_S", np.arange(1, 61), volts, 1e-4 + 0 * volts, g)
+    result = package.import_data(write(tmp_path, text), run=tmp_path / "run")
+    assert any("positive pulses are not identical (0.6 to 1.2 V)" in row.note for row in result.rows)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ FORMS = {
         "B2902A Quick IV\nChannel 1 Compliance (A),0.001\n" + named("Repeat,VAR2,Point,V1,I1,T1,V2,I2,T2",
         T * 0 + 1, T * 0 + 1, np.arange(len(T)) + 1, V, I, T, V * 0, -I, T), "utf-8",
     ),
+    "words that look like a current": (named("V,I,Iter,Int,t", V, I, T, T, T), "utf-8"),
     "clarius": (named("Time,AI,AV", T, I, V), "utf-8"),
     "clarius with the other terminal": (named("AnodeI,AnodeV,CathodeI,CathodeV,Time", I, V, -I, V * 0, T), "utf-8"),
     "easyexpert, one record": (easyexpert([(T, V, I, V * 0)]), "utf-8-sig"),
