@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
 from instruments.virtual.budget import MessageBudget
-from instruments.virtual.network import Drive, Network, Port
+from instruments.virtual.network import Network, Port, PortDrive
 from sim.crossbar.array import SimulatedArray
 
 
@@ -77,7 +77,7 @@ class Dut:
     budget : MessageBudget
         What the message may cost that is being carried out.
     standing : dict
-        What every port whose output is on holds while nothing else is played on it: port name to `Drive`.
+        What every port whose output is on holds while nothing else is played on it: port name to `PortDrive`.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class Dut:
         self._ports: dict[str, Port] = {}
         self.clock, self.overstress = 0.0, 0
         self.budget = MessageBudget()
-        self.standing: dict[str, Drive] = {}
+        self.standing: dict[str, PortDrive] = {}
         self._wired: tuple[tuple[list[tuple[Any, ...]], float, float], Network] | None = None
         self.port("1").connect({0}, {device.rows})
 
@@ -170,10 +170,10 @@ class Dut:
         Played
             (T,) current, terminal voltage and tripped flag of every step.
         """
-        return self.play_together({port: (level, duration)}, {port: Drive(0.0, compliance, four_wire)})[port]
+        return self.play_together({port: (level, duration)}, {port: PortDrive(0.0, compliance, four_wire)})[port]
 
     def play_together(
-        self, tracks: Mapping[str, tuple[ArrayLike, ArrayLike]], limits: Mapping[str, Drive] | None = None
+        self, tracks: Mapping[str, tuple[ArrayLike, ArrayLike]], limits: Mapping[str, PortDrive] | None = None
     ) -> dict[str, Played]:
         """Play a list on each of several ports at once, all from the same instant.
 
@@ -183,7 +183,7 @@ class Dut:
             Port name to (level, duration), each (T,), T differing from port to port. After its last step a port
             holds its last level until the longest list is over.
         limits : mapping, optional
-            Port name to the `Drive` that its compliance and sensing are taken from.
+            Port name to the `PortDrive` that its compliance and sensing are taken from.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class Dut:
             If two ports are wired to one line, or a duration is not positive and finite.
         """
         limits = limits or {}
-        drives = {**self.standing, **{name: limits.get(name, Drive(0.0)) for name in tracks}}
+        drives = {**self.standing, **{name: limits.get(name, PortDrive(0.0)) for name in tracks}}
         network = self._network(drives)
         if len(tracks) == 1:
             return self._play_alone(network, list(drives), *tracks.items())
@@ -253,7 +253,7 @@ class Dut:
         if seconds > 0:
             self._step(self._network(self.standing), seconds)
 
-    def _network(self, drives: Mapping[str, Drive]) -> Network:
+    def _network(self, drives: Mapping[str, PortDrive]) -> Network:
         ports = {name: self.port(name) for name in drives}
         wiring = [
             (name, drive.compliance, drive.four_wire, p.hi, p.lo, p.contact_open, p.contact_short, p.sense_open, p.rail)

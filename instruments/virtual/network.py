@@ -49,7 +49,7 @@ class Port:
         self.hi, self.lo = set(hi), set(lo)
 
 
-class Drive(NamedTuple):
+class PortDrive(NamedTuple):
     """What one port does during a step: `voltage` V behind a limit of `compliance` A, sensed at the cell or not."""
 
     voltage: float
@@ -71,7 +71,7 @@ class Network:
     ports : mapping
         Name to `Port`.
     drives : mapping
-        Name to `Drive`, for every port whose output is on.
+        Name to `PortDrive`, for every port whose output is on.
     series, contact : float
         Resistances in front of HI, ohm; remote sensing removes the second.
     limits : Limits
@@ -83,7 +83,7 @@ class Network:
         What every solution is spent from.
     wanted : (P,) array
         Source voltages, V; may be changed from step to step.
-    solution : sim.network.ports.Solution
+    solution : sim.network.ports.PortSolution
         The last one: line voltages, and what every port sees.
     """
 
@@ -92,7 +92,7 @@ class Network:
         rows: int,
         cols: int,
         ports: Mapping[str, Port],
-        drives: Mapping[str, Drive],
+        drives: Mapping[str, PortDrive],
         series: float,
         contact: float,
         limits: Limits,

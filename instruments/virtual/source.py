@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from instruments.virtual.dut import Dut, Played
-from instruments.virtual.network import Drive
+from instruments.virtual.network import PortDrive
 
 OVERFLOW = 9.9e37
 """What an instrument answers for a current beyond its measure range (SCPI-99 vol. 1, 7.2.1.4)."""
@@ -152,9 +152,9 @@ class Channel:
         return self.dut.clock
 
     @property
-    def drive(self) -> Drive:
+    def drive(self) -> PortDrive:
         """What the channel does to its port while the output is on."""
-        return Drive(max(-self.v_clamp, min(self.level, self.v_clamp)), self.compliance, self.four_wire)
+        return PortDrive(max(-self.v_clamp, min(self.level, self.v_clamp)), self.compliance, self.four_wire)
 
     def switch(self, on: bool, *, settle: bool = True) -> None:
         """Output on or off; off has no effect where it is stuck. A trigger model does not `settle`: it goes on."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any
 
-from instruments.virtual.network import Drive
+from instruments.virtual.network import PortDrive
 from instruments.virtual.tsp_events import Blender, Events, TspTimer
 from instruments.virtual.tsp_parts import Part, TspError, between, one_of, whole
 
@@ -281,10 +281,11 @@ class TspTriggerModel:
         dut, played = self._instrument.dut, {}
         start = dut.clock
         limits = {
-            run.smu.channel.port: Drive(0.0, run.smu.sweep.setting("source", "limiti") or run.smu.channel.compliance,
-                                        run.smu.channel.four_wire)
+            run.smu.channel.port: PortDrive(
+                0.0, run.smu.sweep.setting("source", "limiti") or run.smu.channel.compliance, run.smu.channel.four_wire
+            )
             for run in playing
-        }  # fmt: skip
+        }
         if playing:
             played = dut.play_together({run.smu.channel.port: (run.levels, run.lengths) for run in playing}, limits)
         else:

@@ -26,7 +26,7 @@ BEYOND = 1e-12
 """Relative excess of a current over its limit that counts as rounding."""
 
 
-class Solution(NamedTuple):
+class PortSolution(NamedTuple):
     """Node voltages (N,), V, and of every port its current (A), terminal voltage (V) and whether it is at its limit."""
 
     potential: NDArray[np.float64]
@@ -88,7 +88,7 @@ class PortNetwork:
         if self._simple:
             self._joined = np.abs(topology.across(self._incidence[:, 0])).ravel()
 
-    def solve(self, branches: Branches, voltage: NDArray[np.float64]) -> Solution:
+    def solve(self, branches: Branches, voltage: NDArray[np.float64]) -> PortSolution:
         """Node voltages and port currents.
 
         Parameters
@@ -104,7 +104,7 @@ class PortNetwork:
             If Newton's method does not converge, for branches that are not ohmic.
         """
         if not len(voltage):
-            return Solution(np.zeros(self._topology.nodes), voltage, voltage, np.zeros(0, bool))
+            return PortSolution(np.zeros(self._topology.nodes), voltage, voltage, np.zeros(0, bool))
         if isinstance(branches, Ohmic) and self._simple:
             return self._solve_simple(branches.conductance, float(voltage[0]))
         seen = self._seen(branches.conductance) if isinstance(branches, Ohmic) else None
@@ -122,9 +122,9 @@ class PortNetwork:
             held = np.where(beyond, np.sign(current), held)
         behind = self._voltage_of_ports(potential) + self._ports.resistance * current
         terminal = np.where(self._ports.open | (held == 0), voltage, behind)
-        return Solution(potential, current, terminal, held != 0)
+        return PortSolution(potential, current, terminal, held != 0)
 
-    def _solve_simple(self, conductance: NDArray[np.float64], voltage: float) -> Solution:
+    def _solve_simple(self, conductance: NDArray[np.float64], voltage: float) -> PortSolution:
         """One port and no floating node: every step of a plain train comes this way, so it is scalar."""
         limit, resistance = float(self._ports.limit[0]), float(self._ports.resistance[0])
         admittance = float(np.vdot(self._joined, conductance))
@@ -135,7 +135,7 @@ class PortNetwork:
             current = limit if current > 0 else -limit
             potential = current / admittance
         terminal = potential + resistance * current if limited else voltage
-        return Solution(
+        return PortSolution(
             self._incidence[:, 0] * potential, np.array([current]), np.array([terminal]), np.array([limited])
         )
 

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from hil.backends import open_device
 from instruments.virtual.dut import Dut
-from instruments.virtual.network import Drive
+from instruments.virtual.network import PortDrive
 
 R_ON, R_OFF, THRESHOLD = 1e4, 1e6, 0.7
 
@@ -126,7 +126,7 @@ def test_a_crossbar_behind_a_source_agrees_with_lsoda(compliance):
     dut.connect({0}, {2}, "1")
     dut.connect({1}, {}, "2")
     tracks = {"1": ([drive[0]], [4e-3]), "2": ([drive[1]], [4e-3])}
-    seen = dut.play_together(tracks, {"1": Drive(0.0, compliance)})
+    seen = dut.play_together(tracks, {"1": PortDrive(0.0, compliance)})
     assert 1 / device.conductance == pytest.approx(100.0 + 1e6 * expected, rel=1e-6)
     assert seen["1"].tripped[0] == np.isfinite(compliance)
 

@@ -6,7 +6,7 @@ import pytest
 from hil.backends import open_device
 from hil.errors import InputError
 from instruments.virtual.dut import Dut
-from instruments.virtual.network import Drive
+from instruments.virtual.network import PortDrive
 from instruments.virtual.source import Capability, Channel
 
 FIXED = "sim:rram?g_min=1e-5&g_max=1e-4"
@@ -156,7 +156,7 @@ def test_noise_has_the_rms_that_was_asked_for():
 
 def test_standing_drives_go_on_while_time_passes():
     dut = Dut(open_device("sim:flca?D=0&R=100,1e6"))
-    dut.standing["1"] = Drive(0.5, 1.0)
+    dut.standing["1"] = PortDrive(0.5, 1.0)
     dut.advance(1e-3)
     assert resistance(dut) == pytest.approx(100 + 1e6 * 0.5e-3, rel=1e-9)
 
