@@ -96,9 +96,9 @@ def arrays(run: Path) -> dict[str, NDArray[Any]]:
 
 def export_npz(run: Path, path: Path) -> Path:
     """Write `arrays` of a run as a compressed npz file, without pickle."""
-    content = arrays(run)
+    content: dict[str, Any] = dict(arrays(run))
     with replacing(path) as file:
-        np.savez_compressed(file, **content)  # type: ignore[arg-type]
+        np.savez_compressed(file, **content)
     return path
 
 
