@@ -134,6 +134,8 @@ class Loop:
 
     def fits(self, stage: str) -> list[dict[str, Any]]:
         """What `hil fit` wrote of every model, the best first."""
+        if (self.folder(stage) / "populations.json").exists():
+            raise InputError(f"{self.data} holds several cells: hil loop takes one; hil import FILE --cell NAME")
         found = read_json(self.folder(stage) / "fits.json")
         if not isinstance(found, list) or not found:
             raise InputError(f"{self.folder(stage)}/fits.json is damaged: it holds no fits")

@@ -175,12 +175,16 @@ def _one(
 def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: str | None) -> None:
     """Fit many cells to one preset, by one model after the other."""
     from hil import presets
+    from hil.errors import InputError
     from hil.files import write_json
     from hil.runs.results import report, warning
     from hil.runs.run import Run, new_path
     from sim.fitting import many
     from sim.fitting.together import populations
 
+    for option, given in (("--hold-back", config["hold_back"]), ("--loss soft_l1", asked.loss != "linear")):
+        if given:
+            raise InputError(f"{option} is for one cell, of {len(found.cells)}: choose it with --cell NAME")
     everything = populations(found.cells, asked, _watching)
     source = Path(config["source"][0])
     with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
@@ -198,8 +202,9 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
     report(table, f"{source}: {len(found.cells)} cells", json)
     for one in everything:
         print(f"preset: sim:{one.model.kind}?preset={folder.path / one.model.name}.json", file=sys.stderr)
-        if {"c2c", "read_noise"} & many.preset(one).keys():
-            print("  spiking cores are much faster with &c2c=0&read_noise=0", file=sys.stderr)
+        if slow := {"c2c", "read_noise", "d2d_r"} & many.preset(one).keys():
+            without = "".join(f"&{name}=0" for name in sorted(slow))
+            print(f"  hil train wta is much faster without some of it: add {without}", file=sys.stderr)
         print(f"picture: {folder.figure(f'{one.model.name}.png')}", file=sys.stderr)
 
 

@@ -69,6 +69,10 @@ def test_one_cell_of_many_is_chosen_by_its_name_and_files_are_cells(tmp_path):
         hil(file, "--cell", "D07")
     with pytest.raises(InputError, match="no spread that an array plays"):
         hil(file, "--model", "flca-volatile")
+    with pytest.raises(InputError, match="--hold-back is for one cell, of 2: choose it with --cell"):
+        hil(file, "--hold-back", "0.2")
+    with pytest.raises(InputError, match="--loss soft_l1 is for one cell"):
+        hil(file, "--loss", "soft_l1")
 
 
 def test_retention_is_a_power_law_or_an_exponential_by_what_the_data_prefer(tmp_path):
