@@ -22,9 +22,7 @@ STILL_LONG = {
 }
 """Functions that are still too long, with their lines: the list may only become shorter, and they too."""
 
-STILL_SHARED = {
-    "Outcome",
-}
+STILL_SHARED: set[str] = set()
 """Names that classes of two rooms still share: the list may only become shorter."""
 
 
