@@ -11,6 +11,7 @@ import typer
 from hil.cli import checks, options
 from hil.cli.group import lists
 from hil.experiments.catalogue import EXPERIMENTS
+from hil.runs.stopping import refuse_with_resume
 
 if TYPE_CHECKING:
     from hil.experiments.characterization import MeasurementPlan
@@ -97,7 +98,7 @@ def characterize(
     if resume is not None:
         given = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming}
         told = {"--config": config, "--set": settings, "--run": run, "--dry-run": dry_run}
-        options.refuse_with_resume({**given, **told, **options.flags_of(about)})
+        refuse_with_resume({**given, **told, **options.flags_of(about)})
         _show(play.restart(resume, experiment), json)
     elif show_settings:
         _show_settings(experiment, json)

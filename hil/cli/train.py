@@ -11,6 +11,7 @@ import typer
 
 from hil.cli import options
 from hil.cli.group import PluginGroup
+from hil.runs.stopping import refuse_with_resume
 from hil.training.catalogue import DRIVERS, find_driver
 
 
@@ -37,7 +38,8 @@ class Drivers(PluginGroup):
             from hil.training import play
 
             if resume is not None:
-                options.refuse_with_resume({"--config": config, "--set": settings, "--run": run, **flags})
+                told = {place: True for place, value in flags.items() if value is not None}
+                refuse_with_resume({"--config": config, "--set": settings, "--run": run, **told})
                 outcome = play.restart(driver, resume)
             else:
                 outcome = play.start(driver, options.resolve(config, settings, flags), run)
