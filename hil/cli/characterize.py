@@ -11,6 +11,7 @@ import typer
 from hil.cli import checks, options
 from hil.cli.group import lists
 from hil.experiments.catalogue import EXPERIMENTS
+from hil.runs.stopping import refuse_with_resume
 
 if TYPE_CHECKING:
     from hil.experiments.characterization import MeasurementPlan
@@ -107,7 +108,7 @@ def characterize(
     if resume is not None:
         told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming, "--run": run}
         more = {"--config": config, "--set": settings, "--dry-run": dry_run, "--commands": commands}
-        options.refuse_with_resume({**told, **more, **options.flags_of(about)})
+        refuse_with_resume({**told, **more, **options.flags_of(about)})
         _show(play.restart(resume, experiment), json)
     elif show_settings:
         _show_settings(experiment, json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
+from hil.runs.stopping import refuse_with_resume
 
 if TYPE_CHECKING:
     from hil.loop.plan import LoopPlan
@@ -89,7 +90,7 @@ def loop(
         "program": program,
     }  # fmt: skip
     if resume is not None:
-        options.refuse_with_resume({**{f"--{name}": value for name, value in asked.items()}, "--run": run})
+        refuse_with_resume({**{f"--{name}": value for name, value in asked.items()}, "--run": run})
     done = play.start(_plan(asked, quick), run) if resume is None else play.restart(resume)
     report(done.rows, str(done.path), json)
     for page in done.figures:

@@ -82,12 +82,3 @@ def resolve(config: Path | None, settings: list[str] | None, flags: dict[str, An
                     raise InputError(f"configuration: {section} = {table!r} is a value, not a section")
             table[key] = str(value) if isinstance(value, Path) else value
     return result
-
-
-def refuse_with_resume(given: dict[str, Any]) -> None:
-    """Raise `InputError` if anything but --resume says what to do."""
-    from hil.errors import InputError
-
-    extra = [name for name, value in given.items() if value]
-    if extra:
-        raise InputError(f"--resume takes everything from the run's own configuration: leave out {', '.join(extra)}")

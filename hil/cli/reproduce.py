@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.cli import options
-from hil.runs.stopping import resumable
+from hil.runs.stopping import refuse_with_resume, resumable
 
 if TYPE_CHECKING:
     from hil.reproduction.papers import Paper
@@ -50,7 +50,7 @@ def reproduce(
 
     asked = {"PAPER": paper, "--only": only, "--quick": quick, "--data-dir": data_dir, "--run": run}
     if resume is not None:
-        options.refuse_with_resume(asked)
+        refuse_with_resume(asked)
         return _play(*_resumed(resume), fresh=False, json=json)
     if paper is None:
         extra = [name for name, value in asked.items() if value]

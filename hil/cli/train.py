@@ -11,6 +11,7 @@ import typer
 
 from hil.cli import options
 from hil.cli.group import PluginGroup
+from hil.runs.stopping import refuse_with_resume
 from hil.training.catalogue import DRIVERS, find_driver
 
 
@@ -46,8 +47,9 @@ class Drivers(PluginGroup):
 
             about = options.about(name, sample, wafer, die, operator, comment, tag)
             if resume is not None:
-                told = {"--config": config, "--set": settings, "--run": run, **options.flags_of(about)}
-                options.refuse_with_resume({**told, **flags})
+                told = {place: True for place, value in flags.items() if value is not None}
+                told |= options.flags_of(about)
+                refuse_with_resume({"--config": config, "--set": settings, "--run": run, **told})
                 outcome = play.restart(driver, resume)
             else:
                 outcome = play.start(driver, options.resolve(config, settings, flags), run, checked(about))

@@ -19,7 +19,7 @@ from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import Run, new_path, summary
-from hil.runs.stopping import resumable
+from hil.runs.stopping import refuse_with_resume, resumable
 from hil.training.catalogue import find_driver
 from hil.training.driver import Driver
 from hil.training.settings import addresses
@@ -45,23 +45,19 @@ def train(
     Parameters
     ----------
     driver : str
-        Which training: ``stdp``, ``wta``, ``lifelong``, ``pill``, or another package's; see ``hil train --help``.
+        Which training, such as ``stdp``; ``hil train`` lists those of all packages.
     device : str, optional
         ``BACKEND:KIND?NAME=VALUE&...``; see ``hil devices``.
-    dataset : str, optional
-        digits, mnist, mnist-slice, emnist-digits, ...
-    data_dir : path, optional
-        Folder with the IDX files of data sets that are not bundled.
+    dataset, data_dir : str and path, optional
+        digits, mnist, mnist-slice, emnist-digits, ...; folder with the IDX files of those that are not bundled.
     epochs : float, optional
         Passes through the training images; 0.25 is a quarter.
     seed, seeds : int, optional
         First seed, and how many, for the spread.
     config : path or mapping, optional
         TOML file, or nested settings, on which everything else is laid.
-    run : path, optional
-        Folder of the run; ``runs/NAME-001``, ``-002`` ... unless given.
-    resume : path, optional
-        Folder of a run that was stopped or killed, to go on with exactly; everything else is taken from it.
+    run, resume : path, optional
+        Folder of the new run, ``runs/NAME-001`` ... unless given; or of one that was cut short, to go on with exactly.
     metadata : mapping, optional
         What it is about: ``name``, ``sample``, ``operator``, ``comment``, ``tags`` (a list) ...
     **settings
@@ -86,20 +82,19 @@ def train(
     """
     chosen = find_driver(driver)
     named = {"epochs": epochs, "seed": seed, "seeds": seeds, "dataset": dataset, **settings}
-    places = (("device", "uri", device), ("data", "dir", None if data_dir is None else os.fspath(data_dir)))
-    sections = {section: {key: value} for section, key, value in places if value is not None}
-    given = {name: value for name, value in named.items() if value is not None}
     if resume is not None:
-        _refuse_more({**given, **sections, "config": config, "run": run, "metadata": metadata})
+        told = {**named, "device": device, "data_dir": data_dir, "config": config, "run": run, "metadata": metadata}
+        refuse_with_resume(told, "resume")
         return restart(chosen, Path(resume))
-    asked = layered(laid_out(chosen.config_model, given, f"hil.train('{driver}')"), sections)
+    given = {name: value for name, value in named.items() if value is not None}
+    asked = layered(laid_out(chosen.config_model, given, f"hil.train('{driver}')"), _places(device, data_dir))
     return start(chosen, layered(config, asked), None if run is None else Path(run), checked(metadata))
 
 
-def _refuse_more(given: Mapping[str, Any]) -> None:
-    extra = [name for name, value in given.items() if value is not None]
-    if extra:
-        raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+def _places(device: str | None, data_dir: str | os.PathLike[str] | None) -> dict[str, dict[str, str]]:
+    """Sections that name the device and the folder of the data, where they are given."""
+    sections = {} if device is None else {"device": {"uri": device}}
+    return sections if data_dir is None else sections | {"data": {"dir": os.fspath(data_dir)}}
 
 
 def start(
