@@ -260,7 +260,7 @@ class Dut:
             for (name, drive), p in zip(drives.items(), ports.values(), strict=True)
         ]
         if self._wired is None or self._wired[0] != (wiring, self.series, self.contact):
-            network = Network(*self._device.cells, ports, drives, self.series, self.contact, self._device.limits)
+            network = Network(self._device, ports, drives, self.series, self.contact)
             # Sets of lines are copied: `Port.connect` may change them.
             fixed = [(*entry[:3], set(entry[3]), set(entry[4]), *entry[5:]) for entry in wiring]
             self._wired = ((fixed, self.series, self.contact), network)
@@ -272,9 +272,8 @@ class Dut:
     def _step(self, network: Network, duration: float) -> list[Seen]:
         if not 0 < duration < np.inf:
             raise InputError(f"duration {duration} s of a step must be positive and finite")
-        followed = self._device.follow(network, duration, again=self._unchanged(network))
+        *tripped, beyond = self._device.follow(network, duration, again=self._unchanged(network))
         self.clock += duration
-        *tripped, beyond = followed.limits
         self.overstress += beyond
         seen = network.solution
         return [Seen(*row) for row in zip(seen.current.tolist(), seen.terminal.tolist(), tripped, strict=True)]

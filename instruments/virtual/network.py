@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
-from hil.limits import Limits
 from instruments.virtual.budget import SOLUTION, MessageBudget
+from sim.crossbar.array import SimulatedArray
 from sim.crossbar.coupled import Held
 from sim.network.branches import Branches
 from sim.network.lines import IdealLines
@@ -66,16 +66,14 @@ class Network:
 
     Parameters
     ----------
-    rows, cols : int
-        Size of the crossbar.
+    device : SimulatedArray
+        Between whose lines the ports are: cells see no voltage beyond the range of its lines.
     ports : mapping
         Name to `Port`.
     drives : mapping
         Name to `Drive`, for every port whose output is on.
     series, contact : float
         Resistances in front of HI, ohm; remote sensing removes the second.
-    limits : Limits
-        Of the device: cells see no voltage beyond ``v_min .. v_max`` of a line.
 
     Attributes
     ----------
@@ -89,13 +87,11 @@ class Network:
 
     def __init__(
         self,
-        rows: int,
-        cols: int,
+        device: SimulatedArray,
         ports: Mapping[str, Port],
         drives: Mapping[str, Drive],
         series: float,
         contact: float,
-        limits: Limits,
     ) -> None:
         """Sort the lines into those of the driven ports, those at 0 V and those that float.
 
@@ -105,12 +101,16 @@ class Network:
             If two driven ports are wired to one line.
         """
         driven = [ports[name] for name in drives]
-        self._rows, self._range, self.budget = rows, (limits.v_min, limits.v_max), MessageBudget()
+        (self._rows, cols), limits = device.cells, device.limits
+        self._lines = self._rows + cols
+        self._range, self.budget = (limits.v_min, limits.v_max), MessageBudget()
+        self._wires = None if device.wires is None else device.wires.topology
+        topology = IdealLines(self._rows, cols) if self._wires is None else self._wires
         self.wanted = np.array([d.voltage for d in drives.values()], dtype=float)
         self._rail = np.array([p.rail for p in driven])
         sensed = [d.four_wire for d in drives.values()]
         self._lost = np.array([p.sense_open and remote for p, remote in zip(driven, sensed, strict=True)], bool)
-        joined, grounded = _wired(driven, rows + cols)
+        joined, grounded = _wired(driven, topology.nodes)
         behind = [
             0.0 if p.contact_short else series + (0.0 if remote else contact)
             for p, remote in zip(driven, sensed, strict=True)
@@ -122,7 +122,7 @@ class Network:
             np.array([p.contact_open for p in driven], dtype=bool),
             np.array([p.contact_short or bool(p.hi & p.lo) for p in driven], dtype=bool),
         )
-        self._network = PortNetwork(IdealLines(rows, cols), there, grounded)
+        self._network = PortNetwork(topology, there, grounded)
         self.stiff = not there.resistance.any() and not there.open.any() and bool((joined.any(axis=0) | grounded).all())
 
     def hold(self, cells: Branches, /) -> Held:
@@ -130,23 +130,26 @@ class Network:
         self.budget.spend(SOLUTION)
         if self._lost.any():
             self.wanted = np.where(self._lost, np.sign(self.wanted) * self._rail, self.wanted)
-        self.solution = self._network.solve(cells, self.wanted)
-        lines, (low, high) = self.solution.potential, self._range
+        wires, (low, high) = self._wires, self._range
+        self.solution = self._network.solve(cells if wires is None else wires.branches(cells), self.wanted)
+        potential = self.solution.potential
+        lines = potential if wires is None else potential[: self._lines]
         beyond = bool(lines.max() > high or lines.min() < low)
         if beyond:
             lines = np.clip(lines, low, high)
-        return Held(lines[: self._rows], lines[self._rows :], (*self.solution.limited.tolist(), beyond))
+        own = None if wires is None else np.clip(wires.of_cells(potential), low - high, high - low)
+        return Held(lines[: self._rows], lines[self._rows :], (*self.solution.limited.tolist(), beyond), own)
 
 
-def _wired(driven: Sequence[Port], lines: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(P, L) lines at every port's HI, and (L,) lines at 0 V."""
-    joined = np.zeros((len(driven), lines), dtype=bool)
+def _wired(driven: Sequence[Port], nodes: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(P, N) nodes at every port's HI, and (N,) nodes at 0 V; the first are those of the lines."""
+    joined = np.zeros((len(driven), nodes), dtype=bool)
     ground = {line for p in driven for line in p.lo}
     for k, p in enumerate(driven):
         for line in p.hi - p.lo:
             if joined[:, line].any() or line in ground:
                 raise InputError(f"line {line} is wired to HI of port {p.name} and to another port as well")
             joined[k, line] = True
-    grounded = np.zeros(lines, dtype=bool)
+    grounded = np.zeros(nodes, dtype=bool)
     grounded[list(ground)] = True
     return joined, grounded

@@ -18,11 +18,11 @@ from hil.needs import require_memory
 from hil.waveform import Waveform
 from sim.cells.law import Law, OhmicLaw
 from sim.crossbar.cells import CellArray
-from sim.crossbar.coupled import Course, Followed, Surroundings
-from sim.crossbar.floating import play_floating
+from sim.crossbar.coupled import Course, Surroundings, unmoved
+from sim.crossbar.floating import FloatingLines, play_between
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.range import require_finite, within_range
-from sim.network.lines import line_voltages
+from sim.crossbar.wired import WiredArray, WiredLines
 
 
 class SimulatedArray(Device):
@@ -38,6 +38,11 @@ class SimulatedArray(Device):
         What each cell does.
     parameters : ArrayParameters
         Size, limits and spread; a device of the catalogue has those of its law among them.
+
+    Attributes
+    ----------
+    wires : WiredArray or None
+        Its lines, where these have resistances.
     """
 
     def __init__(self, name: str, law: Law[Any], parameters: ArrayParameters) -> None:
@@ -51,7 +56,7 @@ class SimulatedArray(Device):
         self.read_voltage, self.read_disturbance = law.read_voltage, law.read_disturbance
         self.programming = law.programming
         self.variability = p.variability()
-        self.array = CellArray(law, p)
+        self.array, self.wires = CellArray(law, p), WiredArray.of(p)
         self._time, self._measurements = 0.0, 0
 
     @property
@@ -88,8 +93,11 @@ class SimulatedArray(Device):
         if v is not None:
             return super().read_rows(rows, v)
         self._require_open()
-        g = self.conductance[self._rows(rows)]
-        return g + self._noise(g**2)
+        chosen, g = self._rows(rows), self.conductance
+        if self.wires is None:
+            return g[chosen] + self._noise(g[chosen] ** 2)
+        scan = self.law.read_voltage * np.eye(self.rows)[chosen]
+        return self._products(scan, reverse=False) / self.law.read_voltage
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Currents out of the array for voltages of all other lines, see `Device.mvm`; nothing is disturbed.
@@ -107,6 +115,8 @@ class SimulatedArray(Device):
 
     def _products(self, v: NDArray[np.float64], reverse: bool) -> NDArray[np.float64]:
         """Currents out of the sensed lines for a batch of voltages of the driven ones, none floating."""
+        if self.wires is not None:
+            return self._through_wires(self.wires, v, reverse)
         if isinstance(self.law, OhmicLaw):
             g = self.conductance.T if reverse else self.conductance
             currents = v @ g
@@ -118,6 +128,13 @@ class SimulatedArray(Device):
             i = self.array.current(np.broadcast_to(across, shape))
             out[k], power[k] = (-i.sum(axis=0), (i**2).sum(axis=0)) if reverse else (i.sum(axis=1), (i**2).sum(axis=1))
         return out + self._noise(power) if self.variability.read_noise.sigma else out
+
+    def _through_wires(self, wires: WiredArray, v: NDArray[np.float64], reverse: bool) -> NDArray[np.float64]:
+        if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
+            g = wires.effective(self.conductance)
+            return v @ (g.T if reverse else g)
+        currents, power = wires.currents(self.array, v, reverse)
+        return currents + self._noise(power)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state: cell arrays, device time and the counters of the noise streams."""
@@ -171,7 +188,7 @@ class SimulatedArray(Device):
             self._time += duration
             require_finite(self.array.state)
 
-    def follow(self, circuit: Surroundings, duration: float, *, again: bool = False) -> Followed:
+    def follow(self, circuit: Surroundings, duration: float, *, again: bool = False) -> tuple[bool, ...]:
         """Let time pass inside a circuit, for callers that have sources, resistances and limits around the array.
 
         Like `hold` it checks no limits of the device and leaves the lines where they are. The circuit is solved last
@@ -184,6 +201,11 @@ class SimulatedArray(Device):
         duration, again
             As of `hold`. The resistance of a cell errs by some `sim.crossbar.extrapolation.TOLERANCE` a step.
 
+        Returns
+        -------
+        tuple of bool
+            Which limits of the circuit have been in force at any time.
+
         Raises
         ------
         LimitError
@@ -193,10 +215,12 @@ class SimulatedArray(Device):
         with within_range(f"{self.name}: what the voltages do"):
             held = circuit.hold(self.array.branches())
             self.array.begin(held.rows, held.cols, again)
-            followed = Course(self.name, self.array, circuit, held).play(duration, again)
+            limits = unmoved(self.array, circuit, held, duration, again) if circuit.stiff else None
+            if limits is None:
+                limits = Course(self.name, self.array, circuit, held).play(duration, again).limits
             self._time += duration
             require_finite(self.array.state)
-        return followed
+        return limits
 
     def moment(self) -> tuple[Any, ...]:
         """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""
@@ -230,19 +254,19 @@ class SimulatedArray(Device):
     def _played(self, waveform: Waveform) -> Response:
         duration, rows, cols = waveform.duration, waveform.rows, waveform.cols
         floating = np.isnan(rows.sum(axis=1)) | np.isnan(cols.sum(axis=1))
-        special = np.flatnonzero(waveform.measure | floating)
+        coupled = floating | self._through_wires_at(rows, cols)
+        special = np.flatnonzero(waveform.measure | coupled)
         ends = self._time + np.cumsum(duration)
         records, start = [], 0
         self.array.rest()
         for t in [*special, len(duration)]:
             self._plain(duration[start:t], rows[start:t], cols[start:t])
             if t < len(duration):
-                again = bool(t and floating[t] and _alike(rows[t - 1 : t + 1]) and _alike(cols[t - 1 : t + 1]))
+                again = bool(t and coupled[t] and _alike(rows[t - 1 : t + 1]) and _alike(cols[t - 1 : t + 1]))
                 self.array.begin(rows[t], cols[t], again)
-                if floating[t]:
-                    given = play_floating(
-                        self.name, self.array, duration[t], rows[t], cols[t], again, waveform.measure[t]
-                    )
+                if coupled[t]:
+                    lines = self._lines(rows[t], cols[t])
+                    given = play_between(self.name, self.array, lines, duration[t], again, waveform.measure[t])
                 else:
                     given = self._measured(duration[t], rows[t], cols[t])
                 if waveform.measure[t]:
@@ -276,13 +300,22 @@ class SimulatedArray(Device):
         self.array.advance(np.array([duration]), rows[None], cols[None])
         return charge.sum(axis=1), float((across * charge).sum())
 
+    def _lines(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> FloatingLines | WiredLines:
+        """What drives the cells in one segment."""
+        return FloatingLines(rows, cols) if self.wires is None else self.wires.lines(rows, cols)
+
+    def _through_wires_at(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Segments in which current flows through wires that have resistances: not those at one voltage everywhere."""
+        if self.wires is None:
+            return np.zeros(len(rows), bool)
+        return ~((rows == rows[:, :1]).all(axis=1) & (cols == rows[:, :1]).all(axis=1))
+
     def _record(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64], charge: NDArray[np.float64], energy: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
         """Column currents at the end of a segment, with read noise, its charge and energy, and its row currents."""
         cells = self.array.branches()
-        rows, cols = line_voltages(cells, rows, cols)
-        current = cells.current((rows[None, :] - cols[:, None]).T).T
+        current = cells.current(self._lines(rows, cols).hold(cells).of_cells()).T
         power = current**2
         out_of_columns = current.sum(axis=1) + self._noise(power.sum(axis=1))
         noise = self.variability.read_noise.row_noise(power.sum(axis=0), self.parameters.seed, self._measurements)

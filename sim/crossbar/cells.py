@@ -7,7 +7,7 @@ columns are independent otherwise and are shared out to threads; the result does
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -181,6 +181,43 @@ class CellArray:
         if isinstance(self.law, OhmicLaw):
             return across * (np.where(np.isnan(self.stuck), out, duration * self.stuck) if self.any_stuck else out)
         return np.where(np.isnan(self.stuck), out, across * (duration * self.stuck)) if self.any_stuck else out
+
+    def advance_at(self, duration: float, v: NDArray[np.float64], again: bool) -> None:
+        """Move every cell for a while at a voltage of its own, `v` (cols, rows), V."""
+        self._swap()
+        try:
+            for cells, part, _ in self._one_by_one(duration, v, again):
+                self.law.advance(cells, part)
+        finally:
+            self._swap()
+        if self.spread is not None:
+            self.spread.settle(self.state[self.law.programmed], self.state[COURSE])
+
+    def charge_at(self, duration: float, v: NDArray[np.float64], again: bool) -> NDArray[np.float64]:
+        """(cols, rows) integral of every cell's current while `advance_at` will move it, C."""
+        out = np.zeros((self.cols, self.rows))
+        self._swap()
+        try:
+            for cells, part, column in self._one_by_one(duration, v, again):
+                self.law.dose(cells, part, out[column])
+        finally:
+            self._swap()
+        out /= self.scale
+        if isinstance(self.law, OhmicLaw):
+            return v * (np.where(np.isnan(self.stuck), out, duration * self.stuck) if self.any_stuck else out)
+        return np.where(np.isnan(self.stuck), out, v * (duration * self.stuck)) if self.any_stuck else out
+
+    def _one_by_one(
+        self, duration: float, v: NDArray[np.float64], again: bool
+    ) -> Iterator[tuple[Columns, Segments, slice]]:
+        """Columns one after the other, each as cells of rows at `v` on a column at 0 V."""
+        for c in range(self.cols):
+            column = slice(c, c + 1)
+            yield (
+                self._cells(column),
+                Segments.of(np.array([duration]), v[column], np.zeros((1, 1)), again, False),
+                column,
+            )
 
     def confine(self) -> None:
         """Apply the factors of cycle-to-cycle spread to the courses of pulses; clip to the range of the state."""

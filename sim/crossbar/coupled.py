@@ -37,15 +37,22 @@ class Held(NamedTuple):
     Attributes
     ----------
     rows, cols : (R,) and (C,) arrays
-        Voltages of all lines, V.
+        Voltages of all lines, V; where wires have resistances, at the ends at which they are driven.
     limits : tuple of K bool
         Which limits of the circuit are in force, such as the compliance of a source: where that changes, voltages
         have a kink.
+    cells : (R, C) array or None
+        Voltages of the cells, V, where wires have resistances; None for the difference of a cell's lines.
     """
 
     rows: NDArray[np.float64]
     cols: NDArray[np.float64]
     limits: tuple[bool, ...] = ()
+    cells: NDArray[np.float64] | None = None
+
+    def of_cells(self) -> NDArray[np.float64]:
+        """(R, C) voltages of the cells, V."""
+        return (self.rows[None, :] - self.cols[:, None]).T if self.cells is None else self.cells
 
 
 class Surroundings(Protocol):
@@ -77,6 +84,24 @@ class Followed(NamedTuple):
     limits: tuple[bool, ...]
 
 
+def unmoved(
+    cells: CellArray, circuit: Surroundings, held: Held, duration: float, again: bool
+) -> tuple[bool, ...] | None:
+    """Play a segment at the voltages `held` of its beginning, which do not move with the cells.
+
+    The limits that have been in force; None, and nothing is played, where there are any: voltages move then.
+    """
+    if any(held.limits):
+        return None
+    start = cells.copied_state()
+    cells.advance(np.array([duration]), held.rows[None], held.cols[None], again, book=False)
+    resting = _alike(start, cells.state) or not (held.rows.any() or held.cols.any())
+    if not resting and any(circuit.hold(cells.branches()).limits):
+        cells.state = start
+        return None
+    return held.limits
+
+
 class Course:
     """One segment of cells in a circuit; see the module.
 
@@ -106,7 +131,7 @@ class Course:
         columns: tuple[int, int] = COLUMNS,
     ) -> None:
         """Nothing is played yet."""
-        self._name, self._cells, self._stiff = name, cells, circuit.stiff
+        self._name, self._cells = name, cells
         self._steps = Extrapolation(cells, circuit, measured, columns)
         self._held, self._limits = held, held.limits
 
@@ -121,29 +146,17 @@ class Course:
         cells = self._cells
         dtypes = {name: state.dtype for name, state in cells.state.items()}
         try:
-            given = self._unchanged(duration, again) if self._stiff else None
-            if given is None:
-                given = self._settle(duration, again) if cells.law.jumps else self._follow(duration, again)
+            given = self._settle(duration, again) if cells.law.jumps else self._follow(duration, again)
         finally:
             cells.state = {name: state.astype(dtypes[name], copy=False) for name, state in cells.state.items()}
         return Followed(given[:-1], float(given[-1]), self._limits)
-
-    def _unchanged(self, duration: float, again: bool) -> NDArray[np.float64] | None:
-        """Play all at the voltages of the beginning; None, and nothing played, where a limit comes into force."""
-        start = self._cells.copied_state()
-        given = self._steps.part(self._held, duration, again)
-        end = self._held if self._same_as(start) else self._steps.solve()
-        if not any(end.limits) and not any(self._held.limits):
-            return given
-        self._cells.state = start
-        return None
 
     def _settle(self, duration: float, again: bool) -> NDArray[np.float64]:
         cells = self._cells
         for _ in range(MOST_STEPS):
             before = cells.copied_state()
             given = self._steps.part(self._held, duration, again)
-            if self._same_as(before):
+            if _alike(before, cells.state):
                 return given
             self._arrive(self._steps.solve())
             again = True
@@ -195,10 +208,6 @@ class Course:
         self._arrive(self._steps.solve())
         return given
 
-    def _same_as(self, states: dict[str, NDArray[Any]]) -> bool:
-        """Whether the cells are in these states, to the last bit."""
-        return all(states[name].tobytes() == state.tobytes() for name, state in self._cells.state.items())
-
     def _arrive(self, held: Held) -> None:
         """Go on from here."""
         self._held = held
@@ -208,3 +217,8 @@ class Course:
 def _wide(state: NDArray[Any]) -> NDArray[Any]:
     """In float64 if it is of floating point."""
     return state.astype(np.float64) if state.dtype.kind == "f" else state
+
+
+def _alike(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> bool:
+    """Whether states are the same to the last bit."""
+    return all(one[name].tobytes() == state.tobytes() for name, state in other.items())

@@ -98,13 +98,19 @@ class Extrapolation:
 
     def part(self, held: Held, duration: float, again: bool) -> NDArray[np.float64]:
         """Hold the voltages of one instant; charges and, last, energy."""
-        cells, (rows, cols, _) = self._cells, held
+        cells, (rows, cols, _, own) = self._cells, held
         given = np.zeros(cells.cols + 1)
         if self._measured:
             across = rows[None, :] - cols[:, None]
-            moved = cells.charge(duration, rows, cols, again)
+            moved = (
+                cells.charge(duration, rows, cols, again) if own is None else cells.charge_at(duration, own.T, again)
+            )
+            # What the sources give: wires take their part of it.
             given[:-1], given[-1] = moved.sum(axis=1), (across * moved).sum()
-        cells.advance(np.array([duration]), rows[None], cols[None], again, book=False)
+        if own is None:
+            cells.advance(np.array([duration]), rows[None], cols[None], again, book=False)
+        else:
+            cells.advance_at(duration, own.T, again)
         return given
 
     def logs(self) -> NDArray[np.float64]:

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.crossbar.coupled import Course, Held
+from sim.crossbar.extrapolation import COLUMNS
+from sim.crossbar.wired import WiredLines
 from sim.network.branches import Branches
 from sim.network.lines import line_voltages
 
 if TYPE_CHECKING:
     from sim.crossbar.cells import CellArray
 
-COLUMNS = 5, 5
+EVERY_COLUMN = 5, 5
 """Of the extrapolation table (`sim.crossbar.extrapolation`): as many as results have always been computed with."""
 
 
@@ -38,21 +40,20 @@ class FloatingLines:
         return Held(*line_voltages(cells, self.rows, self.cols))
 
 
-def play_floating(
+def play_between(
     name: str,
     cells: CellArray,
+    lines: FloatingLines | WiredLines,
     duration: float,
-    rows: NDArray[np.float64],
-    cols: NDArray[np.float64],
     again: bool,
     measured: bool,
 ) -> tuple[NDArray[np.float64], float]:
-    """Play one segment with floating lines (NaN): the columns' charge, C, and the energy of all cells, J.
+    """Play one segment between lines whose voltages move with the cells: the columns' charge, C, and the energy, J.
 
     `name` is what the user calls the array, for messages; `again` says whether the lines were driven like this before;
     without `measured`, all is 0.
     """
-    lines = FloatingLines(rows, cols)
-    course = Course(name, cells, lines, lines.hold(cells.branches()), measured, COLUMNS)
+    columns = EVERY_COLUMN if isinstance(lines, FloatingLines) else COLUMNS
+    course = Course(name, cells, lines, lines.hold(cells.branches()), measured, columns)
     followed = course.play(duration, again)
-    return np.where(np.isnan(cols), 0.0, followed.charge), followed.energy
+    return np.where(np.isnan(lines.cols), 0.0, followed.charge), followed.energy

@@ -52,6 +52,12 @@ class ArrayParameters(BaseModel):
         description="conductance of cells stuck off; a cell's own lowest if not given",
         json_schema_extra=unit("S"),
     )
+    r_wire: float = Field(
+        0.0, ge=0, description="resistance of a line from one cell to the next; 0: none", json_schema_extra=unit("ohm")
+    )
+    r_driver: float = Field(
+        0.0, ge=0, description="resistance of what drives or senses a line, with r_wire", json_schema_extra=unit("ohm")
+    )
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
@@ -68,6 +74,12 @@ class ArrayParameters(BaseModel):
         lowest, highest = self.conductance_range()
         on, off = (highest if self.g_on is None else self.g_on), (lowest if self.g_off is None else self.g_off)
         return StuckCells(self.stuck_on, self.stuck_off, on, off)
+
+    @model_validator(mode="after")
+    def _wires(self) -> Self:
+        if self.r_driver and not self.r_wire:
+            raise ValueError(f"r_driver = {self.r_driver:g} ohm: give r_wire > 0 as well, the resistance of a segment")
+        return self
 
     @model_validator(mode="after")
     def _off_state(self) -> Self:

@@ -18,9 +18,9 @@ class PulseStepArray(SimulatedArray):
     """Crossbar of cells of a law with a `PulseStep`; the programmed state is the weight, 0..1."""
 
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
-        """The compiled spiking core, where cells are neither noisy nor stuck."""
+        """The compiled spiking core, where cells are neither noisy nor stuck and wires ideal."""
         p = self.parameters
-        if layer is not SpikingCore or p.c2c or p.read_noise or self.array.any_stuck or p.d2d_r:
+        if layer is not SpikingCore or p.c2c or p.read_noise or self.array.any_stuck or p.d2d_r or p.r_wire:
             return None
         own = CompiledCore(self, *question)
         return own if isinstance(own, layer) else None

@@ -131,14 +131,14 @@ class PillArray(SimulatedArray):
         return inputs_of(self.rows)
 
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
-        """Compiled pairs (see `Device.offer`), for weights without spread and noise and a protocol that they know."""
+        """Compiled pairs (see `Device.offer`), for ideal weights and wires and a protocol that they know."""
         if layer is not PairedCore:
             return super().offer(layer, *question)
         p = self.parameters
         inputs, protocol = question
         if protocol.timing == "serial" or protocol.front not in ("minimum", "resistors"):
             return None
-        if p.d2d or p.c2c or p.read_noise or pair_count(inputs) != self.rows:
+        if p.d2d or p.c2c or p.read_noise or p.r_wire or pair_count(inputs) != self.rows:
             return None
         own: PairedCore
         if p.torch is None:
@@ -178,7 +178,7 @@ class PillArray(SimulatedArray):
 
     def read(self, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of every weight, (rows, cols), S; see `SimulatedArray.read`."""
-        if v is not None or self.parameters.read_noise:
+        if v is not None or self.parameters.read_noise or self.parameters.r_wire:
             return super().read(v)
         self._require_open()
         self._measurements += 1

@@ -10,6 +10,10 @@ PULSE_MOVES = 3e-3
 """A 1 mV, 1 ms read pulse shifts these cells by up to 1 uV s in some 1 mV s, or they relax that much meanwhile."""
 
 
+THROUGH_WIRES = 2e-3
+"""Lines at 0 V carry this much of a current to other lines: their wires are not at 0 V all along."""
+
+
 class SimulatedContract(DeviceContract):
     uri: str
 
@@ -117,6 +121,16 @@ class TestVteamTurnedRound(VteamContract):
 
 class TestVteamWithWindow(VteamContract):
     uri = "sim:vteam?window=biolek&p=1.5&v_off=0.4"
+
+
+class TestRramThroughWires(SimulatedContract):
+    uri = "sim:rram?model=nlsb&alpha=0.05&r_wire=1&r_driver=1"
+    tolerance = THROUGH_WIRES
+
+
+class TestVteamThroughWires(VteamContract):
+    uri = "sim:vteam?k_off=50&r_wire=20"
+    tolerance = THROUGH_WIRES
 
 
 class TestVariableFlca(FlcaContract):

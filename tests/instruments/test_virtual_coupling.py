@@ -131,6 +131,33 @@ def test_a_crossbar_behind_a_source_agrees_with_lsoda(compliance):
     assert seen["1"].tripped[0] == np.isfinite(compliance)
 
 
+def test_a_port_sees_an_array_through_its_wires():
+    """2 x 2 equal cells of r, HI on row 0, LO on both columns, row 1 floating: two cells in parallel behind wires."""
+    dut = Dut(open_device("sim:rram?g_min=1e-5&g_max=1e-4&rows=2&cols=2&r_wire=100&r_driver=400"), series=1e3)
+    dut.connect({0}, {2, 3})
+    near, far = sneak_between(1 / dut.truth.conductance[0, 0])
+    assert dut.play([0.3], [1e-3]).current[0] == pytest.approx(0.3 * (near + far), rel=1e-9)
+
+
+def sneak_between(r):
+    """Currents in A for 1 V, out of both columns, by dense nodal analysis with unknown rows (4) and columns (4)."""
+    names = ["00", "01", "10", "11"]
+    at = {f"{line}{name}": k for k, (line, name) in enumerate((line, name) for line in "rc" for name in names)}
+    matrix, right = np.zeros((8, 8)), np.zeros(8)
+    joins = [(f"r{n}", f"c{n}", r) for n in names]
+    joins += [("r00", "r01", 100.0), ("r10", "r11", 100.0), ("c00", "c10", 100.0), ("c01", "c11", 100.0)]
+    for a, b, ohm in joins:
+        for one, other in ((at[a], at[b]), (at[b], at[a])):
+            matrix[one, one] += 1 / ohm
+            matrix[one, other] -= 1 / ohm
+    matrix[at["r00"], at["r00"]] += 1 / 1500.0
+    right[at["r00"]] = 1 / 1500.0
+    for end in ("c10", "c11"):
+        matrix[at[end], at[end]] += 1 / 500.0
+    u = np.linalg.solve(matrix, right)
+    return u[at["c10"]] / 500.0, u[at["c11"]] / 500.0
+
+
 def test_a_limit_that_was_in_force_for_a_while_only_is_told():
     """The cell leaves compliance in the middle of the pulse, and a volatile one comes into it."""
     dut = Dut(open_device("sim:flca?D=0&R=1000,1e6&phi0=0"))

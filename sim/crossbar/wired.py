@@ -1,0 +1,109 @@
+"""An array whose wires have resistances: every cell sees the voltage that the currents of all the others leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.crossbar.coupled import Held
+from sim.network.branches import Branches, Ohmic
+from sim.network.wires import WiredCrossbar, WireResistance, Wires
+
+if TYPE_CHECKING:
+    from sim.crossbar.cells import CellArray
+    from sim.crossbar.parameters import ArrayParameters
+
+AT_ONCE = 256
+"""Drives that are solved with one factorisation; more would take memory for nothing."""
+
+
+class WiredArray:
+    """The wires of an array of cells, and what it looks like through them.
+
+    Parameters
+    ----------
+    crossbar : WiredCrossbar
+        The wires.
+    """
+
+    def __init__(self, crossbar: WiredCrossbar) -> None:
+        """Nothing is solved yet."""
+        self._crossbar = crossbar
+        self._known: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+
+    @classmethod
+    def of(cls, parameters: ArrayParameters) -> WiredArray | None:
+        """The wires that some parameters ask for; None if these have no resistance."""
+        p = parameters
+        if not p.r_wire:
+            return None
+        return cls(WiredCrossbar(p.rows, p.cols, WireResistance.alike(p.r_wire, p.r_driver)))
+
+    @property
+    def topology(self) -> Wires:
+        """The network of the wires, for callers with other sources at their ends."""
+        return self._crossbar.wires
+
+    def lines(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> WiredLines:
+        """Sources at the ends of the lines, V; NaN for one that floats."""
+        return WiredLines(self._crossbar, rows, cols)
+
+    def effective(self, conductance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`WiredCrossbar.effective`, solved anew only where conductances have changed."""
+        if self._known is None or not np.array_equal(self._known[0], conductance):
+            self._known = conductance.copy(), self._crossbar.effective(conductance)
+        return self._known[1]
+
+    def currents(
+        self, cells: CellArray, v: NDArray[np.float64], reverse: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Currents out of the sensed lines, and sums of the squared cell currents that they add up.
+
+        `v` (B, driven lines) are voltages, all other lines being at 0 V; with `reverse`, columns are driven. Both
+        results are (B, sensed lines), A and A^2.
+        """
+        sensed, over = (cells.rows, 1) if reverse else (cells.cols, 0)
+        out, branches = np.empty((2, len(v), sensed)), cells.branches()
+        for first in range(0, len(v), AT_ONCE):
+            driven = v[first : first + AT_ONCE]
+            silent = np.zeros((len(driven), sensed))
+            for k, across in enumerate(self._across(branches, *((silent, driven) if reverse else (driven, silent)))):
+                current = branches.current(across)
+                out[0, first + k] = (-1 if reverse else 1) * current.sum(axis=over)
+                out[1, first + k] = (current**2).sum(axis=over)
+        return out[0], out[1]
+
+    def _across(
+        self, cells: Branches, rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> Iterable[NDArray[np.float64]]:
+        """(R, C) voltages of the cells for one drive after the other."""
+        if isinstance(cells, Ohmic):
+            return self._crossbar.many(cells.conductance, rows, cols)
+        return (self.lines(*drive).hold(cells).of_cells() for drive in zip(rows, cols, strict=True))
+
+
+class WiredLines:
+    """Sources at the ends of some wires, nothing at the others; a `sim.crossbar.coupled.Surroundings`.
+
+    Parameters
+    ----------
+    crossbar : WiredCrossbar
+        The wires.
+    rows, cols : (R,) and (C,) arrays
+        Driven voltages, V; NaN for a floating line.
+    """
+
+    stiff = False
+
+    def __init__(self, crossbar: WiredCrossbar, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> None:
+        """Nothing is solved yet."""
+        self._crossbar, self.rows, self.cols = crossbar, rows, cols
+
+    def hold(self, cells: Branches, /) -> Held:
+        """Voltages at the ends of the lines, and those of the cells, at the cells' present states."""
+        along, ends = self._crossbar.voltages(cells, self.rows, self.cols)
+        count = len(self.rows)
+        return Held(ends[:count], ends[count:], (), along[0] - along[1])
