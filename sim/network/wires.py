@@ -6,7 +6,8 @@ last row, as in badcrossbar (Joksas and Mehonic, SoftwareX 12, 100617, 2020). Ev
 resistance, and so has what lies between a terminal and the wire's first cell: a segment and the driver.
 
 With G the conductances of all branches and D the incidence of branches and nodes, Kirchhoff's current law is
-D^T G D u = 0 at every node that is not driven. One sparse factorisation of that Laplacian serves any number of drives.
+D^T G D u = 0 at every node that is not driven. One sparse factorisation of that Laplacian serves any number of drives;
+for a single one, of ohmic cells, conjugate gradients take far less (`sim.network.line_gradients`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.network.branches import Branches, NonOhmic, Ohmic
+from sim.network.line_gradients import along_lines
 from sim.network.newton import potentials
 
 
@@ -158,7 +160,8 @@ class WiredCrossbar:
     def __init__(self, rows: int, cols: int, resistance: WireResistance) -> None:
         """Nothing is solved yet."""
         self.wires = Wires(rows, cols, resistance)
-        self.resistance = resistance
+        self.resistance, r = resistance, resistance
+        self._conductances = 1 / r.row, 1 / r.column, 1 / r.row_end, 1 / r.column_end
 
     def voltages(
         self, cells: Branches, rows: NDArray[np.float64], cols: NDArray[np.float64]
@@ -184,6 +187,12 @@ class WiredCrossbar:
         InputError
             If Newton's method finds no voltages for cells that are not ohmic.
         """
+        if isinstance(cells, Ohmic):
+            along = self._by_lines(cells.conductance, rows, cols)
+            if along is not None:
+                open_ends = np.concatenate([along[0, :, 0], along[1, -1]])
+                given = np.concatenate([rows, cols])
+                return along, np.where(np.isnan(given), open_ends, given)
         wires = self.wires
         given = np.full(wires.nodes, np.nan)
         given[: wires.rows], given[wires.rows : wires.rows + wires.cols] = rows, cols
@@ -194,7 +203,7 @@ class WiredCrossbar:
     def many(
         self, conductance: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Voltages (B, R, C) of ohmic cells, V, for B drives with the same lines driven, by one factorisation.
+        """Voltages (B, R, C) of ohmic cells, V, for B drives with the same lines driven.
 
         Parameters
         ----------
@@ -203,12 +212,32 @@ class WiredCrossbar:
         rows, cols : (B, R) and (B, C) arrays
             Voltages at the terminals, V; NaN for one that floats.
         """
+        across = np.empty((len(rows), *conductance.shape))
+        for k, drive in enumerate(zip(rows, cols, strict=True)):
+            along = self._by_lines(conductance, *drive)
+            if along is None:
+                return self._by_factors(conductance, rows, cols)
+            across[k] = along[0] - along[1]
+        return across
+
+    def _by_lines(
+        self, conductance: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        """Voltages (2, R, C) of ohmic cells by conjugate gradients; None where these take too long."""
+        if np.isnan(rows).all() and np.isnan(cols).all():
+            return np.zeros((2, *conductance.shape))
+        return along_lines(conductance, rows, cols, self._conductances)
+
+    def _by_factors(
+        self, conductance: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Voltages (B, R, C) across ohmic cells by one factorisation."""
         wires, ends = self.wires, self.wires.rows + self.wires.cols
         given = np.full((wires.nodes, len(rows)), np.nan)
         given[: wires.rows], given[wires.rows : ends] = rows.T, cols.T
         found = wires.settle(wires.flat(conductance), given)[ends:]
         along = found.T.reshape(len(rows), 2, wires.rows, wires.cols)
-        return along[:, 0] - along[:, 1]
+        return np.subtract(along[:, 0], along[:, 1])
 
     def effective(self, conductance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Conductances (R, C), S, that an ideal crossbar would need to carry the same currents into 0 V.
@@ -221,16 +250,12 @@ class WiredCrossbar:
         conductance : (R, C) array
             Of the cells, S, all > 0.
         """
-        wires, by_row = self.wires, self.wires.rows <= self.wires.cols
-        lines, ends = min(wires.rows, wires.cols), wires.rows + wires.cols
-        given = np.full((wires.nodes, lines), np.nan)
-        given[:ends] = 0.0
-        first = 0 if by_row else wires.rows
-        given[first + np.arange(lines), np.arange(lines)] = 1.0
-        found = wires.settle(wires.flat(conductance), given)[ends:].reshape(2, wires.rows, wires.cols, lines)
-        if by_row:
-            return (found[1, -1] / self.resistance.column_end).T
-        return found[0, :, 0] / self.resistance.row_end
+        by_row = self.wires.rows <= self.wires.cols
+        lines, others = sorted((self.wires.rows, self.wires.cols))
+        drive, silent = np.eye(lines), np.zeros((lines, others))
+        across = self.many(conductance, *((drive, silent) if by_row else (silent, drive)))
+        currents = across * conductance
+        return currents.sum(axis=1) if by_row else -currents.sum(axis=2).T
 
 
 def _factorised(matrix: Any) -> Any:

@@ -80,6 +80,23 @@ def test_voltages_are_those_of_dense_nodal_analysis(crossbar):
     assert ends == pytest.approx(np.where(np.isnan(driven), at_ends, driven), abs=1e-9)
 
 
+@pytest.mark.parametrize("segment, cell", [(1e-2, 1e6), (1.0, 1e4), (1e3, 1e3), (1e6, 1e2)])
+def test_gradients_and_factors_agree_and_hard_cases_are_factorised(segment, cell):
+    """Where cells conduct as well as segments, gradients take too many steps or end as exact; either way is right."""
+    rng = np.random.default_rng(4)
+    g = 10 ** rng.uniform(-1, 0, (30, 20)) / cell
+    x, rows, cols = WiredCrossbar(30, 20, WireResistance.alike(segment)), rng.uniform(0, 1, (2, 30)), np.zeros((2, 20))
+    assert x.many(g, rows, cols) == pytest.approx(x._by_factors(g, rows, cols), abs=1e-10)
+
+
+def test_what_gradients_give_up_is_factorised(monkeypatch):
+    monkeypatch.setattr("sim.network.line_gradients.MOST_ITERATIONS", 1)
+    x = WiredCrossbar(5, 4, WireResistance(1.0, 2.0, 1.0, 2.0))
+    assert np.arange(5.0) @ x.effective(1 / QUCS_R) == pytest.approx(QUCS_OUT, rel=1e-6)
+    along, _ = x.voltages(Ohmic(1 / QUCS_R), np.arange(5.0), np.zeros(4))
+    assert along[1, -1] / 2.0 == pytest.approx(QUCS_OUT, rel=1e-6)
+
+
 def test_output_currents_are_those_of_qucs():
     x = WiredCrossbar(5, 4, WireResistance(1.0, 2.0, 1.0, 2.0))
     v = np.arange(5.0)
