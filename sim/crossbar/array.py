@@ -97,6 +97,8 @@ class SimulatedArray(Device):
         chosen, g = self._rows(rows), self.conductance
         if self.wires is None:
             return g[chosen] + self._noise(g[chosen] ** 2)
+        if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
+            return self.wires.effective(g)[chosen]
         scan = self.law.read_voltage * np.eye(self.rows)[chosen]
         return self._products(scan, reverse=False) / self.law.read_voltage
 
