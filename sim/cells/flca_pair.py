@@ -397,4 +397,5 @@ kind = simulated(
     FlcaPairLaw,
     FlcaPairParameters,
     PRESETS,
+    models={},
 )

@@ -183,4 +183,6 @@ def _advance(
         x[r] = before * decay + drive * tau_v
 
 
-kind = simulated("flca-step", "reduced flux-per-timestep model of the pair", FlcaStepLaw, FlcaStepParameters)
+kind = simulated(
+    "flca-step", "reduced flux-per-timestep model of the pair", FlcaStepLaw, FlcaStepParameters, models={}
+)
