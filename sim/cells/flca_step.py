@@ -183,6 +183,4 @@ def _advance(
         x[r] = before * decay + drive * tau_v
 
 
-kind = simulated(
-    "flca-step", "reduced flux-per-timestep model of the pair", FlcaStepLaw, FlcaStepParameters, models={}
-)
+kind = simulated("flca-step", "reduced flux-per-timestep model of the pair", FlcaStepLaw, FlcaStepParameters, models={})

@@ -5,7 +5,8 @@ threads, spread, noise, measurement and snapshots, and asks the law for four thi
 where they are after a while at known voltages (`advance`), what it conducts (`current`) and how much charge that is
 over a while (`dose`). Cells know nothing of each other, so a law works on whole columns at once, elementwise.
 
-A law implements `Law`, or `OhmicLaw` if its current is v / M at any state.
+A law given by its equations alone is a `sim.cells.rates.RateLaw`. One with a closed form of its own implements `Law`,
+or `OhmicLaw` if its current is v / M at any state.
 """
 
 from __future__ import annotations
