@@ -391,11 +391,6 @@ figure3 : as printed for Figures 3 and 4 of Zivasatienraj & Doolittle (2023), at
 paper-perceptron : the same elements, pristine at half the saturation flux of 100 mV.
 """
 
-kind = simulated(
-    "flca-pair",
-    "volatile + non-volatile FLCA in series (bidirectional memristor), full physics",
-    FlcaPairLaw,
-    FlcaPairParameters,
-    PRESETS,
-    models={},
-)
+_SUMMARY = "volatile + non-volatile FLCA in series (bidirectional memristor), full physics"
+
+kind = simulated("flca-pair", _SUMMARY, FlcaPairLaw, FlcaPairParameters, PRESETS, models={})
