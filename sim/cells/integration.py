@@ -30,7 +30,7 @@ RATE = types.void(float64, float64[::1], float64[::1], float64[::1])
 CURRENT = float64(float64, float64[::1], float64[::1])
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def _hold(rate, v, p, gain, moved, x, low, high, held, inside, f, k):
     """Rates at `x` in k[0], and which states their bounds hold there; whether all rates are numbers."""
     for i in range(x.size):
@@ -46,7 +46,7 @@ def _hold(rate, v, p, gain, moved, x, low, high, held, inside, f, k):
     return finite
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def _meeting(start, rate, end, rate_at_end, h, bound):
     """Part of a step after which the cubic through both ends and their slopes meets a bound that `end` is beyond."""
     inside, beyond = 0.0, 1.0
@@ -64,18 +64,18 @@ def _meeting(start, rate, end, rate_at_end, h, bound):
 @njit(error_model="numpy")
 def _workspace(n):
     """Arrays that `_solve` writes to, for n states."""
-    rates, at_stages, stages = np.zeros((7, n)), np.zeros(7), np.zeros((6, n))
+    explicit_stages, stages = (np.zeros((7, n)), np.zeros(7)), (np.zeros((6, n)), np.zeros(6))
     new, before, inside, f, slope, span = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     matrices, places = (np.zeros((n, n)), np.zeros((n, n))), (np.zeros(n, np.int64), np.zeros(n, np.int64))
-    return (rates, at_stages, stages, new, before, inside, f, slope, span, *matrices, *places)
+    return (*explicit_stages, *stages, new, before, inside, f, slope, span, *matrices, *places)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, measured, origin, factor, work):
     """Move `x` through a segment in place; how that ended, and the charge."""
     n = x.size
-    k, i_k, u, new, before, inside, f, slope, span, jacobian, matrix, pivot, held = work
-    i_k[:] = 0.0
+    k, i_k, u, u_q, new, before, inside, f, slope, span, jacobian, matrix, pivot, held = work
+    i_k[0] = 0.0
     charge, left, sharp, known = 0.0, duration, 0, False
     if not _hold(rate, v, p, gain, moved, x, low, high, held, inside, f, k):
         return NOT_FINITE, 0.0
@@ -103,7 +103,7 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
                 known = True
             error, gained = implicit(
                 rate, current, v, p, gain, moved, x, low, high, span, held, h, k, i_k, jacobian, slope, matrix, pivot,
-                new, inside, f, u, measured, origin, factor,
+                new, inside, f, u, u_q, measured, origin, factor,
             )  # fmt: skip
             if error <= 1.0:
                 evaluate(rate, v, p, gain, moved, new, low, high, held, inside, f, k, 6)

@@ -1,8 +1,9 @@
 """One step of a cell's equations: by Dormand and Prince, and by RODAS where they are stiff.
 
 Both follow Hairer, Norsett & Wanner, Solving Ordinary Differential Equations (I, table II.5.2; II, section IV.7). The
-charge is one more component, whose derivative is the current. All functions work on the arrays that
-`sim.cells.integration` hands them, for one cell:
+charge is one more component, whose derivative is the current. Functions work on arrays that
+`sim.cells.integration` owns, so they count no references to them (``_nrt=False``: a step takes a quarter of the time).
+Of one cell:
 
 v, p, gain, moved : voltage (V), constants of the law, sensitivity, and the index of the state that this multiplies.
 x, low, high, span, held : states, their bounds, what errors are relative to, and which bound holds them (-1, 1, or 0).
@@ -61,7 +62,7 @@ def measure(x, span):
     return abs(x) + 1e-3 * span + 1e-300
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def evaluate(rate, v, p, gain, moved, x, low, high, held, inside, f, out, s):
     """Rates of all states in row s of `out`; none that is `held` at its low (-1) or high (1) bound points outward."""
     _clipped(x, low, high, inside)
@@ -71,7 +72,7 @@ def evaluate(rate, v, p, gain, moved, x, low, high, held, inside, f, out, s):
         out[s, i] = 0.0 if held[i] * f[i] > 0.0 else f[i]
 
 
-@njit(inline="always", error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def carried(current, v, p, moved, x, low, high, origin, factor, inside):
     """Current of a cell at or, under cycle-to-cycle spread, beside its noiseless course."""
     _clipped(x, low, high, inside)
@@ -81,7 +82,7 @@ def carried(current, v, p, moved, x, low, high, origin, factor, inside):
     return current(v, inside, p)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def explicit(
     rate, current, v, p, gain, moved, x, low, high, span, held, h, k, i_k, new, before, inside, f,
     measured, origin, factor,
@@ -123,7 +124,7 @@ def explicit(
     return error, charge, (h * np.sqrt(bent / apart) if apart > 0.0 else 0.0)
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def slopes(
     rate, current, v, p, gain, moved, x, low, high, span, held, k, i_0, jacobian, slope, new, inside, f,
     measured, origin, factor,
@@ -146,7 +147,7 @@ def slopes(
         new[j] = x[j]
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def _eliminate(a, pivot):
     """Factors of `a` in its place, rows exchanged as `pivot` says; whether there are any."""
     n = pivot.size
@@ -167,7 +168,7 @@ def _eliminate(a, pivot):
     return True
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def _substitute(a, pivot, b, s):
     """Solve for row s of `b`, in its place, with the factors of `_eliminate`."""
     n = pivot.size
@@ -182,10 +183,10 @@ def _substitute(a, pivot, b, s):
         b[s, r] /= a[r, r]
 
 
-@njit(error_model="numpy")
+@njit(error_model="numpy", _nrt=False)
 def implicit(
     rate, current, v, p, gain, moved, x, low, high, span, held, h, k, i_k, jacobian, slope, matrix, pivot,
-    new, inside, f, u, measured, origin, factor,
+    new, inside, f, u, u_q, measured, origin, factor,
 ):  # fmt: skip
     """Step of order 4 from `x` to `new`, for stiff equations: error in tolerances, and charge."""
     n = x.size
@@ -194,7 +195,6 @@ def implicit(
             matrix[i, j] = (1.0 / (h * _GAMMA) if i == j else 0.0) - jacobian[i, j]
     if not _eliminate(matrix, pivot):
         return np.inf, 0.0
-    u_q = np.zeros(6)
     for s in range(6):
         for i in range(n):
             new[i] = x[i]
