@@ -41,8 +41,8 @@ class Segments(NamedTuple):
         """One of them; it goes on with what was driven before if it is driven alike."""
         here, before = slice(t, t + 1), slice(t - 1, t)
         same = t > 0 and all(np.array_equal(lines[here], lines[before]) for lines in (self.rows, self.cols))
-        arrays = (_fixed(array[here]) for array in (self.duration, self.rows, self.cols, self.level))
-        return type(self)(*arrays, again=bool(same))
+        duration, rows, cols, level = (_fixed(a[here]) for a in (self.duration, self.rows, self.cols, self.level))
+        return type(self)(duration, rows, cols, level, bool(same))
 
     def of_columns(self, columns: slice) -> Self:
         """Segments for some of the columns alone."""
