@@ -205,6 +205,31 @@ def dose(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gai
     return DONE, 0, 0, 0
 
 
+@njit(
+    types.UniTuple(int64, 4)(
+        types.FunctionType(RATE), types.FunctionType(CURRENT), float64[::1], int64, float64[::1], float64[::1],
+        types.boolean, _FIXED[0], _FIXED[1], _FIXED[1], float64[::1], float64[::1], _F,
+    ),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def trace(rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out):
+    """States (T, n) of one cell after every segment, put at `start` (T,) before it where that is no NaN, in `out`."""
+    work, x = _workspace(low.size), pristine.copy()
+    for t in range(duration.size):
+        if not np.isnan(start[t]):
+            x[:] = pristine
+            x[moved] = start[t]
+        if duration[t] > 0.0:
+            v = rows[t, 0] - cols[t, 0]
+            ended, _ = _solve(
+                rate, current, v, p, 1.0, moved, x, low, high, duration[t], stiff, False, 0.0, 1.0, work
+            )  # fmt: skip
+            if ended != DONE:
+                return ended, t, 0, 0
+        out[t, :] = x
+    return DONE, 0, 0, 0
+
+
 @njit(types.void(types.FunctionType(CURRENT), float64[::1], _F, _M, _F), cache=True, nogil=True, error_model="numpy")
 def currents(current, p, v, x, out):
     """Currents (columns, rows), A, at voltages `v` and states `x` (columns, rows, n), in `out`."""

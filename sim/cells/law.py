@@ -213,6 +213,30 @@ class Law(ABC, Generic[P]):
         """States as of now, (columns, rows); a law that puts off the relaxation of columns at rest adds it here."""
         return {variable.name: state[variable.name] for variable in self.states if not variable.per_column}
 
+    def trace(self, play: Segments, start: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """States of one cell, as `present` gives them, after every segment of its history: each (1, T).
+
+        Parameters
+        ----------
+        play : Segments
+            Of one row and one column.
+        start : (T,) array
+            Where the programmed state is put before a segment, the others being pristine; NaN where it goes on.
+        """
+        shapes = {variable.name: (1,) if variable.per_column else (1, 1) for variable in self.states}
+        pristine = {v.name: np.full(shapes[v.name], v.pristine, v.dtype) for v in self.states}
+        none = np.empty((0, 0))
+        seen: dict[str, list[NDArray[Any]]] = {}
+        state = {name: array.copy() for name, array in pristine.items()}
+        for t in range(len(play.duration)):
+            if not np.isnan(start[t]):
+                state = {name: array.copy() for name, array in pristine.items()}
+                state[self.programmed][:] = start[t]
+            self.advance(Columns(state, np.ones((1, 1)), *self.bounds(), none, none), play.alone(t))
+            for name, array in self.present(state).items():
+                seen.setdefault(name, []).append(array.copy())
+        return {name: np.concatenate(arrays, axis=1) for name, arrays in seen.items()}
+
     def bounds(self) -> tuple[float, float]:
         """Range of the programmed state."""
         (variable,) = (variable for variable in self.states if variable.name == self.programmed)

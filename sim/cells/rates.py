@@ -94,6 +94,14 @@ class RateLaw(Law[P]):
         ended = integration.dose(*self._fixed(), play.duration, play.rows, play.cols, x, cells.gain, *spread, out)
         self._require_done(ended, play)
 
+    def trace(self, play: Segments, start: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """States of one cell after every segment of its history; see `Law.trace`."""
+        out = np.empty((len(play.duration), len(self.states)))
+        pristine = np.array([variable.pristine for variable in self.states], dtype=float)
+        ended = integration.trace(*self._fixed(), play.duration, play.rows, play.cols, pristine, start, out)
+        self._require_done(ended, play)
+        return {variable.name: out[None, :, k] for k, variable in enumerate(self.states)}
+
     def current(self, v: NDArray[np.float64], state: State) -> NDArray[np.float64]:
         """Current at cell voltages `v` and these states, A."""
         out = np.empty(v.shape)

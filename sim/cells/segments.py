@@ -37,6 +37,13 @@ class Segments(NamedTuple):
             level = np.full(len(duration), np.nan)
         return cls(_fixed(duration), _fixed(rows), _fixed(cols), _fixed(level), again)
 
+    def alone(self, t: int) -> Self:
+        """One of them; it goes on with what was driven before if it is driven alike."""
+        here, before = slice(t, t + 1), slice(t - 1, t)
+        same = t > 0 and all(np.array_equal(lines[here], lines[before]) for lines in (self.rows, self.cols))
+        duration, rows, cols, level = (_fixed(a[here]) for a in (self.duration, self.rows, self.cols, self.level))
+        return type(self)(duration, rows, cols, level, bool(same))
+
     def of_columns(self, columns: slice) -> Self:
         """Segments for some of the columns alone."""
         return self._replace(cols=_fixed(self.cols[:, columns]))

@@ -1,7 +1,8 @@
 """The models that can be fitted, by name.
 
 A model is an entry point of the group ``sim.fits``, of this package or another: a function that makes it for a
-measurement, and for an order of the memristance where the law has one (FLCA). `hil fit --model NAME` finds it here.
+measurement, and for an order of the memristance where the law has one (FLCA). `hil fit --model NAME` finds it here,
+and every other simulated law by the name of its device (`sim.fitting.law`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Callable, Mapping
 
 from hil.errors import InputError
 from hil.plugins import Registry
+from sim.catalogue import backend as devices
 from sim.fitting.data import Measurement
 from sim.fitting.fitting import require_readings
 from sim.fitting.flca import FlcaModel
+from sim.fitting.law import LawModel
 from sim.fitting.model import Model
 from sim.fitting.retention import Description, ExponentialDecay, PowerLaw
 from sim.fitting.rram import RramModel
@@ -37,7 +40,8 @@ def model(name: str, measurement: Measurement, order: int = 1) -> Model:
     """Make a model by name; `InputError` naming the nearest if there is none."""
     if name in DESCRIPTIONS:
         return DESCRIPTIONS[name](measurement)
-    return FITS.find(name)(measurement, order)
+    laws = {kind.name: kind for kind in devices.kinds()} if name not in FITS.names() else {}
+    return LawModel(laws[name], measurement) if name in laws else FITS.find(name)(measurement, order)
 
 
 def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], dict[str, str]]:

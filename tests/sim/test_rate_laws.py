@@ -8,13 +8,18 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.optimize import root
 
+from hil.backends import open_device
 from hil.contract import DeviceContract
 from hil.device import Device
 from hil.limits import LimitError
 from hil.waveform import Waveform
-from sim.cells.law import StateVariable
+from sim.cells.law import Law, StateVariable
 from sim.cells.rates import Equations, RateLaw, rate_equation
 from sim.crossbar.kinds import simulated
+from sim.fitting.data import Measurement
+from sim.fitting.fitting import fit
+from sim.fitting.law import LawModel
+from sim.fitting.trace import segments
 
 WIDTH = 2e-2
 
@@ -220,3 +225,29 @@ def test_a_law_may_not_take_the_name_of_an_array_s_parameter():
 
     with pytest.raises(TypeError, match="every array has a parameter rows"):
         simulated("rows", "wrong", rate_laws.SinhLaw, Rows)
+
+
+def test_a_fit_finds_the_parameters_that_a_law_was_played_with():
+    truth = {"g": 3e-4, "b": 2.2, "k": 45.0, "x0": 0.15}
+    volts = np.repeat([0.5, -0.5, 0.9, -0.7], 8)
+    with opened(rate_laws.sinh, **truth) as device:
+        answer = device.apply(Waveform.samples(volts, dwell=1e-3, measure=True))
+    conductance, count = answer.currents[:, 0] / volts, len(volts)
+    measurement = Measurement(
+        "train", "a train", volts, np.full(count, 1e-3), np.arange(count), conductance, np.arange(count), volts
+    )
+    model = LawModel(rate_laws.sinh, measurement)
+    assert model.state == "x0" and [p.name for p in model.free] == ["g", "b", "k", "x0"]
+    assert model.curve(truth) == pytest.approx(conductance, rel=1e-6)
+    found = fit(model, profile=False)
+    assert found.values == pytest.approx(truth, rel=1e-3)
+    assert found.preset() == {name: found.values[name] for name in ("g", "b", "k")}
+
+
+def test_a_trace_is_what_an_array_of_one_cell_does():
+    volts, widths = np.array([0.8, 0.8, 0.0, -0.6, 0.9]), np.array([1e-3, 2e-3, 5e-3, 1e-3, 0.0])
+    start = np.array([0.3, np.nan, np.nan, 0.5, np.nan])
+    for law in (rate_laws.sinh.parameters().law(), open_device("sim:vteam?v_off=0.3&v_on=-0.3").law):
+        states = law.trace(segments(volts, widths), start)["x"]
+        assert states.shape == (1, 5) and states[0, 4] == states[0, 3] != 0.5
+        assert states == pytest.approx(Law.trace(law, segments(volts, widths), start)["x"], rel=1e-9)
