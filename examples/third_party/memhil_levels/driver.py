@@ -87,7 +87,9 @@ class TemplatesTraining(Driver):
         """Accuracy beside that with shuffled labels."""
         true, shuffled = zip(*(self.found[str(seed)] for seed in self.seeds), strict=True)
         name = f"{self.config.data.evaluate} accuracy"
-        return [repeated(name, true, "%", control=float(np.mean(shuffled)), note="control: shuffled labels")]
+        return [
+            repeated(name, true, "%", control=float(np.mean(shuffled)), note="control: shuffled labels", headline=True)
+        ]
 
     def draw(self) -> list[Path]:
         """Draw the templates of the first seed as they are read."""
