@@ -23,7 +23,7 @@ SKIPPED: Verdict = "skipped"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckOutcome:
     """How one check ended.
 
     Attributes
@@ -51,7 +51,7 @@ class Check:
     """
 
     what: str
-    run: Callable[[], Outcome]
+    run: Callable[[], CheckOutcome]
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,9 @@ def _formal(quick: bool) -> Iterable[Check]:
     from gateware.verify.formal import Property, check
     from gateware.verify.properties import PROPERTIES
 
-    def prove(prop: Property) -> Outcome:
+    def prove(prop: Property) -> CheckOutcome:
         verdict = check(prop)
-        return Outcome(verdict.holds, verdict.note)
+        return CheckOutcome(verdict.holds, verdict.note)
 
     return [Check(p.name, partial(prove, p)) for p in PROPERTIES if p.quick or not quick]
 
@@ -153,14 +153,14 @@ def _mutations(quick: bool) -> Iterable[Check]:
 
     mutants = tuple(mutant for mutant in MUTANTS if mutant.quick or not quick)
 
-    def control(check: str, geometry: int) -> Outcome:
+    def control(check: str, geometry: int) -> CheckOutcome:
         found = try_control(check, geometry)
-        return Outcome(not found.caught, f"objects to nothing planted: {found.note}" if found.caught else "")
+        return CheckOutcome(not found.caught, f"objects to nothing planted: {found.note}" if found.caught else "")
 
-    def plant(mutant: Mutant) -> Outcome:
+    def plant(mutant: Mutant) -> CheckOutcome:
         found = try_mutant(mutant)
         note = f"caught by {mutant.check}: {found.note}" if found.caught else f"SURVIVES {mutant.check}"
-        return Outcome(found.caught, note)
+        return CheckOutcome(found.caught, note)
 
     checks = [Check(f"nothing planted, {what}", partial(control, what, n)) for what, n in controls(mutants)]
     return checks + [Check(mutant.name, partial(plant, mutant)) for mutant in mutants]
@@ -169,7 +169,7 @@ def _mutations(quick: bool) -> Iterable[Check]:
 def _simulation(quick: bool) -> Iterable[Check]:
     from gateware.verify.simulation import SMALL, compare
 
-    def play(geometry: Geometry) -> Outcome:
+    def play(geometry: Geometry) -> CheckOutcome:
         return _outcome(compare(geometry, 1, 40 if quick else 150))
 
     return [Check(f"Amaranth's simulator, {_size(g)}", partial(play, g)) for g in (SMALL[:1] if quick else SMALL)]
@@ -178,7 +178,7 @@ def _simulation(quick: bool) -> Iterable[Check]:
 def _compiled(quick: bool) -> Iterable[Check]:
     from gateware.verify.simulation import FULL, MEDIUM, compare_compiled
 
-    def play(geometry: Geometry) -> Outcome:
+    def play(geometry: Geometry) -> CheckOutcome:
         return _outcome(compare_compiled(geometry, 2, 100 if quick else 1500))
 
     sizes = (FULL,) if quick else (MEDIUM, FULL)
@@ -196,9 +196,9 @@ def _netlist(quick: bool) -> Iterable[Check]:
 def _budgets(quick: bool) -> Iterable[Check]:
     from gateware.verify.budgets import Budget, check, read
 
-    def keep(budget: Budget) -> Outcome:
+    def keep(budget: Budget) -> CheckOutcome:
         over = check(budget, quick)
-        return Outcome(not over, "; ".join(over))
+        return CheckOutcome(not over, "; ".join(over))
 
     return [Check(budget.name, partial(keep, budget)) for budget in read()]
 
@@ -207,14 +207,14 @@ def _size(geometry: Geometry) -> str:
     return f"{geometry.rows} x {geometry.cols}, {geometry.lanes} lanes, {geometry.state_bits}-bit {geometry.cell} cells"
 
 
-def _outcome(comparison: SessionComparison) -> Outcome:
+def _outcome(comparison: SessionComparison) -> CheckOutcome:
     if comparison.difference is not None:
-        return Outcome(False, str(comparison.difference))
+        return CheckOutcome(False, str(comparison.difference))
     note = (
         f"{comparison.lines} frames, {comparison.damaged} damaged, {comparison.spikes} spikes, "
         f"{comparison.updates} updates, all answers as the golden model's"
     )
-    return Outcome(not comparison.vacuous, note if not comparison.vacuous else f"shows nothing: {note}")
+    return CheckOutcome(not comparison.vacuous, note if not comparison.vacuous else f"shows nothing: {note}")
 
 
 LAYERS: dict[str, Layer] = {

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hil.cli import checks
+from hil.runs.stopping import refuse_with_resume as refuse_with_resume  # verbs name it beside their options
 
 Json = Annotated[
     str | None,
@@ -82,12 +83,3 @@ def resolve(config: Path | None, settings: list[str] | None, flags: dict[str, An
                     raise InputError(f"configuration: {section} = {table!r} is a value, not a section")
             table[key] = str(value) if isinstance(value, Path) else value
     return result
-
-
-def refuse_with_resume(given: dict[str, Any]) -> None:
-    """Raise `InputError` if anything but --resume says what to do."""
-    from hil.errors import InputError
-
-    extra = [name for name, value in given.items() if value]
-    if extra:
-        raise InputError(f"--resume takes everything from the run's own configuration: leave out {', '.join(extra)}")

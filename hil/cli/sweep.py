@@ -68,10 +68,7 @@ def sweep(
     from hil.sweeps import file as sweep_file
     from hil.sweeps import sweep as sweeps
 
-    if workers is not None and (scheduler or not 1 <= workers <= WORKERS):
-        raise InputError(
-            f"--workers {workers}: give 1 or more processes, {WORKERS} at most, and no --scheduler beside them"
-        )
+    _check_workers(workers, scheduler)
     if resume is not None:
         options.refuse_with_resume({"FILE.toml": file, "--folder": folder, "--set": settings})
         name, tasks = resume.name, sweeps.saved_tasks(resume)
@@ -96,6 +93,13 @@ def sweep(
     rows, quantity = summary(tasks, sweeps.load(path))
     report(rows, f"{path}: {quantity}", json, {"quantity": "point"})
     print(f"all rows: {path / 'results.sqlite'}", file=sys.stderr)
+
+
+def _check_workers(workers: int | None, scheduler: str | None) -> None:
+    if workers is not None and (scheduler or not 1 <= workers <= WORKERS):
+        raise InputError(
+            f"--workers {workers}: give 1 or more processes, {WORKERS} at most, and no --scheduler beside them"
+        )
 
 
 def _reach(scheduler: str) -> None:

@@ -24,7 +24,7 @@ from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import new_path
-from hil.runs.stopping import resumable
+from hil.runs.stopping import refuse_with_resume, resumable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,10 +70,8 @@ def characterize(
         Let the experiment `forming` form the device, for good.
     config : path or mapping, optional
         TOML file with sections [device], [ltp], ..., or nested settings, on which everything else is laid.
-    run : path, optional
-        Folder of the run; ``runs/NAME-001``, ``-002`` ... unless given.
-    resume : path, optional
-        Folder of a run that was stopped or killed, to go on with; everything else is taken from it.
+    run, resume : path, optional
+        Folder of the new run, ``runs/NAME-001`` ... unless given; or of one that was cut short, to go on with.
     metadata : mapping, optional
         What it is about: ``name``, ``sample``, ``wafer``, ``die``, ``operator``, ``comment``, ``tags`` (a list).
     **settings
@@ -96,23 +94,25 @@ def characterize(
     >>> result = hil.characterize("ltp", device="sim:rram", pulses=50)  # doctest: +SKIP
     >>> result.records["conductance"]  # doctest: +SKIP
     """
-    limits: dict[str, Any] = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
+    limits = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
     own = {**settings, **({"allowed": True} if allow_forming else {})}
     if resume is not None:
-        _refuse_more({"device": device, "config": config, "run": run, "metadata": metadata, **limits, **own})
+        told = {"device": device, "config": config, "run": run, "metadata": metadata}
+        refuse_with_resume(told | limits | own, "resume")
         return restart(Path(resume), experiment)
-    if experiment is None:
-        raise InputError("hil.characterize needs the name of an experiment, such as 'ltp', or a run to resume")
-    if device is not None:
-        limits["uri"] = (device,) if isinstance(device, str) else tuple(device)
-    asked = {**({"device": limits} if limits else {}), **({experiment: own} if own else {}), "experiment": experiment}
+    asked = _asked(experiment, device, limits, own)
     return start(MeasurementPlan(layered(config, asked)), None if run is None else Path(run), checked(metadata))
 
 
-def _refuse_more(given: Mapping[str, Any]) -> None:
-    extra = [name for name, value in given.items() if value is not None]
-    if extra:
-        raise InputError(f"resume takes everything from the run's own configuration: leave out {', '.join(extra)}")
+def _asked(
+    experiment: str | None, device: str | Sequence[str] | None, limits: Mapping[str, Any], own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Sections of a configuration from what is asked for."""
+    if experiment is None:
+        raise InputError("hil.characterize needs the name of an experiment, such as 'ltp', or a run to resume")
+    uris = {} if device is None else {"uri": (device,) if isinstance(device, str) else tuple(device)}
+    sections = {"device": {**limits, **uris}, experiment: own}
+    return {"experiment": experiment} | {name: section for name, section in sections.items() if section}
 
 
 def start(plan: MeasurementPlan, path: Path | None = None, metadata: Metadata | None = None) -> Measured:

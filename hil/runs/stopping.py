@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from hil.errors import InputError
 from hil.runs.interrupt import Interrupted, Terminated, how_to_continue
 
 
@@ -28,3 +29,10 @@ def resumable(path: Path, verb: str, note: Callable[[str], object] = lambda stat
         note("stopped")
         what = f"stopped by {stop}" if isinstance(stop, Terminated) else "interrupted"
         raise Interrupted(f"{what}; {advice}") from None
+
+
+def refuse_with_resume(given: Mapping[str, object], resume: str = "--resume") -> None:
+    """Raise `InputError` if anything beside a run to go on with says what to do; None, False and [] say nothing."""
+    extra = [name for name, value in given.items() if not (value is None or value is False or value == [])]
+    if extra:
+        raise InputError(f"{resume} takes everything from the run's own configuration: leave out {', '.join(extra)}")

@@ -10,7 +10,7 @@ import pytest
 from gateware.placement import ClockTiming, PlaceAndRoute
 from gateware.toolchain import ToolError
 from gateware.verify import budgets, formal, layers, mutations, netlist, processes, simulation
-from gateware.verify.layers import Check, Outcome, failed, run
+from gateware.verify.layers import Check, CheckOutcome, failed, run
 from gateware.verify.mutants import MUTANTS, SIMULATION, Mutant
 from gateware.verify.processes import Skipped
 from gateware.verify.properties import PROPERTIES, find_property
@@ -26,8 +26,8 @@ def broken():
 
 
 FAKES = {
-    "good": lambda quick: [Check("one", lambda: Outcome(True, "proven"))] + [] * quick,
-    "bad": lambda quick: [Check("two", lambda: Outcome(False, "wrong")), Check("three", broken)],
+    "good": lambda quick: [Check("one", lambda: CheckOutcome(True, "proven"))] + [] * quick,
+    "bad": lambda quick: [Check("two", lambda: CheckOutcome(False, "wrong")), Check("three", broken)],
     "lame": lambda quick: [Check("four", missing)],
     "absent": lambda quick: missing(),
 }
