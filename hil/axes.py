@@ -115,7 +115,8 @@ def _finish(axis: Axes, which: str, name: str, unit: str) -> None:
     if scale == "log":
         _log_ticks(ruler, low, high, power)
     elif scale == "linear":
-        if not isinstance(ruler.get_major_locator(), MaxNLocator) or ruler.get_major_locator()._nbins == "auto":  # type: ignore[attr-defined]
+        locator = ruler.get_major_locator()
+        if not isinstance(locator, MaxNLocator) or getattr(locator, "_nbins", "") == "auto":
             ruler.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         ruler.set_major_formatter(Prefixed(power))
         whole = getattr(ruler.get_major_locator(), "_integer", False)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hil.cli import checks
+from hil.runs.stopping import refuse_with_resume as refuse_with_resume  # verbs name it beside their options
 
 Json = Annotated[
     str | None,

@@ -22,7 +22,7 @@ from hil.limits import LimitError
 from sim.cells.law import Law
 from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
-from sim.fitting.model import Drive, Model, Values
+from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.trace import segments
 
@@ -56,7 +56,7 @@ class LawModel(Model):
             if isinstance(getattr(self._cell, name), float)
         }
         self.state = self._pristine_parameter()
-        self._drive = Drive(measurement, raises=self._raises())
+        self._drive = ModelDrive(measurement, raises=self._raises())
         if self._drive.sign < 0:
             self.notes.append(
                 f"sim:{self.kind} moves the other way here: the preset is the cell with its terminals swapped"
