@@ -12,7 +12,7 @@ import tomllib
 import pytest
 from source_tree import ROOMS, ROOT, modules
 
-COMPILED = ("njit", "vectorize", "guvectorize", "register_jitable")
+COMPILED = ("njit", "vectorize", "guvectorize", "register_jitable", "rate_equation", "current_equation")
 
 SETTINGS = {
     "packages": list(ROOMS),

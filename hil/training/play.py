@@ -50,10 +50,8 @@ def train(
         ``BACKEND:KIND?NAME=VALUE&...``; see ``hil devices``.
     dataset, data_dir : str and path, optional
         digits, mnist, mnist-slice, emnist-digits, ...; folder with the IDX files of those that are not bundled.
-    epochs : float, optional
-        Passes through the training images; 0.25 is a quarter.
-    seed, seeds : int, optional
-        First seed, and how many, for the spread.
+    epochs, seed, seeds : float and int, optional
+        Passes through the training images, 0.25 is a quarter; first seed, and how many, for the spread.
     config : path or mapping, optional
         TOML file, or nested settings, on which everything else is laid.
     run, resume : path, optional
@@ -77,18 +75,20 @@ def train(
 
     Examples
     --------
-    >>> result = hil.train("stdp", device="sim:flca-pair?d2d=5%", seeds=1)  # doctest: +SKIP
-    >>> result.rows["test accuracy"].value  # doctest: +SKIP
+    >>> hil.train("stdp", device="sim:flca-pair?d2d=5%", seeds=1).rows["test accuracy"].value  # doctest: +SKIP
     """
     chosen = find_driver(driver)
-    named = {"epochs": epochs, "seed": seed, "seeds": seeds, "dataset": dataset, **settings}
+    named = _given(epochs=epochs, seed=seed, seeds=seeds, dataset=dataset, **settings)
     if resume is not None:
         told = {**named, "device": device, "data_dir": data_dir, "config": config, "run": run, "metadata": metadata}
         refuse_with_resume(told, "resume")
         return restart(chosen, Path(resume))
-    given = {name: value for name, value in named.items() if value is not None}
-    asked = layered(laid_out(chosen.config_model, given, f"hil.train('{driver}')"), _places(device, data_dir))
+    asked = layered(laid_out(chosen.config_model, named, f"hil.train('{driver}')"), _places(device, data_dir))
     return start(chosen, layered(config, asked), None if run is None else Path(run), checked(metadata))
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _places(device: str | None, data_dir: str | os.PathLike[str] | None) -> dict[str, dict[str, str]]:
