@@ -1,4 +1,4 @@
-"""Compiled kernels: numba's `njit`, and a sentence to the user when compiling takes long.
+"""Compiled kernels: numba's `njit` and its types, and a sentence to the user when compiling takes long.
 
 Every kernel is compiled when it is first called, for the types it is called with, and kept beside its source; the first
 run on a machine compiles many of them and would seem to hang.
@@ -10,10 +10,10 @@ import sys
 import threading
 import time
 
-from numba import njit
+from numba import njit, types
 from numba.core import event
 
-__all__ = ["njit"]
+__all__ = ["njit", "types"]
 
 PATIENCE = 2.0
 """Seconds of compilation in one process after which the user is told."""

@@ -13,9 +13,8 @@ bound stays there while its rate points outward.
 from __future__ import annotations
 
 import numpy as np
-from numba import float64, int64, types
 
-from hil.compiling import njit
+from hil.compiling import njit, types
 from sim.cells.stepping import STABILITY, TOLERANCE, carried, evaluate, explicit, implicit, measure, slopes
 
 MOST_STEPS = 20_000
@@ -25,6 +24,8 @@ _STIFF = 15
 """Steps held back by stability, in one segment, after which its equations count as stiff."""
 
 DONE, TOO_LONG, NOT_FINITE = 0, 1, 2
+
+float64, int64 = types.float64, types.int64
 
 RATE = types.void(float64, float64[::1], float64[::1], float64[::1])
 CURRENT = float64(float64, float64[::1], float64[::1])

@@ -93,7 +93,9 @@ def test_a_code_for_no_reading_is_dropped_and_told_and_its_line_drives_the_cell(
     assert m.seen.tolist() == [1, 5]
     assert (m.conductance.tolist(), m.axis.tolist()) == ([1e-6, 2e-6], [1, 3])
     shown = code.upper() or "empty"
-    assert m.notes == (f"2 readings of conductance_S dropped, no reading of the instrument ({shown} x 2): lines 3, 6",)
+    dropped = f"2 readings of conductance_S dropped, no reading of the instrument ({shown} x 2): lines 3, 6"
+    unlike = "positive pulses are not identical (1 to 1.5 V): nonlinearities are against their number, not comparable "
+    assert m.notes == (dropped, f"{unlike}with those of identical pulses")
     m = load_csv(write(tmp_path, f"time_s,voltage_V,current_A\n1,1,1e-6\n2,0.9,{code}\n3,1,3e-6\n"))
     assert (m.voltage.tolist(), m.duration.tolist(), m.seen.tolist()) == ([1, 0.9, 1], [1, 1, 1], [0, 2])
     assert m.notes == (f"1 reading of current_A dropped, no reading of the instrument ({shown}): line 3",)

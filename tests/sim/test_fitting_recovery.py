@@ -260,6 +260,7 @@ def test_every_model_is_among_the_cells():
 @pytest.mark.parametrize("name", CELLS)
 def test_a_preset_is_the_cell_and_not_the_state_that_a_trace_began_in(tmp_path, name):
     cell, state, pristine = CELLS[name]
+    own = "x0" if name.startswith("vteam") else state  # what the cell's law calls it; the fit's name is read as well
     volts = np.repeat([0.5, -0.5], 20)
     model = catalogue.model(name, train(volts, np.full(40, 1e-3), np.geomspace(2e-5, 1e-5, 40)))
     contents = []
@@ -271,9 +272,11 @@ def test_a_preset_is_the_cell_and_not_the_state_that_a_trace_began_in(tmp_path, 
         assert contents[-1]["warnings"] == ["words"]
         for given, expected in (({}, pristine), ({state: 5e-4}, 5e-4)):
             with open_device(f"sim:{model.kind}?preset={file}", **given) as device:
-                assert getattr(device.parameters, state) == expected
-            with open_device(f"sim:{model.kind}?preset={file}", defaults=given) as device:
-                assert getattr(device.parameters, state) == expected
+                assert getattr(device.parameters, own) == expected
+            with open_device(
+                f"sim:{model.kind}?preset={file}", defaults={own: value for value in given.values()}
+            ) as device:
+                assert getattr(device.parameters, own) == expected
         if name in ("lhb", "nlsb", "nlhb", "flca"):
             with open_device(f"fpga:golden?preset={file}&v_step=1e-4") as device:
                 assert getattr(device.parameters, state) == type(device.parameters)().model_dump()[state]

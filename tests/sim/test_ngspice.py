@@ -60,7 +60,7 @@ def by_device(name, delay):
     fluxes = []
     for v, length in segments(name, delay):
         device.apply(Waveform.pulse(v, width=length))
-        fluxes.append(np.ravel(device.fluxes))
+        fluxes.append([device.state(name)[0, 0] for name in ("phi_v", "phi_n")])
     return np.array(fluxes)
 
 
