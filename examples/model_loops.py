@@ -1,7 +1,7 @@
 """Pinched loops of every simulated device model under a sine, in one picture: python examples/model_loops.py [FILE.png]
 
-Each model is driven by three periods of a sine at an amplitude and a frequency at which it moves; the last period is drawn,
-current against voltage.
+Each model is driven by three periods of a sine at an amplitude and a frequency at which it moves; the last period is
+drawn, current against voltage.
 """
 
 import sys
@@ -14,17 +14,17 @@ MODELS = {
     "ion-drift?window=joglekar": (1.0, 1.0),
     "nonlinear-drift": (1.0, 1.0),
     "simmons": (0.9, 100.0),
-    "team?k_off=1e-6&k_on=-1e-6": (4.0, 1.0),
+    "team?k_off=2e-9&k_on=-2e-11&x0=3e-10": (4.0, 1.0),
     "vteam": (1.4, 50.0),
     "yakopcic": (0.45, 100.0),
     "mss": (0.5, 100.0),
     "stanford": (1.8, 1e6),
-    "jart-vcm": (1.1, 1e5),
+    "jart-vcm": (1.3, 1e3),
     "hysteretic": (1.0, 1e3),
     "threshold?preset=slow": (2.2, 1e3),
     "flca": (0.1, 1.0),
     "diffusive": (1.0, 0.5),
-    "mott?u0=0.05": (0.42, 1e7),
+    "mott?u0=0.05": (0.5, 1e7),
 }
 """Device and amplitude (V), frequency (Hz)."""
 
