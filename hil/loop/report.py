@@ -43,9 +43,35 @@ def summary_rows(loop: Loop) -> list[Row]:
     """The loop's own table: what a reader of the report looks for first, each number beside its control."""
     found = {stage.name: Rows(results(loop, stage)) for stage in stages(loop)}
     rows = [*_model(loop, found), *_networks(loop, found), *_hardware(found)]
+    rows += map(warning, doubts(rows))
     for stage in stages(loop):
         rows += [warning(f"{stage.title}: {sentence}") for sentence in warnings_in(found[stage.name])]
     return rows
+
+
+LEAST_R2 = 0.95
+"""R^2 of the steps of a model below which the network is made of another device than the one that was measured."""
+
+
+def doubts(rows: Iterable[Row]) -> list[str]:
+    """Say where the loop's own check or its stand-in for the model means little."""
+    found = []
+    for row in rows:
+        if row.name == "held-back error" and not _below(row.value, row.control):
+            found.append(
+                "the held-back data do not test the model: a cell that stays as it was last seen foretells them as "
+                "well; measure a train or a loop that goes on moving at its end"
+            )
+        if row.name == "R^2 of the steps" and not (isinstance(row.value, float) and row.value >= LEAST_R2):
+            found.append(
+                f"no law of steps follows the fitted model well (R^2 {row.value}): networks and emulator are made "
+                "of the nearest one, not of the device that was measured"
+            )
+    return found
+
+
+def _below(first: object, second: object) -> bool:
+    return isinstance(first, int | float) and isinstance(second, int | float) and first < 0.9 * second
 
 
 def _model(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:

@@ -71,6 +71,16 @@ def test_a_command_of_the_page_repeats_its_part(finished, tmp_path):
     assert first["parameters"] == second["parameters"]
 
 
+def test_a_check_that_tests_nothing_and_steps_that_are_another_device_are_told(finished):
+    from hil.loop.report import doubts
+    from hil.runs.results import Row
+
+    assert doubts(finished.rows) == []
+    assert "do not test the model" in doubts([Row("held-back error", 0.104, "%", control=0.108)])[0]
+    assert "not of the device" in doubts([Row("R^2 of the steps", 0.62)])[0]
+    assert doubts([Row("R^2 of the steps", 0.999)]) == []
+
+
 @pytest.fixture
 def stopped(finished, tmp_path, monkeypatch):
     """A loop that was stopped before its last two stages, and what is run for it from now on."""
