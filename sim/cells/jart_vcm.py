@@ -32,6 +32,7 @@ import numpy as np
 from pydantic import Field
 
 from hil.compiling import njit
+from sim.cells.bracket import between, narrowed
 from sim.cells.law import CellParameters, StateVariable, unit
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
 from sim.crossbar.kinds import simulated
@@ -142,20 +143,11 @@ def _current_at(v, t, n, p):
             break
     side, v_s = 0, high
     for step in range(200):
-        v_s = (low * f_high - high * f_low) / (f_high - f_low)
-        if step % 4 == 3 or not min(low, high) < v_s < max(low, high):
-            v_s = 0.5 * (low + high)
+        v_s = between(low, f_low, high, f_high, step % 4 == 3)
         f = _imbalance(v_s, v, t, n, p)
         if abs(f) <= 1e-14 or abs(high - low) <= 1e-15 * abs(v):
             break
-        if f < 0.0:
-            low, f_low = v_s, f
-            f_high = 0.5 * f_high if side > 0 else f_high
-            side = 1
-        else:
-            high, f_high = v_s, f
-            f_low = 0.5 * f_low if side < 0 else f_low
-            side = -1
+        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, v_s, f)
     return _through_rest(v - v_s, n, p)
 
 
@@ -180,25 +172,18 @@ def operating_point(v, n, p):
         if after <= high * (1.0 + 1e-13):
             break
         low, high = high, after
+    else:
+        return np.nan, np.nan, np.nan  # still heating up: no temperature is better than one that is too low
     f_low, f_high, t, side = _heated(v, low, n, p) - low, _heated(v, high, n, p) - high, high, 0
     for step in range(100):
         if f_high >= -1e-12 * high or high - low <= 1e-13 * high:
             t = high
             break
-        t = (low * f_high - high * f_low) / (f_high - f_low)
-        if step % 4 == 3 or not low < t < high:
-            t = 0.5 * (low + high)
+        t = between(low, f_low, high, f_high, step % 4 == 3)
         f = _heated(v, t, n, p) - t
         if abs(f) <= 1e-12 * t:
             break
-        if f > 0.0:
-            low, f_low = t, f
-            f_high = 0.5 * f_high if side > 0 else f_high
-            side = 1
-        else:
-            high, f_high = t, f
-            f_low = 0.5 * f_low if side < 0 else f_low
-            side = -1
+        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, t, f)
     i = _current_at(v, t, n, p)
     disc, plug, series = _ohms(i, n, p)
     return i, t, v - i * (disc + plug + series)

@@ -25,6 +25,7 @@ from pydantic import Field
 
 from hil.compiling import njit
 from hil.programming import Programming
+from sim.cells.bracket import between, narrowed
 from sim.cells.law import StateVariable, unit
 from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
@@ -90,22 +91,13 @@ def through(v, w, r_s, phi_0, w_1, area):
     f_low, f_high = -v, r_s * tunnelled(v, w, phi_0, w_1, area)
     if not f_high > 0.0:
         return tunnelled(v, w, phi_0, w_1, area)
-    side = 0
+    side, middle = 0, high
     for _ in range(200):
-        middle = (low * f_high - high * f_low) / (f_high - f_low)
-        if not low < middle < high:
-            middle = 0.5 * (low + high)
+        middle = between(low, f_low, high, f_high, False)
         f = middle + r_s * tunnelled(middle, w, phi_0, w_1, area) - v
         if abs(f) <= 1e-15 * v or high - low <= 1e-15 * v:
             break
-        if f > 0.0:
-            high, f_high = middle, f
-            f_low = 0.5 * f_low if side > 0 else f_low
-            side = 1
-        else:
-            low, f_low = middle, f
-            f_high = 0.5 * f_high if side < 0 else f_high
-            side = -1
+        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, middle, f)
     return tunnelled(middle, w, phi_0, w_1, area)
 
 
