@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from hil.device import Device
 from hil.waveform import Waveform
 
 
@@ -51,6 +52,22 @@ class Thresholded(Protocol):
     """
 
     thresholds: tuple[float, float] | None
+
+
+BEYOND_THRESHOLD = 1.5
+"""Pulse over the device's threshold where the user names none."""
+
+
+def beyond_thresholds(device: Device, beyond: float = BEYOND_THRESHOLD) -> tuple[float, float] | None:
+    """Magnitudes of a positive and a negative voltage, `beyond` times a device's thresholds and within its limits, V.
+
+    None where the device names no thresholds.
+    """
+    if not isinstance(device, Thresholded) or device.thresholds is None:
+        return None
+    most = min(device.limits.v_max, -device.limits.v_min, device.limits.v_cell)
+    positive, negative = (min(beyond * v, most) for v in device.thresholds)
+    return positive, negative
 
 
 @runtime_checkable
