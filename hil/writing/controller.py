@@ -72,10 +72,13 @@ class Controller(ABC):
 
     Attributes
     ----------
+    coarse : bool
+        Whether it has no pulse smaller than the full one, so that a cell may come no nearer than one pulse goes.
     kept : tuple of str
         Attributes, arrays all, in which it keeps what it has learned: they make up a checkpoint.
     """
 
+    coarse: ClassVar[bool] = False
     kept: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, goal: Goal) -> None:
@@ -98,10 +101,6 @@ class Controller(ABC):
 
     def learn(self, bursts: Bursts, change: Cells, noise: float) -> None:  # noqa: B027 - some have nothing to learn
         """Take note that `bursts` changed conductances by `change`, known to within `noise`, all in S."""
-
-    def resolution(self) -> Cells | float:
-        """Distance from the target below which another pulse makes it worse, S; 0 where pulses can be ever smaller."""
-        return 0.0
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What has been learned, as arrays, for a checkpoint."""

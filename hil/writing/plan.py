@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict, Field
@@ -57,6 +57,10 @@ class WritePlan(Section):
     g_min: float | None = Field(None, ge=0, description="conductance of weight 0, S; the device's own if not given")
     g_max: float | None = Field(None, gt=0, description="conductance of weight 1, S; likewise")
 
+    raises: Literal["positive", "negative"] | None = Field(
+        None, description="sign of the voltage that raises the conductance; the device's own, or found, if not given"
+    )
+
     def pulses(self, device: Device) -> Programming:
         """The full pulse and the range of conductances: as asked, else the device's own, else beyond its threshold.
 
@@ -74,13 +78,12 @@ class WritePlan(Section):
             "g_max": self.g_max,
         }  # fmt: skip
         names = {"v_set": "pulse_set", "v_reset": "pulse_reset", "width": "pulse_width"}
-        found: dict[str, float] = {}
-        for name, value in asked.items():
-            known = own.get(name) if value is None else value
-            if known is None:
-                key = names.get(name, name)
-                raise InputError(f"{device.name} does not say its {key}: give --set {key}=VALUE")
-            found[name] = float(known)
+        known = {name: own.get(name) if value is None else value for name, value in asked.items()}
+        missing = [names.get(name, name) for name, value in known.items() if value is None]
+        if missing:
+            advice = " ".join(f"--set {name}=VALUE" for name in missing)
+            raise InputError(f"{device.name} does not say its {', '.join(missing)}: give {advice}")
+        found = {name: float(value) for name, value in known.items() if value is not None}
         if not found["g_min"] < found["g_max"]:
             raise InputError(f"g_min = {found['g_min']:g} S must be below g_max = {found['g_max']:g} S")
         return Programming(**found)
@@ -104,4 +107,6 @@ class WritePlan(Section):
                 f"to {pulses.g_max:g} S"
             )
         tolerance = self.tolerance * (pulses.g_max - pulses.g_min)
-        return Goal(target, pulses, finest, highest, tolerance, self.burst, grid)
+        return Goal(
+            target, pulses, finest, highest, tolerance, self.burst, grid, -1 if self.raises == "negative" else 1
+        )

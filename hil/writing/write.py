@@ -7,7 +7,7 @@ write goes on after any end: on a device that can be restored from the state tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -21,6 +21,9 @@ from hil.programming import scheme_for
 from hil.writing.bursts import Bursts, play
 from hil.writing.controller import CONTROLLERS, Cells
 from hil.writing.plan import WritePlan
+
+PATIENCE = 2
+"""Times that a single pulse may take a cell further away before it stays on the better side."""
 
 
 class Fate(IntEnum):
@@ -88,6 +91,10 @@ class Write:
         Given so far.
     fate : (R, C) array of int
         See `Fate`.
+    overshot : (R, C) array of int
+        Times that a single full pulse took a cell further away, counted where there is no smaller pulse.
+    worse : (R, C) array of bool
+        Whether the last single pulse did.
     energy : (2,) array
         Energy of the pulses, J: of the cells that were meant, and of those that the biasing scheme leaves a part of
         the voltage on (NaN where lines float). ``V^2 G t`` with the mean of the conductances read before and after, so
@@ -96,6 +103,9 @@ class Write:
         Standard deviation of the difference of two verifications without a pulse between them, S.
     elapsed : float
         Device time that it has taken, s.
+    sign_known : bool
+        Whether it is known which sign of the voltage raises the conductance; the first pulses show it where neither the
+        device nor the user says so.
     """
 
     def __init__(
@@ -107,10 +117,12 @@ class Write:
         self.device, self.plan, self.goal = device, plan, plan.goal(device, target)
         self.scheme = plan.scheme or scheme_for(device.cells, device.limits.channels)
         self.controller = CONTROLLERS.find(plan.controller)(self.goal)
+        self.sign_known = device.programming is not None or plan.raises is not None
         self.round, self.done = 0, False
         self.conductance = np.full(target.shape, np.nan)
         self.pulses = np.zeros(target.shape, np.int64)
         self.fate = np.where(np.isnan(target), Fate.UNTOLD, Fate.OPEN).astype(np.int64)
+        self.overshot, self.worse = np.zeros(target.shape, np.int64), np.zeros(target.shape, bool)
         self.energy = np.zeros(2)
         self.noise = self.elapsed = 0.0
         self._before_pulses, self._since = before_pulses, device.time
@@ -144,10 +156,27 @@ class Write:
             self._before_pulses(self)
             play(self.device, bursts, self.scheme)
             before, self.conductance = self.conductance, self._read()
-            self.controller.learn(bursts, self.conductance - before, 2.0 * self.noise)
+            change = self.conductance - before
+            if self.sign_known or self._finds_sign(bursts, change):
+                self.controller.learn(bursts, change, 2.0 * self.noise)
             self.energy += self._energy(bursts, (before + self.conductance) / 2)
             yield self._verified(bursts, before)
         self.fate[self.fate == Fate.OPEN] = Fate.GIVEN_UP
+
+    def _finds_sign(self, bursts: Bursts, change: Cells) -> bool:
+        """Find out by the first pulses which sign raises the conductance; whether they were of the right one.
+
+        A cell at one end of its range does not answer to the sign that would take it beyond: then the other is tried.
+        """
+        asked = bursts.signed * self.goal.raises
+        moved = float((np.sign(asked) * change).sum())
+        answered = abs(moved) > 2.0 * self.noise * np.sqrt((bursts.count > 0).sum())
+        right = answered and moved > 0
+        self.sign_known = answered
+        if not right:
+            self.goal = replace(self.goal, raises=-self.goal.raises)
+            self.controller = CONTROLLERS.find(self.plan.controller)(self.goal)
+        return right
 
     def look_again(self) -> None:
         """Read the array after a `recall` on a device that is not in the state that it had: what is, is."""
@@ -174,6 +203,11 @@ class Write:
 
     def _verified(self, bursts: Bursts | None, before: Cells) -> Verification:
         """Note where the array stands after a read, and count the round."""
+        if bursts is not None and self.controller.coarse:
+            driven = bursts.count == 1
+            further = driven & (np.abs(self.error) > np.abs(before - self.target))
+            self.overshot += further
+            self.worse = np.where(driven, further, self.worse)
         distance, within = self._judge()
         self.round += 1
         unsettled = int((self.fate == Fate.OPEN).sum())
@@ -193,7 +227,7 @@ class Write:
         within = told & (distance <= self.goal.tolerance)
         self.fate[told] = Fate.OPEN
         self.fate[told & (self.pulses >= self.plan.max_pulses)] = Fate.GIVEN_UP
-        self.fate[told & (distance < self.controller.resolution())] = Fate.AS_NEAR
+        self.fate[told & (self.overshot >= PATIENCE) & ~self.worse] = Fate.AS_NEAR
         self.fate[within] = Fate.REACHED
         return distance[told], within
 
@@ -216,18 +250,23 @@ class Write:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, as arrays."""
         own = {f"controller.{name}": array for name, array in self.controller.state().items()}
-        counters = np.array([self.round, int(self.done)])
+        counters = np.array([self.round, int(self.done), int(self.sign_known), self.goal.raises])
         return own | {
             "conductance": self.conductance, "pulses": self.pulses, "fate": self.fate, "energy": self.energy,
-            "noise": np.array(self.noise), "elapsed": np.array(self.elapsed), "counters": counters,
+            "overshot": self.overshot, "worse": self.worse, "noise": np.array(self.noise),
+            "elapsed": np.array(self.elapsed), "counters": counters,
         }  # fmt: skip
 
     def recall(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to what `state` gave."""
         prefix = "controller."
+        self.sign_known, raises = bool(state["counters"][2]), int(state["counters"][3])
+        self.goal = replace(self.goal, raises=raises)
+        self.controller = CONTROLLERS.find(self.plan.controller)(self.goal)
         self.controller.recall({name[len(prefix) :]: a for name, a in state.items() if name.startswith(prefix)})
         self.conductance, self.pulses = state["conductance"].copy(), state["pulses"].copy()
         self.fate, self.energy = state["fate"].copy(), state["energy"].copy()
+        self.overshot, self.worse = state["overshot"].copy(), state["worse"].copy()
         self.noise, self.elapsed = float(state["noise"]), float(state["elapsed"])
         self.round, self.done = int(state["counters"][0]), bool(state["counters"][1])
         self._since = self.device.time

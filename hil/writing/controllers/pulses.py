@@ -23,6 +23,7 @@ MEMORY = 0.5
 class CountedPulses(Controller):
     """Full pulses alone, counted from the step that each cell has shown for each sign."""
 
+    coarse = True
     kept: ClassVar[tuple[str, ...]] = ("step", "last")
 
     def __init__(self, goal: Goal) -> None:
@@ -52,7 +53,3 @@ class CountedPulses(Controller):
             self.step[k] = np.where(answered, mixed, np.where(silent, self.step[k] / 2, self.step[k]))
             last = np.where(silent & ~known, 2.0 * bursts.count, bursts.count)
             self.last = np.where(driven, last, self.last)
-
-    def resolution(self) -> Cells | float:
-        """Half of a cell's smaller step."""
-        return np.nan_to_num(np.fmin(self.step[0], self.step[1]) / 2)
