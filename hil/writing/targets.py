@@ -111,7 +111,7 @@ def _from_table(path: Path) -> NDArray[Any]:
         if path.suffix == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
         with path.open(encoding="utf-8") as lines:
-            first = lines.readline()
+            first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
         return np.loadtxt(path, delimiter="," if "," in first else None, ndmin=2, encoding="utf-8")
     except (ValueError, EOFError, UnicodeDecodeError) as error:
         raise InputError(f"{path} holds no matrix of numbers: {str(error).splitlines()[0]}") from None
