@@ -11,7 +11,7 @@ import typer
 from hil.cli import checks, options
 from hil.cli.group import lists
 from hil.experiments.catalogue import EXPERIMENTS
-from hil.runs.stopping import refuse_with_resume
+from hil.runs.stopping import refuse_with_resume, refuse_without_resume
 
 if TYPE_CHECKING:
     from hil.experiments.characterization import MeasurementPlan
@@ -78,6 +78,7 @@ def characterize(
     commands: Commands = None,
     run: options.RunFolder = None,
     resume: options.Resume = None,
+    play_again: options.PlayAgain = False,
     name: options.Name = None,
     sample: options.Sample = None,
     wafer: options.Wafer = None,
@@ -109,8 +110,10 @@ def characterize(
         told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming, "--run": run}
         more = {"--config": config, "--set": settings, "--dry-run": dry_run, "--commands": commands}
         refuse_with_resume({**told, **more, **options.flags_of(about)})
-        _show(play.restart(resume, experiment), json)
-    elif show_settings:
+        _show(play.restart(resume, experiment, play_again), json)
+        return
+    refuse_without_resume(play_again, "--play-again")
+    if show_settings:
         _show_settings(experiment, json)
     else:
         flags = {"device.v_max": v_max, "device.i_max": i_max}
