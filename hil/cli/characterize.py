@@ -107,8 +107,9 @@ def characterize(
 
     about = options.about(name, sample, wafer, die, operator, comment, tag)
     if resume is not None:
-        told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming, "--run": run}
-        more = {"--config": config, "--set": settings, "--dry-run": dry_run, "--commands": commands}
+        told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming or None}
+        more = {"--config": config, "--set": settings, "--dry-run": dry_run or None, "--commands": commands}
+        more |= {"--run": run}
         refuse_with_resume({**told, **more, **options.flags_of(about)})
         _show(play.restart(resume, experiment, play_again), json)
         return

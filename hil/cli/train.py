@@ -48,9 +48,8 @@ class Drivers(PluginGroup):
 
             about = options.about(name, sample, wafer, die, operator, comment, tag)
             if resume is not None:
-                told = {place: True for place, value in flags.items() if value is not None}
-                told |= options.flags_of(about)
-                refuse_with_resume({"--config": config, "--set": settings, "--run": run, **told})
+                told = {"--config": config, "--set": settings, "--run": run, **flags, **options.flags_of(about)}
+                refuse_with_resume(told)
                 outcome = play.restart(driver, resume, play_again)
             else:
                 refuse_without_resume(play_again, "--play-again")

@@ -33,8 +33,8 @@ def resumable(path: Path, verb: str, note: Callable[[str], object] = lambda stat
 
 
 def refuse_with_resume(given: Mapping[str, object], resume: str = "--resume") -> None:
-    """Raise `InputError` if anything beside a run to go on with says what to do; None, False and [] say nothing."""
-    extra = [name for name, value in given.items() if not (value is None or value is False or value == [])]
+    """Raise `InputError` if anything beside a run to go on with says what to do: anything but None and []."""
+    extra = [name for name, value in given.items() if not (value is None or value == [])]
     if extra:
         raise InputError(f"{resume} takes everything from the run's own configuration: leave out {', '.join(extra)}")
 
