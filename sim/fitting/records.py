@@ -7,6 +7,7 @@ included, voltages and durations as the device made them. No setting plays a par
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from hil.experiments.bench import Driven
 from hil.experiments.records import load, load_devices, load_driven
 from hil.importing.numbers import ranges
 from hil.importing.records import cells_of_run
+from hil.runs.run import summary
+from hil.runs.sending import played_again
 from sim.fitting.data import Kind, Measurement, telling
 from sim.fitting.files import measurement
 
@@ -63,7 +66,9 @@ def load_run(folder: Path, device: int = 0) -> Measurement:
     blocks = load_driven(folder, device)
     if not chosen.any():
         raise InputError(f"{folder}: nothing has been measured on {uri} yet")
-    return _measurement(kind, records, blocks, f"{folder} ({uri})")
+    found = _measurement(kind, records, blocks, f"{folder} ({uri})")
+    twice = [row.note for row in played_again(summary(folder)[0], uri)]
+    return replace(found, notes=(*found.notes, *twice))
 
 
 def _imported(folder: Path, device: int) -> Measurement:
