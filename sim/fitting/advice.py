@@ -54,7 +54,7 @@ def _blind(fit: Fit) -> Iterator[str]:
             yield f"these data say nothing about {group[0]} ({roles[group[0]]}): hold it with --fix {group[0]}=VALUE"
             continue
         pair = sorted({roles[name] for name in group})[:2]
-        remedy = _remedy(fit, pair[0], pair[-1])
+        remedy = fit.model.remedy(*group) or _remedy(fit, pair[0], pair[-1])
         yield f"these data cannot tell {_list(group)} apart, only a combination of them: {remedy}"
 
 
@@ -74,7 +74,7 @@ def _tied(fit: Fit) -> Iterator[str]:
         parts = f"{second} from {first}" if first != second else f"{fit.names[i]} from {fit.names[j]}"
         yield (
             f"this {what} cannot separate {parts} (correlation of {fit.names[i]} and {fit.names[j]} "
-            f"{correlation:+.2f}): {_remedy(fit, first, second)}"
+            f"{correlation:+.2f}): {fit.model.remedy(fit.names[i], fit.names[j]) or _remedy(fit, first, second)}"
         )
 
 

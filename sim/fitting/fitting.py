@@ -146,7 +146,7 @@ def fit(
 
     model.watch = lambda: watch("search for starts", 1)
     begin = model.starts() if starts is None else starts
-    found = solve(free, residuals, begin, len(m), profile=profile, watch=watch)
+    found = solve(free, residuals, begin, len(m), profile=profile, step=model.step, watch=watch)
     parts = zip(free, found.best.tolist(), found.errors.tolist(), found.intervals, strict=True)
     known = {p.name: Estimate(p, value, error, spans) for p, value, error, spans in parts}
     estimates = tuple(known.get(p.name) or Estimate(p, held[p.name], 0.0, {}) for p in model.parameters)
