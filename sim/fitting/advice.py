@@ -44,7 +44,8 @@ _EXTREMES = {
 
 def advice(fit: Fit) -> list[str]:
     """Sentences for the user: what the data cannot tell, and what makes the intervals doubtful."""
-    return [*_blind(fit), *_ended(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes]
+    told = (*_blind(fit), *_ended(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes)
+    return list(dict.fromkeys(told))
 
 
 def _blind(fit: Fit) -> Iterator[str]:

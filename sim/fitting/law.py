@@ -9,6 +9,7 @@ freed. The parameter that puts the programmed state where a pristine cell has it
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
@@ -25,7 +26,7 @@ from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import RateLaw
 from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
-from sim.fitting.law_search import FEWER, GENERATIONS, Search, thinned
+from sim.fitting.law_search import FEWER, GENERATIONS, POPULATION, WALK, Search, thinned
 from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.scales import magnitudes, measured
@@ -57,7 +58,7 @@ class LawModel(Model):
         if not issubclass(kind.parameters, JoinedParameters):
             raise InputError(f"sim:{kind.name} is no array of cells of one law: it cannot be fitted")
         self.name = self.kind = kind.name
-        self.title, self.curves, self._of = kind.summary, 0, kind
+        self.title, self.curves, self._of = kind.name, 0, kind
         self._law_type, self._type = kind.parameters.law_type, kind.parameters.cell_type
         first = next(iter(kind.presets.values()), {})
         self._cell = self._type().model_copy(update={k: v for k, v in first.items() if k in self._type.model_fields})
@@ -114,6 +115,20 @@ class LawModel(Model):
         seen |= {s.name: np.zeros(1) for s in law.states if s.per_column}
         with np.errstate(all="ignore"):
             return (law.current(v, seen) / v)[0]
+
+    def seconds(self) -> float:
+        """What one curve takes."""
+        values = {p.name: float(getattr(self._cell, p.name, p.low)) for p in self.parameters if p.name in self._fields}
+        self.curve(values | dict.fromkeys(self.states, values.get(self.state, 0.0)))
+        begun = time.monotonic()
+        self.curve(values | dict.fromkeys(self.states, values.get(self.state, 0.0)))
+        return time.monotonic() - begun
+
+    def needed(self) -> int:
+        """Curves that a fit plays, about: those of the search, of walks and of the curvature."""
+        count = len(self.free)
+        population, generations, walk = FEWER if self.slow else (POPULATION, 2 * GENERATIONS, 2 * WALK)
+        return population * count * (generations + 1) + (walk + 20) * (count + 1)
 
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of the simulated kind, the programming pulses among them: those of the data."""

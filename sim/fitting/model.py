@@ -45,6 +45,8 @@ class Model(ABC):
         Relative step of a difference quotient: far above the accuracy of `curve`.
     profiled : bool
         Whether intervals follow the profile of the likelihood beside other models, too: not where that takes minutes.
+    filters : bool
+        Whether `filtered` foretells readings, so that the spread of many cells and of cycles can be told.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Model(ABC):
     state: str = "w0"
     step: float = 1e-6
     profiled: bool = True
+    filters: bool = False
     parameters: tuple[Parameter, ...]
 
     def __init__(self, measurement: Measurement) -> None:
