@@ -58,6 +58,7 @@ def test_layers_taught_by_waveforms_export_what_their_devices_read(tmp_path):
 
 def test_a_run_that_has_learned_nothing_has_no_weights(tmp_path):
     with Run.create(tmp_path / "fit", "fit", {}) as run:
+        run.save_results([])
         run.set_state("finished")
     assert learned(tmp_path / "fit") == {}
     assert tables.export_csv(tmp_path / "fit", tmp_path / "csv") == []
