@@ -152,6 +152,8 @@ class Law(ABC, Generic[P]):
         Largest relative change of conductance that one read pulse of `read_voltage` and 1 ms may cause.
     memory_a_cell : int
         Bytes for states and parameters of a cell, and for a copy and the results of one step.
+    implicit : bool
+        Whether current or rate are roots that have to be found in every evaluation: a fit of it takes minutes.
     """
 
     parameters: P
@@ -161,6 +163,7 @@ class Law(ABC, Generic[P]):
     read_voltage: ClassVar[float] = 1e-3
     read_disturbance: ClassVar[float] = 0.0
     memory_a_cell: ClassVar[int] = 120
+    implicit: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -176,6 +179,11 @@ class Law(ABC, Generic[P]):
     def thresholds(self) -> tuple[float, float] | None:
         """Magnitudes of the positive and the negative cell voltage below which no cell moves, V; None without any."""
         return None
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Parameters that no current of a cell tells from its others, and why: a fit leaves them as they are."""
+        return {}
 
     @property
     def programming(self) -> Programming | None:

@@ -127,6 +127,7 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     """Such a barrier."""
 
     programmed = "gap"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.05
 
@@ -134,6 +135,15 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     def states(self) -> tuple[StateVariable, ...]:
         """The width of the gap, m."""
         return (StateVariable("gap", self.parameters.gap0, NARROWEST, WIDEST),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "w_1": "of the barrier, not of this cell",
+            "b": "500 uA as published, far above what flows",
+            "area": "of the layout",
+        }
 
     def constants(self) -> tuple[float, ...]:
         """Dynamics, then conduction (lengths of it in nm), then direction."""
