@@ -71,7 +71,7 @@ def netlist(file: str, word: str, sweep: TestSweep, expected: NDArray[np.float64
             "Vexpected expected 0 PWL(0 0",
             *points,
             "+ )",
-            f".options reltol={RELTOL:g} abstol=1e-15 vntol=1e-9 method=gear",
+            f".options reltol={RELTOL:g} abstol=1e-12 vntol=1e-9",
             ".control",
             f"tran {step:.12g} {stop:.12g} 0 {step / STEPS:.12g}",
             "linearize v(plus) i(Vmeter) v(expected)",

@@ -6,12 +6,12 @@ their derivatives are undefined where an iteration of the simulator looks at a b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from hil.device import Unsupported
-from sim.export.expression import Formula, ordered
+from sim.export.expression import Formula, formula, ordered
 
 FLOOR = "1e-300"
 """Least argument of a root, a logarithm, or a power that is no whole number."""
@@ -26,6 +26,9 @@ _INFIX: Mapping[str, tuple[str, int]] = {
 
 _RIGHT_BINDS = ("-", "/", "less", "at most", "equal")
 """Whose right side needs parentheses where it binds as strongly."""
+
+_SMALL = 1e-15
+"""Numbers below which a reciprocal is multiplied by."""
 
 _NEVER_NEGATIVE = frozenset({"abs", "exp", "sqrt", "cosh"})
 
@@ -44,11 +47,16 @@ class Printer:
         What functions of one argument are called where it isn't as here.
     odd_powers : bool
         Whether the language's ``pow`` takes negative bases to odd whole powers.
+    tiny_divisors : bool
+        Whether it divides by numbers below 1e-30 as well. If not, products are divided by factor by factor.
     """
 
-    def __init__(self, name: Callable[[str, str], str], functions: Mapping[str, str], odd_powers: bool) -> None:
+    def __init__(
+        self, name: Callable[[str, str], str], functions: Mapping[str, str], *, odd_powers: bool, tiny_divisors: bool
+    ) -> None:
         """Keep these."""
-        self._name, self._functions, self._odd_powers = name, functions, odd_powers
+        self._name, self._functions = name, functions
+        self._odd_powers, self._tiny_divisors = odd_powers, tiny_divisors
         self._own: dict[Formula, str] = {}
 
     def named(self, one: Formula, name: str) -> None:
@@ -77,6 +85,8 @@ class Printer:
             return _number(one.arguments[0])
         if not parts:
             return self._name(function, str(one.arguments[0])), _ATOM
+        if function == "/" and not self._tiny_divisors:
+            return _within(known[parts[0]], _PRODUCT) + "".join(self._divided(parts[1], known)), _PRODUCT
         if function in _INFIX:
             symbol, binds = _INFIX[function]
             left, right = (_within(known[part], binds) for part in parts)
@@ -100,6 +110,24 @@ class Printer:
         if function == "sign" and "sign" not in self._functions:
             return f"({texts[0]} > 0 ? 1 : ({texts[0]} < 0 ? -1 : 0))", _ATOM
         return f"{self._functions.get(function, function)}({', '.join(texts)})", _ATOM
+
+    def _divided(self, divisor: Formula, known: dict[Formula, tuple[str, int]]) -> Iterator[str]:
+        """What follows a dividend, for every factor of its divisor."""
+        if divisor in self._own:
+            yield f"/{self._own[divisor]}"
+        elif divisor.function == "*":
+            yield from self._divided(divisor.parts[0], known)
+            yield from self._divided(divisor.parts[1], known)
+        elif divisor.number is not None:
+            yield (
+                f"*{shown(1 / divisor.number)}"
+                if abs(divisor.number) < _SMALL
+                else f"/{_within(known[divisor], _ATOM)}"
+            )
+        elif divisor.function == "power" and divisor.parts[1].number is not None:
+            yield f"*{_within(self._power(divisor.parts[0], formula(-divisor.parts[1].number), known), _PRODUCT)}"
+        else:
+            yield f"/{_within(known[divisor], _PRODUCT + 1)}"
 
     def _power(self, base: Formula, exponent: Formula, known: dict[Formula, tuple[str, int]]) -> tuple[str, int]:
         text, n = known[base][0], exponent.number

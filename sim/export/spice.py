@@ -87,7 +87,8 @@ def subcircuit(cell: ExportedCell, address: str, name: str | None = None) -> str
     for unknown in cell.unknowns:
         node = names.unknowns[unknown.name]
         residual = printer.text(apply("/", unknown.residual, unknown.scale))
-        lines += _wrapped(f"B{node} {node} 0 I = {residual}")
+        lines += [f"B{node} {node} 0 V = {shown(unknown.scale)}*V({node}_s)"]
+        lines += _wrapped(f"B{node}_s {node}_s 0 I = {residual}")
     lines += _wrapped(f"Bcell plus minus I = {printer.text(cell.current)}")
     return "\n".join([*lines, f".ends {word}", ""])
 
@@ -98,7 +99,7 @@ def _printer(names: Names) -> Printer:
             return "V(plus,minus)"
         return names.of(kind, name) if kind == "parameter" else f"V({names.of(kind, name)})"
 
-    return Printer(name, {"ln": "ln", "sign": "sgn"}, odd_powers=False)
+    return Printer(name, {"ln": "ln", "sign": "sgn"}, odd_powers=False, tiny_divisors=False)
 
 
 def _assignments(parameters: tuple[ExportedParameter, ...], names: Names) -> Iterator[str]:
