@@ -33,6 +33,7 @@ from pydantic import Field
 
 from hil.compiling import njit
 from sim.cells.bracket import between, narrowed
+from sim.cells.equations import solution_of
 from sim.cells.law import CellParameters, StateVariable, unit
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
 from sim.crossbar.kinds import simulated
@@ -160,6 +161,14 @@ def _heated(v, t, n, p):
     return p[T_0] + i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
 
 
+def _balance(i, t, v_s, v, n, p):
+    """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
+    disc, plug, series = _ohms(i, n, p)
+    warmed = i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
+    return i - _barrier_current(v_s, t, n, p), t - p[T_0] - warmed, v_s + i * (disc + plug + series) - v
+
+
+@solution_of(_balance, scales=(1e-4, 1e3, 1.0))
 @njit(cache=True, error_model="numpy")
 def operating_point(v, n, p):
     """Current (A), temperature (K) and barrier voltage (V) at `v` V and concentration `n`, reached from cold."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from hil.compiling import njit
 from hil.limits import LimitError
 from sim.cells import integration
+from sim.cells.equations import Equations as Equations  # laws name it beside their functions
 from sim.cells.law import Columns, Law, OhmicLaw, P, State
 from sim.cells.segments import Segments
 
@@ -40,13 +41,6 @@ def rate_equation(function: Callable[..., None]) -> Any:
 def current_equation(function: Callable[..., float]) -> Any:
     """Compile ``current(v, x, p)``: return the current, A."""
     return njit(integration.CURRENT, cache=True, error_model="numpy")(function)
-
-
-class Equations(NamedTuple):
-    """What a law consists of: the results of `rate_equation` and `current_equation`."""
-
-    rate: Any
-    current: Any
 
 
 class RateLaw(Law[P]):
