@@ -29,7 +29,7 @@ def after_programming(m: Measurement) -> Measurement:
 class Description(Model):
     """A law of time that no simulated device has: it gives numbers and no preset."""
 
-    kind = ""
+    kind, state = "", ""
 
     def __init__(self, measurement: Measurement) -> None:
         """Require a decay of one stretch."""

@@ -34,7 +34,7 @@ _RATE, _SHAPE, _SPAN, _WINDOW, _START = "rate", "non-linearity", "number of puls
 class RramModel(Model):
     """One of the three dynamics, on a train or a sweep."""
 
-    kind = "rram"
+    kind, state = "rram", "w0"
 
     def __init__(self, name: Dynamics, measurement: Measurement) -> None:
         """Find the direction of potentiation, and which parameters the measurement can tell at all."""

@@ -30,7 +30,8 @@ GENERATIONS = 40
 class VteamModel(Model):
     """Thresholds, rates and resistances of a cell, on a train or a sweep."""
 
-    kind = "vteam"
+    kind, state = "vteam", "x0"
+    renamed = VteamParameters.renamed
 
     def __init__(self, window: Literal["none", "biolek"], measurement: Measurement) -> None:
         """Find the sign that switches on, and count the amplitudes of either sign."""
@@ -51,7 +52,7 @@ class VteamModel(Model):
             yield from self._direction(side, sign)
         yield Parameter("r_on", "ohm", 1e-3 * ohm.min(), middle, "window")
         yield Parameter("r_off", "ohm", middle, 1e3 * ohm.max(), "window")
-        yield from self.started(Parameter("w0", "", 0.0, 1.0, "initial state", ends=(True, True)))
+        yield from self.started(Parameter("x0", "", 0.0, 1.0, "initial state", ends=(True, True)))
         if self._window == "biolek":
             yield Parameter("p", "", 0.5, 50.0, "window exponent", ends=(True, True))
 
@@ -152,8 +153,7 @@ class VteamModel(Model):
         return vteam_states(self._values(values), self._drive.play, self.starting(values))
 
     def _values(self, values: Mapping[str, float]) -> VteamParameters:
-        present = VteamParameters.renamed
-        return self._cell.model_copy(update={present.get(k, k): float(v) for k, v in values.items()})
+        return self._cell.model_copy(update={k: float(v) for k, v in values.items()})
 
     def _resistances(self, values: Mapping[str, float]) -> dict[str, float]:
         from scipy.optimize import nnls
