@@ -59,6 +59,14 @@ class Model(ABC):
         self.generations = 0
         self.watch: Callable[[], None] = lambda: None
 
+    @classmethod
+    def prepared(cls, measurement: Measurement) -> Measurement:
+        """Leave out readings that this model has no value for, whatever its parameters, with a note on each kind.
+
+        All models that compete are fitted to what is left then, so that they are judged by the same readings.
+        """
+        return measurement
+
     @abstractmethod
     def starts(self) -> Iterable[dict[str, float]]:
         """Values to start from, coarse and many; held ones are put right by the fit."""

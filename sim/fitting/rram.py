@@ -148,3 +148,18 @@ class RramModel(Model):
         """Relative deviations of a straight line in w, as a linear problem."""
         w = self._weights(values)
         return np.stack([np.ones_like(w), w], axis=1) / g[:, None], np.ones_like(g)
+
+
+def lhb(measurement: Measurement, order: int = 1) -> Model:
+    """Linear steps between hard bounds."""
+    return RramModel("lhb", measurement)
+
+
+def nlsb(measurement: Measurement, order: int = 1) -> Model:
+    """Non-linear steps towards soft bounds."""
+    return RramModel("nlsb", measurement)
+
+
+def nlhb(measurement: Measurement, order: int = 1) -> Model:
+    """Non-linear steps between hard bounds."""
+    return RramModel("nlhb", measurement)

@@ -163,3 +163,13 @@ class VteamModel(Model):
         on, off = nnls(np.stack([1.0 - x, x], axis=1) * g[:, None], np.ones_like(g))[0]
         bounds = {p.name: (p.low, p.high) for p in self.parameters}
         return {"r_on": float(np.clip(on, *bounds["r_on"])), "r_off": float(np.clip(off, *bounds["r_off"]))}
+
+
+def vteam(measurement: Measurement, order: int = 1) -> Model:
+    """VTEAM without a window."""
+    return VteamModel("none", measurement)
+
+
+def vteam_biolek(measurement: Measurement, order: int = 1) -> Model:
+    """VTEAM with Biolek's window."""
+    return VteamModel("biolek", measurement)
