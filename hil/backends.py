@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from pydantic import BaseModel
 
 from hil import presets
-from hil.config import validated
+from hil.config import by_present_names, validated
 from hil.device import Device
 from hil.errors import HilError, InputError, nearest, shortened, told
 from hil.plugins import Registry
@@ -142,13 +142,16 @@ def _resolved(
     twice = given.keys() & parameters.keys()
     if twice:
         raise InputError(f"{uri}: parameter '{min(twice)}' is given twice")
-    known = kind.parameters.model_fields
-    usable = {name: value for name, value in (defaults or {}).items() if name in known}
     explicit = {**given, **parameters}
     preset = explicit.pop("preset", None)
     preset = None if preset is None else str(preset)
     name = f"{scheme}:{kind.name}"
     chosen = _preset(kind, uri, preset) if preset is not None or kind.presets else {}
+    try:
+        usable, chosen, explicit = (by_present_names(kind.parameters, v) for v in (defaults or {}, chosen, explicit))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    usable = {known: value for known, value in usable.items() if known in kind.parameters.model_fields}
     return kind, name, validated(kind.parameters, {**usable, **chosen, **explicit}, name)
 
 

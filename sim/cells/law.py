@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.config import JsonDict
 
+from hil.config import by_present_names
 from hil.programming import Programming
 from sim.cells.equations import Equations
 from sim.cells.segments import Segments
@@ -51,12 +52,7 @@ class CellParameters(BaseModel):
     @classmethod
     def _by_present_names(cls, values: Any) -> Any:
         """Take former names of parameters for the present ones."""
-        if not isinstance(values, dict):
-            return values
-        for old, new in cls.renamed.items():
-            if old in values and new in values:
-                raise ValueError(f"{old} is the former name of {new}: give one of them")
-        return {cls.renamed.get(name, name): value for name, value in values.items()}
+        return by_present_names(cls, values) if isinstance(values, dict) else values
 
 
 P = TypeVar("P", bound=CellParameters)

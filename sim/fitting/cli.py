@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, importing, options
+from hil.cli.group import lists
+from sim.fitting.catalogue import FITS
 
 if TYPE_CHECKING:
     from hil.runs.progress import Progress
@@ -52,6 +54,7 @@ Out = Annotated[
 ]
 
 
+@lists(FITS, "Models, and every simulated device by its name")
 def fit(
     source: Sources_,
     model: Models = None,

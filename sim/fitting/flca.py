@@ -137,3 +137,13 @@ class FlcaModel(Model):
 
 def _ohm(n: int) -> str:
     return "ohm" if n == 0 else f"ohm/(V s){'' if n == 1 else f'^{n}'}"
+
+
+def flca(measurement: Measurement, order: int = 1) -> Model:
+    """Memristance of a non-volatile flux, up to an order."""
+    return FlcaModel("nonvolatile", measurement, order)
+
+
+def flca_volatile(measurement: Measurement, order: int = 1) -> Model:
+    """Memristance of a flux that relaxes, up to an order."""
+    return FlcaModel("volatile", measurement, order)
