@@ -129,6 +129,11 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
         raise InputError(f"{uri} cannot be opened: {told(error)}") from error
 
 
+def address_parameters(uri: str) -> BaseModel:
+    """Checked parameters of the device that `uri` names, which is not opened; raises what `open_device` would."""
+    return _resolved(uri, None, {})[2]
+
+
 def check_address(uri: str, *, defaults: Mapping[str, Any] | None = None, **parameters: Any) -> None:
     """Check all that `open_device` checks before it opens the device; raises the same."""
     _resolved(uri, defaults, parameters)
