@@ -1,9 +1,10 @@
 """A cell as a SPICE sub-circuit, in the words of ngspice.
 
-Every state is the voltage of a capacitor of 1 F between 0 and 1, charged by its rate; what a simulator's tolerances see
-is therefore of order 1 V whatever the state is. At a bound the rate fades over `SOFT` of the range and holds the state
-there; equations see states within their bounds alone. Rates and states in SI units are voltages of nodes named after
-them, and an unknown of an implicit law is the voltage of a node whose equation is Kirchhoff's.
+Every state is the voltage of a capacitor of 1 F, 1 V at its lower bound and 2 V at its upper, charged by its rate: what
+a simulator's tolerances see is of order 1 V whatever the state is, and never 0 V, where they would be far too strict.
+At a bound the rate fades over `SOFT` of the range and holds the state there; equations see states within their bounds
+alone. Rates and states in SI units are voltages of nodes named after them, and an unknown of an implicit law is the
+voltage of a node whose equation is Kirchhoff's.
 """
 
 from __future__ import annotations
@@ -15,18 +16,36 @@ from hil.errors import InputError
 from sim.export.cell import ExportedCell, ExportedParameter, ExportedState
 from sim.export.expression import Formula, apply
 from sim.export.printing import Printer, shown
+from sim.export.sharing import shared
 
 SOFT = 1e-6
 """Part of its range over which a state is stopped at a bound."""
+
+FASTEST = "rate_max"
+"""Parameter of every sub-circuit: the highest rate of a state, in ranges a second. A simulator cannot follow more."""
+
+HIGHEST_RATE = 1e12
+"""Its default, 1/s: nothing crosses its range in less than a picosecond."""
+
+SETTLING = "settle"
+"""Parameter of sub-circuits with unknowns, s: within which these reach what their equations say. Where a law jumps from
+one solution to another, such as in thermal runaway, this is how long it takes."""
+
+SHORTEST_SETTLING = 1e-15
+"""Its default, s."""
 
 LEAK = 1e12
 """Resistance beside a state's capacitor, ohm: every node has a path to ground; the state forgets in 30,000 years."""
 
 RESERVED = frozenset(
-    {"m", "time", "temper", "hertz", "e", "c", "i", "v", "pi", "kelvin", "boltz", "echarge", "planck", "yes", "no",
+    {"rate_max", "settle", "m", "time",
+     "temper", "hertz", "e", "c", "i", "v", "pi", "kelvin", "boltz", "echarge", "planck", "yes", "no",
      "true", "false", "and", "or", "not", "plus", "minus", "dtemp", "temp"}
 )  # fmt: skip
 """Words that mean something else in a netlist, case aside."""
+
+WORTH = 12
+"""Functions and names in a part that occurs twice, from which on it is a node of its own."""
 
 WIDTH = 118
 
@@ -37,11 +56,12 @@ class Names:
     def __init__(self, cell: ExportedCell, reserved: frozenset[str]) -> None:
         """Find one for each; `_` is added until it is free."""
         self._taken = set(reserved)
-        self.parameters = {one.name: self._free(one.name) for one in cell.parameters}
-        self.states = {one.name: self._free(one.name) for one in cell.states}
-        self.unknowns = {one.name: self._free(one.name) for one in cell.unknowns}
+        self.parameters = {one.name: self.free(one.name) for one in cell.parameters}
+        self.states = {one.name: self.free(one.name) for one in cell.states}
+        self.unknowns = {one.name: self.free(one.name) for one in cell.unknowns}
 
-    def _free(self, name: str) -> str:
+    def free(self, name: str) -> str:
+        """A name like this one that nothing has yet."""
         while name.lower() in self._taken:
             name += "_"
         self._taken.add(name.lower())
@@ -81,14 +101,20 @@ def subcircuit(cell: ExportedCell, address: str, name: str | None = None) -> str
     names = Names(cell, RESERVED)
     printer = _printer(names)
     lines = [f"* {line}".rstrip() for line in _comments(cell, address, word, names)]
-    lines += ["", *_wrapped(f".subckt {word} plus minus " + " ".join(_assignments(cell.parameters, names)))]
-    for state in cell.states:
-        lines += _state(state, names.states[state.name], printer)
-    for unknown in cell.unknowns:
+    lines += ["", *_wrapped(f".subckt {word} plus minus " + " ".join(_assignments(cell, names)))]
+    speeds = [apply("/", state.rate, state.span) for state in cell.states]
+    rests = [apply("/", unknown.residual, unknown.scale) for unknown in cell.unknowns]
+    for k, part in enumerate(shared([*speeds, *rests, cell.current], WORTH, solved=True)):
+        node = names.free(f"t{k}")
+        lines += _wrapped(f"B{node} {node} 0 V = {printer.text(part)}")
+        printer.named(part, f"V({node})")
+    for state, speed in zip(cell.states, speeds, strict=True):
+        lines += _state(state, names.states[state.name], printer.text(speed), printer)
+    for unknown, rest in zip(cell.unknowns, rests, strict=True):
         node = names.unknowns[unknown.name]
-        residual = printer.text(apply("/", unknown.residual, unknown.scale))
         lines += [f"B{node} {node} 0 V = {shown(unknown.scale)}*V({node}_s)"]
-        lines += _wrapped(f"B{node}_s {node}_s 0 I = {residual}")
+        lines += _wrapped(f"B{node}_s {node}_s 0 I = {printer.text(rest)}")
+        lines += [f"C{node}_s {node}_s 0 {{{SETTLING}}}"]
     lines += _wrapped(f"Bcell plus minus I = {printer.text(cell.current)}")
     return "\n".join([*lines, f".ends {word}", ""])
 
@@ -102,28 +128,37 @@ def _printer(names: Names) -> Printer:
     return Printer(name, {"ln": "ln", "sign": "sgn"}, odd_powers=False, tiny_divisors=False)
 
 
-def _assignments(parameters: tuple[ExportedParameter, ...], names: Names) -> Iterator[str]:
-    for one in parameters:
+def _assignments(cell: ExportedCell, names: Names) -> Iterator[str]:
+    for one in cell.parameters:
         yield f"{names.parameters[one.name]}={shown(float(one.value))}"
+    for name, value, _ in numerical(cell):
+        yield f"{name}={shown(value)}"
 
 
-def _state(state: ExportedState, node: str, printer: Printer) -> list[str]:
+def numerical(cell: ExportedCell) -> Iterator[tuple[str, float, str]]:
+    """Parameters that are the simulator's and not the law's: name, default, and what it is."""
+    yield FASTEST, HIGHEST_RATE, "1/s: no state crosses its range faster, so that a simulator can follow"
+    if cell.unknowns:
+        yield SETTLING, SHORTEST_SETTLING, "s: within which implicit equations are solved, and jumps between solutions"
+
+
+def _state(state: ExportedState, node: str, speed: str, printer: Printer) -> list[str]:
     """Capacitor, bounds, value in SI units, and rate of one state."""
     kept = Formula("parameter", "")
     printer.named(kept, f"V({node}_s)")
-    inside: Formula = kept
+    inside = apply("-", kept, 1.0)
     if state.low:
         inside = apply("max", inside, 0.0)
     if state.high:
         inside = apply("min", inside, 1.0)
     rate = f"V({node}_rate)"
-    up = f"1 - max(V({node}_s) - 1, 0)/{SOFT:g}" if state.high else "1"
-    down = f"1 - max(-V({node}_s), 0)/{SOFT:g}" if state.low else "1"
+    up = f"1 - max(V({node}_s) - 2, 0)/{SOFT:g}" if state.high else "1"
+    down = f"1 - max(1 - V({node}_s), 0)/{SOFT:g}" if state.low else "1"
     moved = rate if up == down else f"{rate}*({rate} > 0 ? {up} : {down})"
-    start = printer.text(state.start)
+    start = printer.text(apply("+", state.start, 1.0))
     return [
         *_wrapped(f"B{node} {node} 0 V = {printer.text(apply('+', state.offset, apply('*', state.span, inside)))}"),
-        *_wrapped(f"B{node}_rate {node}_rate 0 V = {printer.text(apply('/', state.rate, state.span))}"),
+        *_wrapped(f"B{node}_rate {node}_rate 0 V = min(max({speed}, -{FASTEST}), {FASTEST})"),
         *_wrapped(f"B{node}_s 0 {node}_s I = {moved}"),
         *_wrapped(f"C{node}_s {node}_s 0 1 IC={{{start}}}"),
         f"R{node}_s {node}_s 0 {LEAK:g}",
@@ -142,6 +177,9 @@ def _comments(cell: ExportedCell, address: str, word: str, names: Names) -> Iter
     yield "Tighten reltol (1e-5, method=gear) for curves to 1e-3."
     yield ""
     yield from parameter_table(cell, names.parameters)
+    yield "of the simulator, not of the law:"
+    for name, value, text in numerical(cell):
+        yield f"  {name} = {shown(value)} {text}"
 
 
 def parameter_table(cell: ExportedCell, own: dict[str, str]) -> Iterator[str]:
