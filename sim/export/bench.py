@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from hil.errors import HilError
 from sim import ngspice
 from sim.export.printing import shown
-from sim.export.spice import FASTEST, SETTLING
 from sim.export.sweeps import TestSweep
+from sim.export.words import FASTEST, SETTLING
 
 RELTOL = 1e-7
 """Relative tolerance of ngspice on a bench."""
@@ -22,7 +22,7 @@ FAST = 1e6
 """Ranges of a state in a period: what a cell may cross at most, so that ngspice can follow."""
 
 SETTLED = 1e-11
-"""Part of a period within which unknowns settle: what is crossed meanwhile is a hundred-thousandth of a state's range."""
+"""Part of a period within which unknowns settle: a state crosses a hundred-thousandth of its range meanwhile."""
 
 STEPS = 10
 """Least steps of ngspice from one point of a sweep to the next."""
