@@ -54,7 +54,8 @@ def spice(
 ) -> None:
     """Write a cell as a sub-circuit for ngspice.
 
-    The law's equations, its parameters and their units stand in it as comments. A test bench sweeps it and prints how far its current is from the simulation's.
+    The law's equations, its parameters and their units stand in it as comments. A test bench sweeps it and prints how
+    far its current is from the simulation's.
 
     \b
     hil export spice "sim:vteam?preset=runs/fit-iv-001/vteam.json" --out cell.sub --testbench

@@ -59,7 +59,7 @@ def subcircuit(cell: ExportedCell, address: str, name: str | None = None, notes:
     Unsupported
         If something in it cannot be written.
     """
-    word, names = checked_name(cell, name, RESERVED), CellNames(cell, RESERVED)
+    word, names = checked_name(cell, name, RESERVED), CellNames(cell, frozenset(), RESERVED)
     printer = _printer(names)
     lines = [f"* {line}".rstrip() for line in comments(cell, "spice", address, notes, names)]
     lines += [f"* one cell: X1 plus minus {word} NAME=VALUE ...; V(x1.STATE) is a state in SI units", ""]

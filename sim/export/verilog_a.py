@@ -30,7 +30,7 @@ parameter paramset pmos posedge potential pow primitive pull0 pull1 pulldown pul
 pulsestyle_ondetect rcmos real realtime reg release repeat resolveto rnmos rpmos rtran rtranif0 rtranif1 scalared
 showcancelled signed sin sinh slew small specify specparam split sqrt string strong0 strong1 supply0 supply1 table
 tan tanh task time timer tran tranif0 tranif1 transition tri tri0 tri1 triand trior trireg units unsigned use
-vectored wait wand weak0 weak1 while white_noise wire wor wreal xnor xor zi_nd zi_np zi_zd zi_zp electrical i m
+vectored wait wand weak0 weak1 while white_noise wire wor wreal xnor xor zi_nd zi_np zi_zd zi_zp electrical
 """
 
 KEYWORDS = frozenset(_WORDS.split())
@@ -59,7 +59,7 @@ def module(cell: ExportedCell, address: str, name: str | None = None, notes: tup
     Unsupported
         If something in it cannot be written.
     """
-    word, names = checked_name(cell, name, KEYWORDS), CellNames(cell, KEYWORDS)
+    word, names = checked_name(cell, name, KEYWORDS), CellNames(cell, KEYWORDS, frozenset({"m"}))
     printer = _printer(names)
     body, variables = _body(cell, names, printer)
     nodes = [f"{names.states[s.name]}_s" for s in cell.states] + [f"{names.unknowns[u.name]}_s" for u in cell.unknowns]

@@ -35,16 +35,18 @@ OWN = frozenset({FASTEST, SETTLING, "plus", "minus", "v"})
 class CellNames:
     """Names of parameters, states and unknowns in one exported cell; case does not tell two apart."""
 
-    def __init__(self, cell: ExportedCell, reserved: frozenset[str]) -> None:
-        """Find one for each; `_` is added until it is free."""
+    def __init__(
+        self, cell: ExportedCell, reserved: frozenset[str], for_parameters: frozenset[str] = frozenset()
+    ) -> None:
+        """Find one for each; `_` is added until it is none of the words that are reserved."""
         self._taken = set(reserved | OWN)
-        self.parameters = {one.name: self.free(one.name) for one in cell.parameters}
+        self.parameters = {one.name: self.free(one.name, for_parameters) for one in cell.parameters}
         self.states = {one.name: self.free(one.name) for one in cell.states}
         self.unknowns = {one.name: self.free(one.name) for one in cell.unknowns}
 
-    def free(self, name: str) -> str:
+    def free(self, name: str, reserved: frozenset[str] = frozenset()) -> str:
         """A name like this one that nothing has yet."""
-        while name.lower() in self._taken:
+        while name.lower() in self._taken | reserved:
             name += "_"
         self._taken.add(name.lower())
         return name
