@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hil.errors import HilError
 from sim import ngspice
 from sim.export.printing import shown
-from sim.export.sweeps import TestSweep
+from sim.export.sweeps import VoltageSweep
 from sim.export.words import FASTEST, SETTLING
 
 RELTOL = 1e-7
@@ -47,7 +47,12 @@ class BenchResult:
 
 
 def netlist(
-    file: str, word: str, sweep: TestSweep, expected: NDArray[np.float64], curve: str, implicit: bool, before: str = ""
+    file: str,
+    word: str,
+    sweep: VoltageSweep,
+    expected: NDArray[np.float64],
+    curve: str,
+    implicit: bool,
 ) -> str:
     """Write the netlist; it prints ``largest_difference``, as a part of the largest current.
 
@@ -55,7 +60,7 @@ def netlist(
     ----------
     file, word : str
         File to include, and the name of the sub-circuit in it.
-    sweep : TestSweep
+    sweep : VoltageSweep
         What drives the cell.
     expected : (K,) array
         What the simulation gives at `sweep.time`, A.
@@ -63,8 +68,6 @@ def netlist(
         File that it writes the curve to: time (s), voltage (V), current (A), expected current (A).
     implicit : bool
         Whether the cell has unknowns.
-    before : str
-        More lines before the cell.
     """
     step, stop = 1 / (sweep.points * sweep.frequency), sweep.periods / sweep.frequency
     largest = float(np.abs(expected).max()) or 1.0
@@ -76,7 +79,6 @@ def netlist(
         [
             f"Test bench of {word}: {sweep.shape} of {sweep.amplitude:g} V and {sweep.frequency:g} Hz",
             f"* run it by: ngspice -b FILE; it writes {curve}",
-            *filter(None, [before]),
             f".include {file}",
             f"Vdrive drive 0 {sweep.source()}",
             "Vmeter drive plus 0",

@@ -13,7 +13,7 @@ from hil.cli import checks, options
 if TYPE_CHECKING:
     from hil.runs.results import Row
     from sim.export.job import Export
-    from sim.export.sweeps import TestSweep
+    from sim.export.sweeps import VoltageSweep
 
 app = typer.Typer(help="Write a device's law for other simulators: SPICE or Verilog-A.", no_args_is_help=True)
 
@@ -116,14 +116,14 @@ def _tell(export: Export, path: Path) -> None:
     print(f"written: {path}", file=sys.stderr)
 
 
-def _check(export: Export, sweep: TestSweep, files: dict[str, str], curve: str, json: str | None) -> None:
+def _check(export: Export, sweep: VoltageSweep, files: dict[str, str], curve: str, json: str | None) -> None:
     from hil.runs.results import report
     from sim.export.bench import played
 
     report(_rows(sweep, played(files, "bench.cir", curve).difference), f"{export.address} in ngspice", json)
 
 
-def _rows(sweep: TestSweep, difference: float) -> list[Row]:
+def _rows(sweep: VoltageSweep, difference: float) -> list[Row]:
     from hil.runs.results import Row
 
     return [

@@ -18,7 +18,7 @@ from sim.cells.law import Law
 from sim.crossbar.parameters import JoinedParameters
 from sim.export import bench, spice, verilog_a
 from sim.export.cell import ExportedCell, describe
-from sim.export.sweeps import TestSweep, simulated_current, usual_amplitude, usual_frequency
+from sim.export.sweeps import VoltageSweep, simulated_current, usual_amplitude, usual_frequency
 from sim.export.words import checked_name
 
 _ONE_CELL = ("d2d", "d2d_r", "c2c", "read_noise", "stuck_on", "stuck_off", "r_wire", "r_driver")
@@ -73,7 +73,7 @@ class Export:
         writers: dict[str, Callable[..., str]] = {"spice": spice.subcircuit, "verilog-a": verilog_a.module}
         return writers[language](self.cell, self.address, name, self.notes)
 
-    def sweep(self, shape: str, amplitude: float | None, frequency: float | None, periods: int) -> TestSweep:
+    def sweep(self, shape: str, amplitude: float | None, frequency: float | None, periods: int) -> VoltageSweep:
         """A sweep that moves the cell, where it isn't said which."""
         if shape not in ("sine", "triangle"):
             raise InputError(f"--shape {shape}: choose sine or triangle")
@@ -82,15 +82,15 @@ class Export:
                 raise InputError(f"{option} {value:g}: give a number above 0")
         volts = usual_amplitude(self.law) if amplitude is None else amplitude
         hertz = usual_frequency(self.law, volts) if frequency is None else frequency
-        return TestSweep("sine" if shape == "sine" else "triangle", volts, hertz, periods)
+        return VoltageSweep("sine" if shape == "sine" else "triangle", volts, hertz, periods)
 
-    def bench(self, file: str, name: str | None, sweep: TestSweep, curve: str) -> str:
+    def bench(self, file: str, name: str | None, sweep: VoltageSweep, curve: str) -> str:
         """Test bench of the sub-circuit in `file`, with the simulation's current."""
         expected = self.expected(sweep)
         word = checked_name(self.cell, name, spice.RESERVED)
         return bench.netlist(file, word, sweep, expected, curve, bool(self.cell.unknowns))
 
-    def expected(self, sweep: TestSweep) -> NDArray[np.float64]:
+    def expected(self, sweep: VoltageSweep) -> NDArray[np.float64]:
         """Current of the simulation at the points of a sweep, A."""
         current = simulated_current(self.law, sweep, FINER)
         if not np.isfinite(current).all():

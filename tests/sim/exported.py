@@ -16,9 +16,11 @@ def _spice_divide(a, b):
     return a / (b + 1e-32 if 0 <= b < 1e-32 else b)
 
 
-SPICE = {
-    "pow": lambda x, y: abs(x) ** y, "sgn": lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0, "ln": math.log, "divide": _spice_divide,
-}  # fmt: skip
+def _sign(x):
+    return 1.0 if x > 0 else -1.0 if x < 0 else 0.0
+
+
+SPICE = {"pow": lambda x, y: abs(x) ** y, "sgn": _sign, "ln": math.log, "divide": _spice_divide}
 VERILOG = {"pow": math.pow, "ln": math.log, "divide": lambda a, b: a / b, "ddt": lambda x: 0.0}
 COMMON = {
     "exp": math.exp, "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh, "sqrt": math.sqrt, "abs": abs,
