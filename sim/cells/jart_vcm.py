@@ -161,6 +161,7 @@ def _heated(v, t, n, p):
     return p[T_0] + i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
 
 
+@njit(error_model="numpy")
 def _balance(i, t, v_s, v, n, p):
     """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
     disc, plug, series = _ohms(i, n, p)
