@@ -37,7 +37,11 @@ RESERVED = frozenset(
 """Words that mean something else in a netlist, case aside."""
 
 WORTH = 12
-"""Functions and names in a part that occurs twice, from which on it is a node of its own."""
+"""Functions and names in a part that occurs twice, from which on it is a node of its own, in formulas that are long."""
+
+LONG = 20_000
+"""Characters of all formulas from which on they are. A node's voltage is one more that an iteration can lead astray,
+beyond limits that hold within a formula."""
 
 
 def subcircuit(cell: ExportedCell, address: str, name: str | None = None, notes: tuple[str, ...] = ()) -> str:
@@ -66,7 +70,9 @@ def subcircuit(cell: ExportedCell, address: str, name: str | None = None, notes:
     lines += _wrapped(f".subckt {word} plus minus " + " ".join(_assignments(cell, names)))
     speeds = [apply("/", state.rate, state.span) for state in cell.states]
     rests = [apply("/", unknown.residual, unknown.scale) for unknown in cell.unknowns]
-    for k, part in enumerate(shared([*speeds, *rests, cell.current], WORTH, solved=True)):
+    roots = [*speeds, *rests, cell.current]
+    parts = shared(roots, WORTH, solved=True) if sum(len(printer.text(root)) for root in roots) > LONG else []
+    for k, part in enumerate(parts):
         node = names.free(f"t{k}")
         lines += _wrapped(f"B{node} {node} 0 V = {printer.text(part)}")
         printer.named(part, f"V({node})")

@@ -16,6 +16,8 @@ from sim.export.sweeps import VoltageSweep, simulated_current
 
 pytestmark = pytest.mark.skipif(not ngspice.installed(), reason="ngspice is not installed")
 
+SLOW = pytest.mark.slow  # its temperature jumps: ten seconds in ngspice
+
 AGREEMENT = 1e-3
 """Of currents, relative to the largest one."""
 
@@ -33,22 +35,13 @@ def difference(address, sweep, finer, other=None):
 
 
 @pytest.mark.parametrize("shape", ["sine", "triangle"])
-@pytest.mark.parametrize("case", [case for case in CASES if case not in IMPLICIT])
+@pytest.mark.parametrize("case", [pytest.param(case, marks=SLOW if case == "jart-vcm" else ()) for case in CASES])
 def test_a_law_in_ngspice(case, shape):
     amplitude, frequency, finer = CASES[case]
     assert difference(f"sim:{case}", VoltageSweep(shape, amplitude, frequency, 1, 200), finer) < AGREEMENT
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", ["sine", "triangle"])
 @pytest.mark.parametrize("case", IMPLICIT)
-def test_an_implicit_law_in_ngspice(case, shape):
-    """Equations that the simulation solves by iterating are solved by ngspice; jumps of temperature are steep."""
-    amplitude, frequency, finer = CASES[case]
-    assert difference(f"sim:{case}", VoltageSweep(shape, amplitude, frequency, 1, 200), finer) < AGREEMENT
-
-
-@pytest.mark.parametrize("case", ["simmons", "jart-vcm"])
 def test_an_implicit_law_at_a_low_voltage(case):
     """At which nothing runs away."""
     sweep = VoltageSweep("triangle", 0.35, CASES[case][1], 1, 60)
