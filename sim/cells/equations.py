@@ -15,10 +15,14 @@ itself and can do nothing with the loop::
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+Numbers = Sequence[float]
+"""States or constants, as equations find them."""
 
 
 class Equations(NamedTuple):

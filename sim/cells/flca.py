@@ -17,6 +17,7 @@ small positive one.
 
 from __future__ import annotations
 
+from collections.abc import MutableSequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -25,7 +26,7 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from sim.cells.dose import flux_dose, time_constant
-from sim.cells.equations import Equations
+from sim.cells.equations import Equations, Numbers
 from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import Coefficients, bending_flux, memristance, memristance_roots, memristance_table
 from sim.cells.segments import Segments
@@ -82,12 +83,12 @@ def _rate(v, drive, decay, volatile):
     return max(drive - decay, 0.0) if v >= 0.0 and not volatile else drive - decay
 
 
-def _flux_rate(v, x, p, out):
+def _flux_rate(v: float, x: Numbers, p: Numbers, out: MutableSequence[float]) -> None:
     """Eq 3 or 4; `p` is A, D, whether volatile, R_0, R_1, ..."""
     out[0] = _rate(v, p[0] * v, p[1] * x[0], p[2])
 
 
-def _current(v, x, p):
+def _current(v: float, x: Numbers, p: Numbers) -> float:
     return v / memristance(p[3:], x[0])
 
 

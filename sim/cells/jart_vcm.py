@@ -161,11 +161,13 @@ def _heated(v, t, n, p):
     return p[T_0] + i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
 
 
+@njit(error_model="numpy")
 def _balance(i, t, v_s, v, n, p):
     """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
     disc, plug, series = _ohms(i, n, p)
     warmed = i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
-    return i - _barrier_current(v_s, t, n, p), t - p[T_0] - warmed, v_s + i * (disc + plug + series) - v
+    through = _barrier_current(max(min(v_s, max(v, 0.0)), min(v, 0.0)), max(t, p[T_0]), n, p)
+    return i - through, t - p[T_0] - warmed, v_s + i * (disc + plug + series) - v
 
 
 @solution_of(_balance, scales=(1e-4, 1e3, 1.0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableSequence
+
 from hil.compiling import njit
-from sim.cells.equations import Equations
+from sim.cells.equations import Equations, Numbers
 from sim.cells.memristance import memristance
 
 REASSOCIATE = {"contract", "nsz", "arcp"}
@@ -24,14 +26,14 @@ def held(drive, rate):
     return max(rate, 0.0) if drive >= 0.0 else rate
 
 
-def _rate(v, x, p, out):
+def _rate(v: float, x: Numbers, p: Numbers, out: MutableSequence[float]) -> None:
     """Of both fluxes, V; `p` is A, Dv, Dn, how many coefficients R_v has, R_v, R_n."""
     last = 4 + int(p[3])
     out[0], rate = rates(x[0], x[1], p[0] * v, p[1], p[2], p[4:last], p[last:])
     out[1] = held(p[0] * v, rate)
 
 
-def _current(v, x, p):
+def _current(v: float, x: Numbers, p: Numbers) -> float:
     last = 4 + int(p[3])
     return v / (memristance(p[4:last], x[0]) + memristance(p[last:], x[1]))
 

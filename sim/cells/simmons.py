@@ -79,16 +79,17 @@ def simmons_current(across, w, phi_0, w_1, area):
 def tunnelled(across, w, phi_0, w_1, area):
     """The same, and along its tangent from `HIGHEST` phi_0 on."""
     most = HIGHEST * phi_0
+    at = simmons_current(min(across, most), w, phi_0, w_1, area)
     if across <= most:
-        return simmons_current(across, w, phi_0, w_1, area)
-    at, before = simmons_current(most, w, phi_0, w_1, area), simmons_current(most * (1.0 - 1e-6), w, phi_0, w_1, area)
+        return at
+    before = simmons_current(most * (1.0 - 1e-6), w, phi_0, w_1, area)
     return at + (at - before) / (1e-6 * most) * (across - most)
 
 
 @njit(cache=True, error_model="numpy")
 def _excess(across, v, w, r_s, phi_0, w_1, area):
-    """Voltage of gap and series resistance beyond `v`, with `across` V on the gap."""
-    return across + r_s * tunnelled(across, w, phi_0, w_1, area) - v
+    """Voltage of gap and series resistance beyond `v`, with `across` V on the gap; 0 for no other than 0..v V."""
+    return across + r_s * tunnelled(min(max(across, 0.0), v), w, phi_0, w_1, area) - v
 
 
 @solution_of(_excess, scales=1.0)
@@ -112,7 +113,8 @@ def gap_voltage(v, w, r_s, phi_0, w_1, area):
 @njit(cache=True, error_model="numpy")
 def through(v, w, r_s, phi_0, w_1, area):
     """Current of gap and series resistance at `v` >= 0 V, A."""
-    return tunnelled(gap_voltage(v, w, r_s, phi_0, w_1, area), w, phi_0, w_1, area)
+    across = gap_voltage(v, w, r_s, phi_0, w_1, area)
+    return tunnelled(min(max(across, 0.0), v), w, phi_0, w_1, area)
 
 
 @njit(cache=True, error_model="numpy")

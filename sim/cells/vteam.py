@@ -25,7 +25,7 @@ steepest slope (error below 1e-8 of the range).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from typing import ClassVar, Literal, Self
 
 import numpy as np
@@ -34,7 +34,7 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from hil.fraction import Fraction
-from sim.cells.equations import Equations
+from sim.cells.equations import Equations, Numbers
 from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
@@ -104,13 +104,13 @@ def _resistance(x, r_on, r_off, exponential):
     return r_on * (r_off / r_on) ** x if exponential else r_on + (r_off - r_on) * x
 
 
-def _state_rate(v, x, p, out):
+def _state_rate(v: float, x: Numbers, p: Numbers, out: MutableSequence[float]) -> None:
     """Eq 1 through its window; `p` is `VteamLaw.constants`."""
     rate = _rate(p[0] * v, (p[1], p[2], p[3]), (p[4], p[5], p[6]))
     out[0] = rate * (1.0 - (x[0] if rate > 0.0 else 1.0 - x[0]) ** (2.0 * p[8])) if p[7] else rate
 
 
-def _current(v, x, p):
+def _current(v: float, x: Numbers, p: Numbers) -> float:
     return v / _resistance(x[0], p[9], p[10], p[11])
 
 

@@ -79,7 +79,7 @@ def _chosen(condition: Formula, a: Any, b: Any) -> Any:
     return apply("select", condition, a, b) if isinstance(a, numbers) and isinstance(b, numbers) else Undefined()
 
 
-class Frame:
+class FollowedCall:
     """One call of a function: its names, and the walk through its statements."""
 
     def __init__(self, reader: Reader, plain: Any, names: dict[str, Any]) -> None:
@@ -89,7 +89,7 @@ class Frame:
         self.scope: dict[str, Any] = {**vars(builtins), **plain.__globals__, **scope.nonlocals}
 
     @classmethod
-    def of(cls, reader: Reader, function: Any, arguments: Sequence[Any]) -> Frame:
+    def of(cls, reader: Reader, function: Any, arguments: Sequence[Any]) -> FollowedCall:
         """Call `function`, compiled or not."""
         plain = python_function(function)
         if plain is None:

@@ -49,12 +49,21 @@ class Printer:
         Whether the language's ``pow`` takes negative bases to odd whole powers.
     tiny_divisors : bool
         Whether it divides by numbers below 1e-30 as well. If not, products are divided by factor by factor.
+    number : callable, optional
+        Text of a number; `shown` if not given.
     """
 
     def __init__(
-        self, name: Callable[[str, str], str], functions: Mapping[str, str], *, odd_powers: bool, tiny_divisors: bool
+        self,
+        name: Callable[[str, str], str],
+        functions: Mapping[str, str],
+        *,
+        odd_powers: bool,
+        tiny_divisors: bool,
+        number: Callable[[float], str] | None = None,
     ) -> None:
         """Keep these."""
+        self._number = number or shown
         self._name, self._functions = name, functions
         self._odd_powers, self._tiny_divisors = odd_powers, tiny_divisors
         self._own: dict[Formula, str] = {}
@@ -82,7 +91,7 @@ class Printer:
     def _written(self, one: Formula, known: dict[Formula, tuple[str, int]]) -> tuple[str, int]:
         function, parts = one.function, one.parts
         if function == "number":
-            return _number(one.arguments[0])
+            return self._number(one.arguments[0]), _SIGN if one.arguments[0] < 0 else _ATOM
         if not parts:
             return self._name(function, str(one.arguments[0])), _ATOM
         if function == "/" and not self._tiny_divisors:
@@ -148,15 +157,16 @@ def _within(part: tuple[str, int], binds: int) -> str:
     return part[0] if part[1] >= binds else f"({part[0]})"
 
 
-def _number(value: float) -> tuple[str, int]:
+def shown(value: float) -> str:
+    """A number in the fewest digits that give it back."""
     if not np.isfinite(value):
         raise Unsupported(f"{value} stands in its equations, which no other program takes")
     text = f"{value:.17g}"
     short = next(s for d in range(1, 18) if float(s := f"{value:.{d}g}") == value) if value else "0"
-    text = short if len(short) <= len(text) else text
-    return text, _SIGN if value < 0 else _ATOM
+    return short if len(short) <= len(text) else text
 
 
-def shown(value: float) -> str:
-    """A number in the fewest digits that give it back."""
-    return _number(value)[0]
+def decimal(value: float) -> str:
+    """The same as a number that is no integer of the language: ``1.0``."""
+    text = shown(value)
+    return f"{text}.0" if text.lstrip("-").isdigit() else text

@@ -19,7 +19,7 @@ import numpy as np
 from hil.device import Unsupported
 from sim.cells.equations import solved_by
 from sim.export.expression import Formula, apply, formula
-from sim.export.frame import Frame, Results, Undefined, python_function
+from sim.export.frame import FollowedCall, Results, Undefined, python_function
 
 DEEPEST = 50
 """Calls within calls."""
@@ -70,11 +70,11 @@ class Reader:
 
     def value(self, function: Any, *arguments: Any) -> Any:
         """What a function returns: a formula, or a tuple of them."""
-        return Frame.of(self, function, arguments).run()
+        return FollowedCall.of(self, function, arguments).run()
 
     def written(self, function: Any, size: int, *arguments: Any) -> list[Formula]:
         """What a function writes to its last argument, an array of `size` numbers."""
-        frame = Frame.of(self, function, (*arguments, Results([None] * size)))
+        frame = FollowedCall.of(self, function, (*arguments, Results([None] * size)))
         frame.run()
         out = next(value for value in frame.names.values() if isinstance(value, Results))
         for k, entry in enumerate(out):
@@ -82,7 +82,7 @@ class Reader:
                 raise Unsupported(f"{frame.name} leaves entry {k} of what it is to write without a value")
         return [formula(entry) for entry in out]
 
-    def call(self, function: Any, arguments: Sequence[Any], frame: Frame, node: ast.AST) -> Any:
+    def call(self, function: Any, arguments: Sequence[Any], frame: FollowedCall, node: ast.AST) -> Any:
         """Result of a call within a function that is followed."""
         if (solved := solved_by(function)) is not None:
             return self._root(function, solved.equation, solved.scales, arguments)
@@ -103,7 +103,7 @@ class Reader:
         if self._depth > DEEPEST:
             frame.refuse(node, f"calls more than {DEEPEST} functions within each other")
         try:
-            inner = Frame.of(self, function, arguments)
+            inner = FollowedCall.of(self, function, arguments)
             return inner.run()
         finally:
             self._depth -= 1

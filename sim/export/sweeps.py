@@ -20,7 +20,7 @@ LIVELY = 0.9
 
 
 @dataclass(frozen=True)
-class TestSweep:
+class VoltageSweep:
     """Periods of a voltage that begins at 0 and rises.
 
     Attributes
@@ -66,14 +66,14 @@ class TestSweep:
         return "PWL(" + " ".join(f"{t * period:.12g} {v!r}" for t, v in corners) + ")"
 
 
-def simulated_current(law: Law[Any], sweep: TestSweep, finer: int = 10) -> NDArray[np.float64]:
+def simulated_current(law: Law[Any], sweep: VoltageSweep, finer: int = 10) -> NDArray[np.float64]:
     """Current at the times of a sweep, A: of a pristine cell whose voltage is constant for a part of a point each.
 
     Parameters
     ----------
     law : Law
         Of the cell.
-    sweep : TestSweep
+    sweep : VoltageSweep
         Drives it.
     finer : int
         Parts of a point; the error falls with its square.
@@ -107,7 +107,7 @@ def usual_frequency(law: Law[Any], amplitude: float) -> float:
 
 def _opening(law: Law[Any], amplitude: float, frequency: float) -> float:
     """How far the branches of a loop lie apart, as a part of the largest current; 0 where it cannot be simulated."""
-    sweep = TestSweep("sine", amplitude, frequency, 1, 64)
+    sweep = VoltageSweep("sine", amplitude, frequency, 1, 64)
     try:
         current = simulated_current(law, sweep, 1)
     except LimitError:
