@@ -123,7 +123,8 @@ def own_voltages(device: Device, beyond: float = BEYOND_THRESHOLD) -> tuple[floa
     Its own programming voltages; `beyond` times its thresholds, within its limits; else `GENTLE_AMPLITUDE`.
     """
     if device.programming is not None:
-        return device.programming.v_set, device.programming.v_reset
+        own = device.programming
+        return (own.v_set, own.v_reset) if own.polarity > 0 else (own.v_reset, own.v_set)
     return beyond_thresholds(device, beyond) or (GENTLE_AMPLITUDE, GENTLE_AMPLITUDE)
 
 

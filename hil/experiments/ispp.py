@@ -137,7 +137,7 @@ class WriteVerify(Experiment):
         """Take the range that the device states, and refuse targets outside it."""
         own = device.programming
         if own is not None:
-            self._range = Range(own.g_min, own.g_max, 1)
+            self._range = Range(own.g_min, own.g_max, own.polarity)
             self._targets(self._range)
 
     def blocks(self) -> Sequence[Block]:

@@ -170,9 +170,9 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
         )  # fmt: skip
 
     @property
-    def programming(self) -> Programming | None:
-        """Pulses as given, where a positive voltage narrows the gap."""
-        return self.parameters.pulses(*self.conductance_range(0.0)) if self.parameters.set == "positive" else None
+    def programming(self) -> Programming:
+        """Pulses as given."""
+        return self.parameters.pulses(*self.conductance_range(0.0), 1 if self.parameters.set == "positive" else -1)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {"pickett": {}}

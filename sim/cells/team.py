@@ -112,10 +112,10 @@ class TeamLaw(OhmicRateLaw[TeamParameters]):
         )  # fmt: skip
 
     @property
-    def programming(self) -> Programming | None:
-        """Pulses as given, where a positive voltage switches on."""
+    def programming(self) -> Programming:
+        """Pulses as given."""
         p = self.parameters
-        return p.pulses(1 / p.r_off, 1 / p.r_on) if p.set == "positive" else None
+        return p.pulses(1 / p.r_off, 1 / p.r_on, 1 if p.set == "positive" else -1)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {"technion": {}}
