@@ -11,31 +11,35 @@ it, in series with R_s: v = v_g + R_s i(v_g, w), solved at every step. With w in
     dw/dt = -f_on  sinh(|i| / i_on) exp(-exp((a_on - w) / w_c - |i| / b) - w / w_c)    i < 0
 
 A positive current widens the gap and switches off; ``set=positive`` turns the cell round. The equations say nothing of
-bounds; 1.0 to 2.2 nm is where the barrier exists and was measured. They hold while the voltage of the gap is below the
-barrier: beyond 0.9 phi_0 the current goes on along its tangent, which is a stand-in and no physics.
+bounds; from 1.1 to 2.2 nm there is a barrier at all voltages up to 0.9 phi_0 (with other constants that is checked).
+They hold while the voltage of the gap is below the barrier: beyond 0.9 phi_0 the current goes on along its tangent,
+which is a stand-in and no physics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from hil.programming import Programming
-from sim.cells.bracket import between, narrowed
 from sim.cells.law import StateVariable, unit
 from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
 from sim.crossbar.kinds import simulated
 
-NARROWEST, WIDEST = 1.0e-9, 2.2e-9
+NARROWEST, WIDEST = 1.1e-9, 2.2e-9
 """Widths of the gap between which the barrier exists, m."""
 
 LARGEST_EXPONENT = 50.0
 """Inner exponent at which exp(-exp(z)) is 0 in any number format."""
+
+
+HIGHEST = 0.9
+"""Voltage of the gap, over phi_0, up to which the current is Simmons'."""
 
 
 class SimmonsParameters(PulseParameters):
@@ -56,49 +60,72 @@ class SimmonsParameters(PulseParameters):
     set: Literal["negative", "positive"] = Field("negative", description="sign of the voltage that narrows the gap")
     gap0: float = Field(1.5e-9, ge=NARROWEST, le=WIDEST, description="pristine gap", json_schema_extra=unit("m"))
 
+    @model_validator(mode="after")
+    def _has_a_barrier(self) -> Self:
+        for across in np.linspace(0.01, HIGHEST, 20) * self.phi_0:
+            with np.errstate(all="ignore"):
+                _, slope = _simmons.py_func(across, NARROWEST * 1e9, self.phi_0, self.w_1 * 1e9, self.area)
+            if not slope > 0:
+                raise ValueError(
+                    f"phi_0 {self.phi_0:g} V with w_1 {self.w_1:g} m leaves no barrier at {across:.2g} V on a gap of "
+                    f"{NARROWEST * 1e9:g} nm, where Simmons' current must rise with the voltage up to {HIGHEST:g} phi_0"
+                )
+        return self
 
-HIGHEST = 0.9
-"""Voltage of the gap, over phi_0, up to which the current is Simmons'."""
+
+@njit(cache=True, error_model="numpy")
+def _simmons(across, w, phi_0, w_1, area):
+    """Simmons' current at a voltage `across` >= 0 of the gap, A, and its derivative, S; `w` and `w_1` in nm."""
+    pull, room = 0.0998 / w, 3.0 * phi_0 + 4.0 * 0.0998 / w - 2.0 * across
+    w_2 = w_1 + w - 0.9183 / room
+    d, rises = w_2 - w_1, -2.0 * 0.9183 / (room * room)
+    image = np.log(w_2 * (w - w_1) / (w_1 * (w - w_2)))
+    phi = phi_0 - across * (w_1 + w_2) / (2.0 * w) - 1.15 * pull * w * image / d
+    by_v = -(w_1 + w_2 + across * rises) / (2.0 * w)
+    by_v -= 1.15 * pull * w / d * rises * (1.0 / w_2 + 1.0 / (w - w_2) - image / d)
+    if not phi > 0.0:
+        phi, by_v = 0.0, 0.0
+    b, over = 10.246 * d, phi + across
+    root, root_over = np.sqrt(phi), np.sqrt(over)
+    out, back = np.exp(-b * root), np.exp(-b * root_over)
+    scale, flux = 0.0617 * area / (d * d), phi * out - over * back
+    slope = out * (by_v * (1.0 - 0.5 * b * root) - 10.246 * rises * phi * root)
+    slope -= back * ((by_v + 1.0) * (1.0 - 0.5 * b * root_over) - 10.246 * rises * over * root_over)
+    return scale * flux, scale * (slope - 2.0 * flux * rises / d)
 
 
 @njit(cache=True, error_model="numpy")
 def simmons_current(across, w, phi_0, w_1, area):
     """Simmons' current at a voltage `across` >= 0 of the gap, V; `w` and `w_1` in nm; A."""
-    pull = 0.0998 / w
-    w_2 = w_1 + w - 0.9183 / (3.0 * phi_0 + 4.0 * pull - 2.0 * across)
-    d = w_2 - w_1
-    image = np.log(w_2 * (w - w_1) / (w_1 * (w - w_2)))
-    phi = max(phi_0 - across * (w_1 + w_2) / (2.0 * w) - 1.15 * pull * w * image / d, 0.0)
-    b = 10.246 * d
-    over = phi + across
-    return 0.0617 * area / (d * d) * (phi * np.exp(-b * np.sqrt(phi)) - over * np.exp(-b * np.sqrt(over)))
+    return _simmons(across, w, phi_0, w_1, area)[0]
 
 
 @njit(cache=True, error_model="numpy")
-def tunnelled(across, w, phi_0, w_1, area):
-    """The same, and along its tangent from `HIGHEST` phi_0 on."""
+def _tunnelled(across, w, phi_0, w_1, area):
+    """The same with its derivative, and along its tangent from `HIGHEST` phi_0 on."""
     most = HIGHEST * phi_0
-    if across <= most:
-        return simmons_current(across, w, phi_0, w_1, area)
-    at, before = simmons_current(most, w, phi_0, w_1, area), simmons_current(most * (1.0 - 1e-6), w, phi_0, w_1, area)
-    return at + (at - before) / (1e-6 * most) * (across - most)
+    i, slope = _simmons(min(across, most), w, phi_0, w_1, area)
+    return (i + slope * (across - most) if across > most else i), slope
 
 
 @njit(cache=True, error_model="numpy")
 def through(v, w, r_s, phi_0, w_1, area):
-    """Current of gap and series resistance at `v` >= 0 V, by bisection and secants within the bracket; A."""
-    low, high = 0.0, v
-    f_low, f_high = -v, r_s * tunnelled(v, w, phi_0, w_1, area)
-    if not f_high > 0.0:
-        return tunnelled(v, w, phi_0, w_1, area)
-    side, middle = 0, high
-    for _ in range(200):
-        middle = between(low, f_low, high, f_high, False)
-        f = middle + r_s * tunnelled(middle, w, phi_0, w_1, area) - v
-        if abs(f) <= 1e-15 * v or high - low <= 1e-15 * v:
-            break
-        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, middle, f)
-    return tunnelled(middle, w, phi_0, w_1, area)
+    """Current of gap and series resistance at `v` >= 0 V, by Newton's method from above within a bracket; A."""
+    low, high, x = 0.0, v, v
+    for step in range(200):
+        i, slope = _tunnelled(x, w, phi_0, w_1, area)
+        f, slope = x + r_s * i - v, 1.0 + r_s * slope
+        if f > 0.0:
+            high = x
+        else:
+            low = x
+        after = x - f / slope
+        if abs(after - x) <= 1e-9 * x:  # what Newton's method leaves then is the square of it
+            return i + (slope - 1.0) / r_s * (after - x) if r_s > 0.0 else i
+        if high - low <= 1e-15 * v:
+            return i
+        x = after if slope > 0.0 and low < after < high and step % 8 < 7 else 0.5 * (low + high)
+    return np.nan
 
 
 @njit(cache=True, error_model="numpy")
