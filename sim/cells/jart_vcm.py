@@ -34,6 +34,7 @@ import numpy as np
 from pydantic import Field
 
 from hil.compiling import njit
+from sim.cells.equations import solution_of
 from sim.cells.law import CellParameters, StateVariable, unit
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
 from sim.crossbar.kinds import simulated
@@ -202,6 +203,33 @@ def _begin(v, most, fixed, p):
 
 
 @njit(cache=True, error_model="numpy")
+def _barrier_current(v_s, t, n, p):
+    """Current through the Schottky barrier, A."""
+    area = np.pi * p[RADIUS] ** 2
+    lowered = p[PHI_BN0] - p[PHI_N] - v_s
+    phi = p[PHI_BN0]
+    if lowered > 0.0:
+        phi -= (Q**3 * p[Z] * n * PER_CUBIC_METRE * lowered / (8.0 * np.pi**2 * (p[EPS_B] * EPS_0) ** 3)) ** 0.25
+    phi = max(phi, 0.0)
+    if v_s >= 0.0:
+        return area * p[A_STAR] * t * t * np.exp(-Q * phi / (K * t)) * np.expm1(Q * v_s / (K * t))
+    w_00 = Q * H / (4.0 * np.pi) * np.sqrt(p[Z] * n * PER_CUBIC_METRE / (M_E * p[EPS] * EPS_0))
+    y = w_00 / (K * t)
+    field = np.sqrt(np.pi * w_00 * Q * (-v_s + phi / np.cosh(y) ** 2))
+    emitted = np.exp(-Q * phi * np.tanh(y) / w_00) * np.expm1(-Q * v_s * (y - np.tanh(y)) / w_00)
+    return -area * p[A_STAR] * t / K * field * emitted
+
+
+def _balance(i, t, v_s, v, n, p):
+    """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
+    disc, plug, series, hot = _fixed(n, p)[:4]
+    warmed = i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
+    line = series + hot * i * i
+    return i - _barrier_current(v_s, t, n, p), t - p[T_0] - warmed, v_s + i * (disc + plug + line) - v
+
+
+@solution_of(_balance, scales=(1e-4, 1e3, 1.0))
+@njit(cache=True, error_model="numpy")
 def operating_point(v, n, p):
     """Current (A), temperature (K) and barrier voltage (V) at `v` V and concentration `n`, reached from cold.
 
@@ -262,6 +290,7 @@ class JartLaw(RateLaw[JartParameters]):
     """Such a cell; its state N is in 1e26 / m^3."""
 
     programmed = "N"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.1
     read_disturbance = 1e-6
@@ -271,6 +300,28 @@ class JartLaw(RateLaw[JartParameters]):
         """Vacancies in the disc."""
         p = self.parameters
         return (StateVariable("N", p.n0, p.n_min, p.n_max),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Constants of the material and of the geometry, which carry each other."""
+        kept = "as published: those that are fitted carry it"
+        names = (
+            "eps",
+            "eps_b",
+            "phi_n",
+            "mu_n",
+            "n_plug",
+            "hop",
+            "nu",
+            "l_c",
+            "r_0",
+            "r_thl",
+            "alpha",
+            "z",
+            "t_0",
+            "a_star",
+        )
+        return dict.fromkeys((*names, "r_th_reset"), kept)
 
     def constants(self) -> tuple[float, ...]:
         """All parameters but the pristine state, in the order of the places above."""

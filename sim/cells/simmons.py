@@ -26,6 +26,7 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from hil.programming import Programming
+from sim.cells.equations import solution_of
 from sim.cells.law import StateVariable, unit
 from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
@@ -62,70 +63,76 @@ class SimmonsParameters(PulseParameters):
 
     @model_validator(mode="after")
     def _has_a_barrier(self) -> Self:
-        for across in np.linspace(0.01, HIGHEST, 20) * self.phi_0:
-            with np.errstate(all="ignore"):
-                _, slope = _simmons.py_func(across, NARROWEST * 1e9, self.phi_0, self.w_1 * 1e9, self.area)
-            if not slope > 0:
-                raise ValueError(
-                    f"phi_0 {self.phi_0:g} V with w_1 {self.w_1:g} m leaves no barrier at {across:.2g} V on a gap of "
-                    f"{NARROWEST * 1e9:g} nm, where Simmons' current must rise with the voltage up to {HIGHEST:g} phi_0"
-                )
+        voltages = np.linspace(0.0, HIGHEST, 40) * self.phi_0
+        with np.errstate(all="ignore"):
+            fixed = NARROWEST * 1e9, self.phi_0, self.w_1 * 1e9, self.area
+            i = [simmons_current.py_func(v, *fixed) for v in voltages]
+        falls = np.flatnonzero(~(np.diff(i) > 0))
+        if len(falls):
+            raise ValueError(
+                f"phi_0 {self.phi_0:g} V with w_1 {self.w_1:g} m leaves no barrier at {voltages[falls[0] + 1]:.2g} V "
+                f"on a gap of {NARROWEST * 1e9:g} nm: Simmons' current must rise with it up to {HIGHEST:g} phi_0"
+            )
         return self
-
-
-@njit(cache=True, error_model="numpy")
-def _simmons(across, w, phi_0, w_1, area):
-    """Simmons' current at a voltage `across` >= 0 of the gap, A, and its derivative, S; `w` and `w_1` in nm."""
-    pull, room = 0.0998 / w, 3.0 * phi_0 + 4.0 * 0.0998 / w - 2.0 * across
-    w_2 = w_1 + w - 0.9183 / room
-    d, rises = w_2 - w_1, -2.0 * 0.9183 / (room * room)
-    image = np.log(w_2 * (w - w_1) / (w_1 * (w - w_2)))
-    phi = phi_0 - across * (w_1 + w_2) / (2.0 * w) - 1.15 * pull * w * image / d
-    by_v = -(w_1 + w_2 + across * rises) / (2.0 * w)
-    by_v -= 1.15 * pull * w / d * rises * (1.0 / w_2 + 1.0 / (w - w_2) - image / d)
-    if not phi > 0.0:
-        phi, by_v = 0.0, 0.0
-    b, over = 10.246 * d, phi + across
-    root, root_over = np.sqrt(phi), np.sqrt(over)
-    out, back = np.exp(-b * root), np.exp(-b * root_over)
-    scale, flux = 0.0617 * area / (d * d), phi * out - over * back
-    slope = out * (by_v * (1.0 - 0.5 * b * root) - 10.246 * rises * phi * root)
-    slope -= back * ((by_v + 1.0) * (1.0 - 0.5 * b * root_over) - 10.246 * rises * over * root_over)
-    return scale * flux, scale * (slope - 2.0 * flux * rises / d)
 
 
 @njit(cache=True, error_model="numpy")
 def simmons_current(across, w, phi_0, w_1, area):
     """Simmons' current at a voltage `across` >= 0 of the gap, V; `w` and `w_1` in nm; A."""
-    return _simmons(across, w, phi_0, w_1, area)[0]
+    pull = 0.0998 / w
+    w_2 = w_1 + w - 0.9183 / (3.0 * phi_0 + 4.0 * pull - 2.0 * across)
+    d = w_2 - w_1
+    image = np.log(w_2 * (w - w_1) / (w_1 * (w - w_2)))
+    phi = max(phi_0 - across * (w_1 + w_2) / (2.0 * w) - 1.15 * pull * w * image / d, 0.0)
+    b = 10.246 * d
+    over = phi + across
+    return 0.0617 * area / (d * d) * (phi * np.exp(-b * np.sqrt(phi)) - over * np.exp(-b * np.sqrt(over)))
 
 
 @njit(cache=True, error_model="numpy")
-def _tunnelled(across, w, phi_0, w_1, area):
-    """The same with its derivative, and along its tangent from `HIGHEST` phi_0 on."""
+def tunnelled(across, w, phi_0, w_1, area):
+    """The same, and along its tangent from `HIGHEST` phi_0 on."""
     most = HIGHEST * phi_0
-    i, slope = _simmons(min(across, most), w, phi_0, w_1, area)
-    return (i + slope * (across - most) if across > most else i), slope
+    if across <= most:
+        return simmons_current(across, w, phi_0, w_1, area)
+    after = simmons_current(most * (1.0 + 1e-4), w, phi_0, w_1, area)
+    before = simmons_current(most * (1.0 - 1e-4), w, phi_0, w_1, area)
+    return 0.5 * (after + before) + (after - before) / (2e-4 * most) * (across - most)
+
+
+def _excess(across, v, w, r_s, phi_0, w_1, area):
+    """Voltage of gap and series resistance beyond `v`, with `across` V on the gap."""
+    return across + r_s * tunnelled(across, w, phi_0, w_1, area) - v
+
+
+@solution_of(_excess, scales=1.0)
+@njit(cache=True, error_model="numpy")
+def gap_voltage(v, w, r_s, phi_0, w_1, area):
+    """Voltage of the gap at `v` >= 0 V on gap and series resistance, by secants within a bracket; V."""
+    before, f_before = v, r_s * tunnelled(v, w, phi_0, w_1, area)
+    low, high, across = 0.0, v, v - f_before
+    for step in range(200):
+        if not low < across < high or step % 8 == 7:
+            across = 0.5 * (low + high)
+        f = across + r_s * tunnelled(across, w, phi_0, w_1, area) - v
+        if f > 0.0:
+            high = across
+        else:
+            low = across
+        if f == f_before or high - low <= 1e-15 * v:
+            return across
+        move = f * (across - before) / (f - f_before)
+        before, f_before = across, f
+        across -= move
+        if abs(move) <= 1e-8 * v:  # the next one is shorter by as much again
+            return min(max(across, low), high)
+    return np.nan
 
 
 @njit(cache=True, error_model="numpy")
 def through(v, w, r_s, phi_0, w_1, area):
-    """Current of gap and series resistance at `v` >= 0 V, by Newton's method from above within a bracket; A."""
-    low, high, x = 0.0, v, v
-    for step in range(200):
-        i, slope = _tunnelled(x, w, phi_0, w_1, area)
-        f, slope = x + r_s * i - v, 1.0 + r_s * slope
-        if f > 0.0:
-            high = x
-        else:
-            low = x
-        after = x - f / slope
-        if abs(after - x) <= 1e-9 * x:  # what Newton's method leaves then is the square of it
-            return i + (slope - 1.0) / r_s * (after - x) if r_s > 0.0 else i
-        if high - low <= 1e-15 * v:
-            return i
-        x = after if slope > 0.0 and low < after < high and step % 8 < 7 else 0.5 * (low + high)
-    return np.nan
+    """Current of gap and series resistance at `v` >= 0 V, A."""
+    return tunnelled(gap_voltage(v, w, r_s, phi_0, w_1, area), w, phi_0, w_1, area)
 
 
 @njit(cache=True, error_model="numpy")
@@ -154,6 +161,7 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     """Such a barrier."""
 
     programmed = "gap"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.05
 
@@ -161,6 +169,15 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     def states(self) -> tuple[StateVariable, ...]:
         """The width of the gap, m."""
         return (StateVariable("gap", self.parameters.gap0, NARROWEST, WIDEST),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "w_1": "of the barrier, not of this cell",
+            "b": "500 uA as published, far above what flows",
+            "area": "of the layout",
+        }
 
     def constants(self) -> tuple[float, ...]:
         """Dynamics, then conduction (lengths of it in nm), then direction."""

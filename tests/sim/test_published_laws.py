@@ -135,6 +135,50 @@ def test_stanford_conducts_and_stands_still_below_its_field():
         assert cell.state("gap")[0, 0] == 0.5e-9
 
 
+def memtorch_stanford(volts, step, gap=2e-10):
+    """MemTorch's Stanford_PKU written anew: forward Euler, heat by the current of the step before; its constants."""
+    q, k = 1.6e-19, 1.3806503e-23
+    lowest, highest = (0.25e-9 * np.log(1e-3 * np.sinh(0.1 / 0.25) / (0.1 / ohm)) for ohm in (542, 218586))
+    gap, i, currents = max(gap, lowest), 0.0, []
+    for v in volts:
+        gamma = 16 - 0.8 * (gap / 1e-9) ** 3
+        gamma = gamma if gamma * abs(v) / 12e-9 >= 1.4e9 else 0.0
+        t = 298 + abs(v * i) * 2.1e3
+        rate = -10 * np.exp(-q * 0.6 / k / t) * np.sinh(gamma * 0.25e-9 / 12e-9 * q * v / k / t)
+        gap = min(max(gap + rate * step, lowest), highest)
+        i = 1e-3 * np.exp(-gap / 0.25e-9) * np.sinh(v / 0.25)
+        currents.append(i)
+    return np.array(currents), gap
+
+
+def stanford_beside_memtorch(amplitude, frequency, steps):
+    """Currents of a period, ours and those of MemTorch's steps."""
+    volts = amplitude * np.sin(2 * np.pi * np.arange(steps) / steps)
+    with open_device("sim:stanford?preset=memtorch&gap0=2.0008e-10") as cell:
+        given = cell.apply(Waveform.samples(volts, dwell=1 / (steps * frequency), measure=True))
+        p = cell.parameters
+    assert (p.gap_min, p.gap_max) == pytest.approx((0.20008e-9, 1.70000e-9), rel=1e-4)
+    return given.currents[:, 0], memtorch_stanford(volts, 1 / (steps * frequency))[0]
+
+
+def test_stanford_gives_the_loop_that_memtorch_plots():
+    """1.5 V at 10 Hz in steps of 0.1 ms: the gap crosses its whole range within one, at the same ones."""
+    ours, theirs = stanford_beside_memtorch(1.5, 10.0, 1000)
+    assert np.abs(ours / np.where(theirs == 0, 1, theirs) - 1)[theirs != 0].max() < 1e-3
+    assert np.log10(np.abs(theirs[200] / theirs[700])) < -1 or np.log10(np.abs(theirs[300] / theirs[200])) > 0
+
+
+def test_memtorch_s_steps_lead_to_ours_as_they_grow_shorter():
+    """At 1 MHz the gap moves for many steps: the error of forward Euler halves with its step."""
+    errors = []
+    for steps in (1000, 2000, 4000):
+        ours, theirs = stanford_beside_memtorch(1.6, 1e6, steps)
+        errors.append(np.abs(ours - theirs).max() / np.abs(ours).max())
+    print(errors)
+    assert errors[0] > 1.6 * errors[1] > 2.5 * errors[2]
+    assert errors[2] < 0.05
+
+
 def test_hysteretic_device_under_a_sine():
     times, s = (2.5e-3, 5e-3, 7.5e-3, 10e-3), (1.32471745, 1.00155275, -1.32471745, -1.00155275)
     assert states_after("sim:hysteretic", 1.0, 100.0, times, "s") == pytest.approx(s, rel=3e-6)
