@@ -7,7 +7,8 @@ of Hairer and Wanner, Solving Ordinary Differential Equations II, section IV.2) 
 then those of RODAS, a Rosenbrock method of order 4(3) for stiff equations (ibid. section IV.7) with the Jacobian from
 differences. The charge is one more component in both, with an error of its own. Equations see states within their
 bounds alone. A step that leads beyond a bound is shortened to where the cubic through its ends meets it; a state at a
-bound stays there while its rate points outward.
+bound stays there while its rate points outward. Cells of one state begin in `sim.cells.single`, which is the same in
+numbers instead of arrays.
 """
 
 from __future__ import annotations
@@ -15,15 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit, types
+from sim.cells.single import DONE, MOST_STEPS, NOT_FINITE, SHARP, STIFF, TOO_LONG, follow, meeting
 from sim.cells.stepping import STABILITY, TOLERANCE, carried, evaluate, explicit, implicit, measure, slopes
-
-MOST_STEPS = 20_000
-"""Steps and tries beyond which a segment is refused."""
-
-_STIFF = 15
-"""Steps held back by stability, in one segment, after which its equations count as stiff."""
-
-DONE, TOO_LONG, NOT_FINITE = 0, 1, 2
 
 float64, int64 = types.float64, types.int64
 
@@ -47,21 +41,6 @@ def _hold(rate, v, p, gain, moved, x, low, high, held, inside, f, k):
     return finite
 
 
-@njit(error_model="numpy", _nrt=False)
-def _meeting(start, rate, end, rate_at_end, h, bound):
-    """Part of a step after which the cubic through both ends and their slopes meets a bound that `end` is beyond."""
-    inside, beyond = 0.0, 1.0
-    for _ in range(50):
-        s = 0.5 * (inside + beyond)
-        on = start + s * s * (3.0 - 2.0 * s) * (end - start)
-        on += h * s * (1.0 - s) * (rate * (1.0 - s) - rate_at_end * s)
-        if (on - bound) * (end - bound) > 0.0:
-            beyond = s
-        else:
-            inside = s
-    return beyond
-
-
 @njit(error_model="numpy")
 def _workspace(n):
     """Arrays that `_solve` writes to, for n states."""
@@ -77,7 +56,15 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
     n = x.size
     k, i_k, u, u_q, new, before, inside, f, slope, span, jacobian, matrix, pivot, held = work
     i_k[0] = 0.0
-    charge, left, sharp, known = 0.0, duration, 0, False
+    charge, sharp, known = 0.0, 0, False
+    if n == 1 and not stiff:
+        how, x[0], charge, duration = follow(
+            rate, current, v, p, gain, x[0], low[0], high[0], duration, measured, origin, factor, inside, f
+        )  # fmt: skip
+        if how != STIFF:
+            return how, charge
+        stiff = True
+    left = duration
     if not _hold(rate, v, p, gain, moved, x, low, high, held, inside, f, k):
         return NOT_FINITE, 0.0
     if measured:
@@ -92,7 +79,7 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
     if far <= 1e-3 * TOLERANCE:
         for i in range(n):
             x[i] = min(max(x[i] + duration * k[0, i], low[i]), high[i])
-        return DONE, i_k[0] * duration
+        return DONE, charge + i_k[0] * duration
     for _ in range(MOST_STEPS):
         h = min(h, left)
         if stiff:
@@ -125,9 +112,9 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
         for i in range(n):
             room = TOLERANCE * measure(new[i], span[i])
             if new[i] > high[i] + room:
-                part = min(part, _meeting(x[i], k[0, i], new[i], k[6, i], h, high[i]))
+                part = min(part, meeting(x[i], k[0, i], new[i], k[6, i], h, high[i]))
             elif new[i] < low[i] - room:
-                part = min(part, _meeting(x[i], k[0, i], new[i], k[6, i], h, low[i]))
+                part = min(part, meeting(x[i], k[0, i], new[i], k[6, i], h, low[i]))
         if part < 1.0:
             h *= part
             continue
@@ -149,7 +136,7 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
         known = False
         if measured:
             i_k[0] = carried(current, v, p, moved, x, low, high, origin, factor, inside)
-        if sharp >= _STIFF:
+        if sharp >= SHARP:
             stiff = True
     return TOO_LONG, 0.0
 

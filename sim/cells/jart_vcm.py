@@ -18,9 +18,11 @@ Electrode, Schottky barrier, disc (length l_d, vacancies N), plug (N_p), series 
     v < 0:  E = i R_disc / l_d,                  F = 1 - (N / N_max)^10
     v > 0:  E = (V_s + i (R_disc + R_plug)) / l_c,  F = 1 - (N_min / N)^10
 
-A negative voltage sets. Current and temperature are solved together in every evaluation; where there are several
-answers, it is the one that a cold device reaches. R_th is lower by the factor `r_th_reset` where v > 0. The equations
-are written anew from the papers.
+A negative voltage sets. Current and temperature are solved together in every evaluation. Given either the current or
+V_s, the other and T follow, so one equation is left: that the barrier carries the current of the rest. Where it has
+several answers it is the one that a cold device reaches as the voltage is raised from 0: the lowest current at v < 0,
+where heat runs away; the lowest V_s at v > 0, where a barrier that is lowered less may outdo the voltage. R_th is lower
+by the factor `r_th_reset` where v > 0. The equations are written anew from the papers.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ import numpy as np
 from pydantic import Field
 
 from hil.compiling import njit
-from sim.cells.bracket import between, narrowed
 from sim.cells.equations import solution_of
 from sim.cells.law import CellParameters, StateVariable, unit
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
@@ -79,6 +80,129 @@ class JartParameters(CellParameters):
 
 
 @njit(cache=True, error_model="numpy")
+def _fixed(n, p):
+    """What the vacancies fix.
+
+    Resistances of disc, plug and cold series, ohm; what the last gains by its heat, ohm / A^2; the lowering of the
+    barrier to the fourth power over the voltage that lifts it, V^3; W_00, J.
+    """
+    unit_length = p[Z] * Q * p[MU_N] * np.pi * p[RADIUS] ** 2 * PER_CUBIC_METRE
+    lowering = Q**3 * p[Z] * n * PER_CUBIC_METRE / (8.0 * np.pi**2 * (p[EPS_B] * EPS_0) ** 3)
+    w_00 = Q * H / (4.0 * np.pi) * np.sqrt(p[Z] * n * PER_CUBIC_METRE / (M_E * p[EPS] * EPS_0))
+    disc, plug = p[L_D] / (n * unit_length), (p[L_C] - p[L_D]) / (p[N_P] * unit_length)
+    return disc, plug, p[R_TIOX] + p[R_0], p[R_0] ** 2 * p[ALPHA] * p[R_THL], lowering, w_00
+
+
+@njit(cache=True, error_model="numpy")
+def _barrier(lift, lowering, p):
+    """Height of the barrier, V, and its derivative by `lift` = phi_Bn0 - phi_n - V_s, V."""
+    if not lift > 0.0:
+        return p[PHI_BN0], 0.0
+    lowered = np.sqrt(np.sqrt(lowering * lift))
+    return (p[PHI_BN0] - lowered, -0.25 * lowered / lift) if lowered < p[PHI_BN0] else (0.0, 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _emitted(u, t, fixed, p):
+    """Logarithm of the barrier's current at V_s = -`u` < 0, and its derivatives by `u` and the temperature."""
+    phi, falls = _barrier(p[PHI_BN0] - p[PHI_N] + u, fixed[4], p)
+    w_00, y = fixed[5], fixed[5] / (K * t)
+    tanh = np.tanh(y)
+    rest, slope = 1.0 - tanh * tanh, Q / w_00 * (y - tanh)
+    field, below = u + phi * rest, -np.expm1(-slope * u)
+    front = np.pi * p[RADIUS] ** 2 * p[A_STAR] * t / K * np.sqrt(np.pi * w_00 * Q * field)
+    log_i = np.log(front * below) + slope * u - Q * phi * tanh / w_00
+    by_u = slope / below - Q * falls * tanh / w_00 + 0.5 * (1.0 + falls * rest) / field
+    by_y = u * Q / w_00 * tanh * tanh / below - Q * phi * rest / w_00 - phi * tanh * rest / field
+    return log_i, by_u, (1.0 - y * by_y) / t
+
+
+@njit(cache=True, error_model="numpy")
+def _conducted(u, t, fixed, p):
+    """Logarithm of the barrier's current at V_s = `u` > 0, and its derivatives by `u` and the temperature."""
+    phi, falls = _barrier(p[PHI_BN0] - p[PHI_N] - u, fixed[4], p)
+    per_volt = Q / (K * t)
+    below = -np.expm1(-per_volt * u)
+    log_i = np.log(np.pi * p[RADIUS] ** 2 * p[A_STAR] * t * t * below) + per_volt * (u - phi)
+    return log_i, per_volt * (1.0 / below + falls), (2.0 + per_volt * (phi - u / below)) / t
+
+
+@njit(cache=True, error_model="numpy")
+def _through_rest(rest, fixed):
+    """Current that drops `rest` >= 0 V over all but the barrier, A: the root of (cold + hot i^2) i = rest."""
+    cold, hot = fixed[0] + fixed[1] + fixed[2], fixed[3]
+    i = rest / cold
+    for _ in range(60):
+        step = (i * (cold + hot * i * i) - rest) / (cold + 3.0 * hot * i * i)
+        i -= step
+        if abs(step) <= 1e-9 * i:  # the next one is its square
+            break
+    return i
+
+
+@njit(cache=True, error_model="numpy")
+def _short(y, v, most, fixed, p):
+    """Logarithm of a current i over what the barrier carries then, and its derivative by y, at -`v` < 0 V.
+
+    y = ln(i / (`most` - i)), with `most` the current without a barrier: straight where either of the two is small.
+    """
+    disc, plug, series, hot = fixed[:4]
+    small = np.exp(-abs(y))
+    i, missing = most / (1.0 + small), most * small / (1.0 + small)
+    if y < 0.0:
+        i, missing = missing, i
+    u = missing * (disc + plug + series + hot * (most * most + most * i + i * i))
+    line = series + hot * i * i
+    log_i, by_u, by_t = _emitted(u, p[T_0] + p[R_TH] * i * (v - i * line), fixed, p)
+    by_i = by_t * p[R_TH] * (v - 2.0 * i * (line + hot * i * i)) - by_u * (disc + plug + line + 2.0 * hot * i * i)
+    return np.log(i) - log_i, (1.0 - by_i * i) * missing / most
+
+
+@njit(cache=True, error_model="numpy")
+def _over(y, v, fixed, p):
+    """Logarithm of the barrier's current over what the rest carries then, and its derivative, at `v` > 0 V.
+
+    y = ln(e^(q V_s / k T_0) - 1), in which both are all but straight.
+    """
+    disc, plug, series, hot = fixed[:4]
+    unit_voltage, small = K * p[T_0] / Q, np.exp(-abs(y))
+    u = unit_voltage * (np.log1p(small) + max(y, 0.0))
+    if not u < v:
+        return np.inf, np.inf
+    i = _through_rest(v - u, fixed)
+    line, heat = series + hot * i * i, p[RESET] * p[R_TH]
+    log_i, by_u, by_t = _conducted(u, p[T_0] + heat * i * (v - i * line), fixed, p)
+    by_i = by_t * heat * (v - 2.0 * i * (line + hot * i * i)) - 1.0 / i
+    slope = by_u - by_i / (disc + plug + line + 2.0 * hot * i * i)
+    return log_i - np.log(i), slope * unit_voltage * (1.0 if y > 0.0 else small) / (1.0 + small)
+
+
+@njit(cache=True, error_model="numpy")
+def _logarithm(u, p):
+    """The y of `_over` at V_s = `u` > 0."""
+    return Q * u / (K * p[T_0]) + np.log(-np.expm1(-Q * u / (K * p[T_0])))
+
+
+@njit(cache=True, error_model="numpy")
+def _begin(v, most, fixed, p):
+    """Where the search for y of `_short` (v < 0) or `_over` begins, and where a fall of the latter ends.
+
+    At negative voltages that is a cold barrier with half of the voltage, which carries less than it will. At positive
+    ones it is no higher than where a barrier that is lowered less may outdo the voltage.
+    """
+    if v < 0.0:
+        half = -0.5 * v
+        i = min(np.exp(_emitted(half, p[T_0], fixed, p)[0]), _through_rest(half, fixed))
+        return np.log(i / (most - i)), -np.inf
+    flat = p[PHI_BN0] - p[PHI_N]
+    steep = flat - min((fixed[4] ** 0.25 / 4.0) ** (4.0 / 3.0), p[PHI_BN0] ** 4 / fixed[4])
+    first = np.log(most / (np.pi * p[RADIUS] ** 2 * p[A_STAR] * p[T_0] ** 2))
+    first += Q * _barrier(flat, fixed[4], p)[0] / (K * p[T_0])
+    first = min(first, _logarithm(0.999 * v, p), _logarithm(steep, p) if steep > 0.0 else np.inf)
+    return first, _logarithm(flat, p) if 0.0 < flat < v else -np.inf
+
+
+@njit(cache=True, error_model="numpy")
 def _barrier_current(v_s, t, n, p):
     """Current through the Schottky barrier, A."""
     area = np.pi * p[RADIUS] ** 2
@@ -96,108 +220,50 @@ def _barrier_current(v_s, t, n, p):
     return -area * p[A_STAR] * t / K * field * emitted
 
 
-@njit(cache=True, error_model="numpy")
-def _ohms(i, n, p):
-    """Resistances of disc, plug and series, ohm."""
-    unit_length = p[Z] * Q * p[MU_N] * np.pi * p[RADIUS] ** 2 * PER_CUBIC_METRE
-    series = p[R_TIOX] + p[R_0] * (1.0 + p[R_0] * p[ALPHA] * i * i * p[R_THL])
-    return p[L_D] / (n * unit_length), (p[L_C] - p[L_D]) / (p[N_P] * unit_length), series
-
-
-@njit(cache=True, error_model="numpy")
-def _through_rest(rest, n, p):
-    """Current that drops `rest` V over all but the barrier, A."""
-    disc, plug, series = _ohms(0.0, n, p)
-    cold, hot = disc + plug + series, p[R_0] ** 2 * p[ALPHA] * p[R_THL]
-    i = rest / cold
-    for _ in range(50):
-        step = (i * (cold + hot * i * i) - rest) / (cold + 3.0 * hot * i * i)
-        i -= step
-        if abs(step) <= 1e-15 * abs(i):
-            break
-    return i
-
-
-@njit(cache=True, error_model="numpy")
-def _imbalance(v_s, v, t, n, p):
-    """ln of the barrier's current over that of the rest, at `v_s` V on the barrier."""
-    return np.log(abs(_barrier_current(v_s, t, n, p)) + 1e-304) - np.log(abs(_through_rest(v - v_s, n, p)) + 1e-304)
-
-
-@njit(cache=True, error_model="numpy")
-def _current_at(v, t, n, p):
-    """Current at a given temperature, A.
-
-    Where the barrier is lowered less at a higher voltage, several voltages of the barrier would do: a voltage that is
-    raised from 0 leads to the lowest.
-    """
-    high = 1e-9 * v
-    f_high = _imbalance(high, v, t, n, p)
-    if f_high >= 0.0:
-        return _through_rest(v - high, n, p)
-    low, f_low = high, f_high
-    while f_high < 0.0:
-        low, f_low = high, f_high
-        high = min(1.5 * abs(high), abs(v) * (1.0 - 1e-15)) * np.sign(v)
-        f_high = _imbalance(high, v, t, n, p)
-        if high == low:
-            break
-    side, v_s = 0, high
-    for step in range(200):
-        v_s = between(low, f_low, high, f_high, step % 4 == 3)
-        f = _imbalance(v_s, v, t, n, p)
-        if abs(f) <= 1e-14 or abs(high - low) <= 1e-15 * abs(v):
-            break
-        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, v_s, f)
-    return _through_rest(v - v_s, n, p)
-
-
-@njit(cache=True, error_model="numpy")
-def _heated(v, t, n, p):
-    """Temperature that the current at a temperature `t` leads to, K."""
-    i = _current_at(v, t, n, p)
-    disc, plug, series = _ohms(i, n, p)
-    v_s = v - i * (disc + plug + series)
-    return p[T_0] + i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
-
-
-@njit(error_model="numpy")
 def _balance(i, t, v_s, v, n, p):
     """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
-    disc, plug, series = _ohms(i, n, p)
+    disc, plug, series, hot = _fixed(n, p)[:4]
     warmed = i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
+    line = series + hot * i * i
     through = _barrier_current(max(min(v_s, max(v, 0.0)), min(v, 0.0)), max(t, p[T_0]), n, p)
-    return i - through, t - p[T_0] - warmed, v_s + i * (disc + plug + series) - v
+    return i - through, t - p[T_0] - warmed, v_s + i * (disc + plug + line) - v
 
 
 @solution_of(_balance, scales=(1e-4, 1e3, 1.0))
 @njit(cache=True, error_model="numpy")
 def operating_point(v, n, p):
-    """Current (A), temperature (K) and barrier voltage (V) at `v` V and concentration `n`, reached from cold."""
+    """Current (A), temperature (K) and barrier voltage (V) at `v` V and concentration `n`, reached from cold.
+
+    By Newton's method, from below and within a bracket as soon as there is one: an excess that bends upwards and then
+    downwards, as heat and series resistance have it, is followed to its lowest root.
+    """
     if v == 0.0:
         return 0.0, p[T_0], 0.0
-    low = p[T_0]
-    high = _heated(v, low, n, p)
-    for _ in range(2000):
-        after = _heated(v, high, n, p)
-        if after <= high * (1.0 + 1e-13):
+    fixed, across = _fixed(n, p), abs(v)
+    most, low, high = _through_rest(across, fixed), -np.inf, np.inf
+    y, beyond = _begin(v, most, fixed, p)
+    for step in range(200):
+        f, slope = _short(y, across, most, fixed, p) if v < 0.0 else _over(y, across, fixed, p)
+        if f < 0.0:
+            low = y
+        else:
+            high = y
+        middle = 0.5 * (low + high) if high - low < np.inf else y + (3.0 if f < 0.0 else -3.0)
+        after = y - f / slope if slope > 0.0 else max(beyond, middle)
+        if abs(after - y) <= 1e-9 or high - low <= 1e-14 * abs(y):
+            y = after if abs(after - y) <= 1e-9 else y
             break
-        low, high = high, after
+        y = after if low < after < high and step % 8 < 7 else middle
     else:
-        return np.nan, np.nan, np.nan  # still heating up: no temperature is better than one that is too low
-    f_low, f_high, t, side = _heated(v, low, n, p) - low, _heated(v, high, n, p) - high, high, 0
-    for step in range(100):
-        if f_high >= -1e-12 * high or high - low <= 1e-13 * high:
-            t = high
-            break
-        t = between(low, f_low, high, f_high, step % 4 == 3)
-        f = _heated(v, t, n, p) - t
-        if abs(f) <= 1e-12 * t:
-            break
-        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, t, f)
-    i = _current_at(v, t, n, p)
-    disc, plug, series = _ohms(i, n, p)
-    return i, t, v - i * (disc + plug + series)
+        return np.nan, np.nan, np.nan
+    small = np.exp(-abs(y))
+    if v < 0.0:
+        i = most * (1.0 if y > 0.0 else small) / (1.0 + small)
+    else:
+        i = _through_rest(v - K * p[T_0] / Q * (np.log1p(small) + max(y, 0.0)), fixed)
+    line = fixed[2] + fixed[3] * i * i
+    t = p[T_0] + (p[RESET] if v > 0.0 else 1.0) * p[R_TH] * i * (across - i * line)
+    return np.copysign(i, v), t, np.copysign(across - i * (fixed[0] + fixed[1] + line), v)
 
 
 @current_equation
@@ -209,7 +275,7 @@ def _current(v, x, p):
 def _rate(v, x, p, out):
     n = x[0]
     i, t, v_s = operating_point(v, n, p)
-    disc, plug, _ = _ohms(i, n, p)
+    disc, plug = _fixed(n, p)[:2]
     if v > 0.0:
         field, ending = (v_s + i * (disc + plug)) / p[L_C], 1.0 - (p[N_MIN] / n) ** 10
     else:

@@ -31,6 +31,7 @@ from sim.cells import integration
 from sim.cells.equations import Equations as Equations  # laws name it beside their functions
 from sim.cells.law import Columns, Law, OhmicLaw, P, State
 from sim.cells.segments import Segments
+from sim.cells.single import DONE, MOST_STEPS, NOT_FINITE
 
 
 def rate_equation(function: Callable[..., None]) -> Any:
@@ -122,14 +123,14 @@ class RateLaw(Law[P]):
 
     def _require_done(self, ended: tuple[int, int, int, int], play: Segments) -> None:
         how, t, col, row = ended
-        if how == integration.DONE:
+        if how == DONE:
             return
         v = play.rows[t, row] - play.cols[t, col]
         where = f"a segment of {play.duration[t]:g} s with {v:g} V on a cell"
-        if how == integration.NOT_FINITE:
+        if how == NOT_FINITE:
             raise LimitError(f"{where}: the rates of its states leave the range of float64 there: lower the voltage")
         raise LimitError(
-            f"{where} takes more than {integration.MOST_STEPS:,} steps: shorten it, lower the voltage, or look "
+            f"{where} takes more than {MOST_STEPS:,} steps: shorten it, lower the voltage, or look "
             "whether the rates are smooth functions of the states"
         )
 

@@ -11,32 +11,36 @@ it, in series with R_s: v = v_g + R_s i(v_g, w), solved at every step. With w in
     dw/dt = -f_on  sinh(|i| / i_on) exp(-exp((a_on - w) / w_c - |i| / b) - w / w_c)    i < 0
 
 A positive current widens the gap and switches off; ``set=positive`` turns the cell round. The equations say nothing of
-bounds; 1.0 to 2.2 nm is where the barrier exists and was measured. They hold while the voltage of the gap is below the
-barrier: beyond 0.9 phi_0 the current goes on along its tangent, which is a stand-in and no physics.
+bounds; from 1.1 to 2.2 nm there is a barrier at all voltages up to 0.9 phi_0 (with other constants that is checked).
+They hold while the voltage of the gap is below the barrier: beyond 0.9 phi_0 the current goes on along its tangent,
+which is a stand-in and no physics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from hil.programming import Programming
-from sim.cells.bracket import between, narrowed
 from sim.cells.equations import solution_of
 from sim.cells.law import StateVariable, unit
 from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
 from sim.crossbar.kinds import simulated
 
-NARROWEST, WIDEST = 1.0e-9, 2.2e-9
+NARROWEST, WIDEST = 1.1e-9, 2.2e-9
 """Widths of the gap between which the barrier exists, m."""
 
 LARGEST_EXPONENT = 50.0
 """Inner exponent at which exp(-exp(z)) is 0 in any number format."""
+
+
+HIGHEST = 0.9
+"""Voltage of the gap, over phi_0, up to which the current is Simmons'."""
 
 
 class SimmonsParameters(PulseParameters):
@@ -57,9 +61,19 @@ class SimmonsParameters(PulseParameters):
     set: Literal["negative", "positive"] = Field("negative", description="sign of the voltage that narrows the gap")
     gap0: float = Field(1.5e-9, ge=NARROWEST, le=WIDEST, description="pristine gap", json_schema_extra=unit("m"))
 
-
-HIGHEST = 0.9
-"""Voltage of the gap, over phi_0, up to which the current is Simmons'."""
+    @model_validator(mode="after")
+    def _has_a_barrier(self) -> Self:
+        voltages = np.linspace(0.0, HIGHEST, 40) * self.phi_0
+        with np.errstate(all="ignore"):
+            fixed = NARROWEST * 1e9, self.phi_0, self.w_1 * 1e9, self.area
+            i = [simmons_current.py_func(v, *fixed) for v in voltages]
+        falls = np.flatnonzero(~(np.diff(i) > 0))
+        if len(falls):
+            raise ValueError(
+                f"phi_0 {self.phi_0:g} V with w_1 {self.w_1:g} m leaves no barrier at {voltages[falls[0] + 1]:.2g} V "
+                f"on a gap of {NARROWEST * 1e9:g} nm: Simmons' current must rise with it up to {HIGHEST:g} phi_0"
+            )
+        return self
 
 
 @njit(cache=True, error_model="numpy")
@@ -82,11 +96,11 @@ def tunnelled(across, w, phi_0, w_1, area):
     at = simmons_current(min(across, most), w, phi_0, w_1, area)
     if across <= most:
         return at
-    before = simmons_current(most * (1.0 - 1e-6), w, phi_0, w_1, area)
-    return at + (at - before) / (1e-6 * most) * (across - most)
+    after = simmons_current(most * (1.0 + 1e-4), w, phi_0, w_1, area)
+    before = simmons_current(most * (1.0 - 1e-4), w, phi_0, w_1, area)
+    return 0.5 * (after + before) + (after - before) / (2e-4 * most) * (across - most)
 
 
-@njit(cache=True, error_model="numpy")
 def _excess(across, v, w, r_s, phi_0, w_1, area):
     """Voltage of gap and series resistance beyond `v`, with `across` V on the gap; 0 for no other than 0..v V."""
     return across + r_s * tunnelled(min(max(across, 0.0), v), w, phi_0, w_1, area) - v
@@ -96,18 +110,24 @@ def _excess(across, v, w, r_s, phi_0, w_1, area):
 @njit(cache=True, error_model="numpy")
 def gap_voltage(v, w, r_s, phi_0, w_1, area):
     """Voltage of the gap at `v` >= 0 V on gap and series resistance, by secants within a bracket; V."""
-    low, high = 0.0, v
-    f_low, f_high = -v, _excess(v, v, w, r_s, phi_0, w_1, area)
-    if not f_high > 0.0:
-        return v
-    side, middle = 0, high
-    for _ in range(200):
-        middle = between(low, f_low, high, f_high, False)
-        f = _excess(middle, v, w, r_s, phi_0, w_1, area)
-        if abs(f) <= 1e-15 * v or high - low <= 1e-15 * v:
-            break
-        low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, middle, f)
-    return middle
+    before, f_before = v, r_s * tunnelled(v, w, phi_0, w_1, area)
+    low, high, across = 0.0, v, v - f_before
+    for step in range(200):
+        if not low < across < high or step % 8 == 7:
+            across = 0.5 * (low + high)
+        f = across + r_s * tunnelled(across, w, phi_0, w_1, area) - v
+        if f > 0.0:
+            high = across
+        else:
+            low = across
+        if f == f_before or high - low <= 1e-15 * v:
+            return across
+        move = f * (across - before) / (f - f_before)
+        before, f_before = across, f
+        across -= move
+        if abs(move) <= 1e-8 * v:  # the next one is shorter by as much again
+            return min(max(across, low), high)
+    return np.nan
 
 
 @njit(cache=True, error_model="numpy")

@@ -17,16 +17,21 @@ Biolek et al., Radioengineering 18, 210 (2009),
 
     f_off = 1 - x^(2p),   f_on = 1 - (1 - x)^(2p)
 
-slows the state down on its way into a bound and lets it leave at full rate; p = 1/2 gives an exponential approach.
-While v is constant the drive s = integral of |dx/dt| / f is known, and dx/ds = f(x) is integrated over it: in closed
-form without a window, else by the classical fourth-order Runge-Kutta method in steps of at most 0.02 of the window's
-steepest slope (error below 1e-8 of the range).
+slows the state down on its way into a bound and lets it leave at full rate; p = 1/2 gives an exponential approach. That
+of TEAM (Kvatinsky et al. 2013), which the authors' own code uses, with lengths as parts of w_off - w_on,
+
+    f_off = exp(-exp((x - a_off) / w_c)),   f_on = exp(-exp(-(x - a_on) / w_c))
+
+all but stops it at a_off on its way up and at a_on on its way down: from there it creeps with the logarithm of the
+logarithm of time. While v is constant the drive s = integral of |dx/dt| / f is known, and dx/ds = f(x) is integrated
+over it: in closed form without a window, else by the classical fourth-order Runge-Kutta method in steps of at most 0.02
+of the window's steepest slope (error below 1e-7 of the range).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableSequence
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +50,9 @@ STEP = 0.02
 _X, _W = np.polynomial.legendre.leggauss(4)
 
 ARRIVED = 1e-13
-"""Distance to a bound at which the window has stopped the state."""
+"""Distance to a bound, or that is left to go, at which the window has stopped the state."""
+
+NONE, BIOLEK, KVATINSKY = 0.0, 1.0, 2.0
 
 
 class VteamParameters(CellParameters):
@@ -62,8 +69,11 @@ class VteamParameters(CellParameters):
     r_on: float = Field(1e4, gt=0, description="resistance at x = 0", json_schema_extra=unit("ohm"))
     r_off: float = Field(1e6, gt=0, description="resistance at x = 1", json_schema_extra=unit("ohm"))
     resistance: Literal["linear", "exponential"] = Field("linear", description="how resistance follows the state")
-    window: Literal["none", "biolek"] = Field("none", description="how the state meets its bounds")
+    window: Literal["none", "biolek", "kvatinsky"] = Field("none", description="how the state meets its bounds")
     p: float = Field(1.0, ge=0.5, le=50, description="exponent of the window (biolek)")
+    a_off: float = Field(0.4, ge=0, le=1, description="x at which switching off stops (kvatinsky)")
+    a_on: float = Field(2 / 3, ge=0, le=1, description="x at which switching on stops (kvatinsky)")
+    w_c: float = Field(0.107 / 3, gt=0, le=10, description="softness of the window in x (kvatinsky)")
     set: Literal["negative", "positive"] = Field("negative", description="sign of the voltage that switches on")
     x0: Fraction = Field(0.5, ge=0, le=1, description="pristine state x")
 
@@ -76,6 +86,11 @@ class VteamParameters(CellParameters):
     def thresholds(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """(v, k, alpha) of eq 1a and of eq 1c, as the compiled kernel takes them."""
         return (self.v_off, self.k_off, self.alpha_off), (self.v_on, self.k_on, self.alpha_on)
+
+    def window_constants(self) -> tuple[float, float, float, float, float]:
+        """Which window, its exponent, and the places at which it stops the state on its way up and down, softly."""
+        kind = {"none": NONE, "biolek": BIOLEK, "kvatinsky": KVATINSKY}[self.window]
+        return kind, self.p, self.a_off, self.a_on, self.w_c
 
     @property
     def sign(self) -> float:
@@ -107,11 +122,15 @@ def _resistance(x, r_on, r_off, exponential):
 def _state_rate(v: float, x: Numbers, p: Numbers, out: MutableSequence[float]) -> None:
     """Eq 1 through its window; `p` is `VteamLaw.constants`."""
     rate = _rate(p[0] * v, (p[1], p[2], p[3]), (p[4], p[5], p[6]))
-    out[0] = rate * (1.0 - (x[0] if rate > 0.0 else 1.0 - x[0]) ** (2.0 * p[8])) if p[7] else rate
+    if p[7] == BIOLEK:
+        rate *= 1.0 - (x[0] if rate > 0.0 else 1.0 - x[0]) ** (2.0 * p[8])
+    elif p[7] == KVATINSKY:
+        rate *= np.exp(-np.exp((x[0] - p[9] if rate > 0.0 else p[10] - x[0]) / p[11]))
+    out[0] = rate
 
 
 def _current(v: float, x: Numbers, p: Numbers) -> float:
-    return v / _resistance(x[0], p[9], p[10], p[11])
+    return v / _resistance(x[0], p[12], p[13], p[14])
 
 
 class VteamLaw(OhmicLaw[VteamParameters]):
@@ -129,16 +148,8 @@ class VteamLaw(OhmicLaw[VteamParameters]):
         """Direction, eq 1a, eq 1c, window, resistance."""
         p = self.parameters
         off, on = p.thresholds()
-        return (
-            p.sign,
-            *off,
-            *on,
-            float(p.window == "biolek"),
-            p.p,
-            p.r_on,
-            p.r_off,
-            float(p.resistance == "exponential"),
-        )
+        resistance = p.r_on, p.r_off, float(p.resistance == "exponential")
+        return (p.sign, *off, *on, *p.window_constants(), *resistance)
 
     @property
     def thresholds(self) -> tuple[float, float] | None:
@@ -155,8 +166,7 @@ class VteamLaw(OhmicLaw[VteamParameters]):
         p = self.parameters
         off, on = p.thresholds()
         drive_vteam(
-            play, cells.state["x"], cells.gain, p.sign, off, on, p.p if p.window == "biolek" else 0.0,
-            cells.low, cells.high,
+            play, cells.state["x"], cells.gain, p.sign, off, on, p.window_constants(), cells.low, cells.high,
         )  # fmt: skip
 
     def dose(self, cells: Columns, play: Segments, out: NDArray[np.float64]) -> None:
@@ -165,7 +175,7 @@ class VteamLaw(OhmicLaw[VteamParameters]):
         off, on = p.thresholds()
         _dose_vteam(
             play, cells.state["x"], cells.gain, cells.origin, cells.factor, p.sign, off, on,
-            p.p if p.window == "biolek" else 0.0, p.r_on, p.r_off, p.resistance == "exponential", out,
+            p.window_constants(), p.r_on, p.r_off, p.resistance == "exponential", out,
         )  # fmt: skip
 
     def memristance(self, state: State) -> NDArray[np.float64]:
@@ -173,16 +183,40 @@ class VteamLaw(OhmicLaw[VteamParameters]):
         return self.parameters.resistance_at(state["x"])
 
 
+@njit(cache=True, inline="always", error_model="numpy")
+def _opening(y, bend, falls):
+    """The window at `y`, the way already gone towards the bound, 0..1; `bend` is `VteamParameters.window_constants`."""
+    if bend[0] == BIOLEK:
+        return 1.0 - min(y, 1.0) ** (2.0 * bend[1])
+    return np.exp(-np.exp((min(y, 1.0) - (1.0 - bend[3] if falls else bend[2])) / bend[4]))
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _longest(y, slope, bend, falls):
+    """Longest step of the drive from `y`, where the window is `slope`."""
+    if bend[0] == BIOLEK:
+        return STEP / (2.0 * bend[1])
+    closing = np.exp((y - (1.0 - bend[3] if falls else bend[2])) / bend[4])
+    return STEP * bend[4] / (slope * max(closing, 1.0))
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _arrived(y, s, slope, bend):
+    """Whether the window lets the state go no further over a drive `s`."""
+    return 1.0 - y <= ARRIVED or (bend[0] == KVATINSKY and s * slope <= ARRIVED)
+
+
 @njit(cache=True, error_model="numpy")
-def _through_window(y, s, p):
-    """Follow dy/ds = 1 - y^(2p) from `y` over a drive `s`; y is the way already gone towards the bound, 0..1."""
-    longest = STEP / (2.0 * p)
-    while s > 0.0 and 1.0 - y > ARRIVED:
-        h = min(s, longest)
-        k1 = 1.0 - y ** (2.0 * p)
-        k2 = 1.0 - min(y + 0.5 * h * k1, 1.0) ** (2.0 * p)
-        k3 = 1.0 - min(y + 0.5 * h * k2, 1.0) ** (2.0 * p)
-        k4 = 1.0 - min(y + h * k3, 1.0) ** (2.0 * p)
+def _through_window(y, s, bend, falls):
+    """Follow dy/ds, the window, from `y` over a drive `s`; y is the way already gone towards the bound, 0..1."""
+    while s > 0.0:
+        k1 = _opening(y, bend, falls)
+        if _arrived(y, s, k1, bend):
+            break
+        h = min(s, _longest(y, k1, bend, falls))
+        k2 = _opening(y + 0.5 * h * k1, bend, falls)
+        k3 = _opening(y + 0.5 * h * k2, bend, falls)
+        k4 = _opening(y + h * k3, bend, falls)
         y += h / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + k4)
         s -= h
     return min(y, 1.0)
@@ -190,9 +224,9 @@ def _through_window(y, s, p):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def drive_vteam(
-    play, x, gain, sign, off, on, p, low, high
+    play, x, gain, sign, off, on, bend, low, high
 ):  # fmt: skip
-    """Move the states `x` (cols, rows) through the segments of `play`; p = 0 is no window."""
+    """Move the states `x` (cols, rows) through the segments of `play`; `bend` is the window."""
     for c in range(play.cols.shape[1]):
         state, sensitivity = x[c], gain[c]
         for t in range(play.duration.size):
@@ -203,12 +237,12 @@ def drive_vteam(
                 if rate == 0.0:
                     continue
                 drive = rate * sensitivity[r] * play.duration[t]
-                if p == 0.0:
+                if bend[0] == NONE:
                     change = drive
                 elif drive > 0.0:
-                    change = _through_window(state[r], drive, p) - state[r]
+                    change = _through_window(state[r], drive, bend, False) - state[r]
                 else:
-                    change = 1.0 - state[r] - _through_window(1.0 - state[r], -drive, p)
+                    change = 1.0 - state[r] - _through_window(1.0 - state[r], -drive, bend, True)
                 state[r] = min(max(state[r] + change, low), high)
 
 
@@ -233,23 +267,25 @@ def _on_course(course, falls, origin, factor):
 
 
 @njit(cache=True, error_model="numpy")
-def _windowed(y, s, p, falls, origin, factor, duration, r_on, r_off, exponential):
+def _windowed(y, s, bend, falls, origin, factor, duration, r_on, r_off, exponential):
     """Integral of dt / R along `_through_window`, x being y, or 1 - y where it `falls`; s/ohm.
 
     Steps are so short that R changes by a quarter at most, and y between their ends is the cubic through both and
     their slopes.
     """
-    total, left, bend = 0.0, s, max(abs(factor), 1.0)
-    while left > 0.0 and 1.0 - y > ARRIVED:
-        slope = 1.0 - y ** (2.0 * p)
+    total, left, stretch = 0.0, s, max(abs(factor), 1.0)
+    while left > 0.0:
+        slope = _opening(y, bend, falls)
+        if _arrived(y, left, slope, bend):
+            break
         x = _on_course(y, falls, origin, factor)
         scale = 1.0 / np.log(r_off / r_on) if exponential else r_on / (r_off - r_on) + x
-        h = min(left, STEP / (2.0 * p), 0.25 * scale / (slope * bend))
-        k2 = 1.0 - min(y + 0.5 * h * slope, 1.0) ** (2.0 * p)
-        k3 = 1.0 - min(y + 0.5 * h * k2, 1.0) ** (2.0 * p)
-        k4 = 1.0 - min(y + h * k3, 1.0) ** (2.0 * p)
+        h = min(left, _longest(y, slope, bend, falls), 0.25 * scale / (slope * stretch))
+        k2 = _opening(y + 0.5 * h * slope, bend, falls)
+        k3 = _opening(y + 0.5 * h * k2, bend, falls)
+        k4 = _opening(y + h * k3, bend, falls)
         end = min(y + h / 6.0 * (slope + 2.0 * k2 + 2.0 * k3 + k4), 1.0)
-        ahead = 1.0 - end ** (2.0 * p)
+        ahead = _opening(end, bend, falls)
         for k in range(_X.size):
             u = 0.5 * (1.0 + _X[k])
             way = y + u * u * (3.0 - 2.0 * u) * (end - y) + h * u * (1.0 - u) * (slope * (1.0 - u) - ahead * u)
@@ -261,7 +297,7 @@ def _windowed(y, s, p, falls, origin, factor, duration, r_on, r_off, exponential
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _dose_vteam(
-    play, x, gain, origin, factor, sign, off, on, p, r_on, r_off, exponential, out
+    play, x, gain, origin, factor, sign, off, on, bend, r_on, r_off, exponential, out
 ):  # fmt: skip
     """Integrals of 1 / R over the one segment of `play`, s/ohm."""
     duration = play.duration[0]
@@ -272,16 +308,30 @@ def _dose_vteam(
             now = start + many * (x[c, r] - start)
             if drive == 0.0 or many == 0.0:
                 out[c, r] = duration / _resistance(min(max(now, 0.0), 1.0), r_on, r_off, exponential)
-            elif p == 0.0:
+            elif bend[0] == NONE:
                 out[c, r] = _straight(now, drive * many, duration, r_on, r_off, exponential)
             else:
                 falls = drive < 0.0
                 way = 1.0 - x[c, r] if falls else x[c, r]
                 out[c, r] = _windowed(
-                    way, min(abs(drive), 1e200), p, falls, start, many, duration, r_on, r_off, exponential
+                    way, min(abs(drive), 1e200), bend, falls, start, many, duration, r_on, r_off, exponential
                 )  # fmt: skip
 
 
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "generic": {},
+    "memtorch": {
+        "r_on": 50.0, "r_off": 1000.0, "v_on": -0.2, "v_off": 0.02, "k_on": -10 / 3e-9, "k_off": 5e-4 / 3e-9,
+        "alpha_on": 3.0, "alpha_off": 1.0, "x0": 0.0,
+    },
+    "magic": {
+        "r_on": 1e3, "r_off": 300e3, "v_on": -1.5, "v_off": 0.3, "k_on": -216.2 / 3e-9, "k_off": 0.091 / 3e-9,
+        "alpha_on": 4.0, "alpha_off": 4.0,
+    },
+}  # fmt: skip
+"""generic: ours, no fit. memtorch: the defaults of MemTorch's VTEAM, rates over its 3 nm; no window. magic: as commonly
+quoted with the logic family MAGIC (Kvatinsky et al. 2014), over 3 nm; we have not seen it in the paper itself."""
+
 kind = simulated(
-    "vteam", "memristor with voltage thresholds (VTEAM), with or without a window", VteamLaw, VteamParameters
+    "vteam", "memristor with voltage thresholds (VTEAM), with three windows", VteamLaw, VteamParameters, PRESETS
 )

@@ -85,7 +85,7 @@ def filter_vteam(
     off, on = p.thresholds()
     return _filter_vteam(
         _twice(play), *seen, spread.c2c, spread.read_noise, np.full((2, 1), spread.gain), table, 0.0, 1.0,
-        p.sign, off, on, p.p if p.window == "biolek" else 0.0,
+        p.sign, off, on, p.window_constants(),
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def _filter_rram(
 
 @njit(cache=True, error_model="numpy")
 def _filter_vteam(
-    play, begins, seen, floor, c2c, relative, gain, table, low, high, sign, rate_off, rate_on, p
+    play, begins, seen, floor, c2c, relative, gain, table, low, high, sign, rate_off, rate_on, bend
 ):  # fmt: skip
     off, total = np.empty(seen.size), np.empty(seen.size)
     x = np.full((2, 1), 0.5 * (low + high))
@@ -221,7 +221,7 @@ def _filter_vteam(
             gone = 0.0
         step = _step(mean, low, high)
         x[0, 0], x[1, 0] = mean, mean + step
-        drive_vteam(_one(play, t), x, gain, sign, rate_off, rate_on, p, -np.inf, np.inf)
+        drive_vteam(_one(play, t), x, gain, sign, rate_off, rate_on, bend, -np.inf, np.inf)
         mean, variance, gone = _moved(mean, x[0, 0], x[1, 0], step, variance, gone, c2c, low, high)
         if not np.isnan(seen[t]):
             mean, variance, off[count], total[count] = _read(

@@ -43,8 +43,7 @@ def flca_fluxes(p: FlcaParameters, play: Segments, start: NDArray[np.float64]) -
 def vteam_states(p: VteamParameters, play: Segments, start: NDArray[np.float64]) -> NDArray[np.float64]:
     """State x after every segment, (T,); `start` as in `rram_weights`."""
     off, on = p.thresholds()
-    power = p.p if p.window == "biolek" else 0.0
-    return _trace_vteam(play, start, np.full((1, 1), p.x0), _GAIN, p.sign, off, on, power)
+    return _trace_vteam(play, start, np.full((1, 1), p.x0), _GAIN, p.sign, off, on, p.window_constants())
 
 
 @njit(cache=True, inline="always")
@@ -78,11 +77,11 @@ def _trace_flca(play, start, phi, idle, gain, a, d, low, high, volatile):
 
 
 @njit(cache=True, error_model="numpy")
-def _trace_vteam(play, start, x, gain, sign, off, on, p):
+def _trace_vteam(play, start, x, gain, sign, off, on, bend):
     seen = np.empty(play.duration.size)
     for t in range(seen.size):
         if not np.isnan(start[t]):
             x[0, 0] = start[t]
-        drive_vteam(_one(play, t), x, gain, sign, off, on, p, 0.0, 1.0)
+        drive_vteam(_one(play, t), x, gain, sign, off, on, bend, 0.0, 1.0)
         seen[t] = x[0, 0]
     return seen

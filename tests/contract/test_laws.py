@@ -60,10 +60,7 @@ class TestSimmons(LawContract):
     uri, drive_voltage, tolerance = "sim:simmons", 0.8, 1e-3
 
 
-@pytest.mark.slow
 class TestJart(LawContract):
-    """Slow: current and temperature are implicit, and every evaluation solves for both."""
-
     uri, drive_voltage, tolerance, drive_width = "sim:jart-vcm", 0.8, 1e-3, 1e-6
 
 

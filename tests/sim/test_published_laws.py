@@ -14,7 +14,7 @@ from hil.backends import open_device
 from hil.waveform import Waveform
 
 LAWS = [
-    "diffusive", "hysteretic", "ion-drift", "mott", "mss", "nonlinear-drift", "simmons", "stanford", "team",
+    "diffusive", "hysteretic", "ion-drift", "jart-vcm", "mott", "mss", "nonlinear-drift", "simmons", "stanford", "team",
     "threshold", "yakopcic",
 ]  # fmt: skip
 STEPS = 20_000
@@ -133,6 +133,50 @@ def test_stanford_conducts_and_stands_still_below_its_field():
     with open_device("sim:stanford?gap0=0.5e-9") as cell:
         cell.apply(Waveform.pulse(1.0, width=1.0))
         assert cell.state("gap")[0, 0] == 0.5e-9
+
+
+def memtorch_stanford(volts, step, gap=2e-10):
+    """MemTorch's Stanford_PKU written anew: forward Euler, heat by the current of the step before; its constants."""
+    q, k = 1.6e-19, 1.3806503e-23
+    lowest, highest = (0.25e-9 * np.log(1e-3 * np.sinh(0.1 / 0.25) / (0.1 / ohm)) for ohm in (542, 218586))
+    gap, i, currents = max(gap, lowest), 0.0, []
+    for v in volts:
+        gamma = 16 - 0.8 * (gap / 1e-9) ** 3
+        gamma = gamma if gamma * abs(v) / 12e-9 >= 1.4e9 else 0.0
+        t = 298 + abs(v * i) * 2.1e3
+        rate = -10 * np.exp(-q * 0.6 / k / t) * np.sinh(gamma * 0.25e-9 / 12e-9 * q * v / k / t)
+        gap = min(max(gap + rate * step, lowest), highest)
+        i = 1e-3 * np.exp(-gap / 0.25e-9) * np.sinh(v / 0.25)
+        currents.append(i)
+    return np.array(currents), gap
+
+
+def stanford_beside_memtorch(amplitude, frequency, steps):
+    """Currents of a period, ours and those of MemTorch's steps."""
+    volts = amplitude * np.sin(2 * np.pi * np.arange(steps) / steps)
+    with open_device("sim:stanford?preset=memtorch&gap0=2.0008e-10") as cell:
+        given = cell.apply(Waveform.samples(volts, dwell=1 / (steps * frequency), measure=True))
+        p = cell.parameters
+    assert (p.gap_min, p.gap_max) == pytest.approx((0.20008e-9, 1.70000e-9), rel=1e-4)
+    return given.currents[:, 0], memtorch_stanford(volts, 1 / (steps * frequency))[0]
+
+
+def test_stanford_gives_the_loop_that_memtorch_plots():
+    """1.5 V at 10 Hz in steps of 0.1 ms: the gap crosses its whole range within one, at the same ones."""
+    ours, theirs = stanford_beside_memtorch(1.5, 10.0, 1000)
+    assert np.abs(ours / np.where(theirs == 0, 1, theirs) - 1)[theirs != 0].max() < 1e-3
+    assert np.log10(np.abs(theirs[200] / theirs[700])) < -1 or np.log10(np.abs(theirs[300] / theirs[200])) > 0
+
+
+def test_memtorch_s_steps_lead_to_ours_as_they_grow_shorter():
+    """At 1 MHz the gap moves for many steps: the error of forward Euler halves with its step."""
+    errors = []
+    for steps in (1000, 2000, 4000):
+        ours, theirs = stanford_beside_memtorch(1.6, 1e6, steps)
+        errors.append(np.abs(ours - theirs).max() / np.abs(ours).max())
+    print(errors)
+    assert errors[0] > 1.6 * errors[1] > 2.5 * errors[2]
+    assert errors[2] < 0.05
 
 
 def test_hysteretic_device_under_a_sine():
@@ -257,8 +301,49 @@ AMPLITUDES = {
 """Voltages and widths at which each law moves but does not only sit at a bound."""
 
 
+def followed_by_scipy(slopes, x, low, high, t):
+    """State and charge of a cell of one state after `t` s, from `x`: by DOP853 up to a bound, and at rest there."""
+    scale = max(abs(x), high - low if np.isfinite(high - low) else 1.0)
+
+    def scaled(_, y):
+        rate, current = slopes(min(max(y[0] * scale, low), high))
+        return rate / scale, current
+
+    def beyond(_, y):
+        return min(high / scale - y[0], y[0] - low / scale) + 1e-12
+
+    beyond.terminal, beyond.direction = True, -1
+    out = slopes(x)[0]
+    if (x >= high and out > 0) or (x <= low and out < 0):
+        return x, t * slopes(x)[1]
+    found = solve_ivp(
+        scaled, (0, t), [x / scale, 0.0], method="DOP853", rtol=1e-11, atol=1e-14, max_step=t / 100, events=beyond
+    )
+    end = min(max(found.y[0, -1] * scale, low), high)
+    if found.status == 1:
+        end = high if abs(end - high) < abs(end - low) else low
+    elif found.status < 0:  # no float64 of time is short enough for its steps: it is as good as there
+        bound = high if slopes(end)[0] > 0 else low
+        assert abs(bound - end) < 1e-9 * t * abs(slopes(end)[0])
+        end = bound
+    return end, found.y[1, -1] + (t - found.t[-1]) * slopes(end)[1]
+
+
+def all_followed_by_scipy(slopes, x, low, high, t):
+    """The same for several states, which bounds may hold one by one."""
+    scale, n = np.maximum(np.abs(x), np.where(np.isfinite(high - low), high - low, 1.0)), len(x)
+
+    def scaled(_, y):
+        rates, current = slopes(np.clip(y[:n] * scale, low, high))
+        outward = ((y[:n] * scale >= high) & (rates > 0)) | ((y[:n] * scale <= low) & (rates < 0))
+        return [*np.where(outward, 0.0, rates) / scale, current]
+
+    found = solve_ivp(scaled, (0, t), [*x / scale, 0.0], method="LSODA", rtol=1e-10, atol=1e-13, max_step=t / 300)
+    return np.clip(found.y[:n, -1] * scale, low, high), found.y[n, -1]
+
+
 def check_against_scipy(law, seed):
-    """A random waveform: states to 1e-6 of their range, charges to 1e-6, against Radau with bounds as the laws say."""
+    """A random waveform: states to 2e-6 of their range, charges to 5e-6, against scipy with bounds as the laws say."""
     rng = np.random.default_rng([zlib.crc32(law.encode()), seed])
     amplitude, width = AMPLITUDES[law]
     volts = amplitude * rng.uniform(-1, 1, 5)
@@ -267,26 +352,26 @@ def check_against_scipy(law, seed):
         laws = device.law
         names = [state.name for state in laws.states]
         low, high = (np.array([getattr(state, end) for state in laws.states]) for end in ("low", "high"))
-        rate, current = (equation.py_func for equation in laws.equations)
-        p, n = np.array(laws.constants()), len(names)
-        x = np.array([state.pristine for state in laws.states])
+        rate, current = laws.equations
+        p = np.array(laws.constants(), dtype=float)
+        x = np.array([state.pristine for state in laws.states], dtype=float)
         scale = np.maximum(np.abs(x), np.where(np.isfinite(high - low), high - low, 1.0))
         for v, t in zip(volts, widths, strict=True):
             given = device.apply(Waveform.pulse(v, width=t, measure=True))
 
-            def slopes(_, y, v=v):
-                inside, out = np.clip(y[:n] * scale, low, high), np.zeros(n)
-                rate(v, inside, p, out)
-                outward = ((y[:n] * scale >= high) & (out > 0)) | ((y[:n] * scale <= low) & (out < 0))
-                return [*np.where(outward, 0.0, out) / scale, current(v, inside, p)]
+            def slopes(x, v=v):
+                out, at = np.zeros(len(names)), np.atleast_1d(np.asarray(x, dtype=float))
+                rate(v, at, p, out)
+                return (out if len(names) > 1 else out[0]), current(v, at, p)
 
-            found = solve_ivp(
-                slopes, (0, t), [*x / scale, 0.0], method="LSODA", rtol=1e-10, atol=1e-13, max_step=t / 300
-            )
-            x = np.clip(found.y[:n, -1] * scale, low, high)
+            if len(names) > 1:
+                x, charge = all_followed_by_scipy(slopes, x, low, high, t)
+            else:
+                end, charge = followed_by_scipy(slopes, x[0], low[0], high[0], t)
+                x = np.array([end])
             states = np.array([device.state(name)[0, 0] for name in names])
             assert states / scale == pytest.approx(x / scale, abs=2e-6)
-            assert given.charge[0, 0] == pytest.approx(found.y[n, -1], rel=5e-6)
+            assert given.charge[0, 0] == pytest.approx(charge, rel=5e-6)
             x = states
 
 
@@ -297,7 +382,7 @@ def test_random_waveforms_are_those_of_the_equations(law):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("law", [*LAWS, "jart-vcm"])
+@pytest.mark.parametrize("law", LAWS)
 def test_fifty_random_waveforms_are_those_of_the_equations(law):
     for seed in range(50):
         check_against_scipy(law, seed)

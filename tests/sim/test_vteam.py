@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.special import expi
 
 from hil import presets
 from hil.backends import open_device
@@ -120,7 +121,7 @@ def test_cycle_to_cycle_spread_has_its_strength():
         ({"k_on": 3.0}, r"k_on = 3\.0 must be < 0"),
         ({"r_on": 1e6, "r_off": 1e6}, "r_on 1e[+]06 ohm must be below r_off 1e[+]06 ohm"),
         ({"p": 0.2}, r"p = 0\.2 must be >= 0\.5"),
-        ({"window": "joglekar"}, "window = 'joglekar' must be 'none' or 'biolek'"),
+        ({"window": "joglekar"}, "window = 'joglekar' must be 'none', 'biolek' or 'kvatinsky'"),
     ],
 )
 def test_parameters_without_meaning_are_refused(wrong, words):
@@ -161,3 +162,74 @@ def test_a_former_name_is_read_wherever_a_name_may_stand(tmp_path, uri, defaults
 def test_both_names_at_once_are_refused_in_defaults_too():
     with pytest.raises(InputError, match="sim:vteam: w0 is the former name of x0: give one of them"):
         open_device("sim:vteam", defaults={"w0": 0.25, "x0": 0.3})
+
+
+def kvatinsky(v, x):
+    """Eq 1 with the window of TEAM, typed from the papers; lengths as parts of 3 nm."""
+    rate = slope(v, x)
+    away = (x - 0.4) / 0.035 if rate > 0 else (0.65 - x) / 0.035
+    return rate * np.exp(-np.exp(min(away, 700.0)))
+
+
+KVATINSKY = {"window": "kvatinsky", "a_off": 0.4, "a_on": 0.65, "w_c": 0.035}
+
+
+@pytest.mark.parametrize(("v", "x"), [(0.9, 0.05), (0.45, 0.3), (0.31, 0.38), (-0.41, 0.9), (-0.6, 0.7), (-0.9, 0.99)])
+def test_the_window_of_team_follows_the_paper_and_so_does_the_charge(v, x):
+    with vteam(x0=x, **KVATINSKY) as device:
+        given = device.apply(Waveform.pulse(v, width=WIDTH, measure=True))
+        p = device.parameters
+        found = solve_ivp(
+            lambda t, y: [kvatinsky(v, y[0]), v / (p.r_on + (p.r_off - p.r_on) * y[0])], (0, WIDTH), [x, 0.0],
+            method="Radau", rtol=1e-11, atol=1e-15,
+        )  # fmt: skip
+        assert device.state("x")[0, 0] == pytest.approx(found.y[0, -1], abs=1e-7)
+        assert given.charge[0, 0] == pytest.approx(found.y[1, -1], rel=1e-6)
+
+
+def test_the_window_of_team_is_a_difference_of_exponential_integrals():
+    """ds = exp(z) w_c dz / z with z = exp((x - a_off) / w_c), for drives of any length."""
+    for width in (1e-3, 1.0, 1e6, 1e12):
+        with vteam(x0=0.1, **KVATINSKY) as device:
+            device.apply(pulse(0.6, width))
+            z0, z = (np.exp((x - 0.4) / 0.035) for x in (0.1, device.state("x")[0, 0]))
+        assert 0.035 * (expi(z) - expi(z0)) == pytest.approx(slope(0.6, 0.1) * width, rel=1e-5)
+
+
+def test_cutting_a_pulse_through_the_window_of_team_changes_nothing():
+    with vteam(x0=0.2, **KVATINSKY) as whole, vteam(x0=0.2, **KVATINSKY) as pieces:
+        whole.apply(pulse(0.6, 0.02))
+        pieces.apply(pulse(0.6, 0.002) * 10)
+        assert pieces.state("x")[0, 0] == pytest.approx(whole.state("x")[0, 0], abs=1e-8)
+
+
+@pytest.mark.parametrize(("volts", "width", "start", "end"), [(0.5, 100e-9, 0.0, 0.4), (-0.25, 10e-9, 0.8, 0.27916667)])
+def test_memtorch_moves_as_its_numbers_say(volts, width, start, end):
+    """0.5 V: 5e-4 (0.5 / 0.02 - 1) / 3 nm; -0.25 V: -10 (0.25 / 0.2 - 1)^3 / 3 nm."""
+    with open_device("sim:vteam?preset=memtorch", x0=start) as device:
+        device.apply(pulse(volts, width))
+        assert device.state("x")[0, 0] == pytest.approx(end, rel=1e-7)
+
+
+def euler(volts, step, x=0.0):
+    """MemTorch's model written anew: forward Euler steps, state first, then current; its default constants."""
+    d, currents = 3e-9, []
+    x *= d
+    for v in volts:
+        rate = 5e-4 * (v / 0.02 - 1) if v >= 0.02 else -10 * (v / -0.2 - 1) ** 3 if v <= -0.2 else 0.0
+        x = min(max(x + rate * step, 0.0), d)
+        currents.append(v / (1000 * x / d + 50 * (1 - x / d)))
+    return np.array(currents), x / d
+
+
+def test_memtorch_gives_the_loop_of_memtorch():
+    """Its own example, 1 V at 50 MHz for 200 ns, and one at which the state turns round inside."""
+    for amplitude, frequency, until in ((1.0, 50e6, 200e-9), (0.25, 5e6, 400e-9)):
+        step = 1e-10
+        volts = amplitude * np.sin(2 * np.pi * frequency * step * np.arange(round(until / step)))
+        with open_device("sim:vteam?preset=memtorch", x0=0.0) as device:
+            given = device.apply(Waveform.samples(volts, dwell=step, measure=True))
+            currents, x = euler(volts, step)
+            assert given.currents[:, 0] == pytest.approx(currents, rel=1e-9, abs=1e-12)
+            assert device.state("x")[0, 0] == pytest.approx(x, abs=1e-9)
+        assert np.ptp(currents / np.where(volts == 0, 1, volts)) > 1e-4
