@@ -26,7 +26,9 @@ def numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
 def truths(values: ArrayLike, what: str) -> NDArray[np.bool_]:
     """Truth values as bool; `InputError` naming `what` unless they are true, false, 0 or 1."""
     array = _array(values, what)
-    if array.size and (array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all()):
+    if array.dtype.kind == "b":
+        return array
+    if array.size and (array.dtype.kind not in "iuf" or not np.isin(array, (0, 1)).all()):
         raise InputError(f"{what} holds {_kind(array)}, true or false is expected")
     return array.astype(np.bool_, copy=False)
 

@@ -105,8 +105,9 @@ class SimulatedArray(Device):
         chosen, g = self._rows(rows), self._known_conductance()
         if self.wires is None:
             return g[chosen] + self._noise(g[chosen] ** 2)
-        if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
-            return self.wires.effective(g)[chosen]
+        if isinstance(self.law, OhmicLaw):
+            seen, power = self.wires.of_rows(g, chosen)
+            return seen + self._noise(power)
         scan = self.law.read_voltage * np.eye(self.rows)[chosen]
         return self._products(scan, reverse=False) / self.law.read_voltage
 

@@ -232,7 +232,7 @@ class CellArray:
         self._swap()
         try:
             for cells, part, column in self._one_by_one(duration, v, again):
-                self.law.dose(cells, part, out[column])
+                self.law.dose(cells, part, out[column].reshape(1, -1))
         finally:
             self._swap()
         out /= self.scale
@@ -243,7 +243,19 @@ class CellArray:
     def _one_by_one(
         self, duration: float, v: NDArray[np.float64], again: bool
     ) -> Iterator[tuple[Columns, Segments, slice]]:
-        """Columns one after the other, each as cells of rows at `v` on a column at 0 V."""
+        """Cells of rows at `v` on a column at 0 V: all at once where a column keeps nothing for its cells together."""
+        cells = self._cells(slice(0, self.cols))
+        if all(array.ndim == 2 and array.flags.c_contiguous for array in cells.state.values()):
+            state = {name: array.reshape(1, -1) for name, array in cells.state.items()}
+            gain, origin, factor = (
+                array.reshape(1, -1) if array.size else array for array in (cells.gain, cells.origin, cells.factor)
+            )
+            yield (
+                Columns(state, gain, cells.low, cells.high, origin, factor),
+                Segments.of(np.array([duration]), v.reshape(1, -1), np.zeros((1, 1)), again, False),
+                slice(0, self.cols),
+            )
+            return
         for c in range(self.cols):
             column = slice(c, c + 1)
             yield (

@@ -145,8 +145,11 @@ def test_output_that_does_not_fit_at_first_is_not_lost():
     assert np.array_equal(counts, host.present_batch(SpikeBatch.of(trains), DURATION, False))
 
 
-def test_a_noisy_array_is_left_to_the_host():
-    lif, stdp = Lif(), Stdp()
-    assert isinstance(open_device("sim:rram", rows=2, cols=2).spiking(lif, stdp), CompiledCore)
-    for noise in ("c2c=0.1", "read_noise=0.1", "stuck_on=0.5", "d2d_r=0.1"):
-        assert isinstance(open_device(f"sim:rram?{noise}", rows=2, cols=2).spiking(lif, stdp), HostCore)
+def test_only_wires_and_unknown_rules_are_left_to_the_host():
+    class Late(Stdp):
+        potentiating = (30e-6, 10e-6)
+
+    for array in ("", "c2c=0.1", "read_noise=0.1", "stuck_on=0.5", "d2d_r=0.1&d2d=0.2", "c2c=2&read_noise=0.1"):
+        assert isinstance(open_device(f"sim:rram?{array}", rows=2, cols=2).spiking(Lif(), Stdp()), CompiledCore)
+    assert isinstance(open_device("sim:rram?r_wire=1", rows=2, cols=2).spiking(Lif(), Stdp()), HostCore)
+    assert isinstance(open_device("sim:rram", rows=2, cols=2).spiking(Lif(), Late()), HostCore)
