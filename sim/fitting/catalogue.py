@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from hil.plugins import Registry
 from sim.catalogue import backend as devices
 from sim.cells.law import Law
@@ -43,11 +43,22 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 
 def model(name: str, measurement: Measurement, order: int = 1) -> Model:
-    """Make a model by name; `InputError` naming the nearest if there is none."""
+    """Make a model by name; `InputError` naming the nearest if there is none.
+
+    A law of its own device takes parameters as an address does: ``team?window=none``.
+    """
     if name in DESCRIPTIONS:
         return DESCRIPTIONS[name](measurement)
-    laws = {kind.name: kind for kind in devices.kinds()} if name not in FITS.names() else {}
-    return LawModel(laws[name], measurement) if name in laws else FITS.find(name)(measurement, order)
+    if name in FITS.names():
+        return FITS.find(name)(measurement, order)
+    bare, _, query = name.partition("?")
+    laws = {kind.name: kind for kind in devices.kinds()}
+    if bare not in laws:
+        raise InputError(f"no model '{bare}' {nearest(bare, (*FITS.names(), *DESCRIPTIONS, *laws))}")
+    if query and bare in FITS.names():
+        raise InputError(f"--model {name}: {bare} takes no parameters; hold them with --fix NAME=VALUE")
+    given = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    return LawModel(laws[bare], measurement, given)
 
 
 def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], dict[str, str]]:
@@ -68,6 +79,7 @@ def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], d
                 require_readings(found)
             except InputError as error:
                 why = str(error).removeprefix(f"{measurement.source}: ")
+            found.thorough = False
             if why:
                 refused[kind.name] = why
             else:
