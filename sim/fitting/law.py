@@ -118,7 +118,9 @@ class LawModel(Model):
         model = self if quick is self.measurement else LawModel(self._of, quick, self._given)
         ranges = [(p, self._spans[p.name]) for p in self.free if p.name not in self.states[1:]]
         sigma = (0.01 * self.measurement.conductance if self.sigma is None else self.sigma)[kept]
-        search = Search(self._law, model.curve, quick, ranges, self.state, self._drive.sign, sigma)
+        ends = 1.0 / self.measurement.conductance.max(), 1.0 / self.measurement.conductance.min()
+        hints = dict(zip(self._window, map(float, ends), strict=False))
+        search = Search(self._law, model.curve, quick, ranges, self.state, self._drive.sign, sigma, hints)
         held = {p.name: p.held for p in self.parameters if p.held is not None}
         defaults = {name: float(getattr(self._cell, name)) for name in self._fields} | held
         for found in search.starts(held, defaults, self.plan, self.watch):
@@ -281,7 +283,7 @@ class LawModel(Model):
         if name != self.state and not why:
             why = (
                 "0 leaves its term out" if default == 0.0
-                else "" if self._touches(name, law) else "not driven in that direction"
+                else "" if self._touches(name, law) else "nothing in these data depends on it"
             )  # fmt: skip
         held, words, ends = default if why else None, field.description or name, (low == least, high == most)
         return Parameter(name, unit, low, high, words, held, why, ends, scale=scale if low * high > 0 else None), span

@@ -9,7 +9,7 @@ parameters give it. All else of one sign goes by logarithms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +83,8 @@ class Search:
         Factor on the voltages.
     sigma : (K,) array
         Uncertainty of every reading, S.
+    hints : mapping
+        Values that parameters have if the cell went as far as it can: half of the candidates begin there.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Search:
         state: str,
         sign: float,
         sigma: Vector,
+        hints: Mapping[str, float],
     ) -> None:
         """Find the rates."""
         self._law, self._curve, self._m, self._state = law, curve, measurement, state
@@ -102,7 +105,7 @@ class Search:
         volts = sign * measurement.voltage
         self._peaks = {s: s * float(np.max(s * volts, initial=0.0)) for s in (1.0, -1.0)}
         self._time = float(measurement.duration.sum()) or 1.0
-        self._sigma = sigma
+        self._sigma, self._hints = sigma, hints
         self.curves = 0
         self._multipliers: dict[str, Multiplier] = {}
 
@@ -125,8 +128,8 @@ class Search:
         for population, generations, walk in plan:
             with np.errstate(all="ignore"):
                 found = differential_evolution(
-                    misfit, bounds, rng=SEED, popsize=population, maxiter=generations, tol=1e-4, polish=False,
-                    callback=lambda *_, **__: watch(),
+                    misfit, bounds, rng=SEED, init=self._first(bounds, population), maxiter=generations, tol=1e-4,
+                    polish=False, callback=lambda *_, **__: watch(),
                 )  # fmt: skip
                 walked = [
                     descend(lambda x: self._off(x, held), place, box, rounds=walk, tolerance=1e-6)
@@ -138,6 +141,16 @@ class Search:
                 yield self._values(last, held)
             if cost < GOOD**2 * len(self._m):
                 break
+
+    def _first(self, bounds: Vector, population: int) -> Vector:
+        """Candidates to begin with: a Latin hypercube, every other one at the hints."""
+        count, rng = population * len(bounds), np.random.default_rng(SEED)
+        shares = np.stack([(rng.permutation(count) + rng.random(count)) / count for _ in bounds], axis=1)
+        found = bounds[:, 0] + shares * (bounds[:, 1] - bounds[:, 0])
+        for k, p in enumerate(self._free):
+            if p.name in self._hints and self._sign(p):
+                found[::2, k] = np.clip(np.log(abs(self._hints[p.name])), *bounds[k])
+        return found
 
     @staticmethod
     def _apart(found: Any, box: Box) -> list[Vector]:
