@@ -68,7 +68,7 @@ class Series(BaseModel):
         return cls(kind=kind, x=_numbers(x), y=_numbers(y), error=_numbers(error), name=name, number=number)
 
 
-class Panel(BaseModel):
+class DrawnPanel(BaseModel):
     """One pair of axes.
 
     Attributes
@@ -109,7 +109,7 @@ class Picture(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
-    panels: list[Panel]
+    panels: list[DrawnPanel]
 
     def draw(self, folder: Path) -> Path:
         """Draw it into a folder in the style in use; return the file."""
@@ -142,7 +142,7 @@ def _numbers(values: ArrayLike) -> list[Number]:
     return [x if np.isfinite(x) else None for x in found.tolist()]
 
 
-def _draw(panel: Panel, axis: Axes) -> None:
+def _draw(panel: DrawnPanel, axis: Axes) -> None:
     for depth, one in enumerate(panel.series):
         colour = "0.55" if one.number < 0 else COLOURS[one.number % len(COLOURS)]
         x, y = (np.array(values, dtype=float) for values in (one.x, one.y))
@@ -162,7 +162,7 @@ def _draw(panel: Panel, axis: Axes) -> None:
                 axis.errorbar(x, y, yerr=error, fmt="none", ecolor=line.get_color(), elinewidth=0.6, zorder=2)
 
 
-def _scale(panel: Panel, axis: Axes) -> None:
+def _scale(panel: DrawnPanel, axis: Axes) -> None:
     axis.set_yscale(panel.y_scale)
     if panel.x_scale == "symlog":
         above = min((x for one in panel.series for x in one.x if x is not None and x > 0), default=1.0)
@@ -173,7 +173,7 @@ def _scale(panel: Panel, axis: Axes) -> None:
         axis.set_ylim(*panel.limits)
 
 
-def _draw_panel(panel: Panel, axis: Axes) -> None:
+def _draw_panel(panel: DrawnPanel, axis: Axes) -> None:
     _draw(panel, axis)
     _scale(panel, axis)
     label(axis, panel.x, panel.y, panel.scaled)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
+from hil.programming import Programming
 from hil.runs.run import Run, summary
 
 QUANTITIES: Mapping[str, tuple[str, str, str]] = {
@@ -35,6 +36,31 @@ class Learned(NamedTuple):
     values: NDArray[Any]
     unit: str
     words: str
+
+
+def of_spiking_layer(
+    weights: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    programming: Programming | None,
+    classes: NDArray[np.int64],
+) -> dict[str, NDArray[Any]]:
+    """What a layer of neurons has learned, by the names of `QUANTITIES`.
+
+    Parameters
+    ----------
+    weights : (rows, neurons) array
+        0 to 1.
+    theta : (neurons,) array
+        What was added to the threshold of every neuron.
+    programming : Programming or None
+        Of the device, with the conductances of weights 0 and 1.
+    classes : (neurons,) array of int
+        Label of every neuron.
+    """
+    found: dict[str, NDArray[Any]] = {"w": weights.astype(np.float32), "theta": np.array(theta), "label": classes}
+    if programming is not None:
+        found["g"] = programming.g_min + weights * (programming.g_max - programming.g_min)
+    return found
 
 
 def learned(run: Path) -> dict[str, Learned]:

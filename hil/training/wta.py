@@ -29,6 +29,7 @@ from hil.spiking.host import spiking
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.training.driver import Driver
+from hil.training.learned import of_spiking_layer
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.readout import nearest_class_mean, winners
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
@@ -326,22 +327,9 @@ class WtaTraining(Driver):
         if trainee.core.reference is not None:
             self._loop.outcomes[stage.key]["reference"] = asdict(trainee.core.reference)
         if stage.role == "trained":
-            self._keep_learned(stage, trainee, weights, classes)
+            kept = of_spiking_layer(weights, trainee.core.theta, trainee.device.programming, classes)
+            self._loop.arrays.update({f"{name}/{stage.key}": array for name, array in kept.items()})
         self._keep_evidence(stage, trainee, weights, counts, self._guess(classes, counts, stage.seed))
-
-    def _keep_learned(
-        self, stage: Stage, trainee: SpikingTrainee, weights: NDArray[np.float64], classes: NDArray[np.int64]
-    ) -> None:
-        """Keep what other programs want (`hil.training.learned`): weights, as conductances too, thresholds, labels."""
-        kept: dict[str, NDArray[Any]] = {
-            "w": weights.astype(np.float32),
-            "theta": np.array(trainee.core.theta),
-            "label": classes,
-        }
-        programming = trainee.device.programming
-        if programming is not None:
-            kept["g"] = programming.g_min + weights * (programming.g_max - programming.g_min)
-        self._loop.arrays.update({f"{name}/{stage.key}": array for name, array in kept.items()})
 
     def _keep_evidence(
         self,

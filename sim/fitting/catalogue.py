@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from hil.plugins import Registry
 
 if TYPE_CHECKING:
@@ -33,15 +33,23 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 
 def model(name: str, measurement: Measurement, order: int = 1) -> Model:
-    """Make a model by name; `InputError` naming the nearest if there is none."""
-    if name not in FITS.names():
-        from sim.catalogue import backend as devices
-        from sim.fitting.law import LawModel
+    """Make a model by name; `InputError` naming the nearest if there is none.
 
-        laws = {kind.name: kind for kind in devices.kinds()}
-        if name in laws:
-            return LawModel(laws[name], measurement)
-    return FITS.find(name)(measurement, order)
+    A law of its own device takes parameters as an address does: ``team?window=none``.
+    """
+    if name in FITS.names():
+        return FITS.find(name)(measurement, order)
+    from sim.catalogue import backend as devices
+    from sim.fitting.law import LawModel
+
+    bare, _, query = name.partition("?")
+    laws = {kind.name: kind for kind in devices.kinds()}
+    if bare not in laws:
+        raise InputError(f"no model '{bare}' {nearest(bare, (*FITS.names(), *laws))}")
+    if query and bare in FITS.names():
+        raise InputError(f"--model {name}: {bare} takes no parameters; hold them with --fix NAME=VALUE")
+    given = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    return LawModel(laws[bare], measurement, given)
 
 
 def prepared(names: Iterable[str], measurement: Measurement) -> Measurement:
@@ -77,6 +85,7 @@ def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], d
                 require_readings(found)
             except InputError as error:
                 why = str(error).removeprefix(f"{measurement.source}: ")
+            found.thorough = False
             if why:
                 refused[kind.name] = why
             else:

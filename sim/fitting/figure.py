@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.pictures import Panel, Picture, Series
+from hil.pictures import DrawnPanel, Picture, Series
 from sim.fitting.fitting import Fit
 
 WIDE = 30.0
@@ -41,7 +41,7 @@ def picture(fits: Sequence[Fit]) -> Picture:
             series.append(Series.of("line", *_lines(fit, across, sign * factor * fit.curve), fit.model.title, n))
         logarithmic = shown == "log"
         panels.append(
-            Panel(
+            DrawnPanel(
                 x=x, y=(word, unit), series=series, x_scale=x_scale, y_scale="log" if logarithmic else "linear",
                 limits=(0.7 * float(seen.min()), 1.4 * float(seen.max())) if logarithmic else None, shown=shown,
             )
@@ -58,13 +58,13 @@ def _reach(fits: Sequence[Fit]) -> float:
     return 1.15 * max(4.0, min(max(float(np.abs(fit.residuals).max()) for fit in fits), 4 * furthest + 4))
 
 
-def _residuals(fits: Sequence[Fit], along: tuple[str, str], x_scale: str) -> Panel:
+def _residuals(fits: Sequence[Fit], along: tuple[str, str], x_scale: str) -> DrawnPanel:
     """Residuals in units of their uncertainty, along the data."""
     m, reach = fits[0].model.measurement, _reach(fits)
     ends = m.axis[[0, -1]]
     guides = [Series.of("guide", ends, [at, at]) for at in (-2.0, 0.0, 2.0)]
     points = [Series.of("points", m.axis, fit.residuals, number=n) for n, fit in enumerate(fits)]
-    return Panel.model_validate(
+    return DrawnPanel.model_validate(
         {
             "x": along, "y": ("residual / uncertainty", ""), "series": [*guides, *points], "x_scale": x_scale,
             "limits": (-reach, reach), "shown": "screen", "scaled": "",
@@ -72,7 +72,7 @@ def _residuals(fits: Sequence[Fit], along: tuple[str, str], x_scale: str) -> Pan
     )  # fmt: skip
 
 
-def _histogram(fits: Sequence[Fit]) -> Panel:
+def _histogram(fits: Sequence[Fit]) -> DrawnPanel:
     """How residuals are spread, beside a normal distribution."""
     edge = max(4.0, min(float(np.abs(fits[0].residuals).max()), 8.0))
     edges = np.linspace(-edge, edge, 22)
@@ -83,7 +83,7 @@ def _histogram(fits: Sequence[Fit]) -> Panel:
         series.append(Series.of("line", np.repeat(edges, 2)[1:-1], np.repeat(share, 2), number=n))
     z = np.linspace(-edge, edge, 200)
     series.append(Series.of("guide", z, np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), "normal"))
-    return Panel(x=("residual / uncertainty", ""), y=("density", ""), series=series, shown="screen", scaled="")
+    return DrawnPanel(x=("residual / uncertainty", ""), y=("density", ""), series=series, shown="screen", scaled="")
 
 
 def _lines(fit: Fit, across: Vector, values: Vector) -> tuple[Vector, Vector]:

@@ -152,6 +152,7 @@ def fit(
         deviation = (m.conductance - model.curve({**held, **dict(zip(names, x.tolist(), strict=True))})) / sigma
         return np.nan_to_num(robust(deviation, loss), nan=1e9, posinf=1e9, neginf=-1e9)
 
+    model.sigma = sigma
     model.watch = lambda: watch("search for starts", 1)
     begin = model.starts() if starts is None else starts
     found = solve(free, residuals, begin, len(m), profile=profile, step=model.step, watch=watch)

@@ -88,7 +88,7 @@ def checks(fits: Sequence[Fit], whole: Measurement, held: NDArray[np.bool_], ord
     """`prediction` of every fit on the readings that are held back of a whole measurement."""
     found = []
     for f in fits:
-        rows = prediction(f, catalogue.model(f.model.name, whole, order), held)
+        rows = prediction(f, catalogue.model(f.model.address, whole, order), held)
         found += [row if len(fits) == 1 else row.under(f"{f.model.name} ", model=f.model.name) for row in rows]
     return found
 

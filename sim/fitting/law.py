@@ -9,8 +9,9 @@ freed. The parameter that puts the programmed state where a pristine cell has it
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 import numpy as np
@@ -19,17 +20,18 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from hil.backends import DeviceKind
-from hil.errors import InputError
+from hil.config import validated
+from hil.errors import InputError, nearest
 from hil.limits import LimitError
 from sim.cells.law import Law, StateVariable
 from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import RateLaw
 from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
-from sim.fitting.law_search import FEWER, GENERATIONS, POPULATION, WALK, Search, thinned
+from sim.fitting.law_search import QUICK, SLOW, THOROUGH, WALKS, Effort, Search, thinned
 from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
-from sim.fitting.scales import magnitudes, measured
+from sim.fitting.scales import magnitudes, measured, threshold_currents
 from sim.fitting.trace import segments
 
 BEYOND, RATES_BEYOND = 1e3, 1e12
@@ -52,16 +54,22 @@ class LawModel(Model):
     step = 1e-5
     profiled = False
 
-    def __init__(self, kind: DeviceKind, measurement: Measurement) -> None:
-        """Find the parameters, and which way round the cell is."""
+    def __init__(self, kind: DeviceKind, measurement: Measurement, given: Mapping[str, str] | None = None) -> None:
+        """Find the parameters, and which way round the cell is; `given` are parameters as an address has them."""
         super().__init__(measurement)
         if not issubclass(kind.parameters, JoinedParameters):
             raise InputError(f"sim:{kind.name} is no array of cells of one law: it cannot be fitted")
-        self.name = self.kind = kind.name
-        self.title, self.curves, self._of = kind.name, 0, kind
+        self.kind, self.curves, self._of, self._given = kind.name, 0, kind, dict(given or {})
+        words = [f"{name}={value}" for name, value in self._given.items()]
+        self.name = re.sub("[^A-Za-z0-9.]+", "-", "-".join((kind.name, *words)))
+        self.title = ", ".join((kind.name, *words))
         self._law_type, self._type = kind.parameters.law_type, kind.parameters.cell_type
-        first = next(iter(kind.presets.values()), {})
-        self._cell = self._type().model_copy(update={k: v for k, v in first.items() if k in self._type.model_fields})
+        first = {**next(iter(kind.presets.values()), {}), **self._given}
+        for name in self._given:
+            if name not in self._type.model_fields:
+                raise InputError(f"{kind.name} has no parameter '{name}' {nearest(name, self._type.model_fields)}")
+        own = {k: v for k, v in first.items() if k in self._type.model_fields}
+        self._cell = validated(self._type, own, f"--model {self.address}")
         self._fields = {
             name: field
             for name, field in self._type.model_fields.items()
@@ -71,9 +79,24 @@ class LawModel(Model):
         self.state = self._pristine_parameter()
         self._drive = self._turned()
         self.slow = self._law_type.implicit
-        self.generations = FEWER[1] if self.slow else 2 * GENERATIONS
         self._spans: dict[str, tuple[float, float]] = {}
         self.parameters = tuple(self._parameters())
+
+    @property
+    def plan(self) -> tuple[Effort, ...]:
+        """Searches for a start, one after the other until one is good."""
+        return SLOW if self.slow else THOROUGH if self.thorough else QUICK
+
+    @property
+    def generations(self) -> int:
+        """Steps of the searches, at most."""
+        return sum(effort.generations for effort in self.plan)
+
+    @property
+    def address(self) -> str:
+        """Name, with what was given as in the address of a device."""
+        words = "&".join(f"{name}={value}" for name, value in self._given.items())
+        return f"{self.kind}?{words}" if words else self.kind
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -91,13 +114,16 @@ class LawModel(Model):
 
     def starts(self) -> Iterator[dict[str, float]]:
         """Two searches over all parameters, on a thinned sweep."""
-        quick = thinned(self.measurement)
-        model = self if quick is self.measurement else LawModel(self._of, quick)
+        quick, kept = thinned(self.measurement)
+        model = self if quick is self.measurement else LawModel(self._of, quick, self._given)
         ranges = [(p, self._spans[p.name]) for p in self.free if p.name not in self.states[1:]]
-        search = Search(self._law, model.curve, quick, ranges, self.state, self._drive.sign)
+        sigma = (0.01 * self.measurement.conductance if self.sigma is None else self.sigma)[kept]
+        ends = 1.0 / self.measurement.conductance.max(), 1.0 / self.measurement.conductance.min()
+        hints = dict(zip(self._window, map(float, ends), strict=False))
+        search = Search(self._law, model.curve, quick, ranges, self.state, self._drive.sign, sigma, hints)
         held = {p.name: p.held for p in self.parameters if p.held is not None}
         defaults = {name: float(getattr(self._cell, name)) for name in self._fields} | held
-        for found in search.starts(held, defaults, self.slow, self.watch):
+        for found in search.starts(held, defaults, self.plan, self.watch):
             yield {**dict.fromkeys(self.states, found.get(self.state, 0.0)), **found}
         self.curves += search.curves if model is not self else 0
 
@@ -127,8 +153,8 @@ class LawModel(Model):
     def needed(self) -> int:
         """Curves that a fit plays, about: those of the search, of walks and of the curvature."""
         count = len(self.free)
-        population, generations, walk = FEWER if self.slow else (POPULATION, 2 * GENERATIONS, 2 * WALK)
-        return population * count * (generations + 1) + (walk + 20) * (count + 1)
+        searched = (e.population * count * (e.generations + 1) + (WALKS * e.walk // 2) * (count + 1) for e in self.plan)
+        return sum(searched) + 20 * (count + 1)
 
     def preset(self, values: Values) -> dict[str, Any]:
         """Parameters of the simulated kind, the programming pulses among them: those of the data."""
@@ -223,6 +249,8 @@ class LawModel(Model):
 
     def _parameters(self) -> Iterable[Parameter]:
         law, scales = self._law({}), measured(self.measurement)
+        ohms = [n for n, f in self._fields.items() if _unit(f) == "ohm" and n != self.state]
+        self._window = sorted(ohms, key=lambda n: float(getattr(self._cell, n))) if len(ohms) == 2 else []
         for name, field in self._fields.items():
             parameter, self._spans[name] = self._parameter(name, field, scales, law)
             yield from self.started(parameter) if name == self.state else (parameter,)
@@ -232,12 +260,17 @@ class LawModel(Model):
     ) -> tuple[Parameter, tuple[float, float]]:
         """A parameter with the bounds of the fit, and between what it is searched."""
         default, (least, most) = float(getattr(self._cell, name)), _declared(field)
-        extra = field.json_schema_extra
-        unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+        unit = _unit(field)
         about = abs(default) or (1.0 if not np.isfinite(most) else float(most))
         small, large = magnitudes(unit, about, scales)
+        if unit == "A" and not self._touches(name, law, rates=False):
+            small, large = threshold_currents(self.measurement)
+        if name in self._window:
+            middle = float(1.0 / np.sqrt(np.percentile(self.measurement.conductance, (10, 90)).prod()))
+            small, large = (small, middle) if name == self._window[0] else (middle, large)
         wider = RATES_BEYOND if "s" in unit.replace("(", " ").replace(")", " ").replace("/", " ").split() else BEYOND
         low, high = small / wider, large * wider
+        scale = 0.1 * float(np.sqrt(small * large)) if large <= 1e4 * small else 0.0
         if default < 0:
             small, large, low, high = -large, -small, -high, -low
         elif name == self.state and least < 0:
@@ -246,31 +279,24 @@ class LawModel(Model):
         low, high = (least, most) if np.isfinite(most - least) else (max(low, least), min(high, most))
         if low <= 0 <= high and (default == 0.0 or name == self.state or np.isfinite(most)):
             span = (low, high)
-        why = law.indistinct.get(name, "")
+        why = "given" if name in self._given else law.indistinct.get(name, "")
         if name != self.state and not why:
             why = (
                 "0 leaves its term out" if default == 0.0
-                else "" if self._touches(name, law) else "not driven in that direction"
+                else "" if self._touches(name, law) else "nothing in these data depends on it"
             )  # fmt: skip
-        parameter = Parameter(
-            name,
-            unit,
-            low,
-            high,
-            field.description or name,
-            default if why else None,
-            why,
-            (low == least, high == most),
-        )
-        return parameter, span
+        held, words, ends = default if why else None, field.description or name, (low == least, high == most)
+        return Parameter(name, unit, low, high, words, held, why, ends, scale=scale if low * high > 0 else None), span
 
     def _touches(self, name: str, law: Law[Any], rates: bool = True) -> bool:
         """Whether a parameter changes bounds or current, or rates, at voltages of the signs of the data."""
-        value = float(getattr(self._cell, name))
+        return any(self._touched(name, factor, law, rates) for factor in (1.01, 2.0, 0.5))
+
+    def _touched(self, name: str, factor: float, law: Law[Any], rates: bool) -> bool:
         try:
-            other = self._law({name: 1.01 * value})
+            other = self._law({name: factor * float(getattr(self._cell, name))})
         except LimitError:
-            other = self._law({name: 0.99 * value})
+            return False
         if not isinstance(law, RateLaw) or not isinstance(other, RateLaw) or law.states != other.states:
             return True
         x = np.array([s.pristine for s in law.states])
@@ -294,6 +320,11 @@ class LawModel(Model):
 
 def _programmed(law: Law[Any]) -> StateVariable:
     return next(state for state in law.states if state.name == law.programmed)
+
+
+def _unit(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
 
 
 def _declared(field: FieldInfo) -> tuple[float, float]:

@@ -9,7 +9,7 @@ parameters give it. All else of one sign goes by logarithms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,11 +31,23 @@ SEED = 20261
 SEGMENTS = 320
 """Segments of a sweep from which it is thinned for the search."""
 
-POPULATION, GENERATIONS, WALK = 8, 40, 60
-"""Candidates a dimension, generations, and steps of the walk that ends a search."""
 
-FEWER = (5, 12, 15)
-"""The same for a law that is slow."""
+class Effort(NamedTuple):
+    """Of a search: candidates a dimension, generations, and steps of the walks that end it."""
+
+    population: int
+    generations: int
+    walk: int
+
+
+QUICK, THOROUGH, SLOW = (Effort(8, 40, 60),), (Effort(8, 40, 60), Effort(10, 90, 80)), (Effort(5, 12, 15),)
+"""Searches that follow each other: of one law among many, of a law that is asked for, of one whose curves are slow."""
+
+WALKS = 6
+"""Candidates of a search from which a walk begins."""
+
+GOOD = 0.03
+"""Root mean square of the logarithms of a curve over the data with which a search is content."""
 
 CROSSINGS = (np.log(0.03), np.log(3e4))
 """Logarithms of how often a state crosses its range during a measurement."""
@@ -69,6 +81,10 @@ class Search:
         Parameter that is where the first stretch began; empty if there is none.
     sign : float
         Factor on the voltages.
+    sigma : (K,) array
+        Uncertainty of every reading, S.
+    hints : mapping
+        Values that parameters have if the cell went as far as it can: half of the candidates begin there.
     """
 
     def __init__(
@@ -79,6 +95,8 @@ class Search:
         ranges: list[tuple[Parameter, tuple[float, float]]],
         state: str,
         sign: float,
+        sigma: Vector,
+        hints: Mapping[str, float],
     ) -> None:
         """Find the rates."""
         self._law, self._curve, self._m, self._state = law, curve, measurement, state
@@ -87,16 +105,16 @@ class Search:
         volts = sign * measurement.voltage
         self._peaks = {s: s * float(np.max(s * volts, initial=0.0)) for s in (1.0, -1.0)}
         self._time = float(measurement.duration.sum()) or 1.0
-        read = np.abs(np.where(np.isnan(measurement.read_voltage), 1.0, measurement.read_voltage))
-        self._floor = 1e-3 * float((measurement.conductance * read).max()) / read
+        self._sigma, self._hints = sigma, hints
         self.curves = 0
         self._multipliers: dict[str, Multiplier] = {}
 
-    def starts(self, held: Values, defaults: Values, slow: bool, watch: Callable[[], None]) -> Iterator[Values]:
-        """Yield the best of two searches, each walked to its end; `defaults` are values of all parameters."""
+    def starts(
+        self, held: Values, defaults: Values, plan: Sequence[Effort], watch: Callable[[], None]
+    ) -> Iterator[Values]:
+        """Yield the best of one search after the other until one is `GOOD`; `defaults` are values of all parameters."""
         from scipy.optimize import differential_evolution
 
-        population, generations, walk = FEWER if slow else (POPULATION, GENERATIONS, WALK)
         self._multipliers = {
             m.name: m for p in self._free if p.name != self._state and (m := self._multiplier(p.name, defaults))
         }
@@ -107,24 +125,62 @@ class Search:
         def misfit(x: Vector) -> float:
             return float(np.mean(np.minimum(self._off(x, held) ** 2, 100.0)))
 
-        for seed in (SEED,) if slow else (SEED, SEED + 1):
+        for population, generations, walk in plan:
             with np.errstate(all="ignore"):
                 found = differential_evolution(
-                    misfit, bounds, rng=seed, popsize=population, maxiter=generations, tol=1e-4, polish=False,
-                    callback=lambda *_, **__: watch(),
+                    misfit, bounds, rng=SEED, init=self._first(bounds, population), maxiter=generations, tol=1e-4,
+                    polish=False, callback=lambda *_, **__: watch(),
                 )  # fmt: skip
-                best, _ = descend(lambda x: self._off(x, held), found.x, box, rounds=walk, tolerance=1e-6)
+                walked = [
+                    descend(lambda x: self._off(x, held), place, box, rounds=walk, tolerance=1e-6)
+                    for place in self._apart(found, box)
+                ]
+                best, cost = min(walked, key=lambda end: end[1])
+                last, _ = descend(lambda x: self._deviation(x, held), best, box, rounds=walk, tolerance=1e-6)
                 yield self._values(best, held)
+                yield self._values(last, held)
+            if cost < GOOD**2 * len(self._m):
+                break
+
+    def _first(self, bounds: Vector, population: int) -> Vector:
+        """Candidates to begin with: a Latin hypercube, every other one at the hints."""
+        count, rng = population * len(bounds), np.random.default_rng(SEED)
+        shares = np.stack([(rng.permutation(count) + rng.random(count)) / count for _ in bounds], axis=1)
+        found = bounds[:, 0] + shares * (bounds[:, 1] - bounds[:, 0])
+        for k, p in enumerate(self._free):
+            if p.name in self._hints and self._sign(p):
+                found[::2, k] = np.clip(np.log(abs(self._hints[p.name])), *bounds[k])
+        return found
+
+    @staticmethod
+    def _apart(found: Any, box: Box) -> list[Vector]:
+        """Where to walk from: the best candidate, and of the better half those that are furthest from all before."""
+        order = np.argsort(found.population_energies)
+        places = found.population[order[: max(len(order) // 2, 1)]]
+        chosen = [0]
+        for _ in range(WALKS - 1):
+            gaps = np.abs((places[:, None] - places[chosen][None]) / (box.high - box.low))
+            chosen.append(int(np.argmax(gaps.max(axis=2).min(axis=1))))
+        return [places[k] for k in chosen]
 
     def _off(self, x: Vector, held: Values) -> Vector:
-        """Logarithms of the curve over the data, both above the floor of the readings."""
+        """Logarithms of the curve over the data, both above what a reading is uncertain by."""
+        seen, floor = self._m.conductance, self._sigma
+        found = self._played(x, held)
+        return np.clip(
+            np.nan_to_num(np.log((np.abs(found) + floor) / (seen + floor)), nan=HOPELESS), -HOPELESS, HOPELESS
+        )
+
+    def _deviation(self, x: Vector, held: Values) -> Vector:
+        """What the fit minimises: deviations over uncertainties."""
+        return np.clip((self._m.conductance - self._played(x, held)) / self._sigma, -1e9, 1e9)
+
+    def _played(self, x: Vector, held: Values) -> Vector:
         self.curves += 1
-        seen, floor = self._m.conductance, self._floor
         try:
-            off = np.log((np.abs(self._curve(self._values(x, held))) + floor) / (seen + floor))
+            return np.nan_to_num(self._curve(self._values(x, held)), nan=1e300, posinf=1e300, neginf=1e300)
         except (LimitError, ArithmeticError):
-            return np.full(len(seen), HOPELESS)
-        return np.clip(np.where(np.isfinite(off), off, HOPELESS), -HOPELESS, HOPELESS)
+            return np.full(len(self._m), 1e300)
 
     def _values(self, x: Vector, held: Values) -> Values:
         """Parameters at a point of the search."""
@@ -169,7 +225,7 @@ class Search:
 
     def _room(self, p: Parameter) -> float:
         """How much further a walk may go than the search."""
-        return 5.0 if self._sign(p) and p.name != self._state else 0.0
+        return 2.3 if self._sign(p) and p.name != self._state else 0.0
 
     def _sign(self, p: Parameter) -> float:
         """Sign of a parameter that is searched by its logarithm, 0 for one that is not."""
@@ -220,11 +276,14 @@ class Search:
         return None
 
 
-def thinned(m: Measurement) -> Measurement:
-    """A sweep with fewer segments, each at the mean voltage of those that it stands for; anything else as it is."""
+def thinned(m: Measurement) -> tuple[Measurement, NDArray[np.int64]]:
+    """A sweep with fewer segments, each at the mean voltage of those that it stands for, and which readings it keeps.
+
+    Anything else is left as it is.
+    """
     count = len(m.voltage)
     if m.kind != "sweep" or count <= SEGMENTS or len(m.begins) > 1:
-        return m
+        return m, np.arange(len(m))
     each = -(-count // SEGMENTS)
     edges = np.arange(0, count, each)
     duration = np.add.reduceat(m.duration, edges)
@@ -232,9 +291,10 @@ def thinned(m: Measurement) -> Measurement:
     voltage = flux / np.where(duration > 0, duration, 1.0)
     bins = m.seen // each
     last = np.flatnonzero(np.append(np.diff(bins) > 0, True))
-    return Measurement(
+    few = Measurement(
         m.kind, m.source, voltage, duration, bins[last], m.conductance[last], m.axis[last], m.read_voltage[last],
     )  # fmt: skip
+    return few, last
 
 
 def _ratio(span: tuple[float, float]) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.pictures import Panel, Picture, Series
+from hil.pictures import DrawnPanel, Picture, Series
 from hil.runs.results import Row
 from sim.fitting.population import Population
 from sim.fitting.spread import Spreading
@@ -118,11 +118,11 @@ def picture(found: Population) -> Picture:
     return Picture(
         name=found.model.name,
         panels=[
-            Panel(
+            DrawnPanel(
                 x=("pulses", "") if kind == "train" else ("time", "s"), y=("conductance", "S"), series=data,
                 note="every cell, fitted alone",
             ),
-            Panel(
+            DrawnPanel(
                 x=("factor on sensitivity", ""), y=("factor on memristance", ""), series=factors, shown="screen",
                 scaled="", note=f"d2d = {found.d2d.value:.3g}, d2d_r = {found.d2d_r.value:.3g}",
             ),

@@ -39,14 +39,16 @@ class Model(ABC):
         All of them, held or fitted.
     notes : list of str
         What the user must know about this model on this measurement.
-    generations : int
-        How often `starts` calls `watch`, at most.
     watch : callable
         Called now and then by a long search for starts.
     step : float
         Relative step of a difference quotient: far above the accuracy of `curve`.
     profiled : bool
         Whether intervals follow the profile of the likelihood beside other models, too: not where that takes minutes.
+    thorough : bool
+        Whether a search for starts may take its time: not where many models are ranked.
+    sigma : (K,) array or None
+        Uncertainty of every reading, S, where a fit has said so before it asks for starts.
     filters : bool
         Whether `filtered` foretells readings, so that the spread of many cells and of cycles can be told.
     """
@@ -58,6 +60,7 @@ class Model(ABC):
     renamed: Mapping[str, str] = {}
     step: float = 1e-6
     profiled: bool = True
+    thorough: bool = True
     filters: bool = False
     parameters: tuple[Parameter, ...]
 
@@ -65,7 +68,7 @@ class Model(ABC):
         """Look at the measurement."""
         self.measurement = measurement
         self.notes: list[str] = []
-        self.generations = 0
+        self.sigma: NDArray[np.float64] | None = None
         self.watch: Callable[[], None] = lambda: None
 
     @classmethod
@@ -91,6 +94,11 @@ class Model(ABC):
     def began(self, values: Values) -> dict[str, float]:
         """State in which each stretch began; the first by the name that the simulated kind has for its pristine one."""
         return {name: float(values[name]) for name in self.states}
+
+    @property
+    def generations(self) -> int:
+        """How often `starts` calls `watch`, at most."""
+        return 0
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -127,6 +135,11 @@ class Model(ABC):
     def doubts(self, values: Values) -> list[str]:
         """Say what the data cannot tell about these values, beyond what correlations show."""
         return []
+
+    @property
+    def address(self) -> str:
+        """Name by which the catalogue makes it again, on another measurement."""
+        return self.name
 
     @property
     def free(self) -> tuple[Parameter, ...]:

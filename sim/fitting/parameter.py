@@ -23,6 +23,9 @@ class Parameter:
         Why it is held.
     ends : tuple of bool
         Whether the low and the high bound are the model's own, with nothing beyond them; else the search stops there.
+    scale : float, optional
+        Magnitude below which it hardly matters, where that is known: differences are relative to it, or to the value
+        if that is larger.
     alone : tuple of int, optional
         First reading that it moves, and the one after the last, where no other parameter with this set moves these.
     """
@@ -36,6 +39,7 @@ class Parameter:
     why: str = ""
     ends: tuple[bool, bool] = (False, False)
     alone: tuple[int, int] | None = None
+    scale: float | None = None
 
     def own(self, bound: float) -> bool:
         """Whether a bound is one that the model has, and not only where the search stops."""

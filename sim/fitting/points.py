@@ -9,7 +9,7 @@ import numpy as np
 
 from hil.files import write_text
 from hil.importing.measured import CellData
-from hil.pictures import Panel, Picture, Series
+from hil.pictures import DrawnPanel, Picture, Series
 from hil.runs.results import Row, warning
 from sim.fitting import ppf
 from sim.fitting.curves import CurveFit
@@ -73,7 +73,7 @@ def picture(found: PointsFit, kind: str, number: int = 1) -> Picture:
     else:
         x, y, x_scale, middle = ("delay t_post - t_pre", "s"), ("change of conductance", "%"), "linear", 0.0
     series.insert(0, Series.of("guide", [min(ends), max(ends)], [middle, middle]))
-    panel = Panel.model_validate({"x": x, "y": y, "series": series, "x_scale": x_scale})
+    panel = DrawnPanel.model_validate({"x": x, "y": y, "series": series, "x_scale": x_scale})
     return Picture(name=f"fit{number if number > 1 else ''}", panels=[panel])
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from sim.fitting.data import Measurement
 
-PLAIN, RATE = 30.0, 1e6
-"""Factors on a default, up and down: of a parameter without time in its unit, and with it."""
+BARE, PLAIN, RATE = 10.0, 30.0, 1e6
+"""Factors on a default, up and down: of a pure number or a length, of any other parameter, and of one with time."""
 
 READ = 0.1
 """Voltage taken for that of a reading that gives a conductance alone, V."""
@@ -36,12 +36,21 @@ def measured(m: Measurement) -> dict[str, Range]:
     }
 
 
+def threshold_currents(m: Measurement) -> Range:
+    """Between what a current lies above which a state moves, A: what flowed."""
+    low, high = measured(m)["A"]
+    low, high = 1e2 * low, 1e-2 * high
+    return max(low, 1e-3 * high), high
+
+
 def magnitudes(unit: str, default: float, scales: dict[str, Range]) -> Range:
     """Range of magnitudes in which a parameter of a unit is searched; `default` > 0 where the unit says nothing."""
     above, _, below = unit.partition("/")
     powers = [(word, 1) for word in above.split()] + [(word, -1) for word in below.strip("()").split()]
     powers = [("s", -power) if word == "Hz" else (word, power) for word, power in powers if word != "1"]
-    if not powers or any(word not in scales for word, _ in powers):
+    if unit in ("", "m"):
+        return default / BARE, default * BARE
+    if any(word not in scales for word, _ in powers):
         reach = RATE if any(word == "s" for word, _ in powers) else PLAIN
         return default / reach, default * reach
     if powers == [("V", -1)]:  # the curvature of a current: a straight line, or e^12 at the highest voltage

@@ -114,7 +114,10 @@ def box_around(x: NDArray[np.float64], free: Sequence[Parameter], step: float = 
     """Bounds of the parameters, and steps of differences that suit their magnitudes `x`."""
     low, high = np.array([p.low for p in free]), np.array([p.high for p in free])
     box = Box.around(x, low, high, tuple(p.alone for p in free))
-    return box._replace(step=step / STEP * box.step)
+    own = [
+        STEP * max(abs(at), p.scale) if p.scale is not None else s for at, p, s in zip(x, free, box.step, strict=True)
+    ]
+    return box._replace(step=step / STEP * np.array(own))
 
 
 def _lmfit() -> ModuleType:

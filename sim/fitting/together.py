@@ -58,7 +58,7 @@ def populations(cells: Mapping[str, Measurement], asked: Asked, watching: Watchi
             before = sum(steps(len(cells), m.generations) for m in models[:k])
             watch = watching(progress, model.title)
             watch("first cell", before - progress.done)
-            found.append(populate(list(cells), list(cells.values()), _maker(model.name, asked), asked.noise, watch))
+            found.append(populate(list(cells), list(cells.values()), _maker(model.address, asked), asked.noise, watch))
         progress.advance(progress.total - progress.done)
     return found
 
@@ -70,7 +70,7 @@ def varying(fit: Fit, asked: Asked) -> Varying:
     if not wanted or not fit.model.kind or not fit.model.filters:
         return Varying()
     try:
-        found = populate([""], [m], _maker(fit.model.name, asked), asked.noise)
+        found = populate([""], [m], _maker(fit.model.address, asked), asked.noise)
     except InputError:  # no more than a constant conductance: told as such
         return Varying()
     rows = [row for row in many.rows(found) if row.name in ("c2c", "read_noise")]

@@ -41,7 +41,6 @@ class VteamModel(Model):
         self.name = "vteam" if window == "none" else f"vteam-{window}"
         self.title = "VTEAM" if window == "none" else f"VTEAM, {window.capitalize()} window"
         self._drive = ModelDrive(measurement, raises=-1.0)
-        self.generations = 2 * GENERATIONS
         if not np.any(measurement.voltage):
             raise InputError(f"{measurement.source}: VTEAM moves by voltages, and there are none")
         self.parameters = tuple(self._parameters())
@@ -87,6 +86,11 @@ class VteamModel(Model):
             low, high = sorted(sign * x for x in span) if role != "exponent" else span
             value = held.get(name)
             yield Parameter(name, unit, low, high, role, value, "" if value is None else whys[len(found)])
+
+    @property
+    def generations(self) -> int:
+        """Steps of two searches."""
+        return 2 * GENERATIONS
 
     def starts(self) -> Iterable[dict[str, float]]:
         """Differential evolution over thresholds, rates and exponents; resistances by non-negative least squares.
