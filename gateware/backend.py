@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateware.adoption import adopt
+from gateware.built_in import read_record, settled
 from gateware.device import FlcaDevice, FpgaDevice, StepDevice
 from gateware.geometry import Geometry
 from gateware.parameters import LAWS, FpgaParameters
@@ -115,8 +116,11 @@ def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> Fp
         raise InputError(f"{name} needs the extra fpga, pip install memhil[fpga]: {error}") from None
     try:
         client = Client(transport)
-        used, geometry = adopt(name, parameters, client.read_registers())
-        return (StepDevice if geometry.cell == "step" else FlcaDevice)(name, used, geometry, client)
+        found = client.read_registers()
+        used, geometry = adopt(name, parameters, found)
+        built_in = read_record(client, found)
+        used = settled(name, used, parameters, built_in)
+        return (StepDevice if geometry.cell == "step" else FlcaDevice)(name, used, geometry, client, built_in)
     except BaseException:
         transport.close()
         raise

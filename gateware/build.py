@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -56,7 +57,7 @@ class BuildResult:
     board : str
         Name of the board.
     geometry : Geometry
-        What was built; `clock` is what the board really gives.
+        What was built; `clock` is what the board really gives, `loaded` is left out.
     seed : int
         Seed of the placer.
     digest : str
@@ -73,6 +74,8 @@ class BuildResult:
         File name.
     placed : PlaceAndRoute
         What it takes of the FPGA and how fast it may run.
+    tables : str
+        Name and digest of the device whose tables it holds at power-up; empty for none.
     """
 
     folder: Path
@@ -86,11 +89,12 @@ class BuildResult:
     memhil: str
     bitstream: str
     placed: PlaceAndRoute
+    tables: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """All fields but the folder, ready for JSON."""
+        """All fields but the folder, ready for JSON; the tables themselves are in the bitstream."""
         fields = asdict(self)
-        del fields["folder"]
+        del fields["folder"], fields["geometry"]["loaded"]
         return fields
 
 
@@ -134,7 +138,8 @@ def build(
     seed : int
         Starting point of the placer: another one gives another, perhaps faster, placement.
     out : Path, optional
-        Folder to fill; default ``build/<board>-<rows>x<cols>p<lanes>``. An older build in it is replaced.
+        Folder to fill; default ``build/<board>-<rows>x<cols>p<lanes>``, then the name of
+        the device that is built in. An older build in it is replaced.
     design : callable
         What sits behind the UART.
 
@@ -162,9 +167,11 @@ def build(
             raise toolchain.ToolError(f"{board.name}: {why} (logs: {_keep_logs(folder, digest)})") from None
         report, timing = ((folder / name).read_text(encoding="utf-8") for name in ("nextpnr.json", "top.tim"))
         placed = read_nextpnr(report, board.family, timing)
+        built = replace(geometry_on(board, geometry), loaded=None)
         result = BuildResult(
-            folder, board.name, geometry_on(board, geometry), seed, digest, toolchain.versions(board.tools), seconds,
+            folder, board.name, built, seed, digest, toolchain.versions(board.tools), seconds,
             datetime.now(UTC).isoformat(timespec="seconds"), __version__, board.bitstream, placed,
+            str(geometry.loaded) if geometry.loaded else "",
         )  # fmt: skip
         (folder / RESULT).write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         for path in folder.iterdir():
@@ -225,7 +232,8 @@ def _digest(board: Board, geometry: Geometry, seed: int, design: Design) -> str:
 
 def default_folder(board: Board, geometry: Geometry) -> Path:
     """Where a build goes unless the user says otherwise."""
-    return Path("build") / f"{board.name}-{geometry.rows}x{geometry.cols}p{geometry.lanes}"
+    loaded = "-" + re.sub(r"[^A-Za-z0-9.]+", "-", geometry.loaded.name).strip("-.")[:40] if geometry.loaded else ""
+    return Path("build") / f"{board.name}-{geometry.rows}x{geometry.cols}p{geometry.lanes}{loaded}"
 
 
 def geometry_on(board: Board, geometry: Geometry) -> Geometry:

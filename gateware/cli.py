@@ -47,6 +47,14 @@ Clock = Annotated[
         "--clock", metavar="MHZ", callback=_clock, help="Clock, made by the FPGA's PLL where the board's is another."
     ),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", metavar="FILE|NAME", help="Build in the tables of this device: a fit's preset, a curve."),
+]
+Device = Annotated[
+    str | None,
+    typer.Option("--device", metavar="URI", help="The same for the device of an address, such as sim:rram?alpha=0.01."),
+]
 BuildFolder = Annotated[Path, typer.Argument(metavar="BUILD_DIR", help="Folder that `hil fpga build` filled.")]
 
 
@@ -96,6 +104,8 @@ def build(
     tie: Tie = None,
     encoder: Encoder = None,
     clock: Clock = None,
+    preset: Preset = None,
+    device: Device = None,
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=2**31 - 1, help="Of the placer: another one may give a faster placement."),
@@ -117,15 +127,21 @@ def build(
     a second. What is not given is the board's default. Without --clock, a design that is too slow for the board's
     clock is built again for the highest one that it reaches.
 
+    With --preset or --device the board holds that device's tables from power-up on, says so, and needs no preset in
+    its address; a host may still load others.
+
     \b
     hil fpga build --board ulx3s-85f
+    hil fpga build --board icebreaker --preset runs/fit-train-001/nlhb.json --rows 64
     hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
     """
     from gateware import build as builder
     from gateware.boards import find_board
 
     target = find_board(board)
-    geometry = _geometry(target.geometry, rows, cols, lanes, state_bits, cell, tie, encoder, clock)
+    geometry = _geometry(
+        target.geometry, rows, cols, lanes, state_bits, cell, tie, encoder, clock, preset=preset, device=device
+    )
     make = builder.build_in_time if clock is None else builder.build
     _show(make(target, geometry, seed, out), json)
 
@@ -213,6 +229,8 @@ def serve(
     cell: Cell = None,
     tie: Tie = None,
     encoder: Encoder = None,
+    preset: Preset = None,
+    device: Device = None,
 ) -> None:
     """Serve an emulator in software on a pseudo terminal, until Ctrl-C; its path is printed on standard output.
 
@@ -228,7 +246,7 @@ def serve(
     from gateware.toolchain import ToolError, say
 
     default = Geometry(rows=784, cols=10, lanes=10)
-    geometry = _geometry(default, rows, cols, lanes, state_bits, cell, tie, encoder, None)
+    geometry = _geometry(default, rows, cols, lanes, state_bits, cell, tie, encoder, None, preset=preset, device=device)
     with PtyServer(CARRIERS[engine].open(geometry)) as server:
         print(server.path, flush=True)
         say(f"{geometry.rows} x {geometry.cols} by {engine}: device fpga:{server.path}; Ctrl-C ends it")
@@ -282,15 +300,23 @@ def _geometry(
     tie: str | None,
     encoder: bool | None,
     clock: float | None,
+    *,
+    preset: str | None,
+    device: str | None,
 ) -> Geometry:
-    """The default geometry, changed by what was given on the command line."""
+    """The default geometry, changed by what was given on the command line, with the device that is built in."""
     from dataclasses import replace
+
+    from gateware.chosen import parameters_of, with_device
 
     given: dict[str, Any] = {
         "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
         "encoder": encoder, "clock": None if clock is None else clock * 1e6,
     }  # fmt: skip
-    return replace(default, **{name: value for name, value in given.items() if value is not None})
+    parameters = parameters_of(preset, device)
+    if parameters is None:
+        return replace(default, **{name: value for name, value in given.items() if value is not None})
+    return with_device(default, parameters, Path(preset).stem if preset else str(device), given)
 
 
 def _show(result: BuildResult, json: str | None) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gateware.built_in import tables_of
 from gateware.geometry import SLOWEST, Geometry
 from gateware.model import FlcaScale, StepTables, memductance
 from gateware.protocol import Flag, Space
@@ -33,6 +34,7 @@ from sim.cells.memristance import memristance_table
 if TYPE_CHECKING:
     from gateware.host.client import Client
     from gateware.parameters import FpgaParameters
+    from gateware.power_up import PresetRecord
 
 PULSE_WIDTH = 1e-6
 """Width of a programming pulse of a pulse-step cell, s; the emulator counts pulses, whatever their width."""
@@ -68,10 +70,24 @@ class FpgaDevice(Device):
         Sizes of the emulator that answers.
     place : (cols,) array of int
         The emulator's column on which each of the device's columns lies.
+    identity : str
+        The device whose tables it was built with; only there if it was.
     """
 
-    def __init__(self, name: str, parameters: FpgaParameters, geometry: Geometry, client: Client) -> None:
-        """Load the emulator's tables and bring its cells into the pristine state."""
+    identity: str
+
+    def __init__(
+        self,
+        name: str,
+        parameters: FpgaParameters,
+        geometry: Geometry,
+        client: Client,
+        built_in: PresetRecord | None = None,
+    ) -> None:
+        """Load the emulator's tables, or check those that it was built with, and make its cells pristine."""
+        self._built_in = built_in
+        if built_in is not None:
+            self.identity = f"memhil emulator, built with the tables of {built_in}"
         self.name, self.parameters, self.geometry, self.client = name, parameters, geometry, client
         self.rows, self.cols = self.geometry.rows, self.geometry.cols
         self.place = np.arange(self.cols)
@@ -237,7 +253,7 @@ class StepDevice(FpgaDevice):
 
     @property
     def _pristine(self) -> int:
-        return round(self.parameters.w0 * self._highest)
+        return self.parameters.pristine
 
     @property
     def _highest(self) -> int:
@@ -258,8 +274,7 @@ class StepDevice(FpgaDevice):
     def reset(self) -> None:
         """Pristine cells at time 0, and the random numbers from their beginning."""
         super().reset()
-        random, encoder_random = np.random.default_rng([self.parameters.seed, 6]).integers(1, 1 << 32, 2)
-        self.client.write_registers({"random": int(random), "encoder_random": int(encoder_random)})
+        self.client.write_registers(self.parameters.random_registers())
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state: cells, time and random numbers."""
@@ -278,16 +293,19 @@ class StepDevice(FpgaDevice):
         p = self.parameters
         self.read_voltage, self.read_width = READ_VOLTAGE, READ_WIDTH
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max)
-        self.tables = p.tables()
+        if p.model == "built-in" and self._built_in is not None:
+            self.tables = tables_of(self.name, self.client, self._built_in)
+        else:
+            self.tables = p.tables()
+            self.client.write_memory(Space.POTENTIATION, 0, self.tables.potentiation)
+            self.client.write_memory(Space.DEPRESSION, 0, self.tables.depression)
         self.programming = Programming(p.v_set, p.v_reset, PULSE_WIDTH, self.tables.g_min, self.tables.g_max)
-        self.client.write_memory(Space.POTENTIATION, 0, self.tables.potentiation)
-        self.client.write_memory(Space.DEPRESSION, 0, self.tables.depression)
         self.set_registers(flags=self.rounding_flag)
 
     @property
     def rounding_flag(self) -> int:
         """Bits of register `flags` that say how states are rounded."""
-        return 1 << Flag.STOCHASTIC if self.parameters.rounding == "stochastic" else 0
+        return self.parameters.stochastic << Flag.STOCHASTIC
 
     def _conductance_of(self, states: NDArray[np.float64]) -> NDArray[np.float64]:
         return self.tables.g_min + states / self._highest * (self.tables.g_max - self.tables.g_min)

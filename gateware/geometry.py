@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gateware.power_up import PowerUp
 from hil.errors import InputError
 
 WEIGHT_BITS = 8
@@ -52,6 +53,8 @@ class Geometry:
         Bytes of frames that may wait, a power of two: 512 hold the longest frame, 1024 three of them.
     clock : float
         Hz; what the registers report, and what UART timing is derived from.
+    loaded : PowerUp or None
+        The device whose tables it holds from power-up on (step only); None for zeros, which the host replaces.
     """
 
     rows: int
@@ -66,6 +69,7 @@ class Geometry:
     tie: Tie = "rank"
     frame_buffer: int = 1024
     clock: float = 50e6
+    loaded: PowerUp | None = None
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -77,6 +81,10 @@ class Geometry:
                 raise InputError(f"geometry: {field} = {getattr(self, field)} must be in {low} .. {high}")
         if self.frame_buffer not in (512, 1024, 2048, 4096):
             raise InputError(f"geometry: frame_buffer = {self.frame_buffer} must be 512, 1024, 2048 or 4096")
+        if self.loaded is not None and self.cell != "step":
+            raise InputError(
+                f"geometry: cell = {self.cell} has no tables to build in: its coefficients come with every segment"
+            )
 
     @property
     def groups(self) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateware.geometry import Geometry
 from gateware.model import StepTables, curve_tables, rram_tables
+from gateware.power_up import PowerUp
+from hil.errors import InputError
 from hil.fraction import Fraction
 from hil.presets import CURVE, Preset
 from sim.cells.law import unit
@@ -22,6 +25,14 @@ FULL_AMPLITUDE = 4080
 def _numbers(value: Any) -> Any:
     return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+
+TABLE_FIELDS = frozenset(
+    (
+        "model", "alpha", "gamma", "nstop", "alpha_dep", "gamma_dep", "nstop_dep", "potentiation", "depression",
+        "g_min", "g_max",
+    )
+)  # fmt: skip
+"""Parameters that step tables and their conductances are made of."""
 
 Curve = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
 """Conductances, as text separated by commas."""
@@ -44,8 +55,10 @@ class FpgaParameters(BaseModel):
     tick: float = Field(1e-6, gt=0, description="time step of neurons and spikes (step)", json_schema_extra=unit("s"))
     rounding: Literal["stochastic", "nearest"] = Field("stochastic", description="how states are rounded (step)")
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of rounding and encoder (step)")
-    model: Literal["lhb", "nlsb", "nlhb", "curve"] = Field(
-        "lhb", description="dynamics of a step: as sim:rram, or from a measured curve"
+    model: Literal["lhb", "nlsb", "nlhb", "curve", "built-in"] = Field(
+        "lhb",
+        description="dynamics of a step: as sim:rram, from a measured curve, or what a board was built with "
+        "(its default, if it was)",
     )
     alpha: Fraction = Field(0.002, gt=0, le=1, description="first potentiation step (lhb, nlsb, nlhb)")
     gamma: float = Field(1.0, ge=1, description="potentiation exponent (nlsb, nlhb)")
@@ -80,6 +93,9 @@ class FpgaParameters(BaseModel):
             raise ValueError(f"phi0 = {self.phi0:g} V s is above phi_max {self.phi_max:g} V s")
         if (self.model == "curve") != bool(self.potentiation or self.depression):
             raise ValueError("a model 'curve' goes with potentiation and depression, and they with it")
+        own = (TABLE_FIELDS & self.model_fields_set) - {"model"}
+        if self.model == "built-in" and own:
+            raise ValueError(f"model 'built-in' has its own tables: leave out {', '.join(sorted(own))}")
         return self
 
     @property
@@ -95,13 +111,40 @@ class FpgaParameters(BaseModel):
             tie=self.tie if self.cell == "step" else "rank",
         )  # fmt: skip
 
+    @property
+    def pristine(self) -> int:
+        """State of an untouched step cell."""
+        return round(self.w0 * ((1 << self.width) - 1))
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether states are rounded at random."""
+        return self.rounding == "stochastic"
+
+    def random_registers(self) -> dict[str, int]:
+        """Where the random numbers of rounding and encoder begin (step)."""
+        random, encoder_random = np.random.default_rng([self.seed, 6]).integers(1, 1 << 32, 2)
+        return {"random": int(random), "encoder_random": int(encoder_random)}
+
+    def power_up(self, name: str) -> PowerUp:
+        """This device, called `name`, as an emulator is built with it; `InputError` if it does not fit."""
+        tables = self.tables()
+        return PowerUp(
+            name, tuple(map(int, tables.potentiation)), tuple(map(int, tables.depression)), self.pristine,
+            **self.random_registers(), g_min=tables.g_min, g_max=tables.g_max, v_set=self.v_set, v_reset=self.v_reset,
+            v_max=self.v_max, w0=self.w0, stochastic=self.stochastic,
+        )  # fmt: skip
+
     def tables(self) -> StepTables:
         """Tables of the pulse-step model; `InputError` if it does not fit the emulator."""
-        stochastic = self.rounding == "stochastic"
+        if self.model == "built-in":
+            raise InputError(
+                "model = built-in: these tables are in an emulator that was built with some, by hil fpga build --preset"
+            )
         if self.model == "curve":
-            return curve_tables(self.potentiation, self.depression, self.width, stochastic)
+            return curve_tables(self.potentiation, self.depression, self.width, self.stochastic)
         names = self.__class__.model_fields.keys() & RramParameters.model_fields.keys()
-        return rram_tables(RramParameters(**{name: getattr(self, name) for name in names}), self.width, stochastic)
+        return rram_tables(RramParameters(**{name: getattr(self, name) for name in names}), self.width, self.stochastic)
 
     def build_command(self) -> str:
         """The command that builds an emulator with these parameters."""

@@ -100,6 +100,9 @@ class Space(IntEnum):
     """cols x u16, read only: output spikes of the presentation; stays at 65535."""
     LOG = 9
     """log_depth x u32, read only: tick in the lower, neuron in the higher half; spike n is element n mod log_depth."""
+    PRESET = 10
+    """128 x u8, read only, where `options` says so: digest, facts and name of the device whose tables it was built with
+    (gateware/power_up.py)."""
 
 
 class Flag(IntEnum):
@@ -138,7 +141,7 @@ REGISTERS = (
     Register("v_bits", 8, False, "width of a membrane"),
     Register("t_bits", 8, False, "width of a time in ticks"),
     Register("log_depth", 16, False, "output spikes that are kept with their times"),
-    Register("options", 8, False, "bit 0: encoder on chip; bit 1: ties by membrane"),
+    Register("options", 8, False, "bit 0: encoder on chip; bit 1: ties by membrane; bit 2: a device's tables built in"),
     Register("clock", 32, False, "clock, Hz"),
     Register("cycles", 32, False, "clock cycles in which a command was being carried out, modulo 2^32"),
     Register("events", 32, False, "input spikes played, modulo 2^32"),

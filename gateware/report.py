@@ -28,6 +28,8 @@ def rows(result: BuildResult) -> list[Row]:
         lines.append(Row("Fmax", clock.achieved / 1e6, "MHz", reference=clock.constraint / 1e6, note=note))
     if placed.critical_path:
         lines.append(_path_row(placed.critical_path))
+    if result.tables:
+        lines.append(Row("tables", result.tables, note="device whose tables it holds at power-up, and their digest"))
     return [*lines, *_speed_rows(result.geometry)]
 
 

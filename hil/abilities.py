@@ -5,12 +5,19 @@ Nothing needs them to train or measure; where a device has one, its users are to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from hil.device import Device
+from hil.programming import Programming
 from hil.waveform import Waveform
+
+PULSES_OF_A_RANGE = 50
+"""Pulses from one end of a cell's range to the other, where nobody says how many."""
 
 
 @runtime_checkable
@@ -51,6 +58,76 @@ class Thresholded(Protocol):
     """
 
     thresholds: tuple[float, float] | None
+
+
+BEYOND_THRESHOLD = 1.5
+"""Pulse over the device's threshold where the user names none."""
+
+
+def beyond_thresholds(device: Device, beyond: float = BEYOND_THRESHOLD) -> tuple[float, float] | None:
+    """Magnitudes of a positive and a negative voltage, `beyond` times a device's thresholds and within its limits, V.
+
+    None where the device names no thresholds.
+    """
+    if not isinstance(device, Thresholded) or device.thresholds is None:
+        return None
+    most = min(device.limits.v_max, -device.limits.v_min, device.limits.v_cell)
+    positive, negative = (min(beyond * v, most) for v in device.thresholds)
+    return positive, negative
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """Says when it drives its cells; a run notes that before it happens, so that no resume gives a sample it twice.
+
+    Attributes
+    ----------
+    before_train : callable or None
+        Called before every train of a waveform, once nothing is left that could keep it from being played; what it
+        raises keeps the train from being played. Reads of the device's own (`Device.read`) are no trains.
+    """
+
+    before_train: Callable[[], None] | None
+
+
+@runtime_checkable
+class PulseChoosing(Protocol):
+    """A device that works out by which pulses its cells are programmed, where nobody has named any.
+
+    Drivers that need pulses ask it; `hil.device.Device.programming` stays what the device was opened with.
+    """
+
+    def choose_pulses(self, steps: int = PULSES_OF_A_RANGE) -> Programming:
+        """Pulses of which about `steps` take a cell through its range; `Unsupported` where none do, with the reason."""
+
+
+class CellCurrents(Protocol):
+    """What all cells of an array carry at their present states; results have the shape (rows, cols) of the voltages."""
+
+    def current(self, v: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Currents at cell voltages `v`, A."""
+
+    def differential_conductance(self, v: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Derivative of `current`, S."""
+
+
+class CellCircuit(Protocol):
+    """A circuit around each cell or group of cells of an array, which no line joins with others."""
+
+    def across(self, cells: CellCurrents, /) -> NDArray[np.float64]:
+        """Voltages of all cells (rows, cols) at their present states, V."""
+
+
+@runtime_checkable
+class Embedding(Protocol):
+    """A device whose cells can be put into circuits of their own, such as one with a transistor; simulations can."""
+
+    def embed(self, circuit: CellCircuit, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Let `duration` s pass with the cells inside the circuit, from rest to rest.
+
+        Voltages (V) and currents (A) of all cells at the end, (rows, cols) each. In no time, it is only solved. Raises
+        `Unsupported`, with the reason, and `LimitError` where a cell voltage is beyond the device's limits.
+        """
 
 
 @runtime_checkable

@@ -16,11 +16,12 @@ from urllib.parse import unquote
 from pydantic import BaseModel
 
 from hil import presets
-from hil.config import validated
+from hil.config import by_present_names, validated
 from hil.device import Device
 from hil.errors import HilError, InputError, nearest, shortened, told
 from hil.plugins import Registry
 from hil.presets import Preset
+from hil.synapses.catalogue import AskedSynapse, parted
 
 GROUP = "hil.devices"
 
@@ -108,7 +109,8 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     Parameters
     ----------
     uri : str
-        ``BACKEND:KIND`` with optional parameters, such as ``sim:flca?rows=784&cols=10``.
+        ``BACKEND:KIND`` with optional parameters, such as ``sim:flca?rows=784&cols=10``; with ``synapse=NAME``, weights
+        of several cells in front of it (`hil.synapses`).
     defaults : mapping, optional
         Values for parameters that neither the URI nor its preset sets; names the device does not have are ignored.
     **parameters
@@ -120,13 +122,19 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
         For an unknown back end, kind or parameter (naming the nearest known one), a value of the wrong type or out
         of range, or a parameter given twice; or if the code of the device fails while it is built.
     """
-    kind, name, values = _resolved(uri, defaults, parameters)
+    kind, name, values, synapse = _resolved(uri, defaults, parameters)
     try:
-        return kind.build(name, values)
+        device = kind.build(name, values)
+        return device if synapse is None else synapse.around(device)
     except HilError:
         raise
     except Exception as error:
         raise InputError(f"{uri} cannot be opened: {told(error)}") from error
+
+
+def address_parameters(uri: str) -> BaseModel:
+    """Checked parameters of the device that `uri` names, which is not opened; raises what `open_device` would."""
+    return _resolved(uri, None, {})[2]
 
 
 def check_address(uri: str, *, defaults: Mapping[str, Any] | None = None, **parameters: Any) -> None:
@@ -136,20 +144,33 @@ def check_address(uri: str, *, defaults: Mapping[str, Any] | None = None, **para
 
 def _resolved(
     uri: str, defaults: Mapping[str, Any] | None, parameters: Mapping[str, Any]
-) -> tuple[DeviceKind, str, BaseModel]:
-    """Kind, name and checked parameters of the device that `uri` names."""
+) -> tuple[DeviceKind, str, BaseModel, AskedSynapse | None]:
+    """Kind, name and checked parameters of the device that `uri` names, and the synapse that it asks for.
+
+    With a synapse, `cols` are columns of weights, and the device has as many as these take.
+    """
     scheme, kind, given = _parse(uri)
     twice = given.keys() & parameters.keys()
     if twice:
         raise InputError(f"{uri}: parameter '{min(twice)}' is given twice")
-    known = kind.parameters.model_fields
-    usable = {name: value for name, value in (defaults or {}).items() if name in known}
-    explicit = {**given, **parameters}
+    explicit, synapse = parted(uri, {**given, **parameters})
     preset = explicit.pop("preset", None)
     preset = None if preset is None else str(preset)
     name = f"{scheme}:{kind.name}"
     chosen = _preset(kind, uri, preset) if preset is not None or kind.presets else {}
-    return kind, name, validated(kind.parameters, {**usable, **chosen, **explicit}, name)
+    try:
+        usable, chosen, explicit = (by_present_names(kind.parameters, v) for v in (defaults or {}, chosen, explicit))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    usable = {known: value for known, value in usable.items() if known in kind.parameters.model_fields}
+    values = {**usable, **chosen, **explicit}
+    checked = validated(kind.parameters, values, name)
+    if synapse is None:
+        return kind, name, checked, None
+    weights = getattr(checked, "cols", None)
+    if not isinstance(weights, int):
+        raise InputError(f"{name}: synapse = {synapse.name} needs a device whose address says how many columns it has")
+    return kind, name, validated(kind.parameters, values | {"cols": synapse.columns(weights)}, name), synapse
 
 
 def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:

@@ -71,6 +71,21 @@ def flags(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldIn
             yield from flags(field.annotation, f"{path}{name}.")
 
 
+def by_present_names(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with the names that parameters once had (``renamed`` of their model: old to present) replaced.
+
+    Raises
+    ------
+    InputError
+        If one is given by both names.
+    """
+    renamed: Mapping[str, str] = getattr(model, "renamed", {})
+    for old, new in renamed.items():
+        if old in values and new in values:
+            raise InputError(f"{old} is the former name of {new}: give one of them")
+    return {renamed.get(name, name): value for name, value in values.items()}
+
+
 def validated(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
     """Build `model` from `values`; `InputError` names the field, the value and what is allowed."""
     _refuse_wrong_numbers(model, values, where)

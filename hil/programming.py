@@ -27,11 +27,13 @@ class Programming:
     Attributes
     ----------
     v_set, v_reset : float
-        Cell voltages of a potentiation and (magnitude) of a depression pulse, V.
+        Magnitudes of the cell voltages of a potentiation and of a depression pulse, V.
     width : float
         Width of a pulse and of the rest after it, s.
     g_min, g_max : float
-        Conductances of weights 0 and 1, S.
+        Conductances of weights 0 and 1, S; g_min is below 0 where weights have signs (`hil.synapses`).
+    polarity : int
+        Sign of the cell voltage that potentiates, 1 or -1; the other one depresses.
     """
 
     v_set: float
@@ -39,6 +41,17 @@ class Programming:
     width: float
     g_min: float
     g_max: float
+    polarity: int = 1
+
+    @property
+    def up(self) -> float:
+        """Cell voltage of a potentiation pulse, with its sign, V."""
+        return self.polarity * self.v_set
+
+    @property
+    def down(self) -> float:
+        """Cell voltage of a depression pulse, with its sign, V."""
+        return -self.polarity * self.v_reset
 
 
 def scheme_for(cells: tuple[int, int], channels: int | None) -> str:
@@ -53,7 +66,8 @@ def scheme_for(cells: tuple[int, int], channels: int | None) -> str:
     """
     if channels is None or channels > 1:
         return "V/2"
-    return "grounded" if 1 in cells else "floating"
+    # A grounded column would put the whole pulse on its cell in the chosen row.
+    return "grounded" if cells[1] == 1 else "floating"
 
 
 def whole_counts(counts: ArrayLike, cells: tuple[int, int], name: str) -> NDArray[np.int64]:
@@ -61,7 +75,7 @@ def whole_counts(counts: ArrayLike, cells: tuple[int, int], name: str) -> NDArra
     found = numbers(counts, "pulse counts")
     if found.shape != cells:
         raise InputError(f"pulse counts of shape {found.shape}: {name} has {cells[0]} x {cells[1]} cells")
-    wrong = found[~((np.abs(found) <= MOST_PULSES) & (found % 1 == 0))]
+    wrong = found[~((np.abs(found) <= MOST_PULSES) & (np.rint(found) == found))]
     if wrong.size:
         raise InputError(f"pulse count {wrong[0]:g}: give whole numbers of at most {MOST_PULSES:g} pulses a cell")
     return found.astype(np.int64)
@@ -91,9 +105,9 @@ def pulse_trains(
     cells = counts.shape[0], counts.shape[1]
     scheme = scheme_for(cells, channels) if scheme is None else scheme
     require_scheme(scheme)
-    for col in range(cells[1]):
+    for col in np.flatnonzero(counts.any(axis=0)):
         column = np.arange(cells[1]) == col
-        for v, wanted in ((programming.v_set, counts[:, col]), (-programming.v_reset, -counts[:, col])):
+        for v, wanted in ((programming.up, counts[:, col]), (programming.down, -counts[:, col])):
             done = 0
             for level in np.unique(wanted[wanted > 0]):
                 one = pulse(wanted >= level, column, v, programming.width, scheme)

@@ -182,7 +182,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
         )  # fmt: skip
         matrix, truth = None if bench.matrix is None else bench.matrix.resource, bench.dut.truth
         known: dict[str, float] = {"v_read": p.v_read or truth.read_voltage}
-        if truth.programming is not None:
+        if truth.programming is not None and truth.programming.polarity > 0:
             own = asdict(truth.programming) | {"pulse_width": p.pulse_width}
             known |= {name: own[name] for name in PROGRAMMING if getattr(p, name) is None}
         p = p.model_copy(update=known)
@@ -296,7 +296,7 @@ def _programming(name: str, p: SampleParameters) -> Programming | None:
         missing = next(field for field in PROGRAMMING if field not in given)
         raise InputError(f"{name}: {next(iter(given))} is given, {missing} is not: a programming pulse needs all of "
                          f"{', '.join(PROGRAMMING)}")  # fmt: skip
-    return Programming(width=p.pulse_width, **given)
+    return Programming(given["v_set"], given["v_reset"], p.pulse_width, given["g_min"], given["g_max"])
 
 
 def _router(

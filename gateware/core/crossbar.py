@@ -70,7 +70,7 @@ class Crossbar(wiring.Component):
         m = Module()
         g, host = self._geometry, self.host
         m.submodules.states = states = StateMemory(g)
-        m.submodules.memductance = memductance = MemductanceTable(g.lanes)
+        m.submodules.memductance = memductance = MemductanceTable(g.lanes, g.loaded.memductance if g.loaded else ())
         m.submodules.drive = drive = Ram(g.drive_bits, g.rows, single_port=True)
         written = {space: host.write & (host.space == space) for space in (Space.STATE, Space.MEMDUCTANCE, Space.DRIVE)}
         m.d.comb += [
@@ -118,7 +118,8 @@ class Crossbar(wiring.Component):
         """Pulse-step cells, which are programmed column by column."""
         host = self.host
         m.submodules.update = update = Update(self._geometry)
-        m.submodules.steps = steps = UpdateTable()
+        loaded = self._geometry.loaded
+        m.submodules.steps = steps = UpdateTable(loaded.potentiation + loaded.depression if loaded else ())
         m.d.comb += [
             update.start.eq(self.program),
             update.base.eq(self.base),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
@@ -39,6 +40,8 @@ class Ram(wiring.Component):
     single_port : bool
         Whether it is never read and written in the same cycle. It becomes a single-port RAM then, where the FPGA has
         some to spare (UP5K); what it holds before the first write is not 0 there, but unknown.
+    init : sequence of sequences of int
+        What the first words hold at power-up, all their lanes; all others hold 0.
 
     Attributes
     ----------
@@ -56,8 +59,10 @@ class Ram(wiring.Component):
         latency: Literal[1, 2] = 2,
         registers: bool = True,
         single_port: bool = False,
+        init: Sequence[Sequence[int]] = (),
     ) -> None:
         """Fix the size."""
+        self._init = init
         self._width, self._depth, self._lanes, self._single_port = width, depth, lanes, single_port
         self.latency, self._registers = latency, registers and depth <= LOGIC_DEPTH
         word, address = data.ArrayLayout(width, lanes), ceil_log2(max(2, depth))
@@ -95,7 +100,8 @@ class Ram(wiring.Component):
     def _register(self, m: Module, lanes: range) -> Value:
         """Lanes of the only word."""
         layout = data.ArrayLayout(self._width, len(lanes))
-        word, read = Signal(layout, name=f"word_{lanes[0]}"), Signal(layout, name=f"read_{lanes[0]}")
+        held = [self._init[0][n] for n in lanes] if self._init else None
+        word, read = Signal(layout, name=f"word_{lanes[0]}", init=held), Signal(layout, name=f"read_{lanes[0]}")
         for k, n in enumerate(lanes):
             with m.If(self.write[n]):
                 m.d.sync += word[k].eq(self.write_value[n])
@@ -125,7 +131,8 @@ class Ram(wiring.Component):
         """Some lanes of all words in a memory."""
         logic = self._registers and isinstance(platform, LatticeICE40Platform)
         bank = memory.Memory(
-            shape=data.ArrayLayout(self._width, len(lanes)), depth=self._depth, init=[],
+            shape=data.ArrayLayout(self._width, len(lanes)), depth=self._depth,
+            init=[[word[n] for n in lanes] for word in self._init],
             attrs={"ram_style": "logic"} if logic else {},
         )  # fmt: skip
         m.submodules[f"bank_{lanes[0]}"] = bank

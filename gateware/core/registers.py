@@ -20,7 +20,8 @@ def constants(geometry: Geometry, build: int) -> dict[str, int]:
     return {
         "identity": IDENTITY, "version": VERSION, "build": build, "rows": g.rows, "cols": g.cols, "lanes": g.lanes,
         "state_bits": g.state_bits, "cell": int(g.cell == "flca"), "v_bits": g.v_bits, "t_bits": g.t_bits,
-        "log_depth": g.log_depth, "options": g.encoder | (g.tie == "membrane") << 1, "clock": round(g.clock),
+        "log_depth": g.log_depth, "options": g.encoder | (g.tie == "membrane") << 1 | (g.loaded is not None) << 2,
+        "clock": round(g.clock),
     }  # fmt: skip
 
 
@@ -49,6 +50,8 @@ class Registers(wiring.Component):
     def __init__(self, geometry: Geometry, build: int) -> None:
         """Fix the constants."""
         self._constants = constants(geometry, build)
+        resets = {register.name: register.reset for register in WRITABLE}
+        resets |= geometry.loaded.registers() if geometry.loaded else {}
         ports = {
             "address": In(bits_for(len(REGISTERS) - 1)),
             "value": Out(32),
@@ -56,7 +59,7 @@ class Registers(wiring.Component):
             "data": In(32),
         }
         ports |= {register.name: In(register.bits) for register in COUNTERS}
-        ports |= {register.name: Out(register.bits, init=register.reset) for register in WRITABLE}
+        ports |= {register.name: Out(register.bits, init=resets[register.name]) for register in WRITABLE}
         for name in RANDOM_REGISTERS:
             ports |= {f"{name}_step": In(1), f"{name}_next": In(32)}
         super().__init__(ports)

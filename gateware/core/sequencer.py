@@ -13,6 +13,7 @@ from gateware.core.flca import DECAY_BITS, GAIN_BITS
 from gateware.core.membranes import Membranes, Pass
 from gateware.core.ports import HostPort
 from gateware.core.registers import WRITABLE
+from gateware.core.rom import Rom
 from gateware.core.spike_log import SpikeLog
 from gateware.core.walk import Walk
 from gateware.core.winners import Winners
@@ -183,6 +184,10 @@ class Sequencer(wiring.Component):
         values = {Space.THETA: membranes.theta, Space.COUNTS: membranes.count, Space.LOG: self._log.value}
         if self._encodes:
             values[Space.CODE] = self._encoder.host_value
+        if self._geometry.loaded:
+            m.submodules.preset = preset = Rom(self._geometry.loaded.record())
+            m.d.comb += preset.index.eq(host.word)
+            values[Space.PRESET] = preset.byte
         with m.Switch(host.space):
             for space, value in values.items():
                 with m.Case(space):

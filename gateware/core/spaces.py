@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.power_up import RECORD_BYTES
 from gateware.protocol import Space
 
 
@@ -44,7 +45,8 @@ def memories(geometry: Geometry) -> dict[Space, Memory]:
     if g.cell == "flca":
         return spaces | {Space.COLUMNS: Memory(g.cols, 2, laned=True)}
     spaces |= {Space.POTENTIATION: Memory(TABLE_SIZE, 2), Space.DEPRESSION: Memory(TABLE_SIZE, 2)}
-    return spaces | ({Space.CODE: Memory(TABLE_SIZE, 4)} if g.encoder else {})
+    spaces |= {Space.CODE: Memory(TABLE_SIZE, 4)} if g.encoder else {}
+    return spaces | ({Space.PRESET: Memory(RECORD_BYTES, 1, writable=False)} if g.loaded else {})
 
 
 def place_bits(geometry: Geometry) -> int:

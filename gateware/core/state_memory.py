@@ -14,4 +14,16 @@ class StateMemory(Ram):
 
     def __init__(self, geometry: Geometry) -> None:
         """Size the memory."""
-        super().__init__(geometry.state_bits, geometry.words, geometry.lanes)
+        super().__init__(geometry.state_bits, geometry.words, geometry.lanes, init=_pristine(geometry))
+
+
+def _pristine(g: Geometry) -> list[list[int]]:
+    """Words of untouched cells, where the emulator is built with them: the lanes that pad the last group stay 0."""
+    if g.loaded is None:
+        return []
+    lanes = range(g.lanes)
+    return [
+        [g.loaded.pristine if group * g.lanes + lane < g.cols else 0 for lane in lanes]
+        for group in range(g.groups)
+        for _ in range(g.rows)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
@@ -29,9 +31,9 @@ class MemductanceTable(wiring.Component):
 
     latency = 2
 
-    def __init__(self, lanes: int) -> None:
-        """Fix the number of lanes."""
-        self._lanes = lanes
+    def __init__(self, lanes: int, init: Sequence[int] = ()) -> None:
+        """Fix the number of lanes, and what the table holds at power-up."""
+        self._lanes, self._init = lanes, init
         super().__init__(
             {
                 "indices": In(data.ArrayLayout(8, lanes)),
@@ -47,7 +49,7 @@ class MemductanceTable(wiring.Component):
         """Build one memory for every two lanes."""
         m = Module()
         for first in range(0, self._lanes, 2):
-            table = memory.Memory(shape=WEIGHT_BITS, depth=TABLE_SIZE, init=[])
+            table = memory.Memory(shape=WEIGHT_BITS, depth=TABLE_SIZE, init=self._init)
             m.submodules[f"table_{first}"] = table
             write, shared = table.write_port(), table.read_port()
             # One address for the write port and the first read port lets both be one port of a dual-port memory.
@@ -84,8 +86,9 @@ class UpdateTable(wiring.Component):
 
     latency = 2
 
-    def __init__(self) -> None:
-        """Declare the ports."""
+    def __init__(self, init: Sequence[int] = ()) -> None:
+        """Declare the ports; what the table holds at power-up is potentiation, then depression."""
+        self._init = [[step] for step in init]
         super().__init__(
             {
                 "down": In(1),
@@ -101,7 +104,7 @@ class UpdateTable(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the memory."""
         m = Module()
-        m.submodules.table = table = Ram(16, 2 * TABLE_SIZE)
+        m.submodules.table = table = Ram(16, 2 * TABLE_SIZE, init=self._init)
         m.d.comb += [
             table.address.eq(Cat(self.index, self.down)),
             self.step.eq(table.value[0]),

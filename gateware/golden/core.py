@@ -38,16 +38,18 @@ class GoldenCore:
     """
 
     def __init__(self, geometry: Geometry, build: int = 0) -> None:
-        """Switch the emulator on: registers at their reset values, memories at 0."""
+        """Switch the emulator on: registers at their reset values, memories at 0 or as they were built."""
         g = self.geometry = geometry
         self._place = np.array([NAMES.index(register.name) for register in REGISTERS])
         registers = np.zeros(len(NAMES), np.int64)
+        loaded = g.loaded
         registers[self._place] = [register.reset for register in REGISTERS]
         for name, value in {
             "identity": IDENTITY, "version": VERSION, "build": build, "rows": g.rows, "cols": g.cols, "lanes": g.lanes,
             "state_bits": g.state_bits, "cell": int(g.cell == "flca"), "v_bits": g.v_bits, "t_bits": g.t_bits,
             "log_depth": g.log_depth, "clock": round(g.clock),
-            "options": g.encoder + 2 * (g.tie == "membrane"),
+            "options": g.encoder + 2 * (g.tie == "membrane") + 4 * (loaded is not None),
+            **(loaded.registers() if loaded else {}),
         }.items():  # fmt: skip
             registers[NAMES.index(name)] = value
         tables = {
@@ -60,6 +62,11 @@ class GoldenCore:
             log=np.zeros((g.log_depth, 2), np.int64), last=np.full(g.rows, NEVER), blocked=np.array([0, -1]),
             ready=np.zeros(g.cols, np.bool_),
         )  # fmt: skip
+        if loaded:
+            columns = (np.arange(g.groups * g.lanes) < g.cols).reshape(g.groups, 1, g.lanes)
+            self.states.reshape(g.groups, g.rows, g.lanes)[...] = columns * loaded.pristine
+            for name in ("memductance", "potentiation", "depression"):
+                getattr(self.machine, name)[...] = getattr(loaded, name)
         self._spaces = self._memories()
         self._compile()
 
@@ -114,6 +121,8 @@ class GoldenCore:
             Space.DEPRESSION: (m.depression, "<u2", 0xFFFF),
             Space.DRIVE: (m.drive, "u1", 0xFF),
         }
+        if g.loaded:
+            spaces[Space.PRESET] = np.frombuffer(g.loaded.record(), np.uint8), "u1", 0
         return spaces | ({Space.CODE: (m.code, "<u4", (1 << CODE_BITS) - 1)} if g.encoder else {})
 
     def _carry_out(self, number: int, arguments: bytes) -> bytes:

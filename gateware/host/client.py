@@ -24,6 +24,7 @@ ELEMENTS: dict[Space, np.dtype[Any]] = {
     Space.THETA: np.dtype("<u2"),
     Space.COUNTS: np.dtype("<u2"),
     Space.LOG: np.dtype("<u4"),
+    Space.PRESET: np.dtype("u1"),
 }
 """Elements of the spaces in which they are the same for every geometry."""
 

@@ -67,7 +67,7 @@ def compare(
         if voltage is not None:
             voltages = (voltage, -voltage)
         else:
-            voltages = (programming.v_set, -programming.v_reset) if programming else (0.1, -0.1)
+            voltages = (programming.up, programming.down) if programming else (0.1, -0.1)
         width = width or (programming.width if programming else 1e-3)
         waveform = random_pulses(first.rows, first.cols, pulses, voltages, width, width, seed)
         comparison = play((first, second), waveform, looks)

@@ -63,6 +63,7 @@ def devices(
 
 def _rows(address: str, kind: DeviceKind) -> list[Row]:
     """Parameters, presets and the limits of the device that the defaults give."""
+    from hil.abilities import Identified
     from hil.backends import open_device
     from hil.errors import InputError
     from hil.fraction import UNIT, is_fraction
@@ -81,6 +82,8 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     try:
         with open_device(address) as device:
             limits = device.limits
+            if isinstance(device, Identified):
+                rows.append(Row("identity", device.identity))
     except InputError as error:  # what it needs is not installed
         return [*rows, Row("limits", None, note=str(error))]
     text = (

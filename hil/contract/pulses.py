@@ -156,7 +156,7 @@ class PulseIdentity(ContractBench):
         by_hand = []
         scheme = scheme_for(device.cells, device.limits.channels)
         for col in range(device.cols):
-            for v, wanted in ((p.v_set, counts[:, col]), (-p.v_reset, -counts[:, col])):
+            for v, wanted in ((p.up, counts[:, col]), (p.down, -counts[:, col])):
                 for number in range(1, max(int(wanted.max()), 0) + 1):
                     chosen = wanted >= number
                     by_hand.append(pulse(chosen, np.arange(device.cols) == col, v, p.width, scheme))

@@ -22,6 +22,7 @@ from hil.device import Device
 from hil.errors import InputError
 from hil.limits import LimitError, Limits
 from hil.pill.protocol import AT_ONCE, PillProtocol, front, pair_count
+from hil.synapses.synapse import driven
 from hil.waveform import Waveform
 
 
@@ -160,8 +161,9 @@ class PairedInputs(PairedCore):
         half = np.arange(self.inputs) % 2
         pixels = np.repeat([np.ones(self.inputs), half, np.zeros(self.inputs)], 3, axis=0)
         response = np.tile(np.arange(3)[:, None] > np.minimum(np.arange(self.cols), 1), (3, 1))
+        array, taught = driven(self.device, response)
         try:
-            self.device.limits.check(self.protocol.waveform(pixels, response))
+            array.limits.check(self.protocol.waveform(pixels, taught))
         except LimitError as error:
             if self.device.limits.channels != 1 or self.protocol.timing != "together":
                 raise
@@ -173,8 +175,9 @@ class PairedInputs(PairedCore):
     def present(self, pixels: ArrayLike, response: ArrayLike) -> None:
         """Play the images as waveforms; see `PairedCore.present`."""
         pixels, response = self.checked(pixels, response)
+        array, taught = driven(self.device, response)
         for here in self._chunks(len(pixels)):
-            self.device.apply(self.protocol.waveform(pixels[here], response[here]))
+            array.apply(self.protocol.waveform(pixels[here], taught[here]))
 
     def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """Read with `Device.mvm`; see `PairedCore.currents`."""

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.device import Device
+from hil.abilities import PulseChoosing
+from hil.device import Device, Unsupported
 from hil.errors import InputError
 from hil.programming import Programming, pulse
 from hil.spiking.core import Reference, SpikingCore
@@ -63,11 +64,7 @@ class HostCore(SpikingCore):
 
     def __init__(self, device: Programmable, lif: Lif, stdp: Rule, programming: Programming | None = None) -> None:
         """Take the device as it is."""
-        chosen = programming or device.programming
-        if chosen is None:
-            raise InputError(
-                f"{device.name} does not say by which pulses a cell is programmed: give HostCore a Programming"
-            )
+        chosen = programming or pulses_of(device)
         self.device, self.lif, self.stdp, self.programming = device, lif, stdp, chosen
         self.rows, self.neurons = device.rows, device.cols
         if lif.reference == "column":
@@ -141,9 +138,9 @@ class HostCore(SpikingCore):
     def _learn(self, neuron: int, elapsed: NDArray[np.float64]) -> None:
         """Pulses on a neuron's column; `elapsed` since the last spike of every row."""
         column, p = np.arange(self.device.cols) == neuron, self.programming
-        pulses = [(elapsed <= window, p.v_set) for window in self.stdp.potentiating]
+        pulses = [(elapsed <= window, p.up) for window in self.stdp.potentiating]
         if self.stdp.depresses_others:
-            pulses.append((~np.logical_or.reduce([rows for rows, _ in pulses]), -p.v_reset))
+            pulses.append((~np.logical_or.reduce([rows for rows, _ in pulses]), p.down))
         self._play([pulse(rows, column, v, p.width) for rows, v in pulses if rows.any()])
 
     def _depress(self, row: int, elapsed: NDArray[np.float64]) -> None:
@@ -151,11 +148,24 @@ class HostCore(SpikingCore):
         one, p = np.arange(self.rows) == row, self.programming
         unused = np.zeros(self.device.cols - self.neurons, bool)
         chosen = [np.append(elapsed <= window, unused) for window in self.stdp.depressing]
-        self._play([pulse(one, cols, -p.v_reset, p.width) for cols in chosen if cols.any()])
+        self._play([pulse(one, cols, p.down, p.width) for cols in chosen if cols.any()])
 
     def _play(self, pulses: list[Waveform]) -> None:
         if pulses:
             self.device.apply(Waveform.concat(pulses))
+
+
+def pulses_of(device: Programmable) -> Programming:
+    """Pulses of a device: its own, else those that it chooses; `InputError` where it knows none."""
+    if device.programming is not None:
+        return device.programming
+    unknown = f"{device.name} does not say by which pulses a cell is programmed"
+    if not isinstance(device, PulseChoosing):
+        raise InputError(f"{unknown}: give HostCore a Programming")
+    try:
+        return device.choose_pulses()
+    except Unsupported as error:
+        raise InputError(f"{unknown}, and finds none ({error})") from error
 
 
 def weight_of(conductance: NDArray[np.float64], programming: Programming) -> NDArray[np.float64]:
@@ -184,7 +194,7 @@ def prepare_reference(device: Programmable, programming: Programming) -> Referen
                 f"{device.name}: {pulses} depression pulses leave the reference column at a weight of up to "
                 f"{weights.max():.3g}: its cells do not reach g_min"
             )
-        device.apply(pulse(high, column, -programming.v_reset, programming.width))
+        device.apply(pulse(high, column, programming.down, programming.width))
         pulses += 1
 
 

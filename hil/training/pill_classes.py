@@ -23,6 +23,7 @@ from hil.runs.devices import SOLE
 from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
+from hil.synapses.synapse import driven
 from hil.training.energy import energy_rows
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pair_template import pair_template
@@ -308,9 +309,10 @@ class ClassesTask:
     def _energies(self, core: PairedCore, stage: Stage) -> dict[str, float]:
         """Mean energies of an image in the weights of all columns, J."""
         shown = stage.order[:ENERGY_IMAGES]
-        pixels, protocol, g = self._pixels(self.dataset.train_images[shown]), core.protocol, core.conductances()
-        trained, read = 0.0, 0.0
-        for image, response in zip(pixels, stage.targets[: len(shown)], strict=True):
+        pixels, protocol = self._pixels(self.dataset.train_images[shown]), core.protocol
+        array, responses = driven(core.device, stage.targets[: len(shown)])
+        g, trained, read = array.read(), 0.0, 0.0
+        for image, response in zip(pixels, responses, strict=True):
             quiet = np.square(protocol.across(image[None])[0]) @ g
             alone = np.square(protocol.across(0.0 * image[None], -protocol.response_voltage)[0]) @ g
             both = np.square(protocol.across(image[None], -protocol.response_voltage)[0]) @ g

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hil.backends import open_device
 from hil.data.datasets import Dataset
+from hil.device import Unsupported
 from hil.errors import InputError
 from hil.needs import require_memory
 from hil.pill.pairs import PairedCore
@@ -22,8 +23,9 @@ from hil.pill.protocol import PillProtocol, pair_count, pair_indices
 from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
+from hil.synapses.synapse import Synapse
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
-from hil.training.pill_settings import PairedTrainee, PillConfig, flipped, still_cells
+from hil.training.pill_settings import LINES, PairedTrainee, PillConfig, flipped, still_cells
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells
 
 MAIN = "trained"
@@ -196,6 +198,12 @@ class LinesTask:
     def _open(self, seed: int) -> PairedTrainee:
         data, train = self.dataset, self.config.train
         device = open_device(self.config.device.uri, defaults={"rows": pair_count(9), "cols": 1, "seed": seed})
+        if isinstance(device, Synapse) and device.signed:
+            device.close()
+            raise Unsupported(
+                f"{device.name}: the weights of {LINES} are compared as resistances, and one with a sign has none: "
+                "take synapse=single, several or ratio, or another data set"
+            )
         protocols = {name: variant.protocol for name, variant in self.variants().items()}
         protocols["untrained"] = self.config.protocol
         return PairedTrainee(device, protocols, data.train_images, data.full_scale, 1, train.flipped)

@@ -17,6 +17,7 @@ from hil.device import Device
 from hil.errors import InputError
 from hil.runs.devices import SOLE, Devices
 from hil.spiking.encoding import intensities
+from hil.synapses.synapse import driven
 from hil.training.loop import Stage, Trainee
 from hil.waveform import Waveform
 
@@ -95,7 +96,10 @@ def protocol_bytes(images: int, lines: int) -> float:
 
 
 class WaveformTrainee(Trainee):
-    """A device that learns images by the two-pulse protocol, a batch a waveform."""
+    """A device that learns images by the two-pulse protocol, a batch a waveform.
+
+    Where a weight has several cells (`hil.synapses`), those that lower it are taught that other classes are the target.
+    """
 
     def __init__(self, device: Device, protocol: Protocol, images: NDArray[np.uint8], full_scale: int) -> None:
         """Show `images`, whose fully lit pixels have the grey value `full_scale`."""
@@ -109,10 +113,11 @@ class WaveformTrainee(Trainee):
             raise InputError(
                 f"{self.device.name} has {self.device.cols} columns, {wanted} layers are to be trained: cols={wanted}"
             )
-        lit = np.ones((1, self.device.rows)), np.ones((1, wanted), dtype=bool)
-        self.device.limits.check(self._protocol.waveform(*lit))
+        array, targets = driven(self.device, np.ones((1, wanted), dtype=bool))
+        array.limits.check(self._protocol.waveform(np.ones((1, array.rows)), targets))
 
     def show(self, stage: Stage, here: slice) -> None:
         """Play a batch."""
         pixels = intensities(self._images[stage.order[here]], self._full_scale)
-        self.device.apply(self._protocol.waveform(pixels, stage.targets[here]))
+        array, targets = driven(self.device, stage.targets[here])
+        array.apply(self._protocol.waveform(pixels, targets))

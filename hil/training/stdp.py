@@ -25,6 +25,7 @@ from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
+from hil.synapses.synapse import cell_conductances
 from hil.training.driver import Driver
 from hil.training.energy import energy_rows, paper_rows, pulse_energy
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
@@ -252,7 +253,8 @@ class StdpTraining(Driver):
             outcome["answered"] = self._answered(readout, stage.seed)
             self._loop.outcomes["device"] = asdict(DeviceFacts.of(trainee.device))
         if stage.role == "trained" and stage.seed == self.seeds[0]:
-            self._loop.outcomes["energy"] = self._energies(g, stage, self._v_read(trainee.device))
+            cells = cell_conductances(trainee.device)
+            self._loop.outcomes["energy"] = self._energies(cells, stage, self._v_read(trainee.device))
 
     def _readout(self, device: Device, chosen: NDArray[np.int64]) -> Readout:
         return Readout(device, self._pixels(self.dataset.train_images[chosen]), self._v_read(device))
@@ -285,13 +287,14 @@ class StdpTraining(Driver):
         return {name: np.unique(g).tolist() for name, g in self._guesses(readout, self._judged(seed)[0], seed).items()}
 
     def _energies(self, g: NDArray[np.float64], stage: Stage, v_read: float) -> dict[str, float]:
-        """Mean energies of the first presented images on the trained weights, one layer, J."""
+        """Mean energies of the first presented images on the trained cells (rows, columns), one layer, J."""
         pixels = self._pixels(self.dataset.train_images[stage.order[:CURVE_IMAGES]])
         protocol = self.config.protocol
         drive = protocol.amplitude**2 * protocol.width
-        lit = (pixels**2 @ g).mean()
+        layers = self.dataset.classes
+        lit = (pixels**2 @ g).sum(axis=1).mean() / layers
         return {
-            "train": float(drive * (lit + g.sum(axis=0).mean())),
+            "train": float(drive * (lit + g.sum() / layers)),
             "read": float(v_read**2 * protocol.width * lit),
             "v_read": v_read,
             "r_min": float(1.0 / g.max()),

@@ -225,6 +225,7 @@ class JartLaw(RateLaw[JartParameters]):
     """Such a cell; its state N is in 1e26 / m^3."""
 
     programmed = "N"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.1
     read_disturbance = 1e-6
@@ -234,6 +235,28 @@ class JartLaw(RateLaw[JartParameters]):
         """Vacancies in the disc."""
         p = self.parameters
         return (StateVariable("N", p.n0, p.n_min, p.n_max),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Constants of the material and of the geometry, which carry each other."""
+        kept = "as published: those that are fitted carry it"
+        names = (
+            "eps",
+            "eps_b",
+            "phi_n",
+            "mu_n",
+            "n_plug",
+            "hop",
+            "nu",
+            "l_c",
+            "r_0",
+            "r_thl",
+            "alpha",
+            "z",
+            "t_0",
+            "a_star",
+        )
+        return dict.fromkeys((*names, "r_th_reset"), kept)
 
     def constants(self) -> tuple[float, ...]:
         """All parameters but the pristine state, in the order of the places above."""

@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.config import JsonDict
 
+from hil.config import by_present_names
 from hil.programming import Programming
 from sim.cells.equations import Equations
 from sim.cells.segments import Segments
@@ -51,12 +52,7 @@ class CellParameters(BaseModel):
     @classmethod
     def _by_present_names(cls, values: Any) -> Any:
         """Take former names of parameters for the present ones."""
-        if not isinstance(values, dict):
-            return values
-        for old, new in cls.renamed.items():
-            if old in values and new in values:
-                raise ValueError(f"{old} is the former name of {new}: give one of them")
-        return {cls.renamed.get(name, name): value for name, value in values.items()}
+        return by_present_names(cls, values) if isinstance(values, dict) else values
 
 
 P = TypeVar("P", bound=CellParameters)
@@ -157,6 +153,8 @@ class Law(ABC, Generic[P]):
         Why it has none, as words that follow a colon.
     memory_a_cell : int
         Bytes for states and parameters of a cell, and for a copy and the results of one step.
+    implicit : bool
+        Whether current or rate are roots that have to be found in every evaluation: a fit of it takes minutes.
     """
 
     parameters: P
@@ -168,6 +166,7 @@ class Law(ABC, Generic[P]):
     equations: ClassVar[Equations | None] = None
     no_equations: ClassVar[str] = "its law does not say by which equations its states move"
     memory_a_cell: ClassVar[int] = 120
+    implicit: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -191,6 +190,11 @@ class Law(ABC, Generic[P]):
     def thresholds(self) -> tuple[float, float] | None:
         """Magnitudes of the positive and the negative cell voltage below which no cell moves, V; None without any."""
         return None
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Parameters that no current of a cell tells from its others, and why: a fit leaves them as they are."""
+        return {}
 
     @property
     def programming(self) -> Programming | None:

@@ -19,6 +19,6 @@ class PulseParameters(CellParameters):
     )
     t_pulse: float = Field(1e-3, gt=0, description="width of a programming pulse", json_schema_extra=unit("s"))
 
-    def pulses(self, g_min: float, g_max: float) -> Programming:
-        """Pulses for cells between two conductances, S."""
-        return Programming(self.v_set, self.v_reset, self.t_pulse, g_min, g_max)
+    def pulses(self, g_min: float, g_max: float, polarity: int = 1) -> Programming:
+        """Pulses for cells between two conductances, S; `polarity` is the sign of the voltage that raises them."""
+        return Programming(self.v_set, self.v_reset, self.t_pulse, g_min, g_max, polarity)

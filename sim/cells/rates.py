@@ -96,6 +96,12 @@ class RateLaw(Law[P]):
         self._require_done(ended, play)
         return {variable.name: out[None, :, k] for k, variable in enumerate(self.states)}
 
+    def velocity(self, v: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rates (n,) of the states `x` (n,), in their order, at `v` V: what the equations give at a free state."""
+        out = np.empty(len(x))
+        self.equations.rate(float(v), np.array(x, dtype=float), np.array(self.constants(), dtype=float), out)
+        return out
+
     def current(self, v: NDArray[np.float64], state: State) -> NDArray[np.float64]:
         """Current at cell voltages `v` and these states, A."""
         out = np.empty(v.shape)

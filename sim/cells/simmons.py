@@ -143,6 +143,7 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     """Such a barrier."""
 
     programmed = "gap"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.05
 
@@ -150,6 +151,15 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     def states(self) -> tuple[StateVariable, ...]:
         """The width of the gap, m."""
         return (StateVariable("gap", self.parameters.gap0, NARROWEST, WIDEST),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "w_1": "of the barrier, not of this cell",
+            "b": "500 uA as published, far above what flows",
+            "area": "of the layout",
+        }
 
     def constants(self) -> tuple[float, ...]:
         """Dynamics, then conduction (lengths of it in nm), then direction."""
@@ -160,9 +170,9 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
         )  # fmt: skip
 
     @property
-    def programming(self) -> Programming | None:
-        """Pulses as given, where a positive voltage narrows the gap."""
-        return self.parameters.pulses(*self.conductance_range(0.0)) if self.parameters.set == "positive" else None
+    def programming(self) -> Programming:
+        """Pulses as given."""
+        return self.parameters.pulses(*self.conductance_range(0.0), 1 if self.parameters.set == "positive" else -1)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {"pickett": {}}

@@ -10,6 +10,7 @@ The model's own random part of dg/dt depends on the step of whoever integrates i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -82,6 +83,17 @@ class StanfordLaw(RateLaw[StanfordParameters]):
         """The gap, m."""
         p = self.parameters
         return (StateVariable("gap", p.gap0, p.gap_min, p.gap_max),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "g_0": "lengths are told as parts of it",
+            "a_0": "only gamma a_0 / t_ox is told",
+            "t_ox": "only gamma a_0 / t_ox is told",
+            "E_a": "vel_0 carries it at one temperature",
+            "T_0": "the temperature of the room",
+        }
 
     def constants(self) -> tuple[float, ...]:
         """Current, speed, field, temperature, hop."""

@@ -94,6 +94,14 @@ class TeamLaw(OhmicRateLaw[TeamParameters]):
         p = self.parameters
         return (StateVariable("x", p.x0, p.x_on, p.x_off),)
 
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "x_on": "lengths are told as parts of the gap",
+            "x_off": "lengths are told as parts of the gap",
+        }
+
     def constants(self) -> tuple[float, ...]:
         """Gap and resistance; thresholds, rates and exponents; window."""
         p = self.parameters
@@ -104,10 +112,10 @@ class TeamLaw(OhmicRateLaw[TeamParameters]):
         )  # fmt: skip
 
     @property
-    def programming(self) -> Programming | None:
-        """Pulses as given, where a positive voltage switches on."""
+    def programming(self) -> Programming:
+        """Pulses as given."""
         p = self.parameters
-        return p.pulses(1 / p.r_off, 1 / p.r_on) if p.set == "positive" else None
+        return p.pulses(1 / p.r_off, 1 / p.r_on, 1 if p.set == "positive" else -1)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {"technion": {}}

@@ -72,10 +72,16 @@ class ThresholdLaw(OhmicRateLaw[ThresholdParameters]):
         return -1.0 if p.set == "positive" else 1.0, p.v_t, p.alpha, p.beta
 
     @property
-    def programming(self) -> Programming | None:
-        """Pulses as given, where a positive voltage lowers M."""
+    def thresholds(self) -> tuple[float, float] | None:
+        """The threshold, V; None where a cell moves below it as well."""
         p = self.parameters
-        return p.pulses(1 / p.r_off, 1 / p.r_on) if p.set == "positive" else None
+        return None if p.alpha else (p.v_t, p.v_t)
+
+    @property
+    def programming(self) -> Programming:
+        """Pulses as given."""
+        p = self.parameters
+        return p.pulses(1 / p.r_off, 1 / p.r_on, 1 if p.set == "positive" else -1)
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

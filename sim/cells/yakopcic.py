@@ -83,9 +83,14 @@ class YakopcicLaw(RateLaw[YakopcicParameters]):
         return p.a1, p.a2, p.b, p.v_p, p.v_n, p.a_p, p.a_n, p.x_p, p.x_n, p.alpha_p, p.alpha_n, direction
 
     @property
-    def programming(self) -> Programming | None:
-        """Pulses as given, where a positive voltage raises x."""
-        return self.parameters.pulses(*self.conductance_range(0.0)) if self.parameters.set == "positive" else None
+    def thresholds(self) -> tuple[float, float]:
+        """Magnitudes of the positive and the negative cell voltage beyond which a cell moves, V."""
+        return self.parameters.v_p, self.parameters.v_n
+
+    @property
+    def programming(self) -> Programming:
+        """Pulses as given."""
+        return self.parameters.pulses(*self.conductance_range(0.0), 1 if self.parameters.set == "positive" else -1)
 
 
 PRESETS = {"knowm": {"v_set": 0.4, "v_reset": 0.4, "t_pulse": 1e-5}}

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.abilities import PULSES_OF_A_RANGE, CellCircuit
 from hil.arrays import numbers
 from hil.device import Device, Response
 from hil.errors import InputError, nearest
 from hil.limits import Limits
 from hil.needs import require_memory
+from hil.programming import Programming
 from hil.waveform import Waveform
+from sim.cells.chosen_pulses import PulseSearch
 from sim.cells.law import Law, OhmicLaw
 from sim.crossbar.cells import CellArray
 from sim.crossbar.coupled import Course, Surroundings, unmoved
+from sim.crossbar.embedded import embedded, require_embeddable
 from sim.crossbar.floating import FloatingLines, play_between
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.range import require_finite, within_range
@@ -54,7 +58,7 @@ class SimulatedArray(Device):
         self.name, self.rows, self.cols, self.law, self.parameters = name, p.rows, p.cols, law, p
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max, i_max=p.i_max)
         self.read_voltage, self.read_disturbance = law.read_voltage, law.read_disturbance
-        self.programming = law.programming
+        self.programming = law.programming if p.pulse_steps is None else self.choose_pulses(p.pulse_steps)
         self.thresholds = law.thresholds
         self.variability = p.variability()
         self.array, self.wires = CellArray(law, p), WiredArray.of(p)
@@ -72,6 +76,10 @@ class SimulatedArray(Device):
         Of a cell that is not ohmic it is i / v at `read_voltage`.
         """
         return np.ascontiguousarray(self.array.conductance().T)
+
+    def _known_conductance(self) -> NDArray[np.float64]:
+        """The same, kept until a cell may have moved; not to be written to."""
+        return self.array.known()
 
     @property
     def sensitivity(self) -> NDArray[np.float64]:
@@ -94,7 +102,7 @@ class SimulatedArray(Device):
         if v is not None:
             return super().read_rows(rows, v)
         self._require_open()
-        chosen, g = self._rows(rows), self.conductance
+        chosen, g = self._rows(rows), self._known_conductance()
         if self.wires is None:
             return g[chosen] + self._noise(g[chosen] ** 2)
         if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
@@ -109,10 +117,12 @@ class SimulatedArray(Device):
         """
         self._require_open()
         v = self._column_voltages(v) if reverse else self._row_voltages(v)
-        lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
-        self.limits.check(Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width))
+        if not self.limits.admit(v, self.read_width):
+            lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
+            self.limits.check(Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width))
+            v = np.nan_to_num(v)
         with within_range(f"{self.name}: a current of mvm"):
-            currents = self._products(np.nan_to_num(v), reverse)
+            currents = self._products(v, reverse)
             require_finite({"current": currents})
         return currents
 
@@ -121,7 +131,8 @@ class SimulatedArray(Device):
         if self.wires is not None:
             return self._through_wires(self.wires, v, reverse)
         if isinstance(self.law, OhmicLaw):
-            g = self.conductance.T if reverse else self.conductance
+            known = self._known_conductance()
+            g = known.T if reverse else known
             currents = v @ g
             return currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
         shape, out = (self.cols, self.rows), np.empty((len(v), self.rows if reverse else self.cols))
@@ -134,7 +145,7 @@ class SimulatedArray(Device):
 
     def _through_wires(self, wires: WiredArray, v: NDArray[np.float64], reverse: bool) -> NDArray[np.float64]:
         if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
-            g = wires.effective(self.conductance)
+            g = wires.effective(self._known_conductance())
             return v @ (g.T if reverse else g)
         currents, power = wires.currents(self.array, v, reverse)
         return currents + self._noise(power)
@@ -224,6 +235,25 @@ class SimulatedArray(Device):
             self._time += duration
             require_finite(self.array.state)
         return limits
+
+    def choose_pulses(self, steps: int = PULSES_OF_A_RANGE) -> Programming:
+        """Pulses of which about `steps` take a cell through its range; see `sim.cells.chosen_pulses`."""
+        return PulseSearch(self.name, self.law, self.parameters.v_max).pulses(steps)
+
+    def embed(self, circuit: CellCircuit, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Let time pass with the cells in circuits of their own; see `hil.abilities.Embedding`."""
+        self._require_open()
+        require_embeddable(self)
+        before = self.moment()
+        try:
+            with within_range(f"{self.name}: what a circuit does"):
+                v, i = embedded(self, circuit, duration)
+                require_finite(self.array.state | {"current": i})
+        except BaseException:
+            self.recall(before)
+            raise
+        self._time += duration
+        return v, i
 
     def moment(self) -> tuple[Any, ...]:
         """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,7 @@ class CellArray:
             variable.name: np.full(shapes[variable.per_column], variable.pristine, variable.dtype)
             for variable in self.law.states
         } | (state or {})
+        self._kept: list[NDArray[Any]] | None = None
         self.spread: PulseSpread | None = None
         if self._parameters.c2c:
             cells = self.state[self.law.programmed]
@@ -96,6 +98,27 @@ class CellArray:
     def kept(self) -> list[str]:
         """Names of the state arrays that a snapshot of cells at rest needs."""
         return [name for name in self.state if name not in self.in_pulse and name != COURSE]
+
+    def known(self) -> NDArray[np.float64]:
+        """(rows, cols) `conductance`, worked out once and kept until a cell may have moved; not to be written to.
+
+        As long as it is kept, state arrays can only be read: whoever moves cells calls `changing` first, and one that
+        forgot would fail instead of leaving a conductance that is none any more.
+        """
+        arrays = list(self.state.values())
+        if self._kept is None or len(self._kept) != len(arrays) or any(map(is_not, self._kept, arrays)):
+            self.changing()
+            self._conductance = np.ascontiguousarray(self.conductance().T)
+            self._kept = arrays
+            for array in (*arrays, self._conductance):
+                array.flags.writeable = False
+        return self._conductance
+
+    def changing(self) -> None:
+        """Let state arrays be written to again: what is known of cells holds no longer."""
+        for array in self._kept or ():
+            array.flags.writeable = True
+        self._kept = None
 
     def moment(self) -> tuple[dict[str, NDArray[Any]], PulseSpread | None]:
         """Everything about the cells as it is now, in the middle of a pulse too."""
@@ -139,14 +162,24 @@ class CellArray:
 
     def begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False) -> None:
         """Line voltages of the next segment, NaN for floating lines: tell the spread which pulses end and begin."""
+        self.changing()
         if self.spread is None or again:
             return
         if np.isnan(rows).any() or np.isnan(cols).any():
             rows, cols = line_voltages(self.branches(), rows, cols)
         self.spread.begin(rows, cols, self.state[self.law.programmed], self.state[COURSE])
 
+    def put(self, programmed: NDArray[Any]) -> None:
+        """Put every cell's programmed state, (cols, rows), somewhere; all pulses end there."""
+        self.changing()
+        for name in (self.law.programmed, COURSE):
+            if name in self.state:
+                self.state[name][:] = programmed
+        self.rest()
+
     def rest(self) -> None:
         """All lines at 0 V, in no time: every pulse is over."""
+        self.changing()
         for name in self.in_pulse:
             self.state[name][:] = 0
         self.begin(np.zeros(self.rows), np.zeros(self.cols))
@@ -221,6 +254,7 @@ class CellArray:
 
     def confine(self) -> None:
         """Apply the factors of cycle-to-cycle spread to the courses of pulses; clip to the range of the state."""
+        self.changing()
         name = self.law.programmed
         if self.spread is not None:
             self.spread.settle(self.state[name], self.state[COURSE])
@@ -265,6 +299,7 @@ class CellArray:
 
     def _swap(self) -> None:
         """Exchange programmed state and noiseless course, so that the law moves the latter; a second call undoes it."""
+        self.changing()
         if self.spread is not None:
             state, name = self.state, self.law.programmed
             state[name], state[COURSE] = state[COURSE], state[name]

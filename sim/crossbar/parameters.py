@@ -58,6 +58,12 @@ class ArrayParameters(BaseModel):
     r_driver: float = Field(
         0.0, ge=0, description="resistance of what drives or senses a line, with r_wire", json_schema_extra=unit("ohm")
     )
+    pulse_steps: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="choose programming pulses from the law, of which so many take a cell through its range",
+    )
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 

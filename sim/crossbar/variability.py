@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
+from sim.crossbar.normals import key_of, normal, normals
 
-_SENSITIVITY, _RESISTANCE, _STUCK, _READ, _CYCLE, _READ_ROWS = range(6)
+_SENSITIVITY, _RESISTANCE, _STUCK, READ, _CYCLE, _READ_ROWS = range(6)
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,14 @@ class ReadNoise:
 
         `cell_power` is the sum over the column's cells of the squared current; `count` numbers the measurement.
         """
-        if self.sigma == 0:
-            return 0.0
-        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
+        return self._noise(cell_power, seed, READ, count)
 
     def row_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
         """Noise of row currents, as `column_noise`; rows have ammeters and random numbers of their own."""
-        if self.sigma == 0:
-            return 0.0
-        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ_ROWS, count).standard_normal(cell_power.shape)
+        return self._noise(cell_power, seed, _READ_ROWS, count)
+
+    def _noise(self, power: NDArray[np.float64], seed: int, part: int, count: int) -> NDArray[np.float64] | float:
+        return self.sigma * np.sqrt(power) * normals(seed, part, count, power.shape) if self.sigma else 0.0
 
 
 @dataclass(frozen=True)
@@ -105,28 +106,20 @@ class Variability:
     seed: int = 0
 
 
-def _stream(seed: int, part: int, count: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, part]), counter=[0, 0, 0, count]))
+def _stream(seed: int, part: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, part])))
 
 
-@njit(cache=True, inline="always")
-def _mix(z):
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cycle_factor(sigma, seed, event, col, row):
     """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`.
 
-    A counter-based generator (SplitMix64 finaliser, Box-Muller): the draw depends on its arguments alone, so it is the
-    same however the work is cut into batches and threads.
+    The draw depends on its arguments alone, so it is the same however the work is cut into batches and threads.
     """
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    z = _mix(np.uint64(seed) * golden + np.uint64(_CYCLE))
-    z = _mix(z + np.uint64(event) * golden)
-    z = _mix(z + (np.uint64(col) << np.uint64(32)) + np.uint64(row) + golden)
-    first = (np.float64(z >> np.uint64(11)) + 0.5) * 2.0**-53
-    second = np.float64(_mix(z + golden) >> np.uint64(11)) * 2.0**-53
-    return 1.0 + sigma * np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * second)
+    return 1.0 + sigma * normal(cycle_key(seed, event, col) + np.uint64(row))
+
+
+@njit(cache=True)
+def cycle_key(seed, event, col):
+    """What the draws of `cycle_factor` for the rows of a column have in common."""
+    return key_of(seed, _CYCLE, event) + (np.uint64(col) << np.uint64(32)) + np.uint64(_GOLDEN)

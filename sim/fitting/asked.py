@@ -13,7 +13,6 @@ from sim.fitting import catalogue
 from sim.fitting.data import Measurement
 from sim.fitting.fitting import Loss, Noise
 from sim.fitting.model import Model
-from sim.fitting.retention import after_programming
 
 ALL = "all"
 """Every model that can explain a measurement."""
@@ -77,8 +76,7 @@ class Asked:
     def prepared(self, measurement: Measurement) -> Measurement:
         """Leave out what one of the models cannot explain, for all of them alike."""
         names = self.names(measurement.kind)
-        wanted = "power-law" in names or names == (ALL,)
-        return after_programming(measurement) if measurement.kind == "decay" and wanted else measurement
+        return catalogue.prepared(catalogue.FITS.names() if names == (ALL,) else names, measurement)
 
     def models(self, measurement: Measurement) -> tuple[list[Model], dict[str, str]]:
         """All models, and why others are left out; only `ALL` leaves any out."""

@@ -1,32 +1,28 @@
 """The models that can be fitted, by name.
 
-A model is an entry point of the group ``sim.fits``, of this package or another: a function that makes it for a
-measurement, and for an order of the memristance where the law has one (FLCA). `hil fit --model NAME` finds it here,
-and every other simulated law by the name of its device (`sim.fitting.law`).
+A model is an entry point of the group ``sim.fits``, of this package or another: a class derived from
+`sim.fitting.model.Model`, or a function that makes one, called with a measurement and an order of the memristance (FLCA
+has one). `hil fit --model NAME` finds it here, and every other simulated law by the name of its device
+(`sim.fitting.law`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hil.errors import InputError
 from hil.plugins import Registry
-from sim.catalogue import backend as devices
-from sim.fitting.data import Measurement
-from sim.fitting.fitting import require_readings
-from sim.fitting.flca import FlcaModel
-from sim.fitting.law import LawModel
-from sim.fitting.model import Model
-from sim.fitting.retention import Description, ExponentialDecay, PowerLaw
-from sim.fitting.rram import RramModel
-from sim.fitting.vteam import VteamModel
+
+if TYPE_CHECKING:
+    from sim.cells.law import Law
+    from sim.fitting.data import Measurement
+    from sim.fitting.model import Model
 
 FITS: Registry[Callable[[Measurement, int], Model]] = Registry("sim.fits", "model")
 """Makes a model for a measurement and an order of the memristance."""
-
-
-DESCRIPTIONS: Mapping[str, type[Description]] = {law.name: law for law in (PowerLaw, ExponentialDecay)}
-"""Laws of time alone, which no device has."""
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "train": ("nlhb",),
@@ -38,55 +34,60 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 def model(name: str, measurement: Measurement, order: int = 1) -> Model:
     """Make a model by name; `InputError` naming the nearest if there is none."""
-    if name in DESCRIPTIONS:
-        return DESCRIPTIONS[name](measurement)
-    laws = {kind.name: kind for kind in devices.kinds()} if name not in FITS.names() else {}
-    return LawModel(laws[name], measurement) if name in laws else FITS.find(name)(measurement, order)
+    if name not in FITS.names():
+        from sim.catalogue import backend as devices
+        from sim.fitting.law import LawModel
+
+        laws = {kind.name: kind for kind in devices.kinds()}
+        if name in laws:
+            return LawModel(laws[name], measurement)
+    return FITS.find(name)(measurement, order)
+
+
+def prepared(names: Iterable[str], measurement: Measurement) -> Measurement:
+    """Leave out the readings that one of the models cannot explain whatever its parameters are (`Model.prepared`)."""
+    for name in names:
+        if name in FITS.names():
+            measurement = getattr(FITS.find(name), "prepared", lambda same: same)(measurement)
+    return measurement
 
 
 def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], dict[str, str]]:
     """Every model that can explain a measurement, and why each of the others cannot."""
-    models, refused = [], {}
-    for name in (*FITS.names(), *DESCRIPTIONS):
+    from sim.catalogue import backend as devices
+    from sim.cells.rates import RateLaw
+    from sim.crossbar.parameters import JoinedParameters
+    from sim.fitting.fitting import require_readings
+    from sim.fitting.law import LawModel
+
+    models: list[Model] = []
+    refused = {}
+    for name in FITS.names():
         try:
             found = model(name, measurement, order)
             require_readings(found)
             models.append(found)
         except InputError as error:
             refused[name] = str(error).removeprefix(f"{measurement.source}: ")
+    for kind in devices.kinds():
+        if issubclass(kind.parameters, JoinedParameters) and issubclass(kind.parameters.law_type, RateLaw):
+            why = _undetermined(kind.parameters.law_type, kind.name, measurement)
+            try:
+                found = LawModel(kind, measurement)
+                require_readings(found)
+            except InputError as error:
+                why = str(error).removeprefix(f"{measurement.source}: ")
+            if why:
+                refused[kind.name] = why
+            else:
+                models.append(found)
     return models, refused
 
 
-def lhb(measurement: Measurement, order: int) -> Model:
-    """Linear steps between hard bounds."""
-    return RramModel("lhb", measurement)
-
-
-def nlsb(measurement: Measurement, order: int) -> Model:
-    """Non-linear steps towards soft bounds."""
-    return RramModel("nlsb", measurement)
-
-
-def nlhb(measurement: Measurement, order: int) -> Model:
-    """Non-linear steps between hard bounds."""
-    return RramModel("nlhb", measurement)
-
-
-def flca(measurement: Measurement, order: int) -> Model:
-    """Memristance of a non-volatile flux, up to an order."""
-    return FlcaModel("nonvolatile", measurement, order)
-
-
-def flca_volatile(measurement: Measurement, order: int) -> Model:
-    """Memristance of a flux that relaxes, up to an order."""
-    return FlcaModel("volatile", measurement, order)
-
-
-def vteam(measurement: Measurement, order: int) -> Model:
-    """VTEAM without a window."""
-    return VteamModel("none", measurement)
-
-
-def vteam_biolek(measurement: Measurement, order: int) -> Model:
-    """VTEAM with Biolek's window."""
-    return VteamModel("biolek", measurement)
+def _undetermined(law: type[Law[Any]], name: str, measurement: Measurement) -> str:
+    """Why a law is not among those that a measurement ranks; empty if it is."""
+    if not np.any(measurement.voltage):
+        return "moves by voltages, and there are none"
+    if law.implicit:
+        return f"only when named, --model {name}: its current is a root found in every step, and a fit takes minutes"
+    return ""

@@ -42,6 +42,7 @@ class FlcaModel(Model):
         if order < 1:
             raise InputError(f"order {order} must be at least 1: the memristance of a memristor depends on the flux")
         self._volatile, self._order = kind == "volatile", order
+        self.filters = not self._volatile
         self._cell = FlcaParameters.model_construct(kind=kind)
         self.name = "flca-volatile" if self._volatile else "flca"
         self.title = f"FLCA, {'volatile' if self._volatile else 'non-volatile'}"
@@ -136,3 +137,13 @@ class FlcaModel(Model):
 
 def _ohm(n: int) -> str:
     return "ohm" if n == 0 else f"ohm/(V s){'' if n == 1 else f'^{n}'}"
+
+
+def flca(measurement: Measurement, order: int = 1) -> Model:
+    """Memristance of a non-volatile flux, up to an order."""
+    return FlcaModel("nonvolatile", measurement, order)
+
+
+def flca_volatile(measurement: Measurement, order: int = 1) -> Model:
+    """Memristance of a flux that relaxes, up to an order."""
+    return FlcaModel("volatile", measurement, order)

@@ -31,8 +31,10 @@ class Model(ABC):
     kind : str
         Simulated kind that it is a preset of.
     state : str
-        Parameter that says where the first stretch of the measurement began, and nothing about the cell; those of
-        further stretches are ``w0_2``, ``w0_3`` ...
+        Parameter that says where the first stretch of the measurement began, and nothing about the cell: the simulated
+        kind's name for its pristine state, such as ``w0``; those of further stretches are ``w0_2``, ``w0_3`` ...
+    renamed : mapping
+        Present name of a parameter by one that it once had, which a user may still give.
     parameters : tuple of Parameter
         All of them, held or fitted.
     notes : list of str
@@ -41,12 +43,22 @@ class Model(ABC):
         How often `starts` calls `watch`, at most.
     watch : callable
         Called now and then by a long search for starts.
+    step : float
+        Relative step of a difference quotient: far above the accuracy of `curve`.
+    profiled : bool
+        Whether intervals follow the profile of the likelihood beside other models, too: not where that takes minutes.
+    filters : bool
+        Whether `filtered` foretells readings, so that the spread of many cells and of cycles can be told.
     """
 
     name: str
     title: str
     kind: str
-    state: str = "w0"
+    state: str
+    renamed: Mapping[str, str] = {}
+    step: float = 1e-6
+    profiled: bool = True
+    filters: bool = False
     parameters: tuple[Parameter, ...]
 
     def __init__(self, measurement: Measurement) -> None:
@@ -55,6 +67,14 @@ class Model(ABC):
         self.notes: list[str] = []
         self.generations = 0
         self.watch: Callable[[], None] = lambda: None
+
+    @classmethod
+    def prepared(cls, measurement: Measurement) -> Measurement:
+        """Leave out readings that this model has no value for, whatever its parameters, with a note on each kind.
+
+        All models that compete are fitted to what is left then, so that they are judged by the same readings.
+        """
+        return measurement
 
     @abstractmethod
     def starts(self) -> Iterable[dict[str, float]]:
@@ -100,6 +120,10 @@ class Model(ABC):
         """
         return None
 
+    def remedy(self, *names: str) -> str | None:
+        """Measurement that would tell parameters from each other, where the model itself knows."""
+        return None
+
     def doubts(self, values: Values) -> list[str]:
         """Say what the data cannot tell about these values, beyond what correlations show."""
         return []
@@ -112,7 +136,8 @@ class Model(ABC):
     def hold(self, fixed: Mapping[str, float], freed: Iterable[str] = ()) -> Self:
         """Hold parameters at values that the user knows, fit ones that are held by default.
 
-        The state that the first stretch began in stands for those of all, unless they are named.
+        The state that the first stretch began in stands for those of all, unless they are named. Former names are
+        taken for the present ones.
 
         Raises
         ------
@@ -120,10 +145,11 @@ class Model(ABC):
             For an unknown name, or a value out of range.
         """
         known = {p.name: p for p in self.parameters}
-        fixed = dict(fixed)
+        fixed = {self._present(name): value for name, value in fixed.items()}
+        freed = tuple(map(self._present, freed))
         if self.state in fixed:
             fixed = dict.fromkeys(self.states, fixed[self.state]) | fixed
-        if self.state in (freed := tuple(freed)):
+        if self.state in freed:
             freed += self.states[1:]
         for name in (*fixed, *freed):
             if name not in known:
@@ -139,6 +165,11 @@ class Model(ABC):
             known[name] = replace(known[name], held=None, why="")
         self.parameters = tuple(known.values())
         return self
+
+    def _present(self, name: str) -> str:
+        """Name of a parameter for one that it once had, the number of a stretch behind it included."""
+        first, _, stretch = name.partition("_")
+        return name if first not in self.renamed else "_".join(filter(None, (self.renamed[first], stretch)))
 
 
 class ModelDrive:

@@ -15,24 +15,13 @@ from sim.fitting.model import Model, Values
 from sim.fitting.parameter import Parameter
 
 
-def after_programming(m: Measurement) -> Measurement:
-    """Leave out readings at and before 0 s, where a power law has no value, and say so."""
-    early = m.axis <= 0
-    if not early.any():
-        return m
-    count = int(early.sum())
-    note = f"{count} reading{'s' * (count > 1)} at 0 s left out: a power law has no value there"
-    kept = {name: getattr(m, name)[~early] for name in ("seen", "conductance", "axis", "read_voltage")}
-    return replace(m, **kept, notes=(*m.notes, note))
-
-
 class Description(Model):
     """A law of time that no simulated device has: it gives numbers and no preset."""
 
-    kind = ""
+    kind, state = "", ""
 
-    def __init__(self, measurement: Measurement) -> None:
-        """Require a decay of one stretch."""
+    def __init__(self, measurement: Measurement, order: int = 1) -> None:
+        """Require a decay of one stretch; there is no memristance of an `order`."""
         if measurement.kind != "decay" or len(measurement.begins) > 1:
             raise InputError(f"{measurement.source}: {self.title} is a law of a cell left alone, in one stretch")
         super().__init__(measurement)
@@ -52,9 +41,9 @@ class PowerLaw(Description):
 
     name, title = "power-law", "power law"
 
-    def __init__(self, measurement: Measurement) -> None:
+    def __init__(self, measurement: Measurement, order: int = 1) -> None:
         """Require times after programming."""
-        super().__init__(measurement)
+        super().__init__(measurement, order)
         if (measurement.axis <= 0).any():
             raise InputError(f"{measurement.source}: a power law has no value at 0 s; leave that reading out")
         g = measurement.conductance
@@ -63,6 +52,17 @@ class PowerLaw(Description):
             Parameter("nu", "", -5.0, 5.0, "drift exponent"),
         )
         self.notes.append("no simulated device drifts by a power law: nu describes this cell, and is in no preset")
+
+    @classmethod
+    def prepared(cls, measurement: Measurement) -> Measurement:
+        """Leave out readings at and before 0 s, where a power law has no value, and say so."""
+        early = measurement.axis <= 0
+        if measurement.kind != "decay" or not early.any():
+            return measurement
+        count = int(early.sum())
+        note = f"{count} reading{'s' * (count > 1)} at 0 s left out: a power law has no value there"
+        kept = {name: getattr(measurement, name)[~early] for name in ("seen", "conductance", "axis", "read_voltage")}
+        return replace(measurement, **kept, notes=(*measurement.notes, note))
 
     def starts(self) -> Iterable[dict[str, float]]:
         """Through the points in log-log."""
@@ -79,9 +79,9 @@ class ExponentialDecay(Description):
 
     name, title = "exponential", "exponential"
 
-    def __init__(self, measurement: Measurement) -> None:
+    def __init__(self, measurement: Measurement, order: int = 1) -> None:
         """Find the span of times."""
-        super().__init__(measurement)
+        super().__init__(measurement, order)
         g, t = measurement.conductance, measurement.axis
         steps = np.diff(t)
         span = 10.0 * float(np.ptp(g)) + 1e-6 * float(g.max())

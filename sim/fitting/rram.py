@@ -34,7 +34,8 @@ _RATE, _SHAPE, _SPAN, _WINDOW, _START = "rate", "non-linearity", "number of puls
 class RramModel(Model):
     """One of the three dynamics, on a train or a sweep."""
 
-    kind = "rram"
+    kind, state = "rram", "w0"
+    filters = True
 
     def __init__(self, name: Dynamics, measurement: Measurement) -> None:
         """Find the direction of potentiation, and which parameters the measurement can tell at all."""
@@ -148,3 +149,18 @@ class RramModel(Model):
         """Relative deviations of a straight line in w, as a linear problem."""
         w = self._weights(values)
         return np.stack([np.ones_like(w), w], axis=1) / g[:, None], np.ones_like(g)
+
+
+def lhb(measurement: Measurement, order: int = 1) -> Model:
+    """Linear steps between hard bounds."""
+    return RramModel("lhb", measurement)
+
+
+def nlsb(measurement: Measurement, order: int = 1) -> Model:
+    """Non-linear steps towards soft bounds."""
+    return RramModel("nlsb", measurement)
+
+
+def nlhb(measurement: Measurement, order: int = 1) -> Model:
+    """Non-linear steps between hard bounds."""
+    return RramModel("nlhb", measurement)

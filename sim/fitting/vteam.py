@@ -30,7 +30,9 @@ GENERATIONS = 40
 class VteamModel(Model):
     """Thresholds, rates and resistances of a cell, on a train or a sweep."""
 
-    kind = "vteam"
+    kind, state = "vteam", "x0"
+    renamed = VteamParameters.renamed
+    filters = True
 
     def __init__(self, window: Literal["none", "biolek"], measurement: Measurement) -> None:
         """Find the sign that switches on, and count the amplitudes of either sign."""
@@ -51,7 +53,7 @@ class VteamModel(Model):
             yield from self._direction(side, sign)
         yield Parameter("r_on", "ohm", 1e-3 * ohm.min(), middle, "window")
         yield Parameter("r_off", "ohm", middle, 1e3 * ohm.max(), "window")
-        yield from self.started(Parameter("w0", "", 0.0, 1.0, "initial state", ends=(True, True)))
+        yield from self.started(Parameter("x0", "", 0.0, 1.0, "initial state", ends=(True, True)))
         if self._window == "biolek":
             yield Parameter("p", "", 0.5, 50.0, "window exponent", ends=(True, True))
 
@@ -152,8 +154,7 @@ class VteamModel(Model):
         return vteam_states(self._values(values), self._drive.play, self.starting(values))
 
     def _values(self, values: Mapping[str, float]) -> VteamParameters:
-        present = VteamParameters.renamed
-        return self._cell.model_copy(update={present.get(k, k): float(v) for k, v in values.items()})
+        return self._cell.model_copy(update={k: float(v) for k, v in values.items()})
 
     def _resistances(self, values: Mapping[str, float]) -> dict[str, float]:
         from scipy.optimize import nnls
@@ -163,3 +164,13 @@ class VteamModel(Model):
         on, off = nnls(np.stack([1.0 - x, x], axis=1) * g[:, None], np.ones_like(g))[0]
         bounds = {p.name: (p.low, p.high) for p in self.parameters}
         return {"r_on": float(np.clip(on, *bounds["r_on"])), "r_off": float(np.clip(off, *bounds["r_off"]))}
+
+
+def vteam(measurement: Measurement, order: int = 1) -> Model:
+    """VTEAM without a window."""
+    return VteamModel("none", measurement)
+
+
+def vteam_biolek(measurement: Measurement, order: int = 1) -> Model:
+    """VTEAM with Biolek's window."""
+    return VteamModel("biolek", measurement)

@@ -13,8 +13,8 @@ CELLS = {
     "flca": ({"A": 1.0, "D": 100.0, "R0": 1e4, "R1": 4e6}, "phi0", 0.0),
     "flca-volatile": ({"A": 1.0, "D": 100.0, "R0": 1e4, "R1": 4e6}, "phi0", 0.0),
     "vteam": ({"v_on": -0.5, "v_off": 0.5, "alpha_on": 1.0, "alpha_off": 1.0, "k_on": -40.0, "k_off": 30.0,
-               "r_on": 1e4, "r_off": 1e5}, "w0", 0.5),
+               "r_on": 1e4, "r_off": 1e5}, "x0", 0.5),
     "vteam-biolek": ({"v_on": -0.5, "v_off": 0.5, "alpha_on": 1.0, "alpha_off": 1.0, "k_on": -40.0, "k_off": 30.0,
-                      "r_on": 1e4, "r_off": 1e5, "p": 1.5}, "w0", 0.5),
+                      "r_on": 1e4, "r_off": 1e5, "p": 1.5}, "x0", 0.5),
 }  # fmt: skip
 """Values of every model, its state, and where a pristine device has that."""

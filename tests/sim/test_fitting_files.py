@@ -118,7 +118,7 @@ def test_columns_that_nobody_reads_may_be_called_alike_and_hold_anything(tmp_pat
 def sweep_with_codes(file, codes, seed=3):
     """A VTEAM loop with 0.5 % noise; at some lines the instrument had no reading."""
     truth = {"v_on": -0.7, "v_off": 0.7, "k_on": -20.0, "k_off": 20.0, "alpha_on": 2.0, "alpha_off": 2.0,
-             "r_on": 1e4, "r_off": 2e5, "w0": 0.9}  # fmt: skip
+             "r_on": 1e4, "r_off": 2e5, "x0": 0.9}  # fmt: skip
     v = 1.5 * np.sin(np.linspace(0, 4 * np.pi, 241))[1:]
     with open_device("sim:vteam", **truth) as device:
         r = device.apply(Waveform.samples(v, dwell=1e-2, measure=True))

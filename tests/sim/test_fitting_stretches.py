@@ -72,6 +72,13 @@ def test_a_start_that_is_held_is_that_of_all_unless_they_are_named():
     }  # fmt: skip
 
 
+def test_the_former_name_of_a_start_is_still_read():
+    model = catalogue.model("vteam", stretches()).hold({"w0": 0.1, "w0_3": 0.2}, freed=["w0_2"])
+    assert {p.name: p.held for p in model.parameters if p.role == "initial state"} == {
+        "x0": 0.1, "x0_2": None, "x0_3": 0.2,
+    }  # fmt: skip
+
+
 def test_of_potentiation_alone_the_lowest_start_is_taken_for_the_bound():
     model = catalogue.model("nlhb", stretches(volts=np.full(40, 1.2)))
     assert [p.held for p in model.parameters if p.name.startswith("w0")] == [0.0, None, None]

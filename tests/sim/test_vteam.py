@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from hil import presets
 from hil.backends import open_device
 from hil.errors import InputError
 from hil.waveform import Waveform
@@ -134,3 +135,29 @@ def test_the_former_name_of_the_pristine_state_is_still_read():
         vteam(w0=0.25, x0=0.25)
     with pytest.raises(InputError, match=r"x0 = 2.*<= 1"):
         vteam(w0=2)
+
+
+@pytest.mark.parametrize(
+    ("uri", "defaults", "given", "x0"),
+    [
+        ("sim:vteam", {"w0": 0.25}, {}, 0.25),
+        ("sim:vteam", {"x0": 0.25}, {}, 0.25),
+        ("sim:vteam?x0=0.3", {"w0": 0.25}, {}, 0.3),
+        ("sim:vteam?w0=0.3", {"x0": 0.25}, {}, 0.3),
+        ("sim:vteam", {"w0": 0.25}, {"x0": 0.3}, 0.3),
+        ("sim:vteam?preset={preset}", {"x0": 0.25}, {}, 0.4),
+        ("sim:vteam?preset={preset}&x0=0.3", {"w0": 0.25}, {}, 0.3),
+        ("sim:vteam", {"w0": 0.25, "colour": "red"}, {}, 0.25),
+    ],
+)
+def test_a_former_name_is_read_wherever_a_name_may_stand(tmp_path, uri, defaults, given, x0):
+    """An address goes before its preset, and that before the defaults, by whichever name."""
+    preset = tmp_path / "cell.json"
+    presets.write(preset, "vteam", {"w0": 0.4})
+    with open_device(uri.format(preset=preset), defaults=defaults, **given) as device:
+        assert device.parameters.x0 == x0
+
+
+def test_both_names_at_once_are_refused_in_defaults_too():
+    with pytest.raises(InputError, match="sim:vteam: w0 is the former name of x0: give one of them"):
+        open_device("sim:vteam", defaults={"w0": 0.25, "x0": 0.3})

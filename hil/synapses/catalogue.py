@@ -1,0 +1,58 @@
+"""All synapses that are installed, and those that addresses ask for: ``synapse=NAME&synapse.SETTING=VALUE``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hil.config import validated
+from hil.device import Device
+from hil.errors import InputError
+from hil.plugins import Registry
+from hil.synapses.synapse import Synapse, SynapseSettings
+
+GROUP, ASKED, SETTING = "hil.synapses", "synapse", "synapse."
+
+SYNAPSES: Registry[type[Synapse]] = Registry(GROUP, "synapse", base="hil.synapses.synapse:Synapse")
+"""All synapses by name, each a class derived from `Synapse`."""
+
+
+@dataclass(frozen=True)
+class AskedSynapse:
+    """A synapse that an address asks for, with its settings checked."""
+
+    name: str
+    kind: type[Synapse]
+    settings: SynapseSettings
+
+    def columns(self, weights: int) -> int:
+        """Columns of an array that has so many columns of weights."""
+        return weights * self.kind.cells_of(self.settings)
+
+    def around(self, array: Device) -> Synapse:
+        """Put weights in front of an array; it is closed where that fails."""
+        try:
+            return self.kind(self.name, array, self.settings)
+        except BaseException:
+            array.close()
+            raise
+
+
+def parted(uri: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], AskedSynapse | None]:
+    """Part the parameters of an address into those of the device, and the synapse that they ask for.
+
+    Raises
+    ------
+    InputError
+        For an unknown synapse or setting, or a value out of range.
+    """
+    own = {name: value for name, value in given.items() if name != ASKED and not name.startswith(SETTING)}
+    values = {name.removeprefix(SETTING): value for name, value in given.items() if name.startswith(SETTING)}
+    if ASKED not in given:
+        if values:
+            raise InputError(f"{uri}: synapse.{min(values)} is given, and no synapse=NAME (hil synapses lists them)")
+        return own, None
+    name = str(given[ASKED])
+    kind = SYNAPSES.find(name)
+    return own, AskedSynapse(name, kind, validated(kind.settings_model, values, f"synapse = {name}"))
