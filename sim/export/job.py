@@ -15,13 +15,14 @@ from hil.device import Unsupported
 from hil.errors import InputError
 from hil.presets import read
 from sim.cells.law import Law
-from sim.crossbar.parameters import JoinedParameters
+from sim.crossbar.parameters import ArrayParameters, JoinedParameters
 from sim.export import bench, spice, verilog_a
 from sim.export.cell import ExportedCell, describe
 from sim.export.sweeps import VoltageSweep, simulated_current, usual_amplitude, usual_frequency
 from sim.export.words import checked_name
 
-_ONE_CELL = ("d2d", "d2d_r", "c2c", "read_noise", "stuck_on", "stuck_off", "r_wire", "r_driver")
+_NO_MATTER = ("rows", "cols", "v_max", "i_max", "g_on", "g_off", "seed", "threads")
+"""Parameters of an array that are nothing of a cell's."""
 
 FINER = 20
 """Steps of the simulation from one point of a test sweep to the next."""
@@ -100,7 +101,9 @@ class Export:
 
 def _notes(address: str, parameters: JoinedParameters) -> tuple[str, ...]:
     notes = []
-    given = [name for name in _ONE_CELL if getattr(parameters, name)]
+    fields = ArrayParameters.model_fields
+    changed = [name for name, field in fields.items() if getattr(parameters, name) != field.get_default()]
+    given = [name for name in changed if name not in _NO_MATTER]
     if given:
         notes.append(f"not exported, which is one nominal cell: {', '.join(given)}")
     if parameters.rows * parameters.cols > 1:

@@ -58,6 +58,9 @@ def test_a_whole_number_must_be_one(hil, path, option):
         refused(hil(*path, f"{option}={value}"), option)
 
 
+FILES = [("fit",), ("import",), ("export", "spice"), ("export", "verilog-a")]
+"""Commands whose --out is a file; else it is a folder."""
+
 OUTPUTS = [
     *((p, o) for p, o in options("Path", "path", "str", "text") if o in ("--json", "--out", "--run", "--folder"))
 ]
@@ -68,7 +71,7 @@ def test_where_results_go_is_checked_before_the_work(hil, tmp_path, path, option
     (tmp_path / "file.png").write_text("kept")
     for value in ("file.png/below.png", ""):
         refused(hil(*path, f"{option}={value}"), option)
-    if option == "--json" or path == ("compare",) or (path, option) in ((("fit",), "--out"), (("import",), "--out")):
+    if option == "--json" or path == ("compare",) or (path in FILES and option == "--out"):
         (tmp_path / "folder.png").mkdir()
         refused(hil(*path, f"{option}=folder.png"), option, "folder")
         refused(hil(*path, f"{option}=absent/x.png"), option, "absent")
