@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hil.fraction import Fraction
 from sim.cells.law import CellParameters, Law, unit
+from sim.crossbar.nonideal.registry import NonIdealParameters
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
 
 
-class ArrayParameters(BaseModel):
-    """Parameters that every simulated crossbar has."""
+class CrossbarParameters(BaseModel):
+    """Size, limits, spread, stuck cells and wires of an array."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -61,6 +62,10 @@ class ArrayParameters(BaseModel):
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
+
+class ArrayParameters(NonIdealParameters, CrossbarParameters):
+    """Parameters that every simulated crossbar has."""
+
     @abstractmethod
     def law(self) -> Law[Any]:
         """Return the law of the cells, with its parameters."""
@@ -88,6 +93,12 @@ class ArrayParameters(BaseModel):
                 f"stuck_off = {self.stuck_off:g}: nothing bounds the resistance of this cell, which has no off state "
                 "of its own then: give g_off, or a bound of its flux"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _lowest(self) -> Self:
+        if self.nonideal:
+            self.require_window(self.conductance_range()[0])
         return self
 
     def variability(self) -> Variability:

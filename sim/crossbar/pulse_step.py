@@ -20,6 +20,8 @@ class PulseStepArray(SimulatedArray):
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
         """The compiled spiking core, where cells are neither noisy nor stuck and wires ideal."""
         p = self.parameters
+        if p.nonideal:  # nor any of what `sim.crossbar.nonideal` does to cells
+            return None
         if layer is not SpikingCore or p.c2c or p.read_noise or self.array.any_stuck or p.d2d_r or p.r_wire:
             return None
         own = CompiledCore(self, *question)
@@ -41,5 +43,4 @@ class PulseStepArray(SimulatedArray):
     def set_weights(self, weights: NDArray[np.float64]) -> None:
         """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
         self._require_open()
-        self.array.state[self.law.programmed][:] = weights.T
-        self.array.rest()
+        self.array.put(weights.T)

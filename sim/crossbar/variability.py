@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
-
-_SENSITIVITY, _RESISTANCE, _STUCK, _READ, _CYCLE, _READ_ROWS = range(6)
+from sim.crossbar.chance import CYCLE, READ, READ_ROWS, RESISTANCE, SENSITIVITY, STUCK, bits, normal, stream
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class DeviceToDevice:
 
     def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Factors on sensitivity and on memristance, each of `shape`."""
-        gain = np.exp(self.sensitivity * _stream(seed, _SENSITIVITY).standard_normal(shape))
-        scale = np.exp(self.resistance * _stream(seed, _RESISTANCE).standard_normal(shape))
+        gain = np.exp(self.sensitivity * stream(seed, SENSITIVITY).standard_normal(shape))
+        scale = np.exp(self.resistance * stream(seed, RESISTANCE).standard_normal(shape))
         return gain, scale
 
 
@@ -59,13 +58,13 @@ class ReadNoise:
         """
         if self.sigma == 0:
             return 0.0
-        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ, count).standard_normal(cell_power.shape)
+        return self.sigma * np.sqrt(cell_power) * stream(seed, READ, count).standard_normal(cell_power.shape)
 
     def row_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
         """Noise of row currents, as `column_noise`; rows have ammeters and random numbers of their own."""
         if self.sigma == 0:
             return 0.0
-        return self.sigma * np.sqrt(cell_power) * _stream(seed, _READ_ROWS, count).standard_normal(cell_power.shape)
+        return self.sigma * np.sqrt(cell_power) * stream(seed, READ_ROWS, count).standard_normal(cell_power.shape)
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class StuckCells:
 
     def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
         """Conductance in S of every stuck cell, NaN where a cell works."""
-        luck = _stream(seed, _STUCK).random(shape)
+        luck = stream(seed, STUCK).random(shape)
         stuck = np.full(shape, np.nan)
         stuck[luck < self.on] = self.g_on
         stuck[(luck >= self.on) & (luck < self.on + self.off)] = self.g_off
@@ -105,28 +104,7 @@ class Variability:
     seed: int = 0
 
 
-def _stream(seed: int, part: int, count: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, part]), counter=[0, 0, 0, count]))
-
-
-@njit(cache=True, inline="always")
-def _mix(z):
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
-
-
 @njit(cache=True)
 def cycle_factor(sigma, seed, event, col, row):
-    """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`.
-
-    A counter-based generator (SplitMix64 finaliser, Box-Muller): the draw depends on its arguments alone, so it is the
-    same however the work is cut into batches and threads.
-    """
-    golden = np.uint64(0x9E3779B97F4A7C15)
-    z = _mix(np.uint64(seed) * golden + np.uint64(_CYCLE))
-    z = _mix(z + np.uint64(event) * golden)
-    z = _mix(z + (np.uint64(col) << np.uint64(32)) + np.uint64(row) + golden)
-    first = (np.float64(z >> np.uint64(11)) + 0.5) * 2.0**-53
-    second = np.float64(_mix(z + golden) >> np.uint64(11)) * 2.0**-53
-    return 1.0 + sigma * np.sqrt(-2.0 * np.log(first)) * np.cos(2.0 * np.pi * second)
+    """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`."""
+    return 1.0 + sigma * normal(bits(seed, CYCLE, event, col, row))

@@ -1,0 +1,227 @@
+"""When each cell was programmed, and what has become of it since.
+
+A pulse programs a cell if it changes its conductance by more than `MOVED`; what a read or a half-selected neighbour
+does is less. When such a pulse ends,
+
+1. what has drifted away or gone back until now is taken over into the cell's state: conductance does not jump;
+2. few levels, write noise and worn windows act on the conductance (`Writing.end`), and the state is put there;
+3. the clock of drift and relaxation starts again.
+
+Between pulses the state stays where the law has it, and the cell conducts its law's current times the factors of drift
+and relaxation at its age. So waiting 10 s twice is waiting 20 s, to the last digit of the device time. A pulse under
+way finds and moves the state as it was left by the last one. Stuck cells have no history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cells.law import Law
+from sim.crossbar.nonideal.inverse import conductance, state_at
+from sim.crossbar.nonideal.part import Ageing, CellGroup, Writing, Written
+from sim.crossbar.nonideal.relaxation import Relaxation
+
+MOVED = 1e-4, 1e-2
+"""Change of a cell's conductance that makes a pulse a programming one: of its range, or of the conductance itself."""
+
+PIECE = 3e-3
+"""Largest change of ln G by ageing in a piece of a segment in a circuit, in which it is taken at the middle."""
+
+_X, _W = np.polynomial.legendre.leggauss(6)
+
+SAVED = ("born", "excess", "cycles", "writes")
+"""Arrays of a history that a snapshot of cells at rest holds."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happens to cells beyond their law, in time and at the end of a pulse.
+
+    Attributes
+    ----------
+    ageings : sequence of Ageing
+        What happens in time.
+    writings : sequence of Writing
+        What happens at the end of a pulse, one after the other.
+    cells : CellGroup
+        To whom.
+    """
+
+    ageings: Sequence[Ageing]
+    writings: Sequence[Writing]
+    cells: CellGroup
+
+    @property
+    def scales(self) -> list[float]:
+        """Ages at which factors have a kink or change most, s, the shortest first."""
+        return sorted(ageing.scale for ageing in self.ageings)
+
+    def relaxation(self) -> Relaxation | None:
+        """Relaxation, if it is among them."""
+        return next((ageing for ageing in self.ageings if isinstance(ageing, Relaxation)), None)
+
+
+class CellHistory:
+    """What has been done to the cells of an array.
+
+    Parameters
+    ----------
+    law : Law
+        Of the cells.
+    changes : Changes
+        What happens to them.
+    stuck : (columns, rows) array of bool
+        CellGroup to which nothing happens.
+
+    Attributes
+    ----------
+    born : (columns, rows) array
+        Device time at which each was programmed, s.
+    excess : (columns, rows) array
+        NonIdealPart of its conductance that was going to go back then.
+    cycles : (columns, rows) array
+        Ways through the whole range and back.
+    writes : (columns, rows) array of int
+        Pulses that have programmed it.
+    """
+
+    def __init__(self, law: Law[Any], changes: Changes, stuck: NDArray[np.bool_]) -> None:
+        """All were programmed at time 0."""
+        cols, rows = changes.cells.shape
+        self._law, self._changes, self._works = law, changes, ~stuck
+        self.born, self.excess, self.cycles = (np.zeros((cols, rows)) for _ in range(3))
+        self.writes = np.zeros((cols, rows), dtype=np.int64)
+        self._lines = np.zeros(rows), np.zeros(cols)
+        self._origin = np.zeros((cols, rows))
+        self._known: tuple[float, NDArray[np.float64]] | None = None
+
+    def copy(self) -> CellHistory:
+        """Copy, for going back to this moment."""
+        twin = CellHistory(self._law, self._changes, ~self._works)
+        twin.put(self.saved())
+        twin._lines, twin._origin = self._lines, self._origin.copy()
+        return twin
+
+    def saved(self) -> dict[str, NDArray[Any]]:
+        """Copies of `SAVED`, by name."""
+        return {name: getattr(self, name).copy() for name in SAVED}
+
+    def put(self, saved: dict[str, NDArray[Any]]) -> None:
+        """Go back to what `saved` gave; all lines are at 0 V."""
+        self.born, self.excess, self.cycles = (saved[name].astype(float) for name in SAVED[:3])
+        self.writes = saved["writes"].astype(np.int64)
+        self._lines = np.zeros_like(self._lines[0]), np.zeros_like(self._lines[1])
+        self._known = None
+
+    def set_anew(self, time: float, cells: NDArray[np.bool_]) -> None:
+        """CellGroup that were put into a state from outside: they are as if programmed now."""
+        self.born[cells], self.excess[cells], self._known = time, 0.0, None
+
+    def factor(self, time: float) -> NDArray[np.float64]:
+        """(columns, rows) factors on the conductances of the law at a device time, s."""
+        if self._known is None or self._known[0] != time:
+            self._known = time, self._at(np.maximum(time - self.born, 0.0))
+        return self._known[1]
+
+    def mean(self, time: float, duration: float) -> NDArray[np.float64]:
+        """Means of `factor` over the `duration` s from `time` on."""
+        if duration == 0 or not self._changes.ageings:
+            return self.factor(time)
+        age, scales = np.maximum(time - self.born, 0.0), self._changes.scales
+        end, total = age + duration, np.zeros(age.shape)
+        while (age < end).any():
+            then = np.minimum(age + 0.5 * np.maximum(age, scales[0]), end)
+            for scale in scales:
+                then = np.where((age < scale) & (then > scale), scale, then)
+            middle, half = 0.5 * (age + then), 0.5 * (then - age)
+            total += half * sum(w * self._at(middle + half * x) for x, w in zip(_X, _W, strict=True))
+            age = np.where(then > age, then, end)
+        return total / duration
+
+    def pieces(self, time: float, duration: float) -> list[float]:
+        """Durations to cut a segment into, in each of which ageing changes no ln G by more than `PIECE`, s."""
+        left, cut = duration, []
+        while left > 0:
+            length, here = left, np.log(self._at(np.maximum(time - self.born, 0.0)))
+            while (
+                length > 1e-9 * duration
+                and np.abs(np.log(self._at(np.maximum(time + length - self.born, 0.0))) - here).max() > PIECE
+            ):
+                length *= 0.5
+            cut.append(length)
+            time, left = time + length, left - length
+        return cut or [duration]
+
+    def begin(
+        self,
+        time: float,
+        rows: NDArray[np.float64],
+        cols: NDArray[np.float64],
+        cells: Mapping[str, NDArray[Any]],
+        programmed: Sequence[NDArray[Any]],
+    ) -> None:
+        """Set new line voltages, V: pulses end and begin.
+
+        `cells` are all states of all cells, `programmed` the arrays in which cells that a pulse has programmed are put
+        where it leaves them; the first is the law's programmed state in `cells`.
+        """
+        before, now = (lines[0][None, :] - lines[1][:, None] for lines in (self._lines, (rows, cols)))
+        self._lines = rows.copy(), cols.copy()
+        changed = before != now
+        columns = np.flatnonzero(changed.any(axis=1))
+        if not len(columns):
+            return
+        state = {name: array[columns] for name, array in cells.items()}
+        g = conductance(self._law, state)
+        ended = changed[columns] & (before[columns] != 0) & self._works[columns]
+        origin, (least, part) = self._origin[columns], MOVED
+        moved = np.abs(g - origin) > np.minimum(least * self._span, part * origin)
+        if (ended & moved).any():
+            g = self._program(time, columns, ended & moved, g, state, programmed)
+        self._origin[columns] = np.where(changed[columns], g, origin)
+
+    @property
+    def _span(self) -> float:
+        return self._changes.cells.high - self._changes.cells.low
+
+    def _at(self, age: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.ones(age.shape)
+        for ageing in self._changes.ageings:
+            total *= ageing.factor(age, self.excess)
+        return np.where(self._works, total, 1.0)
+
+    def _program(
+        self, time: float, columns: NDArray[np.int64], cells: NDArray[np.bool_], g: NDArray[np.float64],
+        state: dict[str, NDArray[Any]], states: Sequence[NDArray[Any]],
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """End the pulse of some `cells` of some columns, in which the law's cells conduct `g`; what they do then, S."""
+        at, row = np.nonzero(cells)
+        col = columns[at]
+        aged = self.factor(time)[col, row]
+        before, target = self._origin[col, row] * aged, g[at, row] * aged
+        self.cycles[col, row] += np.abs(target - before) / (2.0 * self._span)
+        pulse = Written(before, target, col, row, self.writes[col, row], self.cycles[col, row])
+        for writing in self._changes.writings:
+            pulse = pulse._replace(target=writing.end(pulse))
+        relaxation = self._changes.relaxation()
+        if relaxation is not None:
+            left, excess = relaxation.left(time - self.born[col, row]), self.excess[col, row]
+            still = before * left * excess / (1.0 + excess * (left - 1.0))
+            back = still + relaxation.part(pulse) * (pulse.target - before)
+            self.excess[col, row] = np.minimum(back / pulse.target, 1.0 - 1e-6)
+        self.writes[col, row] += 1
+        self.born[col, row], self._known = time, None
+        wanted = g.copy()
+        wanted[at, row] = pulse.target
+        put = (wanted != g)[at, row]
+        if not put.any():
+            return g
+        x = state_at(self._law, state, wanted)[at, row]
+        for each in states:
+            each[col[put], row[put]] = x[put]
+        return conductance(self._law, state | {self._law.programmed: states[0][columns]})
