@@ -83,7 +83,7 @@ class CellArray:
         self.gain, self.scale = variability.device_to_device.draw(shape, parameters.seed)
         self.stuck = variability.stuck.draw(shape, parameters.seed)
         self.any_stuck = not np.isnan(self.stuck).all()
-        self._drawn = CellGroup(shape, parameters.seed, *parameters.conductance_range())
+        self._drawn = CellGroup(shape, parameters.seed, *parameters.bounded_range())
         self._fluctuations = fluctuations(parameters, self._drawn)
         self._threads = parameters.threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
@@ -253,18 +253,39 @@ class CellArray:
 
         With `ageing`, cells grow older during it; else they have the age that they have now.
         """
-        play = self._segments(np.array([duration]), rows[None], cols[None], again)
-        across, out = rows[None, :] - cols[:, None], np.zeros((self.cols, self.rows))
+        across = rows[None, :] - cols[:, None]
+        dose = self._dose(duration, rows, cols, again)
+        charge = self._charge(dose, across, duration, ageing)
+        if ageing and self.history is not None:
+            # What ageing and a current that changes meanwhile have in common, by parts.
+            for t, weight in self.history.slopes(self.time, duration):
+                apart = self._dose(t, rows, cols, again) - dose * (t / duration)
+                if not (np.abs(apart * weight) > 1e-9 * np.abs(dose)).any():
+                    continue
+                charge -= self._law_charge(apart, across) * weight
+        return charge
+
+    def _dose(
+        self, duration: float, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool
+    ) -> NDArray[np.float64]:
+        """(cols, rows) `Law.dose` of all cells."""
+        play, out = (
+            self._segments(np.array([duration]), rows[None], cols[None], again),
+            np.zeros((self.cols, self.rows)),
+        )
         self._of_law(play, lambda block, part: self.law.dose(self._cells(block), part, out[block]))
-        return self._charge(out, across, duration, ageing)
+        return out
+
+    def _law_charge(self, dose: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Charges of cells at `v` V that are not stuck and do not age, C, from their `Law.dose`."""
+        charge = dose / self.scale
+        return v * charge if isinstance(self.law, OhmicLaw) else charge
 
     def _charge(
         self, dose: NDArray[np.float64], v: NDArray[np.float64], duration: float, ageing: bool = False
     ) -> NDArray[np.float64]:
         """Charges, C, from the `Law.dose` of cells at `v` V."""
-        charge = dose / self.scale
-        if isinstance(self.law, OhmicLaw):
-            charge = v * charge
+        charge = self._law_charge(dose, v)
         if self.history is not None:
             charge *= self.history.mean(self.time, duration) if ageing else self.history.factor(self.time)
         return np.where(np.isnan(self.stuck), charge, v * (duration * self.stuck)) if self.any_stuck else charge

@@ -74,6 +74,11 @@ class ArrayParameters(NonIdealParameters, CrossbarParameters):
         """Lowest and highest conductance of a cell without spread, S; 0 if nothing bounds it from below."""
         return self.law().conductance_range(self.v_max)
 
+    def bounded_range(self) -> tuple[float, float]:
+        """The range of few levels, and of what wears out, S: of a conductance, from `g_off` where nothing is lowest."""
+        low, high = self.conductance_range()
+        return low or self.g_off or 0.0, high
+
     def stuck(self) -> StuckCells:
         """Cells that are stuck, at the conductances given or at the cell's own."""
         lowest, highest = self.conductance_range()
@@ -98,7 +103,7 @@ class ArrayParameters(NonIdealParameters, CrossbarParameters):
     @model_validator(mode="after")
     def _lowest(self) -> Self:
         if self.nonideal:
-            self.require_window(self.conductance_range()[0])
+            self.require_window(self.bounded_range()[0])
         return self
 
     def variability(self) -> Variability:

@@ -36,12 +36,12 @@ class NonIdealParameters(
         )
 
     def require_window(self, low: float) -> None:
-        """Raise ValueError where something asks for a lowest conductance and a cell (`low`, S) has none."""
+        """Raise ValueError where something asks for a lowest conductance and there is none (`low`, S, is 0)."""
         for name in ("levels", "write_noise", "endurance"):
             if getattr(self, name) and not low:
                 raise ValueError(
-                    f"{name} = {getattr(self, name):g}: nothing bounds the resistance of this cell, which has no off "
-                    "state of its own then: give a bound of its flux"
+                    f"{name} = {getattr(self, name):g}: nothing bounds the resistance of this cell: "
+                    "give g_off, the conductance of its off state in S"
                 )
 
 
