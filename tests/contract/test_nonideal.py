@@ -74,10 +74,15 @@ class TestPillWithAll(NonIdealContract):
 @pytest.mark.parametrize(("law", "v"), [("rram", 1.2), ("vteam", 1.0), ("yakopcic", 0.4), ("stanford", 1.3)])
 def test_a_snapshot_holds_all_of_it(law, v):
     with open_device(f"sim:{law}?rows=3&cols=2&g_off=1e-6&{AGEING}&{WRITING}&{READING}") as device:
-        pulses = Waveform.pulse([v, 0.5 * v, 0.0], [0.0, -0.5 * v], width=1e-3) + Waveform.rest(2e-3, rows=3, cols=2)
+        rest = Waveform.rest(2e-3, rows=3, cols=2)
 
         def go_on():
-            return [answer for _ in range(3) for answer in (device.apply(pulses * 2), device.read(0.1))][1::2]
+            read = []
+            for sign in (-1.0, 1.0, 1.0):
+                lines = sign * v * np.array([1.0, 0.5, 0.0]), sign * v * np.array([0.0, -0.5])
+                device.apply(Waveform.pulse(*lines, width=1e-3) + rest)
+                read.append(device.read(0.1))
+            return read
 
         go_on()
         saved, at = device.snapshot(), device.time
