@@ -219,7 +219,8 @@ class SimulatedArray(Device):
             self.array.begin(held.rows, held.cols, again)
             limits, end = held.limits, self.array.time + duration
             for piece in self.array.pieces(duration):
-                since, self.array.time = self.array.time, self.array.time + 0.5 * piece
+                since = self.array.time
+                self.array.to_middle(piece)
                 if self.array.history is not None:
                     held = circuit.hold(self.array.branches())
                 met = unmoved(self.array, circuit, held, piece, again) if circuit.stiff else None
@@ -325,7 +326,8 @@ class SimulatedArray(Device):
         """Play one segment between lines whose voltages move with the cells; charge and energy as `_measured`."""
         charge, energy = np.zeros(self.cols), 0.0
         for piece in self.array.pieces(duration):
-            since, self.array.time = self.array.time, self.array.time + 0.5 * piece
+            since = self.array.time
+            self.array.to_middle(piece)
             given = play_between(self.name, self.array, self._lines(rows, cols), piece, again, measured)
             charge, energy, again = charge + given[0], energy + given[1], True
             self.array.time = since + piece

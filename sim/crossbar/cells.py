@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sim.cells.law import Columns, Law, OhmicLaw
 from sim.cells.segments import Segments
 from sim.crossbar.nonideal.history import SAVED, CellHistory
+from sim.crossbar.nonideal.inverse import conductance
 from sim.crossbar.nonideal.part import CellGroup
 from sim.crossbar.nonideal.registry import fluctuations, history
 from sim.crossbar.parameters import ArrayParameters
@@ -93,16 +94,15 @@ class CellArray:
 
     def start(self, state: dict[str, NDArray[Any]] | None = None, pulses: int = 0, time: float = 0.0) -> None:
         """Lines at 0 V, cells pristine or in a given state (`saved`), after `pulses` pulses."""
-        self.time = time
-        self.history = history(self._parameters, self._drawn, self.law, ~np.isnan(self.stuck))
-        if self.history is not None and state:
-            self.history.put(state)
-            state = {name: array for name, array in state.items() if name not in SAVED}
+        self.time, given = time, state or {}
         shapes: dict[bool, tuple[int, ...]] = {True: (self.cols,), False: (self.cols, self.rows)}
         self.state: dict[str, NDArray[Any]] = {
             variable.name: np.full(shapes[variable.per_column], variable.pristine, variable.dtype)
             for variable in self.law.states
-        } | (state or {})
+        } | {name: array for name, array in given.items() if name not in SAVED}
+        self.history = history(self._parameters, self._drawn, self.law, ~np.isnan(self.stuck), self.state)
+        if self.history is not None and given:
+            self.history.put(given)
         self.spread: PulseSpread | None = None
         if self._parameters.c2c:
             cells = self.state[self.law.programmed]
@@ -140,9 +140,10 @@ class CellArray:
     def put(self, programmed: NDArray[Any]) -> None:
         """Put every cell's programmed state to a value from outside, (cols, rows); all lines are at 0 V."""
         state = self.state[self.law.programmed]
-        if self.history is not None:
-            self.history.set_anew(self.time, state != programmed)
+        anew = state != programmed
         state[:] = programmed
+        if self.history is not None:
+            self.history.set_anew(self.time, anew, conductance(self.law, self.state))
         if self.spread is not None:
             self.state[COURSE][:] = programmed
         self.rest()
@@ -214,6 +215,13 @@ class CellArray:
     def pieces(self, duration: float) -> list[float]:
         """What to cut a segment in a circuit into, from now on, so that cells hardly age in a piece, s."""
         return [duration] if self.history is None else self.history.pieces(self.time, duration)
+
+    def to_middle(self, duration: float) -> None:
+        """Go to the middle of such a piece; cells have its mean age then, for all of it."""
+        if self.history is None:
+            self.time += 0.5 * duration
+        else:
+            self.time = self.history.hold_mean(self.time, duration)
 
     def rest(self) -> None:
         """All lines at 0 V, in no time: every pulse is over."""

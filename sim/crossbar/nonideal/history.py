@@ -1,7 +1,7 @@
 """When each cell was programmed, and what has become of it since.
 
-A pulse programs a cell if it changes its conductance by more than `MOVED`; what a read or a half-selected neighbour
-does is less. When such a pulse ends,
+A cell is programmed when a pulse ends and its conductance has changed by more than `MOVED` since it was programmed
+last; what a read or a half-selected neighbour does is less, but adds up. Then
 
 1. what has drifted away or gone back until now is taken over into the cell's state: conductance does not jump;
 2. few levels, write noise and worn windows act on the conductance (`Writing.end`), and the state is put there;
@@ -27,10 +27,10 @@ from sim.crossbar.nonideal.part import Ageing, CellGroup, Writing, Written
 from sim.crossbar.nonideal.relaxation import Relaxation
 
 MOVED = 1e-4, 1e-2
-"""Change of a cell's conductance that makes a pulse a programming one: of its range, or of the conductance itself."""
+"""Change of a cell's conductance that programs it: as a part of its range, or of the conductance itself."""
 
 PIECE = 3e-3
-"""Largest change of ln G by ageing in a piece of a segment in a circuit, in which it is taken at the middle."""
+"""Largest change of ln G by ageing in a piece of a segment in a circuit, in which its mean is taken."""
 
 UNAGED = 1e-9
 """Relative change by ageing that does not count."""
@@ -40,7 +40,7 @@ MOST_KINKS = 64
 
 _X, _W = np.polynomial.legendre.leggauss(6)
 
-SAVED = ("born", "excess", "cycles", "writes")
+SAVED = ("born", "excess", "cycles", "written", "writes")
 """Arrays of a history that a snapshot of cells at rest holds."""
 
 
@@ -83,6 +83,8 @@ class CellHistory:
         What happens to them.
     stuck : (columns, rows) array of bool
         Cells to which nothing happens.
+    pristine : (columns, rows) array
+        Conductances of the law's cells now, S.
 
     Attributes
     ----------
@@ -92,25 +94,28 @@ class CellHistory:
         NonIdealPart of its conductance that was going to go back then.
     cycles : (columns, rows) array
         Ways through the whole range and back.
+    written : (columns, rows) array
+        Conductance of the law's cell when it was programmed, S.
     writes : (columns, rows) array of int
         Pulses that have programmed it.
     """
 
-    def __init__(self, law: Law[Any], changes: Changes, stuck: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, law: Law[Any], changes: Changes, stuck: NDArray[np.bool_], pristine: NDArray[np.float64]
+    ) -> None:
         """All were programmed at time 0."""
         cols, rows = changes.cells.shape
         self._law, self._changes, self._works = law, changes, ~stuck
         self.born, self.excess, self.cycles = (np.zeros((cols, rows)) for _ in range(3))
-        self.writes = np.zeros((cols, rows), dtype=np.int64)
+        self.written, self.writes = pristine, np.zeros((cols, rows), dtype=np.int64)
         self._lines = np.zeros(rows), np.zeros(cols)
-        self._origin = np.zeros((cols, rows))
         self._known: tuple[float, NDArray[np.float64]] | None = None
 
     def copy(self) -> CellHistory:
         """Copy, for going back to this moment."""
-        twin = CellHistory(self._law, self._changes, ~self._works)
+        twin = CellHistory(self._law, self._changes, ~self._works, self.written)
         twin.put(self.saved())
-        twin._lines, twin._origin = self._lines, self._origin.copy()
+        twin._lines = self._lines
         return twin
 
     def saved(self) -> dict[str, NDArray[Any]]:
@@ -119,20 +124,26 @@ class CellHistory:
 
     def put(self, saved: dict[str, NDArray[Any]]) -> None:
         """Go back to what `saved` gave; all lines are at 0 V."""
-        self.born, self.excess, self.cycles = (saved[name].astype(float) for name in SAVED[:3])
+        self.born, self.excess, self.cycles, self.written = (saved[name].astype(float) for name in SAVED[:-1])
         self.writes = saved["writes"].astype(np.int64)
         self._lines = np.zeros_like(self._lines[0]), np.zeros_like(self._lines[1])
         self._known = None
 
-    def set_anew(self, time: float, cells: NDArray[np.bool_]) -> None:
-        """Cells that were put into a state from outside: they are as if programmed now."""
-        self.born[cells], self.excess[cells], self._known = time, 0.0, None
+    def set_anew(self, time: float, cells: NDArray[np.bool_], written: NDArray[np.float64]) -> None:
+        """Some cells were put into a state from outside, in which all conduct `written` S: as if programmed now."""
+        self.born[cells], self.excess[cells], self.written[cells], self._known = time, 0.0, written[cells], None
 
     def factor(self, time: float) -> NDArray[np.float64]:
         """(columns, rows) factors on the conductances of the law at a device time, s."""
         if self._known is None or self._known[0] != time:
             self._known = time, self._at(np.maximum(time - self.born, 0.0))
         return self._known[1]
+
+    def hold_mean(self, time: float, duration: float) -> float:
+        """Take the mean over the `duration` s from `time` on for the factor at the middle; when that is, s."""
+        middle = time + 0.5 * duration
+        self._known = middle, self.mean(time, duration)
+        return middle
 
     def mean(self, time: float, duration: float) -> NDArray[np.float64]:
         """Means of `factor` over the `duration` s from `time` on."""
@@ -199,18 +210,15 @@ class CellHistory:
         """
         before, now = (lines[0][None, :] - lines[1][:, None] for lines in (self._lines, (rows, cols)))
         self._lines = rows.copy(), cols.copy()
-        changed = before != now
-        columns = np.flatnonzero(changed.any(axis=1))
+        ended = (before != now) & (before != 0) & self._works
+        columns = np.flatnonzero(ended.any(axis=1))
         if not len(columns):
             return
         state = {name: array[columns] for name, array in cells.items()}
-        g = conductance(self._law, state)
-        ended = changed[columns] & (before[columns] != 0) & self._works[columns]
-        origin, (least, part) = self._origin[columns], MOVED
-        moved = np.abs(g - origin) > np.minimum(least * self._span, part * origin)
-        if (ended & moved).any():
-            g = self._program(time, columns, ended & moved, g, state, programmed)
-        self._origin[columns] = np.where(changed[columns], g, origin)
+        g, written, (least, part) = conductance(self._law, state), self.written[columns], MOVED
+        moved = ended[columns] & (np.abs(g - written) > np.minimum(least * self._span, part * written))
+        if moved.any():
+            self._program(time, columns, moved, g, state, programmed)
 
     @property
     def _span(self) -> float:
@@ -225,12 +233,12 @@ class CellHistory:
     def _program(
         self, time: float, columns: NDArray[np.int64], cells: NDArray[np.bool_], g: NDArray[np.float64],
         state: dict[str, NDArray[Any]], states: Sequence[NDArray[Any]],
-    ) -> NDArray[np.float64]:  # fmt: skip
-        """End the pulse of some `cells` of some columns, in which the law's cells conduct `g`; what they do then, S."""
+    ) -> None:  # fmt: skip
+        """End the pulse of some `cells` of some columns, in which the law's cells conduct `g` S."""
         at, row = np.nonzero(cells)
         col = columns[at]
         aged = self.factor(time)[col, row]
-        before, target = self._origin[col, row] * aged, g[at, row] * aged
+        before, target = self.written[col, row] * aged, g[at, row] * aged
         self.cycles[col, row] += np.abs(target - before) / (2.0 * self._span)
         pulse = Written(before, target, col, row, self.writes[col, row], self.cycles[col, row])
         for writing in self._changes.writings:
@@ -246,9 +254,9 @@ class CellHistory:
         wanted = g.copy()
         wanted[at, row] = pulse.target
         put = (wanted != g)[at, row]
-        if not put.any():
-            return g
-        x = state_at(self._law, state, wanted)[at, row]
-        for each in states:
-            each[col[put], row[put]] = x[put]
-        return conductance(self._law, state | {self._law.programmed: states[0][columns]})
+        if put.any():
+            x = state_at(self._law, state, wanted)[at, row]
+            for each in states:
+                each[col[put], row[put]] = x[put]
+            g = conductance(self._law, state | {self._law.programmed: states[0][columns]})
+        self.written[col, row] = g[at, row]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cells.law import Law
+from sim.cells.law import Law, State
 from sim.crossbar.nonideal.drift import Drift, DriftParameters
 from sim.crossbar.nonideal.endurance import ClosingWindow, EnduranceParameters
 from sim.crossbar.nonideal.flicker import FlickerNoise, FlickerParameters
 from sim.crossbar.nonideal.history import CellHistory, Changes
+from sim.crossbar.nonideal.inverse import conductance
 from sim.crossbar.nonideal.levels import LevelParameters, Levels
 from sim.crossbar.nonideal.part import CellGroup, Fluctuation
 from sim.crossbar.nonideal.relaxation import Relaxation, RelaxationParameters
@@ -52,9 +53,11 @@ def fluctuations(parameters: NonIdealParameters, cells: CellGroup) -> Sequence[F
 
 
 def history(
-    parameters: NonIdealParameters, cells: CellGroup, law: Law[Any], stuck: NDArray[np.bool_]
+    parameters: NonIdealParameters, cells: CellGroup, law: Law[Any], stuck: NDArray[np.bool_], state: State
 ) -> CellHistory | None:
-    """What is to be kept of the cells' past; None where nothing depends on it."""
+    """What is to be kept of the past of cells that are at `state`; None where nothing depends on it."""
     ageings = [each for kind in AGEINGS if (each := kind.of(parameters, cells)) is not None]
     writings = [made for sort in WRITINGS if (made := sort.of(parameters, cells)) is not None]
-    return CellHistory(law, Changes(ageings, writings, cells), stuck) if ageings or writings else None
+    if not ageings and not writings:
+        return None
+    return CellHistory(law, Changes(ageings, writings, cells), stuck, conductance(law, state))
