@@ -5,11 +5,12 @@ Nothing needs them to train or measure; where a device has one, its users are to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from hil.device import Device
 from hil.waveform import Waveform
 
 
@@ -51,6 +52,36 @@ class Thresholded(Protocol):
     """
 
     thresholds: tuple[float, float] | None
+
+
+BEYOND_THRESHOLD = 1.5
+"""Pulse over the device's threshold where the user names none."""
+
+
+def beyond_thresholds(device: Device, beyond: float = BEYOND_THRESHOLD) -> tuple[float, float] | None:
+    """Magnitudes of a positive and a negative voltage, `beyond` times a device's thresholds and within its limits, V.
+
+    None where the device names no thresholds.
+    """
+    if not isinstance(device, Thresholded) or device.thresholds is None:
+        return None
+    most = min(device.limits.v_max, -device.limits.v_min, device.limits.v_cell)
+    positive, negative = (min(beyond * v, most) for v in device.thresholds)
+    return positive, negative
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """Says when it drives its cells; a run notes that before it happens, so that no resume gives a sample it twice.
+
+    Attributes
+    ----------
+    before_train : callable or None
+        Called before every train of a waveform, once nothing is left that could keep it from being played; what it
+        raises keeps the train from being played. Reads of the device's own (`Device.read`) are no trains.
+    """
+
+    before_train: Callable[[], None] | None
 
 
 @runtime_checkable

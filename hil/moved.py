@@ -31,6 +31,7 @@ MOVED = {
     "hil.findings": "hil.reproduction.findings",
     "hil.confidence": "hil.runs.confidence",
     "hil.comparison": "hil.experiments.comparison",
+    "hil.experiments.grid": "hil.grid",
     "sim.flca": "sim.cells.flca",
     "sim.flca_pair": "sim.cells.flca_pair",
     "sim.flca_step": "sim.cells.flca_step",

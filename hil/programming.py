@@ -61,7 +61,7 @@ def whole_counts(counts: ArrayLike, cells: tuple[int, int], name: str) -> NDArra
     found = numbers(counts, "pulse counts")
     if found.shape != cells:
         raise InputError(f"pulse counts of shape {found.shape}: {name} has {cells[0]} x {cells[1]} cells")
-    wrong = found[~((np.abs(found) <= MOST_PULSES) & (found % 1 == 0))]
+    wrong = found[~((np.abs(found) <= MOST_PULSES) & (np.rint(found) == found))]
     if wrong.size:
         raise InputError(f"pulse count {wrong[0]:g}: give whole numbers of at most {MOST_PULSES:g} pulses a cell")
     return found.astype(np.int64)

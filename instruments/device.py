@@ -50,11 +50,14 @@ class SmuDevice(Device):
         Longest time by which a rest that the host waited for was exceeded, s.
     parameters : BaseModel or None
         What it was opened with, for the records.
+    before_train : callable or None
+        Called right before the output goes on for a train of a waveform, not for a read.
     """
 
     bench: Bench | None = None
     lateness = 0.0
     parameters: BaseModel | None = None
+    before_train: Callable[[], None] | None = None
     _time, _trail, _prepared = 0.0, 0.0, False
     _wiring: Wiring | None = None
 
@@ -274,7 +277,7 @@ class SmuDevice(Device):
         found, answer = self._compile(waveform), Answer(waveform, self.cols, self._time, self.limits.i_max)
         starts = np.concatenate([[0.0], np.cumsum(waveform.duration)])
         for k, (passage, script) in enumerate(found):
-            readings = self._pass(passage, script)
+            readings = self._pass(passage, script, self.before_train)
             answer.add(passage, readings, float(starts[passage.first]), self._column_conductances)
             if self._abort and readings.tripped.any():
                 raise answer.cut_short(passage, readings, len(found) - k - 1)
@@ -303,7 +306,7 @@ class SmuDevice(Device):
         scripts = iter(self.smu.compile([p.plan for p in found if p.plan is not None]))
         return [(p, next(scripts) if p.plan is not None else None) for p in found]
 
-    def _pass(self, passage: Passage, script: Script | None) -> Readings:
+    def _pass(self, passage: Passage, script: Script | None, announce: Callable[[], None] | None = None) -> Readings:
         """Wait, move relays, play what the passage was compiled to; None for a rest alone."""
         began = self._clock.now()
         self._prepare()
@@ -316,7 +319,7 @@ class SmuDevice(Device):
             left = passage.rest - (self._clock.now() - began) - self._trail - lead
             self.lateness = max(self.lateness, -left)
             self._clock.wait(max(0.0, left))
-        self._trail = trail
+        self._trail, self.smu.announce = trail, announce
         return no_readings() if script is None else self.smu.play(script, self._clock)
 
     def _prepare(self) -> None:

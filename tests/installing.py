@@ -1,7 +1,25 @@
-"""What an installation of a package leaves for `importlib.metadata`, without pip, setuptools or a network."""
+"""Packages installed into a folder without a network: by pip where that can, else what an installation leaves."""
 
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+
+def pip_can_build() -> bool:
+    """Whether this environment has what our packages' pyproject.toml ask for to be built without a network."""
+    try:
+        version("pip")
+        return int(version("setuptools").partition(".")[0]) >= 77
+    except PackageNotFoundError:
+        return False
+
+
+def install(source: Path, target: Path) -> None:
+    """Let pip build the package whose files lie in `source` and install it into the folder `target`."""
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True, timeout=120)
 
 
 def record(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What the documentation points at is there: linked files, files named in code, and modules by their dotted names."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,15 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 NAMED_FILE = re.compile(r"`((?:hil|sim|gateware|instruments|tests|examples|benchmarks)/[\w./-]*)`")
 DOTTED = re.compile(r"\b((?:hil|sim|gateware|instruments)(?:\.[a-zA-Z_]\w*)+)")
-GROUPS = re.compile(
-    r"\"?\bhil\.(?:boards|datasets|devices|drivers|experiments|fronts|layers|matrices|papers|smus|verbs|virtual_instruments)\b(?!\.)"
-    r"|\bsim\.(?:devices|fits)\b"
-)
+ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+REGISTERED = re.compile(r"(?:^\w*GROUP = |(?:Registry|Catalogue)\b[^(\n]*\(\s*)\"((?:hil|sim)\.\w+)\"", re.MULTILINE)
+SOURCES = [
+    file.read_text(encoding="utf-8")
+    for room in ("hil", "sim", "instruments", "gateware")
+    for file in (ROOT / room).rglob("*.py")
+]
+NAMES = {*ENTRY_POINTS, "hil.devices", *(name for text in SOURCES for name in REGISTERED.findall(text))}
+GROUPS = re.compile("|".join(rf"\"?\b{re.escape(group)}\b(?!\.)" for group in sorted(NAMES)))
 """Names of entry-point groups, which look like modules."""
 
 

@@ -4,22 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
-from installing import record
+from installing import install, pip_can_build, record
 
 PACKAGE = Path(__file__).parents[1] / "examples" / "third_party"
-
-
-def _pip_can_build():
-    """Whether this environment has what the package's pyproject.toml asks for to be built without a network."""
-    try:
-        version("pip")
-        return int(version("setuptools").partition(".")[0]) >= 77
-    except PackageNotFoundError:
-        return False
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +20,10 @@ def folder(tmp_path_factory):
         place = source / file.relative_to(PACKAGE)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
-    if not _pip_can_build():
+    if not pip_can_build():
         record(source)
         return source
-    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True, timeout=120)
+    install(source, target)
     return target
 
 

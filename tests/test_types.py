@@ -5,11 +5,16 @@ from __future__ import annotations
 import ast
 import fnmatch
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
+import zipfile
+from pathlib import Path
 
 import pytest
+from installing import install, pip_can_build
 from source_tree import ROOMS, ROOT, modules
 
 COMPILED = ("njit", "vectorize", "guvectorize", "register_jitable", "rate_equation", "current_equation")
@@ -126,9 +131,36 @@ def test_lint_asks_the_type_checker_and_ci_asks_lint():
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
+def test_an_editable_install_is_a_path_that_type_checkers_follow(tmp_path):
+    """setuptools makes an import hook of it, which mypy does not see, unless all packages lie at one place."""
+    assert _configuration()["setuptools"]["package-dir"] == {"": "."}
+    if not pip_can_build():
+        pytest.skip("needs setuptools 77 to build")
+    source, made = tmp_path / "source", tmp_path / "made"
+    for room in ROOMS:
+        (source / room).mkdir(parents=True)
+        (source / room / "__init__.py").touch()
+    shutil.copy(ROOT / "hil" / "version.py", source / "hil")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = f"from setuptools import build_meta; print(build_meta.build_editable({str(made)!r}))"
+    made.mkdir()
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True)
+    with zipfile.ZipFile(next(made.glob("*.whl"))) as wheel:
+        (path,) = [name for name in wheel.namelist() if name.endswith(".pth")]
+        assert wheel.read(path).decode().split() == [str(source)]
+        assert not any(name.endswith(".py") for name in wheel.namelist()), "no import hook"
+
+
 @pytest.mark.slow
-def test_another_packages_code_is_checked_against_ours(tmp_path):
-    """What ``py.typed`` promises, seen from outside: the types of a device arrive, and a wrong one is refused."""
+@pytest.mark.parametrize("how", ["as it is here", "installed by pip"])
+def test_another_packages_code_is_checked_against_ours(tmp_path, how):
+    """What ``py.typed`` promises, seen from outside: the types of a device arrive, and a wrong one is refused.
+
+    Seen from the environment that the tests run in, where it is installed in whatever way, and from one of its own with
+    what pip installs of it.
+    """
+    python = sys.executable if how == "as it is here" else str(_installed(tmp_path))
     (tmp_path / "mine.py").write_text(
         "from hil.backends import open_device\n"
         "from hil.waveform import Waveform\n"
@@ -137,7 +169,17 @@ def test_another_packages_code_is_checked_against_ours(tmp_path):
         "    device.apply('a pulse')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(tmp_path / "mine.py")],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--python-executable",
+            python,
+            "--cache-dir",
+            str(tmp_path / "cache"),
+            str(tmp_path / "mine.py"),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -145,3 +187,20 @@ def test_another_packages_code_is_checked_against_ours(tmp_path):
     assert 'note: Revealed type is "numpy.ndarray' in done.stdout and "float64" in done.stdout, done.stdout
     assert 'error: Argument 1 to "apply" of "Device" has incompatible type "str"; expected "Waveform"' in done.stdout
     assert "Found 1 error in 1 file" in done.stdout
+
+
+def _installed(folder: Path) -> Path:
+    """A Python that finds what pip installs of this repository, and the packages of ours but no other copy of it."""
+    if not pip_can_build():
+        pytest.skip("needs pip and setuptools 77 to build")
+    source, target = folder / "source", folder / "target"
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    install(source, target)
+    venv.create(folder / "env", with_pip=False)
+    (site,) = (folder / "env").rglob("site-packages")
+    others = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "packages.pth").write_text("\n".join([str(target), *others]))
+    return next((folder / "env").glob("*/python"))

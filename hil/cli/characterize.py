@@ -11,7 +11,7 @@ import typer
 from hil.cli import checks, options
 from hil.cli.group import lists
 from hil.experiments.catalogue import EXPERIMENTS
-from hil.runs.stopping import refuse_with_resume
+from hil.runs.stopping import refuse_with_resume, refuse_without_resume
 
 if TYPE_CHECKING:
     from hil.experiments.characterization import MeasurementPlan
@@ -78,6 +78,7 @@ def characterize(
     commands: Commands = None,
     run: options.RunFolder = None,
     resume: options.Resume = None,
+    play_again: options.PlayAgain = False,
     name: options.Name = None,
     sample: options.Sample = None,
     wafer: options.Wafer = None,
@@ -106,11 +107,14 @@ def characterize(
 
     about = options.about(name, sample, wafer, die, operator, comment, tag)
     if resume is not None:
-        told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming, "--run": run}
-        more = {"--config": config, "--set": settings, "--dry-run": dry_run, "--commands": commands}
+        told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming or None}
+        more = {"--config": config, "--set": settings, "--dry-run": dry_run or None, "--commands": commands}
+        more |= {"--run": run}
         refuse_with_resume({**told, **more, **options.flags_of(about)})
-        _show(play.restart(resume, experiment), json)
-    elif show_settings:
+        _show(play.restart(resume, experiment, play_again), json)
+        return
+    refuse_without_resume(play_again, "--play-again")
+    if show_settings:
         _show_settings(experiment, json)
     else:
         flags = {"device.v_max": v_max, "device.i_max": i_max}

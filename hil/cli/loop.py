@@ -90,7 +90,8 @@ def loop(
         "program": program,
     }  # fmt: skip
     if resume is not None:
-        refuse_with_resume({**{f"--{name}": value for name, value in asked.items()}, "--run": run})
+        told = {f"--{name}": value for name, value in asked.items()}
+        refuse_with_resume({**told, "--quick": quick or None, "--run": run})
     done = play.start(_plan(asked, quick), run) if resume is None else play.restart(resume)
     report(done.rows, str(done.path), json)
     for page in done.figures:

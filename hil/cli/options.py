@@ -38,6 +38,13 @@ RunFolder = Annotated[
 Resume = Annotated[
     Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a stopped or killed run, exactly.")
 ]
+PlayAgain = Annotated[
+    bool,
+    typer.Option(
+        "--play-again",
+        help="With --resume: let a sample have a second time what was being played on it when the run was cut off.",
+    ),
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Folder with IDX files (mnist, emnist).")
 ]

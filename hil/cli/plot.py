@@ -58,12 +58,15 @@ def plot(
 ) -> None:
     """Draw the figures of runs again from what they keep; characterizations of one kind are laid over each other.
 
+    Fits have their data beside the models; a paper's figure of them leaves out the residuals.
+
     Letters in PDF and SVG stay letters. A paper's name in place of a run draws that paper's figures from a sweep.
 
     \b
     hil plot ltp-sim-rram-001 --style paper                        # 3.5 in wide, PDF
     hil plot measured-001 iv-sim-vteam-001 --style paper --width two --out figures
     hil plot retention-sim-flca-001 --x linear --y log --format svg --font 9
+    hil plot fit-data-001 --style paper --y log                    # measured beside the models
     hil plot brivio2021 sweeps/brivio                              # after hil sweep examples/brivio_dynamics.toml
     """
     from hil import style
@@ -103,8 +106,8 @@ def _runs(names: list[str], out: Path | None, root: Path, chosen: Style) -> list
     for run in runs:
         if run.problem is not None:
             raise InputError(f"{run.path} is damaged: {run.problem}")
-        if not run.meta.get("experiment") and (chosen.x or chosen.y):
-            raise InputError(f"--x and --y are for characterizations: {run.path} is a run of 'hil {run.kind}'")
+        if not run.meta.get("experiment") and run.kind != "fit" and (chosen.x or chosen.y):
+            raise InputError(f"--x and --y are for characterizations and fits: {run.path} is a run of 'hil {run.kind}'")
     folder = out or runs[0].path / "figures"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,15 +117,20 @@ def _runs(names: list[str], out: Path | None, root: Path, chosen: Style) -> list
     pictures = draw_again(measured, folder) if measured else []
     for run in runs:
         if not run.meta.get("experiment"):
-            pictures += _other(run, folder)
+            pictures += _other(run, folder, named=len(runs) > 1)
     return pictures
 
 
-def _other(run: Listed, folder: Path) -> list[Path]:
-    """Draw a training again."""
+def _other(run: Listed, folder: Path, named: bool) -> list[Path]:
+    """Draw a training or a fit again; `named` puts the name of the run before those of a fit's pictures."""
+    from hil import pictures
     from hil.errors import InputError
     from hil.training import play
 
+    if run.kind == "fit":
+        kept = pictures.kept(run.path)
+        head = f"{run.path.name}-" if named else ""
+        return [picture.model_copy(update={"name": head + picture.name}).draw(folder) for picture in kept]
     if not run.kind.startswith("train "):
         raise InputError(f"{run.path}: a run of 'hil {run.kind}' keeps nothing to draw again; see {run.path}/figures")
     return play.draw_again(run.path, folder)

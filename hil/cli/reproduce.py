@@ -48,7 +48,7 @@ def reproduce(
     from hil.errors import InputError
     from hil.reproduction.papers import find_paper, papers
 
-    asked = {"PAPER": paper, "--only": only, "--quick": quick, "--data-dir": data_dir, "--run": run}
+    asked = {"PAPER": paper, "--only": only, "--quick": quick or None, "--data-dir": data_dir, "--run": run}
     if resume is not None:
         refuse_with_resume(asked)
         return _play(*_resumed(resume), fresh=False, json=json)

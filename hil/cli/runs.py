@@ -221,9 +221,12 @@ def export(
 ) -> None:
     """Write a run's records, results and metrics for other programs; `hil import` reads the CSV of records again.
 
+    Of a training also what it has learned, of every seed: conductances, weights, thresholds and labels of neurons.
+
     \b
     hil runs export ltp-sim-rram-001 --csv tables/      # tables/records.csv, results.csv
     hil runs export ltp-sim-rram-001 --npz ltp.npz --mat ltp.mat
+    hil runs export wta-digits-001 --csv learned/       # learned/conductance_trained_0_S.csv, weight_trained_0.csv ...
     """
     from hil.experiments import tables
     from hil.runs.listing import find_run

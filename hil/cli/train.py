@@ -11,7 +11,7 @@ import typer
 
 from hil.cli import options
 from hil.cli.group import PluginGroup
-from hil.runs.stopping import refuse_with_resume
+from hil.runs.stopping import refuse_with_resume, refuse_without_resume
 from hil.training.catalogue import DRIVERS, find_driver
 
 
@@ -31,6 +31,7 @@ class Drivers(PluginGroup):
             settings: options.Settings = None,
             run: options.RunFolder = None,
             resume: options.Resume = None,
+            play_again: options.PlayAgain = False,
             name: options.Name = None,
             sample: options.Sample = None,
             wafer: options.Wafer = None,
@@ -47,11 +48,11 @@ class Drivers(PluginGroup):
 
             about = options.about(name, sample, wafer, die, operator, comment, tag)
             if resume is not None:
-                told = {place: True for place, value in flags.items() if value is not None}
-                told |= options.flags_of(about)
-                refuse_with_resume({"--config": config, "--set": settings, "--run": run, **told})
-                outcome = play.restart(driver, resume)
+                told = {"--config": config, "--set": settings, "--run": run, **flags, **options.flags_of(about)}
+                refuse_with_resume(told)
+                outcome = play.restart(driver, resume, play_again)
             else:
+                refuse_without_resume(play_again, "--play-again")
                 outcome = play.start(driver, options.resolve(config, settings, flags), run, checked(about))
             report(outcome.rows, outcome.rows.title, json)
             for picture in outcome.figures:

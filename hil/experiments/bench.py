@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hil.device import Device
 from hil.errors import InputError
-from hil.experiments.grid import Grid
+from hil.grid import Grid
 from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 

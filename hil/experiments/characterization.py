@@ -24,10 +24,12 @@ from hil.abilities import Identified, Parametrised
 from hil.backends import open_device
 from hil.config import validated
 from hil.device import Device, Unsupported
-from hil.errors import HilError, InputError, NoAnswerError, nearest
+from hil.errors import HilError, InputError, nearest
 from hil.experiments import catalogue
 from hil.experiments.bench import CellBench
 from hil.experiments.continuing import (
+    dose,
+    require_answered,
     require_blocks,
     require_given,
     require_room,
@@ -38,9 +40,11 @@ from hil.experiments.experiment import Block, Experiment, Records, Settings, che
 from hil.experiments.export import save_netcdf
 from hil.experiments.records import KIND, CharacterizationRun, History, Recorder
 from hil.needs import NeedError
+from hil.runs import sending
 from hil.runs.interrupt import Interrupted, StopRequest, how_to_continue
 from hil.runs.progress import Progress
 from hil.runs.results import Row, warning
+from hil.runs.sending import Sent, once_more, played_again
 
 
 class CharacterizedDevice(BaseModel):
@@ -128,9 +132,9 @@ class MeasurementPlan:
 class Characterization:
     """One run: plays a plan on every device and keeps all measurements in a run folder."""
 
-    def __init__(self, plan: MeasurementPlan, run: CharacterizationRun) -> None:
-        """Take a plan and the folder."""
-        self.plan, self.run = plan, run
+    def __init__(self, plan: MeasurementPlan, run: CharacterizationRun, play_again: bool = False) -> None:
+        """Take a plan and the folder; `play_again` lets a sample have what was cut off a second time."""
+        self.plan, self.run, self._play_again = plan, run, play_again
 
     def complete(self) -> tuple[list[Row], list[Path]]:
         """Play what is left to play, then leave rows, figure and netCDF in the run folder.
@@ -152,7 +156,7 @@ class Characterization:
             if not isinstance(error.__cause__, OSError) or "--resume" in str(error):
                 raise
             self._stopped()
-            advice = how_to_continue(KIND, self.run.path)
+            advice = once_more(self.run.path, KIND) if sending.left(self.run.path) else self._advice
             raise HilError(f"{error}; what was recorded is kept; make room and {advice}") from error.__cause__
 
     def _require_whole(self, fresh: bool) -> None:
@@ -161,9 +165,14 @@ class Characterization:
             require_whole(self.run, name, uris, None)
             return
         with self._recorder() as recorder:
+            require_answered(self.run, recorder, self._play_again)
             require_whole(self.run, name, uris, recorder)
             for uri, info in dict(recorder.devices()).values():
                 require_given(self.run.path, uri, info, self.plan.settings)
+
+    @property
+    def _advice(self) -> str:
+        return how_to_continue(KIND, self.run.path)
 
     def _stopped(self) -> None:
         """Note that the run is stopped, where there is room to note anything."""
@@ -179,6 +188,7 @@ class Characterization:
             for index, uri in enumerate(self.plan.device.uri):
                 self._play(index, uri, stop)
         rows, curves = self._analyse()
+        rows += played_again(self.run.meta())
         self.run.save_results(rows)
         from hil.experiments import figures
 
@@ -218,6 +228,7 @@ class Characterization:
     ) -> int:
         """Measure the blocks that are left; return how many there are then."""
         history = History(recorder.columns, recorder.records(index))
+        samples = [bench.device] if _state(bench.device) is None else []
         with Progress(len(blocks), "blocks", start=done) as progress:
             for number in range(done, len(blocks)):
                 ended = experiment.finished(history.records) if number else None
@@ -226,45 +237,23 @@ class Characterization:
                     return number
                 block = blocks[number]
                 progress.describe(f"{uri}: {block.name}")
+                sent = Sent(uri, f"'{block.name}'", dose(block), (index, number))
                 try:
                     require_room(self.run, block, len(recorder.columns))
+                    with sending.noted(self.run, KIND, samples, sent):
+                        records = list(experiment.measure(block, bench, history.records))
+                        recorder.add_block(index, number, block.name, records, bench.taken(), _state(bench.device))
                 except HilError:
                     self._stopped()
                     raise
-                try:
-                    records = list(experiment.measure(block, bench, history.records))
-                except NoAnswerError as error:
-                    self._note_unanswered(index, uri, recorder, number, block, error, bench.device)
-                    raise
-                recorder.add_block(index, number, block.name, records, bench.taken(), _state(bench.device))
                 history.extend(records)
                 progress.describe(f"{uri}: {block.name}: {experiment.live(records[-1])}")
                 progress.advance(1)
                 if stop.requested and number + 1 < len(blocks):
                     self._note(index, uri, recorder.device_info(index), number + 1)
                     self.run.set_state("stopped")
-                    raise Interrupted(
-                        f"stopped after {number + 1} of {len(blocks)} blocks of {uri}; "
-                        f"{how_to_continue(KIND, self.run.path)}"
-                    )
+                    raise Interrupted(f"stopped after {number + 1} of {len(blocks)} blocks of {uri}; {self._advice}")
         return len(blocks)
-
-    def _note_unanswered(
-        self,
-        index: int,
-        uri: str,
-        recorder: Recorder,
-        number: int,
-        block: Block,
-        error: NoAnswerError,
-        device: Device,
-    ) -> None:
-        """Note a block that was driven without records, where no state can be restored to play it a first time."""
-        info = recorder.device_info(index) or {}
-        if _state(device) is None:
-            info = {**info, "unanswered": {"block": block.name, "played": error.played, "error": str(error)}}
-        self._note(index, uri, info, number)
-        self._stopped()
 
     def _restore(
         self, index: int, experiment: Experiment, bench: CellBench, blocks: Sequence[Block], recorder: Recorder

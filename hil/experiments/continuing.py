@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hil.errors import HilError, InputError, NoAnswerError
-from hil.experiments.experiment import Block, Settings
+from hil.experiments.experiment import Block, Settings, quantity
 from hil.experiments.records import KIND, CharacterizationRun, Recorder
+from hil.runs import sending
 from hil.runs.interrupt import how_to_continue
 
 PASSING = frozenset({"log"})
@@ -44,13 +47,6 @@ def require_whole(run: CharacterizationRun, experiment: str, uris: Sequence[str]
                 "gone: nothing is driven again; put them back, or begin a new run"
             )
         return
-    for device in devices:
-        if isinstance(block := device.get("unanswered"), dict):
-            played = block.get("played", NoAnswerError.played)
-            raise InputError(
-                f"{run.path} has driven '{block.get('block')}' on {device.get('uri')} {played}, without records: "
-                f"{block.get('error')}; it is not driven again, what was recorded before is kept; begin a new run"
-            )
     noted = dict(recorder.devices())
     for index, (uri, _) in noted.items():
         if index >= len(uris) or uris[index] != uri:
@@ -65,6 +61,46 @@ def require_whole(run: CharacterizationRun, experiment: str, uris: Sequence[str]
             )
     if meta.get("state") == "finished" and not all(info.get("finished") for _, info in noted.values()):
         raise InputError(f"{run.path} is finished, its records are not: nothing is driven again; put the records back")
+
+
+def require_answered(run: CharacterizationRun, recorder: Recorder, play_again: bool) -> None:
+    """Refuse to go on with a run that was driving a sample when it ended, unless the sample may have that again.
+
+    Raises
+    ------
+    InputError
+        Saying what the sample may have had, and how to go on.
+    """
+    sent = sending.left(run.path) or _left_by_earlier_versions(run.meta())
+    if sent is None:
+        return
+    index, number = sent.place
+    if len(recorder.finished_blocks(index)) > number:  # it ended between the records and the end of the note
+        sending.forget(run.path)
+    elif play_again:
+        sending.accept(run, sent)
+    else:
+        raise InputError(sent.refusal(run.path, KIND))
+
+
+def _left_by_earlier_versions(meta: Mapping[str, Any]) -> sending.Sent | None:
+    """What a run was sending, as earlier versions noted it among its devices."""
+    for index, device in enumerate(meta.get("devices", [])):
+        block = device.get("unanswered") if isinstance(device, dict) else None
+        if isinstance(block, dict):
+            words = f"'{block.get('block')}'", "waveforms", (index, int(device.get("blocks", 0)))
+            played, why = block.get("played", NoAnswerError.played), str(block.get("error"))
+            return sending.Sent(str(device.get("uri")), *words, played, why)
+    return None
+
+
+def dose(block: Block) -> str:
+    """What a block gives the cell, in words."""
+    across = [np.nan_to_num(w.rows[:, 0] - w.cols[:, 0]) for w in block.waveforms]
+    pulses = sum(int(np.count_nonzero((v != 0) & (v != np.append(0.0, v[:-1])))) for v in across)
+    peak = max((float(np.abs(v).max(initial=0.0)) for v in across), default=0.0)
+    more = " and what it went on with" if block.note else ""
+    return f"{pulses:,} pulses and reads of up to {quantity(peak, 'V')}{more}"
 
 
 def require_same(path: Path, uri: str, noted: Mapping[str, Any], now: Mapping[str, Any]) -> None:

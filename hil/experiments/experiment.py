@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from hil.abilities import Thresholded
+from hil.abilities import BEYOND_THRESHOLD, beyond_thresholds
 from hil.device import Device
 from hil.errors import InputError
 from hil.experiments.bench import CellBench, Samples
-from hil.experiments.grid import Grid
+from hil.grid import Grid
 from hil.needs import require_memory
 from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
@@ -36,10 +36,6 @@ BLOCK_BYTES = 2000.0
 
 GENTLE_AMPLITUDE, GENTLE_WIDTH = 0.1, 1e-3
 """Pulse (V, s) where neither the user nor the device names one."""
-
-
-BEYOND_THRESHOLD = 1.5
-"""Pulse over the device's threshold where the user names none."""
 
 
 def unit(symbol: str) -> JsonDict:
@@ -128,12 +124,7 @@ def own_voltages(device: Device, beyond: float = BEYOND_THRESHOLD) -> tuple[floa
     """
     if device.programming is not None:
         return device.programming.v_set, device.programming.v_reset
-    if isinstance(device, Thresholded) and device.thresholds is not None:
-        limits = device.limits
-        most = min(limits.v_max, -limits.v_min, limits.v_cell)
-        positive, negative = (min(beyond * v, most) for v in device.thresholds)
-        return positive, negative
-    return GENTLE_AMPLITUDE, GENTLE_AMPLITUDE
+    return beyond_thresholds(device, beyond) or (GENTLE_AMPLITUDE, GENTLE_AMPLITUDE)
 
 
 class PulseSettings(Settings):

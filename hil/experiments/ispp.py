@@ -1,9 +1,8 @@
 """Write-verify (ISPP): pulses and reads in turn until the cell is at a target conductance, one target after another.
 
-The controller learns, for each sign, how far a pulse moves the cell, and chooses the next burst to cover most of what
-is left: many pulses far from the target, one near it, then narrower, then lower ones. A cell that does not answer gets
-longer bursts, then higher pulses, up to `amplitude_max`. It assumes nothing about the device but that one sign raises
-the conductance and the other lowers it.
+The controller is the one of whole arrays, `hil.writing.controllers.ispp`: many pulses far from the target, one near
+it, then narrower, then lower ones. A cell that does not answer gets longer bursts, then higher pulses, up to
+`amplitude_max`.
 """
 
 from __future__ import annotations
@@ -41,29 +40,13 @@ from hil.experiments.experiment import (
     unit,
     where,
 )
-from hil.experiments.grid import Grid
 from hil.experiments.iv import require_positive
 from hil.fraction import Fraction
+from hil.programming import Programming
 from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
-
-COVER = 0.8
-"""Fraction of the remaining distance that the next burst aims at."""
-
-GROWTH = 8.0
-"""Largest factor between the doses of two bursts."""
-
-LOWEST = 0.05
-"""Height of the lowest pulse over the full height."""
-
-HIGHEST = 1.5
-"""Height of the highest pulse over the full height, where the user names none."""
-
-PATIENCE = 2
-"""Bursts in a row without an answer from which on pulses become a tenth higher each time."""
-
-SEARCH = 4.0
-"""Largest dose while the cell has not answered at all."""
+from hil.writing.controller import Goal
+from hil.writing.controllers.ispp import HIGHEST, IncrementalPulses
 
 RANGE_LEVEL = -1
 """`level` of the records of the range measurement."""
@@ -118,78 +101,6 @@ class Range:
     low: float
     high: float
     raises: int
-
-
-@dataclass(frozen=True)
-class Burst:
-    """Equal pulses between two verifications; `dose` counts full pulses, in width times height."""
-
-    sign: int
-    count: int
-    voltage: float
-    width: float
-    dose: float
-
-
-class Controller:
-    """Chooses bursts towards one target from what the earlier bursts did.
-
-    Parameters
-    ----------
-    settings : WriteVerifySettings
-        Resolved settings.
-    raises : int
-        Sign of the pulses that raise the conductance.
-    v_max : float
-        Largest magnitude of a voltage, V.
-    grid : Grid
-        Rounds to what the device can drive.
-    """
-
-    def __init__(self, settings: WriteVerifySettings, raises: int, v_max: float, grid: Grid) -> None:
-        """Begin without knowing how far a pulse moves the cell."""
-        self._settings, self._raises, self._grid = settings, raises, grid
-        self._width, self._narrowest = filled(settings.width), filled(settings.width_min)
-        tallest = max(filled(settings.amplitude), filled(settings.amplitude_negative))
-        self._highest = min(settings.amplitude_max or HIGHEST * tallest, v_max)
-        self._rate: dict[int, float] = {}
-        self._dose, self._silent, self._boost = 1.0, 0, 1.0
-
-    def next(self, distance: float, left: int) -> Burst:
-        """Burst of at most `left` pulses towards a target that is `distance` siemens above (below if negative)."""
-        s, sign = self._settings, 1 if distance > 0 else -1
-        dose = self._wanted(abs(distance), sign)
-        narrowest = min(self._narrowest / self._width, 1.0)
-        number, width, height = min(max(round(dose), 1), s.burst, left), 1.0, self._boost
-        if dose < 1.0:
-            width = max(dose, narrowest)
-            height *= max(min(dose / narrowest, 1.0), LOWEST)
-        full = s.signed(sign * self._raises)
-        voltage = self._grid.volts(np.clip(height * full, -self._highest, self._highest), self._highest)
-        voltage = voltage or float(np.copysign(self._grid.v_step, full))
-        seconds = self._grid.seconds(width * self._width) or self._grid.time_step
-        return Burst(sign, number, voltage, seconds, number * seconds / self._width * abs(voltage / full))
-
-    def learn(self, burst: Burst, change: float, noise: float) -> None:
-        """Update the estimates: a burst changed the conductance by `change`, with an error of `noise`, both in S."""
-        self._dose, moved = burst.dose, change * burst.sign
-        if moved > noise:
-            self._rate[burst.sign], self._silent = moved / burst.dose, 0
-            return
-        self._silent += 1
-        if burst.sign in self._rate:
-            self._rate[burst.sign] /= 2
-        else:
-            self._rate.clear()
-            self._dose = min(2 * burst.dose, SEARCH)
-        if self._silent >= PATIENCE:
-            self._boost *= 1.1
-
-    def _wanted(self, distance: float, sign: int) -> float:
-        rate = self._rate.get(sign, self._rate.get(-sign))
-        if rate is None:
-            return self._dose
-        return float(np.clip(COVER * distance / rate, self._dose / GROWTH, self._dose * GROWTH))
 
 
 class WriteVerify(Experiment):
@@ -260,14 +171,14 @@ class WriteVerify(Experiment):
         yield from self._approach(block, bench, self._targets(reach)[int(block.values["level"])], reach.raises)
 
     def _approach(self, block: Block, bench: CellBench, target: float, raises: int) -> Iterator[Record]:
-        s, control = self.settings, Controller(self.settings, raises, bench.v_max, bench.grid)
-        burst, before, pulses, driven = None, 0.0, 0, None
+        s, control = self.settings, IncrementalPulses(self._goal(target, raises, bench))
+        bursts, before, pulses, driven = None, 0.0, 0, None
         for verification in count():
             samples = bench.play(block.waveforms[0])
             record = self._record(block, samples, target=target, verification=verification, pulses=pulses)
             g = record["conductance"]
-            if burst is not None and np.isfinite(g):
-                control.learn(burst, g - before, 2.0 * record["spread"] / np.sqrt(s.reads))
+            if bursts is not None and np.isfinite(g):
+                control.learn(bursts, one(g - before), 2.0 * record["spread"] / np.sqrt(s.reads))
             if driven is not None:
                 record |= {"voltage": float(driven.voltage[0]), "width": float(driven.width[0])}
                 record["burst"] = float(len(driven.voltage))
@@ -277,9 +188,19 @@ class WriteVerify(Experiment):
             yield record
             if record["reached"]:
                 return
-            burst, before = control.next(target - g, s.max_pulses - pulses), g
-            driven = bench.play(s.pulse(burst.voltage, burst.width) * burst.count)
-            pulses += burst.count
+            bursts, before = control.next(one(g), one(target - g), np.array([[s.max_pulses - pulses]])), g
+            number = int(bursts.count[0, 0])
+            driven = bench.play(s.pulse(float(bursts.voltage[0, 0]), float(bursts.width[0, 0])) * number)
+            pulses += number
+
+    def _goal(self, target: float, raises: int, bench: CellBench) -> Goal:
+        """What the controller has to know, for an array of one cell."""
+        s = self.settings
+        tallest = max(filled(s.amplitude), filled(s.amplitude_negative))
+        pulses = Programming(filled(s.amplitude), filled(s.amplitude_negative), filled(s.width), 0.0, np.inf)
+        highest = min(s.amplitude_max or HIGHEST * tallest, bench.v_max)
+        tolerance = s.tolerance * target
+        return Goal(one(target), pulses, filled(s.width_min), highest, tolerance, s.burst, bench.grid, raises)
 
     def _record(self, block: Block, samples: Samples, **values: float) -> Record:
         g = samples.conductance
@@ -366,6 +287,11 @@ class WriteVerify(Experiment):
     def live(self, record: Record) -> str:
         """Where the level ended."""
         return f"{quantity(record['conductance'], 'S')} after {record['pulses']:.0f} pulses"
+
+
+def one(value: float) -> NDArray[np.float64]:
+    """An array of one cell."""
+    return np.array([[value]])
 
 
 def measured_range(past: Records) -> Range:

@@ -24,7 +24,7 @@ from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import new_path
-from hil.runs.stopping import refuse_with_resume, resumable
+from hil.runs.stopping import resumable, resumed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +53,7 @@ def characterize(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     run: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    play_again: bool = False,
     metadata: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Measured:
@@ -70,8 +71,9 @@ def characterize(
         Let the experiment `forming` form the device, for good.
     config : path or mapping, optional
         TOML file with sections [device], [ltp], ..., or nested settings, on which everything else is laid.
-    run, resume : path, optional
-        Folder of the new run, ``runs/NAME-001`` ... unless given; or of one that was cut short, to go on with.
+    run, resume, play_again : path, path and bool, optional
+        Folder of the new run (``runs/NAME-001`` ...); one that was cut short, to go on with; whether a sample may have
+        again what it was being given then.
     metadata : mapping, optional
         What it is about: ``name``, ``sample``, ``wafer``, ``die``, ``operator``, ``comment``, ``tags`` (a list).
     **settings
@@ -96,10 +98,9 @@ def characterize(
     """
     limits = {name: value for name, value in (("v_max", v_max), ("i_max", i_max)) if value is not None}
     own = {**settings, **({"allowed": True} if allow_forming else {})}
-    if resume is not None:
-        told = {"device": device, "config": config, "run": run, "metadata": metadata}
-        refuse_with_resume(told | limits | own, "resume")
-        return restart(Path(resume), experiment)
+    told = {"device": device, "config": config, "run": run, "metadata": metadata}
+    if folder := resumed(resume, told | limits | own, play_again):
+        return restart(folder, experiment, play_again)
     asked = _asked(experiment, device, limits, own)
     return start(MeasurementPlan(layered(config, asked)), None if run is None else Path(run), checked(metadata))
 
@@ -130,16 +131,19 @@ def start(plan: MeasurementPlan, path: Path | None = None, metadata: Metadata | 
             raise
 
 
-def restart(path: Path, experiment: str | None = None) -> Measured:
-    """Go on with the run in a folder after its last whole block; `InputError` if it is not one of `experiment`."""
+def restart(path: Path, experiment: str | None = None, play_again: bool = False) -> Measured:
+    """Go on with the run in a folder after its last whole block; `InputError` if it is not one of `experiment`.
+
+    A block that was being played on a sample when the run ended is refused, unless `play_again`.
+    """
     with CharacterizationRun.resume(path, KIND) as run, resumable(run.path, KIND, run.set_state):
         plan = MeasurementPlan(run.config, f"{path}/config.toml")
         name = plan.experiment.name
         if experiment not in (None, name):
             raise InputError(f"{path} is a run of 'hil characterize {name}', not of '{experiment}'")
-        return _completed(plan, run)
+        return _completed(plan, run, play_again)
 
 
-def _completed(plan: MeasurementPlan, run: CharacterizationRun) -> Measured:
-    rows, figures = Characterization(plan, run).complete()
+def _completed(plan: MeasurementPlan, run: CharacterizationRun, play_again: bool = False) -> Measured:
+    rows, figures = Characterization(plan, run, play_again).complete()
     return Measured(run.path, Rows(rows, f"{run.path}"), tuple(figures))

@@ -11,7 +11,7 @@ from hil.device import Unsupported
 from hil.errors import InputError
 from hil.experiments.bench import CellBench, Samples
 from hil.experiments.experiment import Block, PulseSettings, filled, quantity, unit
-from hil.experiments.grid import Grid
+from hil.grid import Grid
 from hil.waveform import Waveform
 
 

@@ -45,10 +45,6 @@ DEVICE, BLOCK = "device", "block"
 class CharacterizationRun(Run):
     """A run folder with records."""
 
-    def note(self, **values: Any) -> None:
-        """Add to meta.json, fsynced."""
-        self._write_meta(**{**self.meta(), **values})
-
     @property
     def records_file(self) -> Path:
         """Where the records are."""

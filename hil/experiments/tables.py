@@ -1,5 +1,7 @@
 """A run's numbers for other programs: CSV with units in the names, npz, and MATLAB; `hil runs export`.
 
+Of a training, that is what it has learned, too (`hil.training.learned`).
+
 Records of a characterization or an import are one table: a line a point, names such as ``voltage_V``, floats that read
 back bit for bit. `hil import` reads the CSV again and gives the same numbers.
 """
@@ -23,6 +25,7 @@ from hil.experiments.records import DEVICE, load, load_devices
 from hil.files import replacing, write_text
 from hil.runs.results import Row
 from hil.runs.run import read_metrics, summary
+from hil.training.learned import Learned, learned
 
 MARK = "# memhil records/1"
 """How the first line of an exported table begins; the name of the experiment follows."""
@@ -59,6 +62,8 @@ def export_csv(run: Path, folder: Path) -> list[Path]:
     points = read_metrics(run)
     if points:
         written.append(_write(folder / f"{METRICS}.csv", _metrics_text(points)))
+    for name, one in learned(run).items():
+        written.append(_write(folder / f"{header(name, one.unit)}.csv", _array_text(name, one)))
     return written
 
 
@@ -89,6 +94,7 @@ def arrays(run: Path) -> dict[str, NDArray[Any]]:
         found["experiment"] = np.array(kind.name)
     for point_name, values in _metric_columns(read_metrics(run)).items():
         found[f"{METRICS}_{point_name}"] = values
+    found |= {header(name, one.unit): one.values for name, one in learned(run).items()}
     found[RESULTS] = np.array(json.dumps([vars(row) for row in rows]))
     found["meta"] = np.array(json.dumps(meta))
     return found
@@ -107,6 +113,8 @@ def export_mat(run: Path, path: Path) -> Path:
     from scipy.io import savemat
 
     content = {name[:31]: values for name, values in arrays(run).items()}
+    if len(content) < len(arrays(run)):
+        raise InputError(f"--mat {path}: two names are alike in the 31 letters that MATLAB allows: use --npz")
     with replacing(path) as file:
         savemat(file, content, do_compression=True, oned_as="column")
     return path
@@ -132,6 +140,17 @@ def _results_text(rows: list[Row]) -> str:
     for row in rows:
         cells = (getattr(row, name) for name in names)
         writer.writerow(["" if c is None else json.dumps(c) if isinstance(c, dict) else c for c in cells])
+    return text.getvalue()
+
+
+def _array_text(name: str, one: Learned) -> str:
+    """An array as CSV: a line a row, below one of comment and one of names."""
+    table = one.values.reshape(len(one.values), -1) if one.values.ndim else one.values.reshape(1, 1)
+    text = io.StringIO()
+    text.write(f"# {name}: {one.words}\n")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([header(f"column{k}" if one.values.ndim > 1 else name, one.unit) for k in range(table.shape[1])])
+    writer.writerows([["" if x != x else repr(x) for x in line] for line in table.tolist()])
     return text.getvalue()
 
 

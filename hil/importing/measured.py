@@ -71,6 +71,8 @@ class CellData:
         Where in the file the row stands, for messages.
     source : str
         File, and what in it, for messages.
+    reads : int
+        Readings of a row, of which a conductance is the mean.
 
     Raises
     ------
@@ -85,6 +87,7 @@ class CellData:
     cycle: NDArray[np.int64]
     lines: NDArray[np.int64]
     source: str
+    reads: int = 1
 
     def __post_init__(self) -> None:
         """Check what everything after this relies on."""
@@ -185,6 +188,7 @@ def cell_data(
     stretch: Sequence[int] | NDArray[np.int64] | int = 0,
     cycle: Sequence[int] | NDArray[np.int64] | int = 0,
     lines: Sequence[int] | NDArray[np.int64] | None = None,
+    reads: int = 1,
 ) -> CellData:
     """Build a `CellData` of `count` rows; one number stands for a whole column, a column that is left out is NaN.
 
@@ -204,4 +208,5 @@ def cell_data(
         np.array(np.broadcast_to(np.asarray(cycle, np.int64), (count,))),
         numbers.astype(np.int64),
         source,
+        reads,
     )

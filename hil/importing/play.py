@@ -22,6 +22,7 @@ from hil.experiments.export import save_netcdf
 from hil.experiments.play import Measured
 from hil.experiments.records import CharacterizationRun, Recorder
 from hil.importing.measured import CellData, MeasuredFile
+from hil.importing.noise import ReadingNoise, reading_noise
 from hil.importing.reader import Findings, read_file
 from hil.importing.records import EXPERIMENTS, Curve, curves, points
 from hil.importing.request import Request, request
@@ -198,7 +199,13 @@ def _info(one: _Named) -> dict[str, Any]:
         "settings": {},
         "file": one.file.path,
         "cell": one.curve.label,
+        **({} if (noise := _noise(one.cell)) is None else {"reading": list(noise)}),
     }
+
+
+def _noise(cell: CellData) -> ReadingNoise | None:
+    """How far a reading is uncertain, where lines hold several; kept, for records have their mean alone."""
+    return reading_noise(cell["conductance"], cell["spread"], cell.reads) if "spread" in cell.columns else None
 
 
 def _end(values: Any, end: Any) -> float | None:

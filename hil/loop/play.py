@@ -108,11 +108,15 @@ def _play(stage: LoopStage, loop: Loop) -> None:
 
 
 def _resumed(stage: LoopStage, folder: Path) -> list[str]:
-    """Command that goes on with a stage that was stopped; empty if it is begun anew."""
+    """Command that goes on with a stage that was stopped; empty if it is begun anew.
+
+    `InputError` if its folder is damaged: it may hold what was measured on a sample, which is not given it twice.
+    """
     if not stage.resumes or not (folder / "config.toml").exists():
         return []
-    if summary(folder)[0]["state"] == "damaged":
-        return []
+    meta = summary(folder)[0]
+    if "problem" in meta:
+        raise InputError(f"{folder} is damaged: {meta['problem']}; remove it to begin this stage anew")
     return [*stage.resumes.split(), "--resume", str(folder)]
 
 

@@ -170,11 +170,16 @@ def warnings_in(rows: Iterable[Row]) -> list[str]:
 
 
 def report(
-    rows: Sequence[Row], title: str, json_target: str | None = None, heads: Mapping[str, str] | None = None
+    rows: Sequence[Row],
+    title: str,
+    json_target: str | None = None,
+    heads: Mapping[str, str] | None = None,
+    everything: Sequence[Row] | None = None,
 ) -> None:
     """Show rows as a table and write them to `json_target` if given; with ``-`` the table goes to stderr.
 
-    `heads` gives other headings to columns, such as ``{"value": "default"}``.
+    `heads` gives other headings to columns, such as ``{"value": "default"}``; `everything` is what is written where the
+    table shows only some of it.
     """
     from rich.console import Console
 
@@ -183,7 +188,7 @@ def report(
     if json_target is not None:
         from hil.runs.document import save_json
 
-        save_json(rows, json_target)
+        save_json(rows if everything is None else everything, json_target)
 
 
 def _print(rows: Sequence[Row], title: str, heads: Mapping[str, str], console: Console) -> None:

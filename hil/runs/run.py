@@ -4,6 +4,7 @@ runs/NAME/config.toml      the resolved configuration
 runs/NAME/meta.json        command, versions, state (running, stopped, finished), times, metadata (hil.runs.metadata)
 runs/NAME/metrics.jsonl    one JSON object a line, in order
 runs/NAME/checkpoint.npz   arrays and a JSON text, replaced atomically; no pickle
+runs/NAME/sending.json     what a sample was being given when the run ended (hil.runs.sending)
 runs/NAME/results.json     rows (hil.runs.document)
 runs/NAME/figures/         pictures
 runs/NAME/lock             held while a process works on the folder; the system lets go of it even after kill -9
@@ -129,7 +130,7 @@ class Run:
 
     def set_metadata(self, metadata: Metadata) -> None:
         """Replace what the user says about it."""
-        self._write_meta(**{**self.meta(), METADATA: metadata.given()})
+        self.note(**{METADATA: metadata.given()})
 
     def metric(self, **values: Any) -> None:
         """Append one line to the metrics."""
@@ -186,9 +187,13 @@ class Run:
         """Digest of the configuration, by which a checkpoint knows its run."""
         return hashlib.sha256(json.dumps(self.config, sort_keys=True, default=str).encode()).hexdigest()
 
+    def note(self, **values: Any) -> None:
+        """Add to meta.json, fsynced."""
+        self._write_meta(**{**self.meta(), **values})
+
     def set_state(self, state: str) -> None:
         """Note that the run is running, stopped or finished."""
-        self._write_meta(**{**self.meta(), "state": state, "updated": _now()})
+        self.note(state=state, updated=_now())
 
     def save_results(self, rows: Sequence[Row]) -> None:
         """Write the result rows."""
@@ -287,7 +292,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 _META_KINDS = {
     "state": str, "kind": str, "started": str, "command": list, "versions": dict, "devices": list, METADATA: dict,
-    "experiment": str,
+    "experiment": str, "again": list,
 }  # fmt: skip
 
 

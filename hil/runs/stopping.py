@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,22 @@ def resumable(path: Path, verb: str, note: Callable[[str], object] = lambda stat
 
 
 def refuse_with_resume(given: Mapping[str, object], resume: str = "--resume") -> None:
-    """Raise `InputError` if anything beside a run to go on with says what to do; None, False and [] say nothing."""
-    extra = [name for name, value in given.items() if not (value is None or value is False or value == [])]
+    """Raise `InputError` if anything beside a run to go on with says what to do: anything but None and []."""
+    extra = [name for name, value in given.items() if not (value is None or value == [])]
     if extra:
         raise InputError(f"{resume} takes everything from the run's own configuration: leave out {', '.join(extra)}")
+
+
+def resumed(resume: str | os.PathLike[str] | None, given: Mapping[str, object], play_again: bool) -> Path | None:
+    """Folder of a run to go on with, from the arguments of a function; `InputError` where others contradict it."""
+    if resume is None:
+        refuse_without_resume(play_again, "play_again", "resume")
+        return None
+    refuse_with_resume(given, "resume")
+    return Path(resume)
+
+
+def refuse_without_resume(given: bool, option: str, resume: str = "--resume") -> None:
+    """Raise `InputError` if an option that is about a run to go on with is given without one."""
+    if given:
+        raise InputError(f"{option} is about what a run was cut off at: it needs {resume}")

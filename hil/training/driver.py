@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from hil.data.datasets import Dataset
 from hil.runs.results import Row
 from hil.runs.run import Run
+from hil.runs.sending import played_again
 from hil.training.sanity import Doubts
 
 
@@ -51,6 +52,7 @@ class Driver(ABC):
         rows, doubts = self.rows(), Doubts()
         self.judge(doubts)
         rows += doubts.rows(rows)
+        rows += played_again(self.run.meta())
         self.run.save_results(rows)
         pictures = self.draw() if draw else []
         self.run.set_state("finished")

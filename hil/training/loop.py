@@ -2,6 +2,9 @@
 
 Whatever ends the process, the run goes on from its last checkpoint and ends with bit-identical weights: the order of
 images depends on the seed alone, and a checkpoint holds the exact state of all devices.
+
+Where a device cannot tell its state, a run goes on from the last reset of all. A sample that can be neither set back
+nor reset would be given again what it has had: such a run is refused (`hil.runs.sending`).
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +26,7 @@ from hil.runs.devices import Devices, States, flattened, gathered
 from hil.runs.interrupt import Interrupted, StopRequest
 from hil.runs.progress import Progress
 from hil.runs.run import Run
+from hil.runs.sending import Sent, noted, require_answered
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""
@@ -141,6 +146,7 @@ class TrainingLoop(Generic[Learner]):
         batch: int,
     ) -> None:
         """Load the checkpoint of `run`, if it has one."""
+        require_answered(run, _verb(run))
         self.run, self.batch, self._open_for_seed = run, batch, open_for_seed
         self.outcomes: dict[str, Any] = {}
         self.arrays: dict[str, NDArray[Any]] = {}
@@ -180,16 +186,27 @@ class TrainingLoop(Generic[Learner]):
         trainee: Learner | None = None
         open_seed: int | None = None
         try:
-            with StopRequest() as stop, Progress(total, "images", start=before) as progress:
+            with (
+                StopRequest() as stop,
+                Progress(total, "images", start=before) as progress,
+                ExitStack() as given_once,
+            ):
+                advice = how_to_resume
                 for stage in stages[self._stage :]:
+                    if stage.fresh:
+                        given_once.close()
+                        advice = how_to_resume
                     if trainee is None or open_seed != stage.seed:
                         if trainee is not None:
                             trainee.devices.close()
                         trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
                         trainee.check(stage)
+                        if self._would_be_given_twice(trainee):
+                            given_once.enter_context(self._noted(stage, trainee))
+                            advice = ""
                     progress.describe(stage.name)
                     self._begin(stage, trainee)
-                    self._play_stage(stage, trainee, progress, stop, after_batch, how_to_resume)
+                    self._play_stage(stage, trainee, progress, stop, after_batch, advice)
                     after_stage(stage, trainee)
                     self._stage, self._done = self._stage + 1, 0
                     self._save(trainee)
@@ -212,6 +229,25 @@ class TrainingLoop(Generic[Learner]):
                 f"{self.run.path} holds a checkpoint of other stages than its configuration and data ask for: "
                 "give it back the data it began with, or begin a new run"
             )
+
+    def _would_be_given_twice(self, trainee: Trainee) -> bool:
+        """Whether a resume would show images again to cells that were neither set back nor reset."""
+        if self._stages[self._last_reset(self._stage)].fresh:
+            return False
+        try:
+            trainee.snapshot()
+        except Unsupported:
+            return True
+        return False
+
+    def _noted(self, stage: Stage, trainee: Trainee) -> AbstractContextManager[None]:
+        names = ", ".join(device.name for device in trainee.devices.values())
+        sent = Sent(names, f"'{stage.name}'", f"{len(stage.order):,} images", (self._stage, self._done))
+        return noted(self.run, _verb(self.run), list(trainee.devices.values()), sent)
+
+    def _last_reset(self, stage: int) -> int:
+        """Number of the stage before which the cells were last reset; 0 where they never were."""
+        return max(k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0)
 
     def _begin(self, stage: Stage, trainee: Trainee) -> None:
         if self._states:
@@ -242,7 +278,8 @@ class TrainingLoop(Generic[Learner]):
                 saved = time.monotonic()
             if stopping:
                 self.run.set_state("stopped")
-                raise Interrupted(f"stopped after {progress.done:,} of {progress.total:,} images; {how_to_resume}")
+                told = f"stopped after {progress.done:,} of {progress.total:,} images"
+                raise Interrupted("; ".join(filter(None, (told, how_to_resume))))
 
     def _save(self, trainee: Trainee) -> None:
         """Write a checkpoint; where a device cannot tell its state, one that goes back to the last reset of all."""
@@ -250,11 +287,14 @@ class TrainingLoop(Generic[Learner]):
         try:
             states = trainee.snapshot()
         except Unsupported:
-            fresh = [k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0]
-            states, done, stage = {}, 0, stage if stage == len(self._stages) else fresh[-1]
+            states, done, stage = {}, 0, stage if stage == len(self._stages) else self._last_reset(stage)
         arrays = {**self.arrays, **flattened(states)}
         info = {"stage": stage, "done": done, "outcomes": self.outcomes, "plan": self._plan, "devices": list(states)}
         self.run.save_checkpoint(arrays, info)
+
+
+def _verb(run: Run) -> str:
+    return str(run.meta().get("kind", "train"))
 
 
 def presentations(setting: str, epochs: float, images: int, columns: int, stages: int) -> int:

@@ -14,12 +14,13 @@ from typing import Any
 from hil.config import laid_out, layered, validated
 from hil.data.datasets import Dataset, load
 from hil.errors import HilError, InputError
+from hil.runs import sending
 from hil.runs.interrupt import how_to_continue
 from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 from hil.runs.run import Run, new_path, summary
-from hil.runs.stopping import refuse_with_resume, resumable
+from hil.runs.stopping import resumable, resumed
 from hil.training.catalogue import find_driver
 from hil.training.driver import Driver
 from hil.training.settings import addresses
@@ -37,6 +38,7 @@ def train(
     config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     run: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
+    play_again: bool = False,
     metadata: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Outcome:
@@ -54,8 +56,8 @@ def train(
         Passes through the training images, 0.25 is a quarter; first seed, and how many, for the spread.
     config : path or mapping, optional
         TOML file, or nested settings, on which everything else is laid.
-    run, resume : path, optional
-        Folder of the new run, ``runs/NAME-001`` ... unless given; or of one that was cut short, to go on with exactly.
+    run, resume, play_again : path, path and bool, optional
+        Folder of the new run (``runs/NAME-001`` ...); of one to go on with; whether a sample may have its last again.
     metadata : mapping, optional
         What it is about: ``name``, ``sample``, ``operator``, ``comment``, ``tags`` (a list) ...
     **settings
@@ -79,10 +81,9 @@ def train(
     """
     chosen = find_driver(driver)
     named = _given(epochs=epochs, seed=seed, seeds=seeds, dataset=dataset, **settings)
-    if resume is not None:
-        told = {**named, "device": device, "data_dir": data_dir, "config": config, "run": run, "metadata": metadata}
-        refuse_with_resume(told, "resume")
-        return restart(chosen, Path(resume))
+    told = {**named, "device": device, "data_dir": data_dir, "config": config, "run": run, "metadata": metadata}
+    if folder := resumed(resume, told, play_again):
+        return restart(chosen, folder, play_again)
     asked = layered(laid_out(chosen.config_model, named, f"hil.train('{driver}')"), _places(device, data_dir))
     return start(chosen, layered(config, asked), None if run is None else Path(run), checked(metadata))
 
@@ -108,14 +109,15 @@ def start(
         try:
             return _completed(driver, values, dataset, run)
         except (HilError, MemoryError):
-            if run.checkpoint() is None:
+            if run.checkpoint() is None and sending.left(run.path) is None:
                 run.discard()
             raise
 
 
-def restart(driver: type[Driver], path: Path) -> Outcome:
-    """Go on with the run in a folder from its last checkpoint."""
+def restart(driver: type[Driver], path: Path, play_again: bool = False) -> Outcome:
+    """Go on with the run in a folder from its last checkpoint; what was being played on a sample, if `play_again`."""
     with Run.resume(path, driver.kind) as run:
+        sending.require_answered(run, driver.kind, play_again)
         values: Any = validated(driver.config_model, run.config, f"{path}/config.toml")
         dataset = load(values.data.dataset, values.data.dir)
         return _completed(driver, values, dataset, run)

@@ -325,9 +325,23 @@ class WtaTraining(Driver):
         }
         if trainee.core.reference is not None:
             self._loop.outcomes[stage.key]["reference"] = asdict(trainee.core.reference)
-        if stage.role == "trained" and stage.seed == self.seeds[0]:
-            self._loop.arrays[f"w/{stage.key}"] = weights.astype(np.float32)
+        if stage.role == "trained":
+            self._keep_learned(stage, trainee, weights, classes)
         self._keep_evidence(stage, trainee, weights, counts, self._guess(classes, counts, stage.seed))
+
+    def _keep_learned(
+        self, stage: Stage, trainee: SpikingTrainee, weights: NDArray[np.float64], classes: NDArray[np.int64]
+    ) -> None:
+        """Keep what other programs want (`hil.training.learned`): weights, as conductances too, thresholds, labels."""
+        kept: dict[str, NDArray[Any]] = {
+            "w": weights.astype(np.float32),
+            "theta": np.array(trainee.core.theta),
+            "label": classes,
+        }
+        programming = trainee.device.programming
+        if programming is not None:
+            kept["g"] = programming.g_min + weights * (programming.g_max - programming.g_min)
+        self._loop.arrays.update({f"{name}/{stage.key}": array for name, array in kept.items()})
 
     def _keep_evidence(
         self,

@@ -27,6 +27,8 @@ class Message:
         The questions that this line puts together, with what each of their answers must be.
     separator : str
         What stands between those answers.
+    last : bool
+        Whether it is the last one of a train before the output goes on: until it is answered, nothing was played.
     """
 
     text: str
@@ -37,6 +39,7 @@ class Message:
     hint: str = ""
     parts: tuple[Message, ...] = ()
     separator: str = ";"
+    last: bool = False
 
 
 def write(text: str) -> Message:

@@ -24,7 +24,7 @@ CHANGED = "the instrument was reset, switched off or changed by somebody since t
 def before_output(standing: Message, *more: Message) -> Message:
     """Last question before an output goes on: whether the settings in `standing`, and those in `more`, are in force."""
     put = printed if standing.separator == "\t" else together
-    return replace(put(*standing.parts, *more), hint=CHANGED)
+    return replace(put(*standing.parts, *more), hint=CHANGED, last=True)
 
 
 @dataclass(frozen=True)

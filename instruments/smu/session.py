@@ -78,9 +78,12 @@ class Smu:
         Pulses that the sample may have had in this session: those of a train count before it is played.
     tally : callable or None
         Told that number before every train.
+    announce : callable or None
+        Called right before the output goes on; what it raises keeps it off.
     """
 
     tally: Callable[[int], None] | None
+    announce: Callable[[], None] | None = None
 
     def __init__(self, line: Line, settings: ChannelSettings, safety: SafetyLimits) -> None:
         """Ask who is there, check language and limits; nothing is changed, the output stays as it is.
@@ -206,7 +209,7 @@ class Smu:
         began = None if clock is None else clock.now()
         try:
             with _abort_on_signals():
-                replies = self._dialogue.say(*script.messages)
+                replies = self._played(script.messages)
         except BaseException:
             # Where the link is gone, the watchdog stays armed and does it.
             with suppress(LinkError):
@@ -225,6 +228,14 @@ class Smu:
             raise error if path is None else TimingError(f"{error}; what it read stands at the end of {path}") from None
         self._refuse_old(readings)
         return readings
+
+    def _played(self, messages: Sequence[Message]) -> list[str]:
+        """Answers to all messages of a train; before the first that may switch the output on, `announce` is called."""
+        harmless = next((number for number, message in enumerate(messages, 1) if message.last), 0)
+        replies = self._dialogue.say(*messages[:harmless])
+        if self.announce is not None:
+            self.announce()
+        return replies + self._dialogue.say(*messages[harmless:])
 
     def _refuse_old(self, readings: Readings) -> None:
         """Readings of a train must be younger than those of the one before, where the instrument's clock runs on."""

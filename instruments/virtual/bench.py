@@ -12,6 +12,7 @@ from hil.errors import InputError
 from hil.waveform import Waveform
 from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
+from instruments.virtual.instrument import VirtualInstrument
 from instruments.virtual.server import Server, TransportName
 from sim.crossbar.array import SimulatedArray
 
@@ -98,40 +99,26 @@ class Bench:
         InputError
             For an unknown model or device, and for rear terminals of a model that has no choice.
         """
-        options = {} if dut_terminals == "front" else {"dut_terminals": dut_terminals}
-        if options and model not in BOTH_TERMINALS:
-            raise InputError(
-                f"dut_terminals = {dut_terminals}: a {model} has no front and rear terminals to choose from"
-            )
+        options = _terminals(model, dut_terminals)
         with ExitStack() as stack:
-            uri = dut.replace(";", "?", 1).replace(";", "&") if "?" not in dut else dut
-            device = stack.enter_context(open_device(uri, defaults={"rows": rows, "cols": cols, "seed": seed}))
-            if device.cells != (rows, cols):
-                raise InputError(f"dut = {dut} has {device.rows} x {device.cols} cells, rows x cols is {rows} x {cols}")
-            if not isinstance(device, SimulatedArray):
-                raise InputError(
-                    f"dut = {dut} is no simulated array of cells (sim:...): the bench holds voltages from one message "
-                    "to the next, every call of another device ends at 0 V"
-                )
-            self._load(device)
+            device = stack.enter_context(_sample(dut, rows, cols, seed))
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
-            lock = threading.Lock()
-            self.clock = BenchClock(self.dut, lock)
-            self.smu = stack.enter_context(Server(make(model, self.dut, **options), transport, port, lock=lock))
-            self.matrix = None
-            if matrix is not None or rows * cols > 1:
-                switch = make(matrix or DEFAULT_MATRIX, self.dut)
-                self.matrix = stack.enter_context(Server(switch, transport, lock=lock))
+            switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
+            self._serve(stack, transport, port, make(model, self.dut, **options), switch)
             self._stack = stack.pop_all()
 
-    @staticmethod
-    def _load(device: SimulatedArray) -> None:
-        """Load the compiled model now: it takes longer than a client may wait for an answer."""
-        pristine = device.snapshot()
-        device.apply(Waveform.rest(device.read_width, device.rows, device.cols))
-        device.restore(pristine)
+    def _serve(
+        self, stack: ExitStack, transport: TransportName, port: int, smu: VirtualInstrument, switch: str | None
+    ) -> None:
+        """Put the source-measure unit on its socket, and the matrix, if any; one at a time has the device."""
+        lock = threading.Lock()
+        self.clock = BenchClock(self.dut, lock)
+        self.smu = stack.enter_context(Server(smu, transport, port, lock=lock))
+        self.matrix = None
+        if switch is not None:
+            self.matrix = stack.enter_context(Server(make(switch, self.dut), transport, lock=lock))
 
     def forget(self) -> None:
         """Put a pristine device on the bench."""
@@ -154,3 +141,38 @@ class Bench:
     ) -> None:
         """Take it down on every way out."""
         self.close()
+
+
+def _terminals(model: str, dut_terminals: str) -> dict[str, str]:
+    """Options of a model for a device on these of its terminals; `InputError` where it has one pair alone."""
+    if dut_terminals == "front":
+        return {}
+    if model not in BOTH_TERMINALS:
+        raise InputError(f"dut_terminals = {dut_terminals}: a {model} has no front and rear terminals to choose from")
+    return {"dut_terminals": dut_terminals}
+
+
+def _sample(dut: str, rows: int, cols: int, seed: int) -> SimulatedArray:
+    """Open the device under test, with its compiled model loaded.
+
+    Raises
+    ------
+    InputError
+        If it has another size, or is no simulated array; it is closed again then.
+    """
+    uri = dut.replace(";", "?", 1).replace(";", "&") if "?" not in dut else dut
+    with ExitStack() as stack:
+        device = stack.enter_context(open_device(uri, defaults={"rows": rows, "cols": cols, "seed": seed}))
+        if device.cells != (rows, cols):
+            raise InputError(f"dut = {dut} has {device.rows} x {device.cols} cells, rows x cols is {rows} x {cols}")
+        if not isinstance(device, SimulatedArray):
+            raise InputError(
+                f"dut = {dut} is no simulated array of cells (sim:...): the bench holds voltages from one message to "
+                "the next, every call of another device ends at 0 V"
+            )
+        # Loading takes longer than a client may wait for an answer.
+        pristine = device.snapshot()
+        device.apply(Waveform.rest(device.read_width, device.rows, device.cols))
+        device.restore(pristine)
+        stack.pop_all()
+        return device

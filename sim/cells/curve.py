@@ -76,6 +76,7 @@ class CurveLaw(OhmicLaw[CurveParameters]):
     """Such a cell; spread in sensitivity multiplies the steps, spread in memristance divides the conductance."""
 
     programmed, jumps = "weight", True
+    no_equations = "it counts pulses, one step each whatever their width, so that no rate in time could be written"
 
     def __init__(self, parameters: CurveParameters) -> None:
         """Find the steps once."""

@@ -25,8 +25,9 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from sim.cells.dose import flux_dose, time_constant
+from sim.cells.equations import Equations
 from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
-from sim.cells.memristance import Coefficients, memristance_roots, memristance_table
+from sim.cells.memristance import Coefficients, bending_flux, memristance, memristance_roots, memristance_table
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
 
@@ -75,6 +76,21 @@ def flux_range(r: Coefficients, a: float, d: float, v_max: float, bound: float =
     return (0.0 if any(r[1:]) else 1.0 / r[0]), 1.0 / r[0]
 
 
+@njit(cache=True, inline="always")
+def _rate(v, drive, decay, volatile):
+    """Eq 3 or eq 4 at the start of a segment, `drive` = A v and `decay` = D phi."""
+    return max(drive - decay, 0.0) if v >= 0.0 and not volatile else drive - decay
+
+
+def _flux_rate(v, x, p, out):
+    """Eq 3 or 4; `p` is A, D, whether volatile, R_0, R_1, ..."""
+    out[0] = _rate(v, p[0] * v, p[1] * x[0], p[2])
+
+
+def _current(v, x, p):
+    return v / memristance(p[3:], x[0])
+
+
 class FlcaLaw(OhmicLaw[FlcaParameters]):
     """Single FLCA memristor, integrated exactly.
 
@@ -82,12 +98,22 @@ class FlcaLaw(OhmicLaw[FlcaParameters]):
     """
 
     programmed = "phi"
+    equations = Equations(_flux_rate, _current)
 
     @property
     def states(self) -> tuple[StateVariable, ...]:
         """Flux linkage phi, V s, of every cell; how long its column has been at rest, s."""
         p = self.parameters
         return StateVariable("phi", p.phi0, p.lowest, p.phi_max), StateVariable("idle", per_column=True)
+
+    def constants(self) -> tuple[float, ...]:
+        """A, D, whether volatile, coefficients of eq 2."""
+        p = self.parameters
+        return p.A, p.D, float(p.kind == "volatile"), *p.R
+
+    def magnitudes(self) -> dict[str, float]:
+        """Flux at which the memristance bends, V s."""
+        return {"phi": bending_flux(self.parameters.R)}
 
     def conductance_range(self, v_max: float) -> tuple[float, float]:
         """Conductances at the largest flux (see `flux_range`) and at none, S."""
@@ -119,12 +145,6 @@ class FlcaLaw(OhmicLaw[FlcaParameters]):
         p, phi = self.parameters, state["phi"]
         relaxed = phi * np.exp(-p.D * state["idle"])[:, None]
         return {"phi": relaxed if p.kind == "volatile" else np.where(phi < 0, relaxed, phi)}
-
-
-@njit(cache=True, inline="always")
-def _rate(v, drive, decay, volatile):
-    """Eq 3 or eq 4 at the start of a segment, `drive` = A v and `decay` = D phi."""
-    return max(drive - decay, 0.0) if v >= 0.0 and not volatile else drive - decay
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -28,11 +28,12 @@ from sim.cells.flca import flux_range
 from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.memristance import (
     Coefficients,
+    bending_flux,
     memristance,
-    memristance_roots,
     memristance_table,
     steepest_log_slope,
 )
+from sim.cells.pair_equations import EQUATIONS, REASSOCIATE, held, rates
 from sim.cells.pair_path import follow
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
@@ -48,8 +49,6 @@ LONG = 512
 
 GENTLE = 0.03
 """e-folds of memristance in a segment up to which its conductance is a parabola to 1e-9."""
-
-_REASSOCIATE = {"contract", "nsz", "arcp"}
 
 
 class FlcaPairParameters(CellParameters):
@@ -80,6 +79,7 @@ class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
     """
 
     programmed = "phi_n"
+    equations = EQUATIONS
 
     @cached_property
     def _slope(self) -> float:
@@ -88,7 +88,7 @@ class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
 
     @cached_property
     def _scales(self) -> tuple[float, float]:
-        return _bending(self.parameters.Rv), _bending(self.parameters.Rn)
+        return bending_flux(self.parameters.Rv), bending_flux(self.parameters.Rn)
 
     @property
     def states(self) -> tuple[StateVariable, ...]:
@@ -98,6 +98,15 @@ class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
             StateVariable("phi_n", self.parameters.phi0, low=0.0),
             StateVariable("idle", per_column=True),
         )
+
+    def constants(self) -> tuple[float, ...]:
+        """A, relaxation, coefficients of eq 2."""
+        p = self.parameters
+        return p.A, p.Dv, p.Dn, float(len(p.Rv)), *p.Rv, *p.Rn
+
+    def magnitudes(self) -> dict[str, float]:
+        """Fluxes at which the memristances bend, V s."""
+        return dict(zip(("phi_v", "phi_n"), self._scales, strict=True))
 
     def conductance_range(self, v_max: float) -> tuple[float, float]:
         """At the largest flux of the non-volatile element (see `sim.cells.flca.flux_range`) and at none, S.
@@ -136,27 +145,7 @@ class FlcaPairLaw(OhmicLaw[FlcaPairParameters]):
         return {"phi_v": state["phi_v"] * decay, "phi_n": state["phi_n"]}
 
 
-def _bending(r: tuple[float, ...]) -> float:
-    """Least flux at which eq 2 bends, V s; 1 V s where it is a constant."""
-    roots = memristance_roots(r)
-    return float(np.hypot(*roots.T).min()) if len(roots) else 1.0
-
-
-@njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
-def _rates(x, y, drive, dv, dn, rv, rn):
-    """Right-hand sides of eq 3 and of eq 4 before its hold; `drive` = A V."""
-    mn = memristance(rn, max(y, 0.0))
-    across = drive * mn / (memristance(rv, x) + mn)
-    return drive - across - dv * x, across - dn * y
-
-
-@njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
-def _held(drive, rate):
-    """Eq 4's hold: a positive voltage never lowers phi_n."""
-    return max(rate, 0.0) if drive >= 0.0 else rate
-
-
-@njit(cache=True, inline="always", error_model="numpy", fastmath=_REASSOCIATE)
+@njit(cache=True, inline="always", error_model="numpy", fastmath=REASSOCIATE)
 def _gain(drive, b1, b2, b3, b4):
     """Mean over a step of the held rate, given its unheld values at the four stages.
 
@@ -177,20 +166,20 @@ def _gain(drive, b1, b2, b3, b4):
 @njit(cache=True, error_model="numpy")
 def _step_time(h, x, y, drive, dv, dn, rv, rn):
     """One step in time of a cell that eq 4 does not hold; phi_n is not clipped."""
-    a1, b1 = _rates(x, y, drive, dv, dn, rv, rn)
-    a2, b2 = _rates(x + 0.5 * h * a1, y + 0.5 * h * b1, drive, dv, dn, rv, rn)
-    a3, b3 = _rates(x + 0.5 * h * a2, y + 0.5 * h * b2, drive, dv, dn, rv, rn)
-    a4, b4 = _rates(x + h * a3, y + h * b3, drive, dv, dn, rv, rn)
+    a1, b1 = rates(x, y, drive, dv, dn, rv, rn)
+    a2, b2 = rates(x + 0.5 * h * a1, y + 0.5 * h * b1, drive, dv, dn, rv, rn)
+    a3, b3 = rates(x + 0.5 * h * a2, y + 0.5 * h * b2, drive, dv, dn, rv, rn)
+    a4, b4 = rates(x + h * a3, y + h * b3, drive, dv, dn, rv, rn)
     return x + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4), y + h / 6.0 * (b1 + 2.0 * b2 + 2.0 * b3 + b4)
 
 
 @njit(cache=True, error_model="numpy")
 def _step_back(h, x, y, drive, dv, dn, rv, rn):
     """One step in phi_v of a cell that eq 4 does not hold: the time it takes, and phi_n, not clipped."""
-    a1, b1 = _rates(x, y, drive, dv, dn, rv, rn)
-    a2, b2 = _rates(x + 0.5 * h, y + 0.5 * h * b1 / a1, drive, dv, dn, rv, rn)
-    a3, b3 = _rates(x + 0.5 * h, y + 0.5 * h * b2 / a2, drive, dv, dn, rv, rn)
-    a4, b4 = _rates(x + h, y + h * b3 / a3, drive, dv, dn, rv, rn)
+    a1, b1 = rates(x, y, drive, dv, dn, rv, rn)
+    a2, b2 = rates(x + 0.5 * h, y + 0.5 * h * b1 / a1, drive, dv, dn, rv, rn)
+    a3, b3 = rates(x + 0.5 * h, y + 0.5 * h * b2 / a2, drive, dv, dn, rv, rn)
+    a4, b4 = rates(x + h, y + h * b3 / a3, drive, dv, dn, rv, rn)
     time = h / 6.0 * (1.0 / a1 + 2.0 / a2 + 2.0 / a3 + 1.0 / a4)
     return time, y + h / 6.0 * (b1 / a1 + 2.0 * b2 / a2 + 2.0 * b3 / a3 + b4 / a4)
 
@@ -214,7 +203,7 @@ def _clipped(back, h, x, y, drive, dv, dn, rv, rn, low):
     return part
 
 
-@njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
+@njit(cache=True, error_model="numpy", fastmath=REASSOCIATE)
 def _to_zero(n, steps, x, y, drive, clock, before, passed, dv, dn, rv, rn, low):
     """Fourth-order steps in x from x[i] to 0; leaves y there and the time it took in `clock`."""
     for i in range(n):
@@ -223,13 +212,13 @@ def _to_zero(n, steps, x, y, drive, clock, before, passed, dv, dn, rv, rn, low):
         for i in range(n):
             h = -x[i] / steps
             x0, y0 = x[i] + s * h, y[i]
-            a1, b1 = _rates(x0, y0, drive[i], dv, dn, rv, rn)
+            a1, b1 = rates(x0, y0, drive[i], dv, dn, rv, rn)
             b1 = b1 / a1
-            a2, b2 = _rates(x0 + 0.5 * h, y0 + 0.5 * h * _held(drive[i], b1), drive[i], dv, dn, rv, rn)
+            a2, b2 = rates(x0 + 0.5 * h, y0 + 0.5 * h * held(drive[i], b1), drive[i], dv, dn, rv, rn)
             b2 = b2 / a2
-            a3, b3 = _rates(x0 + 0.5 * h, y0 + 0.5 * h * _held(drive[i], b2), drive[i], dv, dn, rv, rn)
+            a3, b3 = rates(x0 + 0.5 * h, y0 + 0.5 * h * held(drive[i], b2), drive[i], dv, dn, rv, rn)
             b3 = b3 / a3
-            a4, b4 = _rates(x0 + h, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
+            a4, b4 = rates(x0 + h, y0 + h * held(drive[i], b3), drive[i], dv, dn, rv, rn)
             b4 = b4 / a4
             before[i], passed[i] = y0, clock[i]
             clock[i] += h / 6.0 * (1.0 / a1 + 2.0 / a2 + 2.0 / a3 + 1.0 / a4)
@@ -245,17 +234,17 @@ def _to_zero(n, steps, x, y, drive, clock, before, passed, dv, dn, rv, rn, low):
                 y[i] = low
 
 
-@njit(cache=True, error_model="numpy", fastmath=_REASSOCIATE)
+@njit(cache=True, error_model="numpy", fastmath=REASSOCIATE)
 def _in_time(n, steps, x, y, drive, left, before, passed, dv, dn, rv, rn, low):
     """Fourth-order steps in time over left[i] seconds."""
     for _ in range(steps):
         for i in range(n):
             h = left[i] / steps
             x0, y0 = x[i], y[i]
-            a1, b1 = _rates(x0, y0, drive[i], dv, dn, rv, rn)
-            a2, b2 = _rates(x0 + 0.5 * h * a1, y0 + 0.5 * h * _held(drive[i], b1), drive[i], dv, dn, rv, rn)
-            a3, b3 = _rates(x0 + 0.5 * h * a2, y0 + 0.5 * h * _held(drive[i], b2), drive[i], dv, dn, rv, rn)
-            a4, b4 = _rates(x0 + h * a3, y0 + h * _held(drive[i], b3), drive[i], dv, dn, rv, rn)
+            a1, b1 = rates(x0, y0, drive[i], dv, dn, rv, rn)
+            a2, b2 = rates(x0 + 0.5 * h * a1, y0 + 0.5 * h * held(drive[i], b1), drive[i], dv, dn, rv, rn)
+            a3, b3 = rates(x0 + 0.5 * h * a2, y0 + 0.5 * h * held(drive[i], b2), drive[i], dv, dn, rv, rn)
+            a4, b4 = rates(x0 + h * a3, y0 + h * held(drive[i], b3), drive[i], dv, dn, rv, rn)
             before[i], passed[i] = y0, x0
             x[i] = x0 + h / 6.0 * (a1 + 2.0 * a2 + 2.0 * a3 + a4)
             y[i] = y0 + h * _gain(drive[i], b1, b2, b3, b4)
@@ -360,14 +349,14 @@ def _dose_pair(
 def _gentle(x, y, drive, length, dv, dn, rv, rn):
     """Integral of dt / M by Simpson's rule where M hardly moves, s/ohm; negative where a kink is near."""
     far = abs(drive) * length
-    _, rate = _rates(x, y, drive, dv, dn, rv, rn)
+    _, rate = rates(x, y, drive, dv, dn, rv, rn)
     if (x * drive < 0.0 and abs(x) <= 2.0 * far) or (drive < 0.0 and y <= 2.0 * far + dn * length * y):
         return -1.0
     if drive > 0.0 and rate <= 0.0:
         return -1.0
     half_x, half_y = _step_time(0.5 * length, x, y, drive, dv, dn, rv, rn)
     end_x, end_y = _step_time(0.5 * length, half_x, half_y, drive, dv, dn, rv, rn)
-    _, rate = _rates(end_x, end_y, drive, dv, dn, rv, rn)
+    _, rate = rates(end_x, end_y, drive, dv, dn, rv, rn)
     if drive > 0.0 and rate <= 0.0:
         return -1.0
     ends = 1.0 / (memristance(rv, x) + memristance(rn, y)) + 1.0 / (memristance(rv, end_x) + memristance(rn, end_y))

@@ -46,6 +46,10 @@ class FlcaStepLaw(OhmicLaw[FlcaStepParameters]):
     """Reduced flux-step cell."""
 
     programmed = "phi"
+    no_equations = (
+        "a pulse acts by the trace that it met when it began, and no rate in time knows where a pulse began: "
+        "sim:flca-pair is the physics behind it, and can be"
+    )
 
     @property
     def states(self) -> tuple[StateVariable, ...]:

@@ -11,6 +11,7 @@ The law has no threshold: every read moves the state. It holds while the field i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -61,6 +62,11 @@ class IonDriftLaw(OhmicRateLaw[IonDriftParameters]):
     def states(self) -> tuple[StateVariable, ...]:
         """The doped part."""
         return (StateVariable("x", self.parameters.x0, 0.0, 1.0),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Thickness, which is in k with the mobility, and what the window has no use for."""
+        return {"d": "only mu / d^2 is told", **self.parameters.window_without("mu")}
 
     def constants(self) -> tuple[float, ...]:
         """R_on, R_off, k, window."""

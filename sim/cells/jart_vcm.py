@@ -33,6 +33,7 @@ from pydantic import Field
 
 from hil.compiling import njit
 from sim.cells.bracket import between, narrowed
+from sim.cells.equations import solution_of
 from sim.cells.law import CellParameters, StateVariable, unit
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
 from sim.crossbar.kinds import simulated
@@ -162,6 +163,14 @@ def _heated(v, t, n, p):
     return p[T_0] + i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
 
 
+def _balance(i, t, v_s, v, n, p):
+    """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
+    disc, plug, series = _ohms(i, n, p)
+    warmed = i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)
+    return i - _barrier_current(v_s, t, n, p), t - p[T_0] - warmed, v_s + i * (disc + plug + series) - v
+
+
+@solution_of(_balance, scales=(1e-4, 1e3, 1.0))
 @njit(cache=True, error_model="numpy")
 def operating_point(v, n, p):
     """Current (A), temperature (K) and barrier voltage (V) at `v` V and concentration `n`, reached from cold."""
@@ -216,6 +225,7 @@ class JartLaw(RateLaw[JartParameters]):
     """Such a cell; its state N is in 1e26 / m^3."""
 
     programmed = "N"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.1
     read_disturbance = 1e-6
@@ -225,6 +235,28 @@ class JartLaw(RateLaw[JartParameters]):
         """Vacancies in the disc."""
         p = self.parameters
         return (StateVariable("N", p.n0, p.n_min, p.n_max),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Constants of the material and of the geometry, which carry each other."""
+        kept = "as published: those that are fitted carry it"
+        names = (
+            "eps",
+            "eps_b",
+            "phi_n",
+            "mu_n",
+            "n_plug",
+            "hop",
+            "nu",
+            "l_c",
+            "r_0",
+            "r_thl",
+            "alpha",
+            "z",
+            "t_0",
+            "a_star",
+        )
+        return dict.fromkeys((*names, "r_th_reset"), kept)
 
     def constants(self) -> tuple[float, ...]:
         """All parameters but the pristine state, in the order of the places above."""

@@ -12,7 +12,7 @@ or `OhmicLaw` if its current is v / M at any state.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.config import JsonDict
 
 from hil.programming import Programming
+from sim.cells.equations import Equations
 from sim.cells.segments import Segments
 
 State = Mapping[str, NDArray[Any]]
@@ -150,8 +151,14 @@ class Law(ABC, Generic[P]):
         At which a read disturbs least, V; conductances that are looked at are i / v there.
     read_disturbance : float
         Largest relative change of conductance that one read pulse of `read_voltage` and 1 ms may cause.
+    equations : Equations or None
+        Rates and current as functions of numbers, by which the law is written for other programs (`sim.export`).
+    no_equations : str
+        Why it has none, as words that follow a colon.
     memory_a_cell : int
         Bytes for states and parameters of a cell, and for a copy and the results of one step.
+    implicit : bool
+        Whether current or rate are roots that have to be found in every evaluation: a fit of it takes minutes.
     """
 
     parameters: P
@@ -160,12 +167,23 @@ class Law(ABC, Generic[P]):
     jumps: ClassVar[bool] = False
     read_voltage: ClassVar[float] = 1e-3
     read_disturbance: ClassVar[float] = 0.0
+    equations: ClassVar[Equations | None] = None
+    no_equations: ClassVar[str] = "its law does not say by which equations its states move"
     memory_a_cell: ClassVar[int] = 120
+    implicit: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def states(self) -> tuple[StateVariable, ...]:
         """All states of a cell; the one called `programmed` is of floating point."""
+
+    def constants(self) -> Sequence[float]:
+        """Return what `equations` find as `p`, in this order; computed from the parameters."""
+        return ()
+
+    def magnitudes(self) -> Mapping[str, float]:
+        """Return typical magnitudes of states that do not have two bounds, for programs with absolute tolerances."""
+        return {}
 
     @property
     def pulse_step(self) -> PulseStep | None:
@@ -176,6 +194,11 @@ class Law(ABC, Generic[P]):
     def thresholds(self) -> tuple[float, float] | None:
         """Magnitudes of the positive and the negative cell voltage below which no cell moves, V; None without any."""
         return None
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Parameters that no current of a cell tells from its others, and why: a fit leaves them as they are."""
+        return {}
 
     @property
     def programming(self) -> Programming | None:

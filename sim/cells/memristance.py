@@ -57,6 +57,12 @@ def steepest_log_slope(r: Sequence[float]) -> float:
     return float((slope / m).max())
 
 
+def bending_flux(r: Sequence[float]) -> float:
+    """Least flux at which eq 2 bends, V s; 1 V s where it is a constant."""
+    roots = memristance_roots(r)
+    return float(np.hypot(*roots.T).min()) if len(roots) else 1.0
+
+
 def memristance_roots(r: Sequence[float]) -> NDArray[np.float64]:
     """(n, 2) real and imaginary parts of the complex fluxes, V s, at which eq 2 vanishes; near them 1 / M is hard to
     integrate."""

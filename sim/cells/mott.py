@@ -83,6 +83,17 @@ class MottLaw(OhmicRateLaw[MottParameters]):
         """The metallic part of the radius."""
         return (StateVariable("u", self.parameters.u0, CORE, 1.0 - CORE),)
 
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "r_ch": "resistivities and heats carry it",
+            "length": "resistivities and heats carry it",
+            "dT": "kappa and c_p carry it",
+            "temperature": "only dT = t_c - temperature is told",
+            "t_c": "only dT = t_c - temperature is told",
+        }
+
     def constants(self) -> tuple[float, ...]:
         """Resistivities, geometry, heat."""
         p = self.parameters

@@ -12,6 +12,7 @@ reverse; phi = 1 leaves it out. At a constant voltage x approaches P_on / (P_on 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -82,6 +83,15 @@ class MssLaw(RateLaw[MssParameters]):
     def states(self) -> tuple[StateVariable, ...]:
         """The share that is on."""
         return (StateVariable("x", self.parameters.x0, 0.0, 1.0),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Temperature, and the diode where phi leaves it out."""
+        diode = dict.fromkeys(
+            ("a_f", "b_f", "a_r", "b_r"), "phi = 1 leaves the diode out: --fix phi=0.5 --free a_f ..."
+        )
+        known = {"temperature": "the temperature of the room", "phi": "a_f, a_r, r_on and r_off carry it"}
+        return known | (diode if self.parameters.phi == 1.0 else {})
 
     def constants(self) -> tuple[float, ...]:
         """Probabilities, then the current."""

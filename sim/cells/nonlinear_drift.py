@@ -67,6 +67,11 @@ class NonlinearDriftLaw(RateLaw[NonlinearDriftParameters]):
         """The state w."""
         return (StateVariable("w", self.parameters.w0, 0.0, 1.0),)
 
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """Scale of the current, which is in both of its parts, and what the window has no use for."""
+        return {"i_scale": "beta and chi carry it", **self.parameters.window_without("a")}
+
     def constants(self) -> tuple[float, ...]:
         """Rate, window, current."""
         p = self.parameters

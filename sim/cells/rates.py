@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from hil.compiling import njit
 from hil.limits import LimitError
 from sim.cells import integration
+from sim.cells.equations import Equations as Equations  # laws name it beside their functions
 from sim.cells.law import Columns, Law, OhmicLaw, P, State
 from sim.cells.segments import Segments
 
@@ -40,13 +41,6 @@ def rate_equation(function: Callable[..., None]) -> Any:
 def current_equation(function: Callable[..., float]) -> Any:
     """Compile ``current(v, x, p)``: return the current, A."""
     return njit(integration.CURRENT, cache=True, error_model="numpy")(function)
-
-
-class Equations(NamedTuple):
-    """What a law consists of: the results of `rate_equation` and `current_equation`."""
-
-    rate: Any
-    current: Any
 
 
 class RateLaw(Law[P]):
@@ -101,6 +95,12 @@ class RateLaw(Law[P]):
         ended = integration.trace(*self._fixed(), play.duration, play.rows, play.cols, pristine, start, out)
         self._require_done(ended, play)
         return {variable.name: out[None, :, k] for k, variable in enumerate(self.states)}
+
+    def velocity(self, v: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rates (n,) of the states `x` (n,), in their order, at `v` V: what the equations give at a free state."""
+        out = np.empty(len(x))
+        self.equations.rate(float(v), np.array(x, dtype=float), np.array(self.constants(), dtype=float), out)
+        return out
 
     def current(self, v: NDArray[np.float64], state: State) -> NDArray[np.float64]:
         """Current at cell voltages `v` and these states, A."""

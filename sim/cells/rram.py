@@ -86,6 +86,7 @@ class RramLaw(OhmicLaw[RramParameters]):
     """Pulse-step RRAM cell; spread in sensitivity multiplies alpha, spread in memristance divides the conductance."""
 
     programmed, jumps = "weight", True
+    no_equations = "it counts pulses, one step each whatever their width, so that no rate in time could be written"
 
     @property
     def states(self) -> tuple[StateVariable, ...]:

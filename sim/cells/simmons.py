@@ -26,6 +26,7 @@ from pydantic import Field
 from hil.compiling import njit
 from hil.programming import Programming
 from sim.cells.bracket import between, narrowed
+from sim.cells.equations import solution_of
 from sim.cells.law import StateVariable, unit
 from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import Equations, RateLaw, current_equation, rate_equation
@@ -85,20 +86,33 @@ def tunnelled(across, w, phi_0, w_1, area):
 
 
 @njit(cache=True, error_model="numpy")
-def through(v, w, r_s, phi_0, w_1, area):
-    """Current of gap and series resistance at `v` >= 0 V, by bisection and secants within the bracket; A."""
+def _excess(across, v, w, r_s, phi_0, w_1, area):
+    """Voltage of gap and series resistance beyond `v`, with `across` V on the gap."""
+    return across + r_s * tunnelled(across, w, phi_0, w_1, area) - v
+
+
+@solution_of(_excess, scales=1.0)
+@njit(cache=True, error_model="numpy")
+def gap_voltage(v, w, r_s, phi_0, w_1, area):
+    """Voltage of the gap at `v` >= 0 V on gap and series resistance, by secants within a bracket; V."""
     low, high = 0.0, v
-    f_low, f_high = -v, r_s * tunnelled(v, w, phi_0, w_1, area)
+    f_low, f_high = -v, _excess(v, v, w, r_s, phi_0, w_1, area)
     if not f_high > 0.0:
-        return tunnelled(v, w, phi_0, w_1, area)
+        return v
     side, middle = 0, high
     for _ in range(200):
         middle = between(low, f_low, high, f_high, False)
-        f = middle + r_s * tunnelled(middle, w, phi_0, w_1, area) - v
+        f = _excess(middle, v, w, r_s, phi_0, w_1, area)
         if abs(f) <= 1e-15 * v or high - low <= 1e-15 * v:
             break
         low, f_low, high, f_high, side = narrowed(low, f_low, high, f_high, side, middle, f)
-    return tunnelled(middle, w, phi_0, w_1, area)
+    return middle
+
+
+@njit(cache=True, error_model="numpy")
+def through(v, w, r_s, phi_0, w_1, area):
+    """Current of gap and series resistance at `v` >= 0 V, A."""
+    return tunnelled(gap_voltage(v, w, r_s, phi_0, w_1, area), w, phi_0, w_1, area)
 
 
 @njit(cache=True, error_model="numpy")
@@ -127,6 +141,7 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     """Such a barrier."""
 
     programmed = "gap"
+    implicit = True
     equations = Equations(_rate, _current)
     read_voltage = 0.05
 
@@ -134,6 +149,15 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     def states(self) -> tuple[StateVariable, ...]:
         """The width of the gap, m."""
         return (StateVariable("gap", self.parameters.gap0, NARROWEST, WIDEST),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "w_1": "of the barrier, not of this cell",
+            "b": "500 uA as published, far above what flows",
+            "area": "of the layout",
+        }
 
     def constants(self) -> tuple[float, ...]:
         """Dynamics, then conduction (lengths of it in nm), then direction."""

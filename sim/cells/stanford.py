@@ -86,6 +86,17 @@ class StanfordLaw(RateLaw[StanfordParameters]):
         p = self.parameters
         return (StateVariable("gap", p.gap0, p.gap_min, p.gap_max),)
 
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "g_0": "lengths are told as parts of it",
+            "a_0": "only gamma a_0 / t_ox is told",
+            "t_ox": "only gamma a_0 / t_ox is told",
+            "E_a": "vel_0 carries it at one temperature",
+            "temperature": "that of the room",
+        }
+
     def constants(self) -> tuple[float, ...]:
         """Current, speed, field, temperature, hop."""
         p = self.parameters

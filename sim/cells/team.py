@@ -94,6 +94,14 @@ class TeamLaw(OhmicRateLaw[TeamParameters]):
         p = self.parameters
         return (StateVariable("x", p.x0, p.x_on, p.x_off),)
 
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "x_on": "lengths are told as parts of the gap",
+            "x_off": "lengths are told as parts of the gap",
+        }
+
     def constants(self) -> tuple[float, ...]:
         """Gap and resistance; thresholds, rates and exponents; window."""
         p = self.parameters

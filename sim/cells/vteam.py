@@ -34,6 +34,7 @@ from pydantic import Field, model_validator
 
 from hil.compiling import njit
 from hil.fraction import Fraction
+from sim.cells.equations import Equations
 from sim.cells.law import CellParameters, Columns, OhmicLaw, State, StateVariable, unit
 from sim.cells.segments import Segments
 from sim.crossbar.kinds import simulated
@@ -88,15 +89,56 @@ class VteamParameters(CellParameters):
         return self.r_on + (self.r_off - self.r_on) * x
 
 
+@njit(cache=True, inline="always", error_model="numpy")
+def _rate(v, off, on):
+    """Eq 1 without its windows, 1/s."""
+    if v > off[0]:
+        return off[1] * (v / off[0] - 1.0) ** off[2]
+    if v < on[0]:
+        return on[1] * (v / on[0] - 1.0) ** on[2]
+    return 0.0
+
+
+@njit(cache=True, inline="always", error_model="numpy")
+def _resistance(x, r_on, r_off, exponential):
+    return r_on * (r_off / r_on) ** x if exponential else r_on + (r_off - r_on) * x
+
+
+def _state_rate(v, x, p, out):
+    """Eq 1 through its window; `p` is `VteamLaw.constants`."""
+    rate = _rate(p[0] * v, (p[1], p[2], p[3]), (p[4], p[5], p[6]))
+    out[0] = rate * (1.0 - (x[0] if rate > 0.0 else 1.0 - x[0]) ** (2.0 * p[8])) if p[7] else rate
+
+
+def _current(v, x, p):
+    return v / _resistance(x[0], p[9], p[10], p[11])
+
+
 class VteamLaw(OhmicLaw[VteamParameters]):
     """VTEAM memristor; spread in sensitivity multiplies k_on and k_off, spread in memristance the resistance."""
 
     programmed = "x"
+    equations = Equations(_state_rate, _current)
 
     @property
     def states(self) -> tuple[StateVariable, ...]:
         """The state x, 0 (on) to 1 (off)."""
         return (StateVariable("x", self.parameters.x0, 0.0, 1.0),)
+
+    def constants(self) -> tuple[float, ...]:
+        """Direction, eq 1a, eq 1c, window, resistance."""
+        p = self.parameters
+        off, on = p.thresholds()
+        return (
+            p.sign,
+            *off,
+            *on,
+            float(p.window == "biolek"),
+            p.p,
+            p.r_on,
+            p.r_off,
+            float(p.resistance == "exponential"),
+        )
 
     @property
     def thresholds(self) -> tuple[float, float] | None:
@@ -129,16 +171,6 @@ class VteamLaw(OhmicLaw[VteamParameters]):
     def memristance(self, state: State) -> NDArray[np.float64]:
         """Resistance at the state, ohm."""
         return self.parameters.resistance_at(state["x"])
-
-
-@njit(cache=True, inline="always", error_model="numpy")
-def _rate(v, off, on):
-    """Eq 1 without its windows, 1/s."""
-    if v > off[0]:
-        return off[1] * (v / off[0] - 1.0) ** off[2]
-    if v < on[0]:
-        return on[1] * (v / on[0] - 1.0) ** on[2]
-    return 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -178,11 +210,6 @@ def drive_vteam(
                 else:
                     change = 1.0 - state[r] - _through_window(1.0 - state[r], -drive, p)
                 state[r] = min(max(state[r] + change, low), high)
-
-
-@njit(cache=True, inline="always", error_model="numpy")
-def _resistance(x, r_on, r_off, exponential):
-    return r_on * (r_off / r_on) ** x if exponential else r_on + (r_off - r_on) * x
 
 
 @njit(cache=True, error_model="numpy")

@@ -40,6 +40,12 @@ class WindowParameters(CellParameters):
         """Which window, its exponent and its height, as `window` takes them."""
         return float(get_args(Window).index(self.window)), self.p, self.j
 
+    def window_without(self, rate: str) -> dict[str, str]:
+        """Parameters that this window does not have, or only together with a `rate`, and why no current tells them."""
+        unused = f"the window {self.window} has none"
+        own = {} if self.window not in ("none", "strukov") else {"p": unused}
+        return own | {"j": f"only its product with {rate} is told" if self.window in ("prodromakis", "zha") else unused}
+
 
 @njit(cache=True, error_model="numpy")
 def window(kind, p, j, x, falls):

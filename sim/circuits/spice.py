@@ -8,11 +8,7 @@ order that is the ideal step, delayed by half a ramp.
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +16,7 @@ from numpy.typing import NDArray
 from hil.errors import HilError, InputError
 from sim.circuits.circuit import GROUND, Circuit, Flca, Memristor
 from sim.circuits.drive import Drive
+from sim.ngspice import run
 
 EDGE = 1e-5
 """Default length of a ramp as a fraction of the shortest segment."""
@@ -129,22 +126,13 @@ def ngspice(text: str, timeout: float = 120.0) -> dict[str, NDArray[np.float64]]
     HilError
         If ngspice is not installed, or ends without a result.
     """
-    program = shutil.which("ngspice")
-    if program is None:
-        raise HilError("ngspice is not installed, or not on the PATH")
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "circuit.cir").write_text(text)
-        run = subprocess.run(
-            [program, "-b", "circuit.cir"], cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
-        )
+    output = run({"circuit.cir": text}, "circuit.cir", timeout).stdout
     found: dict[str, dict[int, float]] = {}
-    for name, k, value in re.findall(r"^((?:phi|area|energy)_\w+)_(\d+)\s*=\s*(\S+)", run.stdout, re.MULTILINE):
+    for name, k, value in re.findall(r"^((?:phi|area|energy)_\w+)_(\d+)\s*=\s*(\S+)", output, re.MULTILINE):
         found.setdefault(name, {})[int(k)] = float(value)
     expected = len(re.findall(r"^meas ", text, re.MULTILINE))
     if sum(map(len, found.values())) != expected:
-        raise HilError(
-            f"ngspice gave {sum(map(len, found.values()))} of {expected} values: {run.stderr.strip()[-200:]}"
-        )
+        raise HilError(f"ngspice gave {sum(map(len, found.values()))} of {expected} values: {output.strip()[-200:]}")
     scale = {"phi": 1.0, "area": AREA, "energy": ENERGY}
     return {
         name: np.array([at[k] for k in sorted(at)]) * scale[name.split("_")[0]] for name, at in found.items()

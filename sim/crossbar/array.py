@@ -73,6 +73,12 @@ class SimulatedArray(Device):
         """
         return np.ascontiguousarray(self.array.conductance().T)
 
+    def _known_conductance(self) -> NDArray[np.float64]:
+        """The same with the noise of the cells themselves; kept until one may have moved, not to be written to."""
+        if self.array.varies:
+            return np.ascontiguousarray(self.array.conductance(measured=True).T)
+        return self.array.known()
+
     @property
     def sensitivity(self) -> NDArray[np.float64]:
         """(rows, cols) factor on every cell's rate or step."""
@@ -94,7 +100,7 @@ class SimulatedArray(Device):
         if v is not None:
             return super().read_rows(rows, v)
         self._require_open()
-        chosen, g = self._rows(rows), np.ascontiguousarray(self.array.conductance(measured=True).T)
+        chosen, g = self._rows(rows), self._known_conductance()
         if self.wires is None:
             return g[chosen] + self._noise(g[chosen] ** 2)
         if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
@@ -109,10 +115,12 @@ class SimulatedArray(Device):
         """
         self._require_open()
         v = self._column_voltages(v) if reverse else self._row_voltages(v)
-        lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
-        self.limits.check(Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width))
+        if not self.limits.admit(v, self.read_width):
+            lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
+            self.limits.check(Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width))
+            v = np.nan_to_num(v)
         with within_range(f"{self.name}: a current of mvm"):
-            currents = self._products(np.nan_to_num(v), reverse)
+            currents = self._products(v, reverse)
             require_finite({"current": currents})
         return currents
 
@@ -121,8 +129,8 @@ class SimulatedArray(Device):
         if self.wires is not None:
             return self._through_wires(self.wires, v, reverse)
         if isinstance(self.law, OhmicLaw):
-            g = np.ascontiguousarray(self.array.conductance(measured=True).T)
-            g = g.T if reverse else g
+            known = self._known_conductance()
+            g = known.T if reverse else known
             currents = v @ g
             return currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
         shape, out = (self.cols, self.rows), np.empty((len(v), self.rows if reverse else self.cols))
@@ -135,7 +143,7 @@ class SimulatedArray(Device):
 
     def _through_wires(self, wires: WiredArray, v: NDArray[np.float64], reverse: bool) -> NDArray[np.float64]:
         if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
-            g = wires.effective(np.ascontiguousarray(self.array.conductance(measured=True).T))
+            g = wires.effective(self._known_conductance())
             return v @ (g.T if reverse else g)
         currents, power = wires.currents(self.array, v, reverse)
         return currents + self._noise(power)

@@ -6,10 +6,8 @@ columns are independent otherwise and are shared out to threads; the result does
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from operator import is_not
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +21,9 @@ from sim.crossbar.nonideal.part import CellGroup
 from sim.crossbar.nonideal.registry import fluctuations, history
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.pulses import PulseSpread
+from sim.crossbar.threads import ColumnThreads
 from sim.network.branches import NonOhmic, Ohmic
 from sim.network.lines import line_voltages
-
-WORTH_A_THREAD = 200_000
-"""Cell-segments below which handing columns to threads costs more than it gains."""
 
 COURSE = "course"
 """Name of the state array that holds, with cycle-to-cycle spread, the noiseless course of a pulse (`PulseSpread`)."""
@@ -86,8 +82,7 @@ class CellArray:
         self.any_stuck = not np.isnan(self.stuck).all()
         self._drawn = CellGroup(shape, parameters.seed, *parameters.bounded_range())
         self._fluctuations = fluctuations(parameters, self._drawn)
-        self._threads = parameters.threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._threads = ColumnThreads(parameters.threads, self.rows, self.cols)
         self.bounds = law.bounds()
         self.in_pulse = tuple(variable.name for variable in law.states if variable.in_pulse)
         self.start()
@@ -103,6 +98,7 @@ class CellArray:
         self.history = history(self._parameters, self._drawn, self.law, ~np.isnan(self.stuck), self.state)
         if self.history is not None and given:
             self.history.put(given)
+        self._kept: list[NDArray[Any]] | None = None
         self.spread: PulseSpread | None = None
         if self._parameters.c2c:
             cells = self.state[self.law.programmed]
@@ -112,19 +108,38 @@ class CellArray:
 
     def release(self) -> None:
         """Stop the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._threads.release()
 
     def saved(self) -> dict[str, NDArray[Any]]:
         """Copies of all that a snapshot of cells at rest needs."""
         kept = {name: a.copy() for name, a in self.state.items() if name not in self.in_pulse and name != COURSE}
         return kept if self.history is None else kept | self.history.saved()
 
+    def known(self) -> NDArray[np.float64]:
+        """(rows, cols) `conductance`, worked out once and kept until a cell may have moved; not to be written to.
+
+        As long as it is kept, state arrays can only be read: whoever moves cells calls `changing` first, and one that
+        forgot would fail instead of leaving a conductance that is none any more.
+        """
+        arrays = list(self.state.values())
+        if self._kept is None or len(self._kept) != len(arrays) or any(map(is_not, self._kept, arrays)):
+            self.changing()
+            self._conductance = np.ascontiguousarray(self.conductance().T)
+            self._kept = arrays
+            for array in (*arrays, self._conductance):
+                array.flags.writeable = False
+        return self._conductance
+
+    def changing(self) -> None:
+        """Let state arrays be written to again: what is known of cells holds no longer."""
+        for array in self._kept or ():
+            array.flags.writeable = True
+        self._kept = None
+
     def moment(self) -> Moment:
         """Everything about the cells as it is now, in the middle of a pulse too."""
-        return Moment(
-            self.copied_state(), self.spread and self.spread.copy(), self.history and self.history.copy(), self.time
-        )
+        spread, history = self.spread and self.spread.copy(), self.history and self.history.copy()
+        return Moment(self.copied_state(), spread, history, self.time)
 
     def recall(self, moment: Moment) -> None:
         """Return to what `moment` gave; it can be used again."""
@@ -133,20 +148,14 @@ class CellArray:
         self.time = moment.time
 
     @property
+    def varies(self) -> bool:
+        """Whether what cells conduct changes with time alone."""
+        return self.fluctuates or self.history is not None
+
+    @property
     def fluctuates(self) -> bool:
         """Whether cells have a noise of themselves, which depends on the device time."""
         return bool(self._fluctuations)
-
-    def put(self, programmed: NDArray[Any]) -> None:
-        """Put every cell's programmed state to a value from outside, (cols, rows); all lines are at 0 V."""
-        state = self.state[self.law.programmed]
-        anew = state != programmed
-        state[:] = programmed
-        if self.history is not None:
-            self.history.set_anew(self.time, anew, conductance(self.law, self.state))
-        if self.spread is not None:
-            self.state[COURSE][:] = programmed
-        self.rest()
 
     def copied_state(self) -> dict[str, NDArray[Any]]:
         """Copies of all state arrays."""
@@ -196,6 +205,7 @@ class CellArray:
 
     def begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False) -> None:
         """Line voltages of the next segment, NaN for floating lines: tell the spread which pulses end and begin."""
+        self.changing()
         if (self.spread is None and self.history is None) or again:
             return
         if np.isnan(rows).any() or np.isnan(cols).any():
@@ -218,13 +228,23 @@ class CellArray:
 
     def to_middle(self, duration: float) -> None:
         """Go to the middle of such a piece; cells have its mean age then, for all of it."""
-        if self.history is None:
-            self.time += 0.5 * duration
-        else:
-            self.time = self.history.hold_mean(self.time, duration)
+        history = self.history
+        self.time = self.time + 0.5 * duration if history is None else history.hold_mean(self.time, duration)
+
+    def put(self, programmed: NDArray[Any]) -> None:
+        """Put every cell's programmed state, (cols, rows), somewhere; all pulses end there."""
+        self.changing()
+        anew = self.state[self.law.programmed] != programmed
+        for name in (self.law.programmed, COURSE):
+            if name in self.state:
+                self.state[name][:] = programmed
+        if self.history is not None:
+            self.history.set_anew(self.time, anew, conductance(self.law, self.state))
+        self.rest()
 
     def rest(self) -> None:
         """All lines at 0 V, in no time: every pulse is over."""
+        self.changing()
         for name in self.in_pulse:
             self.state[name][:] = 0
         self.begin(np.zeros(self.rows), np.zeros(self.cols))
@@ -334,6 +354,7 @@ class CellArray:
 
     def confine(self) -> None:
         """Apply the factors of cycle-to-cycle spread to the courses of pulses; clip to the range of the state."""
+        self.changing()
         name = self.law.programmed
         if self.spread is not None:
             self.spread.settle(self.state[name], self.state[COURSE])
@@ -341,12 +362,7 @@ class CellArray:
 
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Call `job` with the number of every column, on all threads."""
-        if self._pool is None or self.cols == 1:
-            for col in range(self.cols):
-                job(col)
-            return
-        for done in [self._pool.submit(job, col) for col in range(self.cols)]:
-            done.result()
+        self._threads.over_columns(job)
 
     def _cells(self, columns: slice) -> Columns:
         low, high = self.bounds if self.spread is None else (-np.inf, np.inf)
@@ -372,23 +388,13 @@ class CellArray:
         """Call `job` for all columns, on all threads; with spread, on the noiseless courses of the pulses."""
         self._swap()
         try:
-            self._share_out(play, job)
+            self._threads.share_out(play, job)
         finally:
             self._swap()
 
     def _swap(self) -> None:
         """Exchange programmed state and noiseless course, so that the law moves the latter; a second call undoes it."""
+        self.changing()
         if self.spread is not None:
             state, name = self.state, self.law.programmed
             state[name], state[COURSE] = state[COURSE], state[name]
-
-    def _share_out(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
-        parts = min(self._threads, self.cols)
-        if self._pool is None or parts == 1 or len(play.duration) * self.rows * self.cols < WORTH_A_THREAD:
-            job(slice(0, self.cols), play)
-            return
-        edges = [self.cols * k // parts for k in range(parts + 1)]
-        blocks = [slice(a, b) for a, b in pairwise(edges)]
-        jobs = [self._pool.submit(job, b, play.of_columns(b)) for b in blocks]
-        for done in jobs:
-            done.result()

@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from hil.biasing import require_scheme
 from hil.device import Layer
+from hil.programming import pulse, scheme_for, whole_counts
 from hil.spiking.core import SpikingCore
 from sim.cells.law import PulseStep
 from sim.crossbar.array import SimulatedArray
-from sim.crossbar.spiking_core import CompiledCore
+from sim.crossbar.pulse_trains import spares_others, step_cells
+from sim.crossbar.spiking_core import CompiledCore, plays
 
 
 class PulseStepArray(SimulatedArray):
     """Crossbar of cells of a law with a `PulseStep`; the programmed state is the weight, 0..1."""
 
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
-        """The compiled spiking core, where cells are neither noisy nor stuck and wires ideal."""
+        """The compiled spiking core, for ideal wires, cells without a past and a rule that it knows."""
         p = self.parameters
-        if p.nonideal:  # nor any of what `sim.crossbar.nonideal` does to cells
-            return None
-        if layer is not SpikingCore or p.c2c or p.read_noise or self.array.any_stuck or p.d2d_r or p.r_wire:
+        if layer is not SpikingCore or p.r_wire or p.nonideal or not plays(question[1]):
             return None
         own = CompiledCore(self, *question)
         return own if isinstance(own, layer) else None
@@ -44,3 +45,40 @@ class PulseStepArray(SimulatedArray):
         """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
         self._require_open()
         self.array.put(weights.T)
+
+    def program(self, counts: ArrayLike, *, scheme: str | None = None) -> None:
+        """Give every cell a number of programming pulses, see `Device.program`.
+
+        Compiled, where wires are ideal and the scheme moves no cell that is not meant; cells, time and noise are then
+        as if each pulse had been applied.
+        """
+        p = self.pulse_step.programming
+        chosen = scheme_for(self.cells, self.limits.channels) if scheme is None else scheme
+        require_scheme(chosen)
+        if self.wires is not None or self.parameters.nonideal or not spares_others(p, chosen):
+            super().program(counts, scheme=chosen)
+            return
+        self._require_open()
+        cells = np.ascontiguousarray(whole_counts(counts, self.cells, self.name).T)
+        for v, columns in ((p.v_set, cells.max(axis=1) > 0), (-p.v_reset, cells.min(axis=1) < 0)):
+            if columns.any():
+                meant = np.arange(self.cols) == columns.argmax()
+                self.limits.check(pulse(v * cells[columns.argmax()] > 0, meant, v, p.width, chosen))
+        weights, (first, measurements) = self.array.state[self.law.programmed].copy(), self.drawn
+        step, noise = self.pulse_step, self.parameters
+        pulses = step_cells(weights, cells, self.array.gain, step.up, step.down, noise.c2c, noise.seed, first)
+        self.array.put(weights)
+        self.drawn = first + pulses, measurements
+        self.array.time += 2 * p.width * pulses
+
+    @property
+    def drawn(self) -> tuple[int, int]:
+        """Pulses and measurements so far, which number the draws of their noise; 0 pulses where these have none."""
+        spread = self.array.spread
+        return 0 if spread is None else spread.number, self._measurements
+
+    @drawn.setter
+    def drawn(self, drawn: tuple[int, int]) -> None:
+        pulses, self._measurements = drawn
+        if self.array.spread is not None:
+            self.array.spread.number = pulses

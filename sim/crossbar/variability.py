@@ -13,7 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
-from sim.crossbar.chance import CYCLE, READ, READ_ROWS, RESISTANCE, SENSITIVITY, STUCK, bits, normal, stream
+from sim.crossbar.chance import stream
+from sim.crossbar.normals import key_of, normal, normals
+
+_SENSITIVITY, _RESISTANCE, _STUCK, READ, _CYCLE, _READ_ROWS = range(6)
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ class DeviceToDevice:
 
     def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Factors on sensitivity and on memristance, each of `shape`."""
-        gain = np.exp(self.sensitivity * stream(seed, SENSITIVITY).standard_normal(shape))
-        scale = np.exp(self.resistance * stream(seed, RESISTANCE).standard_normal(shape))
+        gain = np.exp(self.sensitivity * stream(seed, _SENSITIVITY).standard_normal(shape))
+        scale = np.exp(self.resistance * stream(seed, _RESISTANCE).standard_normal(shape))
         return gain, scale
 
 
@@ -56,15 +60,14 @@ class ReadNoise:
 
         `cell_power` is the sum over the column's cells of the squared current; `count` numbers the measurement.
         """
-        if self.sigma == 0:
-            return 0.0
-        return self.sigma * np.sqrt(cell_power) * stream(seed, READ, count).standard_normal(cell_power.shape)
+        return self._noise(cell_power, seed, READ, count)
 
     def row_noise(self, cell_power: NDArray[np.float64], seed: int, count: int) -> NDArray[np.float64] | float:
         """Noise of row currents, as `column_noise`; rows have ammeters and random numbers of their own."""
-        if self.sigma == 0:
-            return 0.0
-        return self.sigma * np.sqrt(cell_power) * stream(seed, READ_ROWS, count).standard_normal(cell_power.shape)
+        return self._noise(cell_power, seed, _READ_ROWS, count)
+
+    def _noise(self, power: NDArray[np.float64], seed: int, part: int, count: int) -> NDArray[np.float64] | float:
+        return self.sigma * np.sqrt(power) * normals(seed, part, count, power.shape) if self.sigma else 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class StuckCells:
 
     def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
         """Conductance in S of every stuck cell, NaN where a cell works."""
-        luck = stream(seed, STUCK).random(shape)
+        luck = stream(seed, _STUCK).random(shape)
         stuck = np.full(shape, np.nan)
         stuck[luck < self.on] = self.g_on
         stuck[(luck >= self.on) & (luck < self.on + self.off)] = self.g_off
@@ -104,7 +107,16 @@ class Variability:
     seed: int = 0
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def cycle_factor(sigma, seed, event, col, row):
-    """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`."""
-    return 1.0 + sigma * normal(bits(seed, CYCLE, event, col, row))
+    """Factor 1 + sigma * N(0, 1) on a cell's change in the pulse of number `event`.
+
+    The draw depends on its arguments alone, so it is the same however the work is cut into batches and threads.
+    """
+    return 1.0 + sigma * normal(cycle_key(seed, event, col) + np.uint64(row))
+
+
+@njit(cache=True)
+def cycle_key(seed, event, col):
+    """What the draws of `cycle_factor` for the rows of a column have in common."""
+    return key_of(seed, _CYCLE, event) + (np.uint64(col) << np.uint64(32)) + np.uint64(_GOLDEN)

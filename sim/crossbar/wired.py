@@ -53,8 +53,12 @@ class WiredArray:
 
     def effective(self, conductance: NDArray[np.float64]) -> NDArray[np.float64]:
         """`WiredCrossbar.effective`, solved anew only where conductances have changed."""
-        if self._known is None or not np.array_equal(self._known[0], conductance):
-            self._known = conductance.copy(), self._crossbar.effective(conductance)
+        known = self._known
+        if known is None or (known[0] is not conductance and not np.array_equal(known[0], conductance)):
+            kept = conductance.copy() if conductance.flags.writeable else conductance
+            self._known = kept, self._crossbar.effective(conductance)
+            return self._known[1]
+        return known[1]
         return self._known[1]
 
     def currents(

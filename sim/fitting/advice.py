@@ -44,7 +44,8 @@ _EXTREMES = {
 
 def advice(fit: Fit) -> list[str]:
     """Sentences for the user: what the data cannot tell, and what makes the intervals doubtful."""
-    return [*_blind(fit), *_ended(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes]
+    told = (*_blind(fit), *_ended(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes)
+    return list(dict.fromkeys(told))
 
 
 def _blind(fit: Fit) -> Iterator[str]:
@@ -54,7 +55,7 @@ def _blind(fit: Fit) -> Iterator[str]:
             yield f"these data say nothing about {group[0]} ({roles[group[0]]}): hold it with --fix {group[0]}=VALUE"
             continue
         pair = sorted({roles[name] for name in group})[:2]
-        remedy = _remedy(fit, pair[0], pair[-1])
+        remedy = fit.model.remedy(*group) or _remedy(fit, pair[0], pair[-1])
         yield f"these data cannot tell {_list(group)} apart, only a combination of them: {remedy}"
 
 
@@ -74,7 +75,7 @@ def _tied(fit: Fit) -> Iterator[str]:
         parts = f"{second} from {first}" if first != second else f"{fit.names[i]} from {fit.names[j]}"
         yield (
             f"this {what} cannot separate {parts} (correlation of {fit.names[i]} and {fit.names[j]} "
-            f"{correlation:+.2f}): {_remedy(fit, first, second)}"
+            f"{correlation:+.2f}): {fit.model.remedy(fit.names[i], fit.names[j]) or _remedy(fit, first, second)}"
         )
 
 

@@ -8,10 +8,16 @@ and every other simulated law by the name of its device (`sim.fitting.law`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 
 from hil.errors import InputError
 from hil.plugins import Registry
 from sim.catalogue import backend as devices
+from sim.cells.law import Law
+from sim.cells.rates import RateLaw
+from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
 from sim.fitting.fitting import require_readings
 from sim.fitting.flca import FlcaModel
@@ -54,7 +60,28 @@ def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], d
             models.append(found)
         except InputError as error:
             refused[name] = str(error).removeprefix(f"{measurement.source}: ")
+    for kind in devices.kinds():
+        if issubclass(kind.parameters, JoinedParameters) and issubclass(kind.parameters.law_type, RateLaw):
+            why = _undetermined(kind.parameters.law_type, kind.name, measurement)
+            try:
+                found = LawModel(kind, measurement)
+                require_readings(found)
+            except InputError as error:
+                why = str(error).removeprefix(f"{measurement.source}: ")
+            if why:
+                refused[kind.name] = why
+            else:
+                models.append(found)
     return models, refused
+
+
+def _undetermined(law: type[Law[Any]], name: str, measurement: Measurement) -> str:
+    """Why a law is not among those that a measurement ranks; empty if it is."""
+    if not np.any(measurement.voltage):
+        return "moves by voltages, and there are none"
+    if law.implicit:
+        return f"only when named, --model {name}: its current is a root found in every step, and a fit takes minutes"
+    return ""
 
 
 def lhb(measurement: Measurement, order: int) -> Model:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from hil.runs.progress import Progress
     from sim.fitting.asked import Asked
     from sim.fitting.data import Measurement
-    from sim.fitting.fitting import Fit, Loss, Noise
+    from sim.fitting.fitting import Fit
     from sim.fitting.model import Model
     from sim.fitting.sources import Sources
 
@@ -119,15 +118,15 @@ def _one(
     measurement: Measurement, asked: Asked, config: Config, hold_back: str | None, run: Path | None, json: str | None
 ) -> None:
     """Fit one cell, by several models that compete."""
-    from hil import presets
+    from hil import pictures
     from hil.fraction import fraction
     from hil.runs.results import Row, report
     from hil.runs.run import Run, new_path
-    from sim.fitting import catalogue
-    from sim.fitting.advice import advice
     from sim.fitting.comparison import beaten, comparison, verdict
-    from sim.fitting.heldback import held_back, prediction, without
-    from sim.fitting.report import rows, save_details, shape_rows
+    from sim.fitting.figure import picture
+    from sim.fitting.heldback import checks, held_back, without
+    from sim.fitting.ranking import cost_rows, on_screen, ranked, rivals
+    from sim.fitting.report import noise_rows, rows, save_details, shape_rows
     from sim.fitting.together import varying
 
     measurement = asked.prepared(measurement)
@@ -138,43 +137,59 @@ def _one(
     shown = measurement if checked is None else without(measurement, checked)
     models, refused = asked.models(shown)
     _hold(models, asked.held, asked.freed)
-    fits = _solved(models, asked.noise, asked.loss, asked.profile)
-    fits.sort(key=lambda f: f.aicc)
+    _say_costs(models)
+    fits = ranked(models, asked.noise, asked.loss, asked.profile, _watching)
     losers, extra = beaten(fits, asked.loss), varying(fits[0], asked)
     with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
-        from sim.fitting.figure import save_figure
-
-        single = len(fits) == 1
-        table = [row for f in fits for row in rows(f, "" if single else f"{f.model.name} ")]
-        table += [*extra.rows, *shape_rows(measurement), *comparison(fits, asked.loss)]
+        table = [row for f in fits for row in rows(f, "" if len(fits) == 1 else f"{f.model.name} ")]
+        table += [*extra.rows, *noise_rows(measurement), *shape_rows(measurement), *comparison(fits, asked.loss)]
+        table += cost_rows(fits)
         if checked is not None:
-            table += [
-                replace(row, name=f"{row.name}" if single else f"{f.model.name} {row.name}")
-                for f in fits
-                for row in prediction(f, catalogue.model(f.model.name, measurement, asked.order), checked)
-            ]
+            table += checks(fits, measurement, checked, asked.order)
         table += [Row("left out", sentence) for sentence in measurement.notes]
         table += [Row("not fitted", name, note=why) for name, why in refused.items()]
         words = verdict(fits, asked.loss)
         folder.save_results([*table, Row("verdict", words)])
         save_details(fits, folder.path / "fits.json")
-        for f in fits:
-            told = [*advice(f), *([losers[f.model.name]] if f.model.name in losers else [])]
-            own = f.preset() | (extra.preset if f is fits[0] else {})
-            if f.model.kind:
-                presets.write(folder.path / f"{f.model.name}.json", f.model.kind, own, f.began(), told)
-        save_figure(fits, folder.figure("fit.png"))
+        _save_presets(fits, losers, extra.preset, folder.path)
+        drawn = picture(fits)
+        pictures.keep(folder.path, [drawn])
+        drawn.draw(folder.figures)
         folder.set_state("finished")
-    report(table, f"{source}: {len(measurement)} readings", json)
+    report(on_screen(table, fits), f"{source}: {len(measurement)} readings", json, everything=table)
     print(words, file=sys.stderr)
     for name, sentence in losers.items():
         print(f"warning: {name}: {sentence}", file=sys.stderr)
-    _tell(fits, folder.path)
+    _tell(rivals(fits), folder.path)
+    if left := len(fits) - len(rivals(fits)):
+        print(f"{left} more models, with their warnings: {folder.path / 'fits.json'}", file=sys.stderr)
+
+
+def _save_presets(fits: Sequence[Fit], losers: Mapping[str, str], extra: Config, folder: Path) -> None:
+    """Write what devices can load: of all models with the noise of a reading, of the best with what varies, too."""
+    from hil import presets
+    from sim.fitting.advice import advice
+
+    for f in fits:
+        if f.model.kind:
+            told = [*advice(f), *([losers[f.model.name]] if f.model.name in losers else [])]
+            noise = f.model.measurement.reading
+            own = f.preset() | ({} if noise is None else noise.preset()) | (extra if f is fits[0] else {})
+            presets.write(folder / f"{f.model.name}.json", f.model.kind, own, f.began(), told)
+
+
+def _say_costs(models: Sequence[Model]) -> None:
+    """Say what a fit of a law whose curves are slow will take."""
+    from sim.fitting.law import LawModel
+
+    for m in models:
+        if isinstance(m, LawModel) and m.slow:
+            print(f"{m.name}: one curve takes {m.seconds():.2g} s; its fit plays some {m.needed():,}", file=sys.stderr)
 
 
 def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: str | None) -> None:
     """Fit many cells to one preset, by one model after the other."""
-    from hil import presets
+    from hil import pictures, presets
     from hil.errors import InputError
     from hil.files import write_json
     from hil.runs.results import report, warning
@@ -195,7 +210,10 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
             table += [warning(f"{one.model.name}: {sentence}") for sentence in many.warnings(one)]
             path = folder.path / f"{one.model.name}.json"
             presets.write(path, one.model.kind, many.preset(one), None, list(many.warnings(one)))
-            many.save_figure(one, folder.figure(f"{one.model.name}.png"))
+        drawn = [many.picture(one) for one in everything]
+        pictures.keep(folder.path, drawn)
+        for shown in drawn:
+            shown.draw(folder.figures)
         folder.save_results(table)
         write_json(folder.path / "populations.json", [many.details(one) for one in everything])
         folder.set_state("finished")
@@ -210,10 +228,11 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
 
 def _points(found: Sources, config: Config, play: str, out: str | None, run: Path | None, json: str | None) -> None:
     """Fit tables of paired pulses or windows."""
+    from hil import pictures
     from hil.errors import InputError
     from hil.runs.results import report
     from hil.runs.run import Run, new_path
-    from sim.fitting.points import fit_table, save_points, save_toml
+    from sim.fitting.points import fit_table, picture, save_toml
 
     if out is not None and found.kind != "stdp":
         raise InputError(f"--out {out}: only a spike-timing window is played by settings")
@@ -223,8 +242,10 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
         heads = [f"{table.cell} " if len(fits) > 1 else "" for table in found.tables]
         table = [row.under(head) for head, one in zip(heads, fits, strict=True) for row in one.rows]
         folder.save_results(table)
+        drawn = [picture(one, found.kind, k + 1) for k, one in enumerate(fits)]
+        pictures.keep(folder.path, drawn)
         for k, one in enumerate(fits):
-            save_points(one, found.kind, folder.figure(f"fit{k + 1 if k else ''}.png"))
+            drawn[k].draw(folder.figures)
             if one.toml:
                 save_toml(one, folder.path / f"wta{k + 1 if k else ''}.toml")
         folder.set_state("finished")
@@ -251,23 +272,6 @@ def _hold(models: Sequence[Model], held: Mapping[str, float], free: Sequence[str
         m.hold({k: v for k, v in held.items() if k in own}, [name for name in free if name in own])
 
 
-def _solved(models: Sequence[Model], weights: Noise | None, judged_by: Loss, profile: bool) -> list[Fit]:
-    """Fit one after the other, with progress."""
-    from hil.runs.progress import Progress
-    from sim.fitting.fitting import fit, steps
-
-    fits: list[Fit] = []
-    total = sum(steps(m, profile) for m in models)
-    with Progress(total, "steps") as progress:
-        for k, m in enumerate(models):
-            before = sum(steps(other, profile) for other in models[:k])
-            watch = _watching(progress, m.title)
-            watch("search for starts", before - progress.done)
-            fits.append(fit(m, weights, judged_by, profile=profile, watch=watch))
-        progress.advance(total - progress.done)
-    return fits
-
-
 def _tell(fits: Sequence[Fit], folder: Path) -> None:
     """Warn, and name what can be used now."""
     from sim.fitting.advice import advice
@@ -278,9 +282,10 @@ def _tell(fits: Sequence[Fit], folder: Path) -> None:
     for f in fits:
         if not f.model.kind:
             continue
-        began = f"&{f.model.state}={f.began()[f.model.state]:.6g}"
         print(f"preset: sim:{f.model.kind}?preset={folder / f.model.name}.json", file=sys.stderr)
-        print(f"  add {began} to begin where these data began", file=sys.stderr)
+        if f.model.state:
+            began = f"&{f.model.state}={f.began()[f.model.state]:.6g}"
+            print(f"  add {began} to begin where these data began", file=sys.stderr)
     print(f"picture: {folder / 'figures' / 'fit.png'}", file=sys.stderr)
 
 

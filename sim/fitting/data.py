@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
+from hil.importing.noise import ReadingNoise
 
 Kind = Literal["train", "decay", "sweep"]
 
@@ -46,6 +47,8 @@ class Measurement:
         What was left out, in words.
     begins : tuple of int
         First segment of every stretch, ascending; the first is 0.
+    reading : ReadingNoise, optional
+        Uncertainty of a single reading, where each conductance is the mean of several.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class Measurement:
     reads: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     begins: tuple[int, ...] = (0,)
+    reading: ReadingNoise | None = None
 
     def __post_init__(self) -> None:
         """Check what everything after this relies on."""
@@ -127,6 +131,7 @@ def joined(parts: Sequence[Measurement], source: str) -> Measurement:
         together["conductance"], together["axis"], together["read_voltage"], np.concatenate(reads) if some else None,
         tuple(dict.fromkeys(note for m in parts for note in m.notes)),
         tuple(first + offset for m, offset in zip(parts, offsets, strict=True) for first in m.begins),
+        parts[0].reading,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hil.errors import InputError
 from hil.importing.measured import CellData
+from hil.importing.noise import ReadingNoise, reading_noise
 from hil.importing.reader import read_file
 from hil.importing.request import NOTHING, Request
 from sim.fitting.data import Measurement, decay, joined, sweep, train
@@ -39,8 +40,10 @@ def load_cells(path: Path, request: Request = NOTHING) -> dict[str, Measurement]
     return {cell.cell: measurement(cell, notes) for cell in file.cells}
 
 
-def measurement(cell: CellData, notes: Sequence[str] = ()) -> Measurement:
+def measurement(cell: CellData, notes: Sequence[str] = (), reading: ReadingNoise | None = None) -> Measurement:
     """History of a cell as a fit needs it; a stretch without any reading is left out.
+
+    `reading` is how far a reading is uncertain, where the cell's own lines do not hold it any more.
 
     Raises
     ------
@@ -56,7 +59,9 @@ def measurement(cell: CellData, notes: Sequence[str] = ()) -> Measurement:
     if len(parts) > 1:
         told = "current" if cell.kind == "sweep" else "conductance"
         parts = [part for part in parts if np.isfinite(part[told]).sum() > 1] or parts[:1]
-    histories = [replace(_history(part), notes=tuple(notes)) for part in parts]
+    if "spread" in cell.columns and reading is None:
+        reading = reading_noise(cell["conductance"], cell["spread"], cell.reads)
+    histories = [replace(_history(part), notes=tuple(notes), reading=reading) for part in parts]
     return histories[0] if len(histories) == 1 else joined(histories, cell.source)
 
 

@@ -7,6 +7,7 @@ belong to that cost as well. All intervals are scaled by the residuals, so that 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
@@ -52,6 +53,10 @@ class Fit:
         Sum of squared residuals (robust ones), N ln(chi^2 / N) + 2 P, and with P ln N.
     r_squared : float
         Share of the variance about the best constant that the model explains.
+    profiled : bool
+        Whether intervals follow the profile of the likelihood, and not its curvature alone.
+    seconds : float
+        What it took.
     """
 
     model: Model
@@ -66,6 +71,8 @@ class Fit:
     aic: float
     bic: float
     r_squared: float
+    profiled: bool = True
+    seconds: float = 0.0
 
     @property
     def values(self) -> dict[str, float]:
@@ -119,7 +126,8 @@ def fit(
     model : Model
         With parameters held as wanted.
     noise : Noise, optional
-        Uncertainty of a reading; 1 % and a thousandth of the largest value if not given.
+        Uncertainty of a reading; what the data themselves say (`Measurement.reading`) if not given, or else 1 % and a
+        thousandth of the largest value.
     loss : str
         ``linear``, or ``soft_l1`` to weaken outliers.
     profile : bool
@@ -134,7 +142,7 @@ def fit(
     InputError
         If there are not more readings than parameters, or lmfit is not installed.
     """
-    m, free = model.measurement, model.free
+    m, free, begun = model.measurement, model.free, time.monotonic()
     require_readings(model)
     sigma = uncertainty(model, noise)
     held = {p.name: p.held for p in model.parameters if p.held is not None}
@@ -146,7 +154,7 @@ def fit(
 
     model.watch = lambda: watch("search for starts", 1)
     begin = model.starts() if starts is None else starts
-    found = solve(free, residuals, begin, len(m), profile=profile, watch=watch)
+    found = solve(free, residuals, begin, len(m), profile=profile, step=model.step, watch=watch)
     parts = zip(free, found.best.tolist(), found.errors.tolist(), found.intervals, strict=True)
     known = {p.name: Estimate(p, value, error, spans) for p, value, error, spans in parts}
     estimates = tuple(known.get(p.name) or Estimate(p, held[p.name], 0.0, {}) for p in model.parameters)
@@ -156,6 +164,7 @@ def fit(
     return Fit(
         model, estimates, names, found.correlation, found.blind, curve, sigma, (m.conductance - curve) / sigma,
         found.chi_square, aic, bic, 1.0 - found.chi_square / level if level > 0 else 0.0,
+        profile, time.monotonic() - begun,
     )  # fmt: skip
 
 
@@ -175,6 +184,8 @@ def uncertainty(model: Model, noise: Noise | None) -> NDArray[np.float64]:
     """(K,) uncertainty of every reading, S; a floor in A is divided by the voltage of the reading."""
     m = model.measurement
     volts = np.abs(np.where(np.isnan(m.read_voltage), 1.0, m.read_voltage))
+    if noise is None and m.reading is not None:
+        noise = Noise(*m.reading.of_mean)
     if noise is None:
         noise = Noise(absolute=1e-3 * float((m.conductance * volts).max()))
     for name, value in zip(("relative", "absolute"), noise, strict=True):

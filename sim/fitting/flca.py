@@ -42,6 +42,7 @@ class FlcaModel(Model):
         if order < 1:
             raise InputError(f"order {order} must be at least 1: the memristance of a memristor depends on the flux")
         self._volatile, self._order = kind == "volatile", order
+        self.filters = not self._volatile
         self._cell = FlcaParameters.model_construct(kind=kind)
         self.name = "flca-volatile" if self._volatile else "flca"
         self.title = f"FLCA, {'volatile' if self._volatile else 'non-volatile'}"

@@ -6,6 +6,7 @@ the fit. So the model must foretell how a train goes on, which an interpolation 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from hil.errors import InputError
 from hil.runs.results import Row
+from sim.fitting import catalogue
 from sim.fitting.data import Measurement
 from sim.fitting.fitting import Fit
 from sim.fitting.model import Model
@@ -80,6 +82,15 @@ def prediction(fit: Fit, whole: Model, held: NDArray[np.bool_]) -> list[Row]:
             note="root mean square, of the measured range; control: every reading as the last one that was seen",
         ),
     ]  # fmt: skip
+
+
+def checks(fits: Sequence[Fit], whole: Measurement, held: NDArray[np.bool_], order: int) -> list[Row]:
+    """`prediction` of every fit on the readings that are held back of a whole measurement."""
+    found = []
+    for f in fits:
+        rows = prediction(f, catalogue.model(f.model.name, whole, order), held)
+        found += [row if len(fits) == 1 else row.under(f"{f.model.name} ", model=f.model.name) for row in rows]
+    return found
 
 
 def _percent(deviation: NDArray[np.float64], span: float) -> float | None:

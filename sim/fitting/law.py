@@ -1,46 +1,56 @@
 """Fit any simulated law, by what its parameters say of themselves: default, range, unit, description.
 
 `hil fit --model NAME` takes every kind of ``sim:`` that is an array of a law; models of ``sim.fits`` know more of their
-own (which parameters some data can tell, where to start) and go first. Here every parameter that is a number is
-fitted, from a thousandth to a thousand times its default, or as far as its own range goes; the parameter that puts the
-programmed state where a pristine cell has it is where the measurement began. Hold what is known with ``--fix``: data
-that do not tell a parameter are reported as such, not as a value.
+own (which parameters some data can tell, where to start) and go first. Here every parameter that is a number and that
+the law calls distinct (`Law.indistinct`) is fitted, within what its unit allows beside the data (`sim.fitting.scales`),
+from starts of a search (`sim.fitting.law_search`). What is 0 by default leaves a term out, and stays so unless it is
+freed. The parameter that puts the programmed state where a pristine cell has it is where the measurement began.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from hil.backends import DeviceKind
 from hil.errors import InputError
 from hil.limits import LimitError
-from sim.cells.law import Law
+from sim.cells.law import Law, StateVariable
+from sim.cells.pulse_parameters import PulseParameters
+from sim.cells.rates import RateLaw
 from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
+from sim.fitting.law_search import FEWER, GENERATIONS, POPULATION, WALK, Search, thinned
 from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
+from sim.fitting.scales import magnitudes, measured
 from sim.fitting.trace import segments
 
-SEED = 20261
-"""Of the search for starts, so that a fit is the same whenever it is made."""
+BEYOND, RATES_BEYOND = 1e3, 1e12
+"""Factors by which the bounds of a fit are wider than those of the search: of a parameter without time, and with it."""
 
-GENERATIONS = 30
-"""Of a search, at most."""
-
-REACH = 1e3
-"""Factor on a default, up and down, within which a parameter is searched where it has no range of its own."""
-
-_HOPELESS = 1e3
-"""Squared logarithm that stands for conductances that a law cannot have."""
+READINGS = "add readings at several voltages, up to the highest that the cell bears"
+AMPLITUDES = "add pulses or sweeps of several amplitudes, near the threshold and far above it"
+SATURATING = "add a train that saturates in both directions"
 
 
 class LawModel(Model):
-    """Any law of the catalogue on a measurement."""
+    """Any law of the catalogue on a measurement.
+
+    Attributes
+    ----------
+    curves : int
+        How often the law was played so far.
+    """
+
+    step = 1e-5
+    profiled = False
 
     def __init__(self, kind: DeviceKind, measurement: Measurement) -> None:
         """Find the parameters, and which way round the cell is."""
@@ -48,112 +58,242 @@ class LawModel(Model):
         if not issubclass(kind.parameters, JoinedParameters):
             raise InputError(f"sim:{kind.name} is no array of cells of one law: it cannot be fitted")
         self.name = self.kind = kind.name
-        self.title, self.generations = kind.summary, 2 * GENERATIONS
-        self._law_type, self._cell = kind.parameters.law_type, kind.parameters.cell_type()
+        self.title, self.curves, self._of = kind.name, 0, kind
+        self._law_type, self._type = kind.parameters.law_type, kind.parameters.cell_type
+        first = next(iter(kind.presets.values()), {})
+        self._cell = self._type().model_copy(update={k: v for k, v in first.items() if k in self._type.model_fields})
         self._fields = {
             name: field
-            for name, field in type(self._cell).model_fields.items()
+            for name, field in self._type.model_fields.items()
             if isinstance(getattr(self._cell, name), float)
+            and not (issubclass(self._type, PulseParameters) and name in PulseParameters.model_fields)
         }
         self.state = self._pristine_parameter()
-        self._drive = ModelDrive(measurement, raises=self._raises())
-        if self._drive.sign < 0:
-            self.notes.append(
-                f"sim:{self.kind} moves the other way here: the preset is the cell with its terminals swapped"
-            )
+        self._drive = self._turned()
+        self.slow = self._law_type.implicit
+        self.generations = FEWER[1] if self.slow else 2 * GENERATIONS
+        self._spans: dict[str, tuple[float, float]] = {}
         self.parameters = tuple(self._parameters())
 
-    def starts(self) -> Iterable[dict[str, float]]:
-        """Differential evolution over all parameters, of one sign in logarithms."""
-        from scipy.optimize import differential_evolution
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Parameters that say where the stretches began; none where a cell always begins pristine."""
+        return super().states if self.state else ()
 
-        free, seen = self.free, self.measurement.conductance
+    def starting(self, values: Values) -> NDArray[np.float64]:
+        """(T,) state in which the cell is put before a segment that begins a stretch, NaN elsewhere."""
+        variable = _programmed(self._law(values))
+        if self.state:
+            return np.clip(super().starting(values), variable.low, variable.high)
+        start = np.full(len(self.measurement.voltage), np.nan)
+        start[list(self.measurement.begins)] = variable.pristine
+        return start
+
+    def starts(self) -> Iterator[dict[str, float]]:
+        """Two searches over all parameters, on a thinned sweep."""
+        quick = thinned(self.measurement)
+        model = self if quick is self.measurement else LawModel(self._of, quick)
+        ranges = [(p, self._spans[p.name]) for p in self.free if p.name not in self.states[1:]]
+        search = Search(self._law, model.curve, quick, ranges, self.state, self._drive.sign)
         held = {p.name: p.held for p in self.parameters if p.held is not None}
-        low, high = np.array([p.low for p in free]), np.array([p.high for p in free])
-        wide = (low * high > 0) & (np.maximum(np.abs(low), np.abs(high)) > 20 * np.minimum(np.abs(low), np.abs(high)))
-        ends = np.sort([np.where(wide, np.log(np.abs(end) + ~wide), end) for end in (low, high)], axis=0).T
-
-        def values(x: NDArray[np.float64]) -> dict[str, float]:
-            found = np.clip(np.where(wide, np.sign(high) * np.exp(np.where(wide, x, 0.0)), x), low, high)
-            return {**held, **{p.name: float(v) for p, v in zip(free, found, strict=True)}}
-
-        def misfit(x: NDArray[np.float64]) -> float:
-            with np.errstate(all="ignore"):
-                off = np.log(np.abs(self.curve(values(x))) / seen) ** 2
-            return float(np.mean(np.where(np.isfinite(off), off, _HOPELESS)))
-
-        for seed in (SEED, SEED + 1):
-            found = differential_evolution(
-                misfit, ends, rng=seed, popsize=8, maxiter=GENERATIONS, tol=1e-4, polish=False,
-                callback=lambda *_, **__: self.watch(),
-            )  # fmt: skip
-            yield values(found.x)
+        defaults = {name: float(getattr(self._cell, name)) for name in self._fields} | held
+        for found in search.starts(held, defaults, self.slow, self.watch):
+            yield {**dict.fromkeys(self.states, found.get(self.state, 0.0)), **found}
+        self.curves += search.curves if model is not self else 0
 
     def curve(self, values: Values) -> NDArray[np.float64]:
-        """Conductances at the readings, S; where a law leaves the range of numbers, such as no data have."""
-        law, m = self._law(values), self.measurement
+        """Conductances at the readings, S; where there is no such cell or it leaves float64, such as no data have."""
+        m = self.measurement
+        self.curves += 1
         try:
+            law = self._law(values)
             states = law.trace(self._drive.play, self.starting(values))
-        except LimitError:
+        except (LimitError, ArithmeticError):
             return np.full(len(m), 1e6 * float(m.conductance.max()))
         v = np.where(np.isnan(m.read_voltage), law.read_voltage, self._drive.sign * m.read_voltage)[None]
-        i = law.current(v, {name: np.ascontiguousarray(state[:, m.seen]) for name, state in states.items()})
-        return (i / v)[0]
+        seen = {name: np.ascontiguousarray(state[:, m.seen]) for name, state in states.items()}
+        seen |= {s.name: np.zeros(1) for s in law.states if s.per_column}
+        with np.errstate(all="ignore"):
+            return (law.current(v, seen) / v)[0]
+
+    def seconds(self) -> float:
+        """What one curve takes."""
+        values = {p.name: float(getattr(self._cell, p.name, p.low)) for p in self.parameters if p.name in self._fields}
+        self.curve(values | dict.fromkeys(self.states, values.get(self.state, 0.0)))
+        begun = time.monotonic()
+        self.curve(values | dict.fromkeys(self.states, values.get(self.state, 0.0)))
+        return time.monotonic() - begun
+
+    def needed(self) -> int:
+        """Curves that a fit plays, about: those of the search, of walks and of the curvature."""
+        count = len(self.free)
+        population, generations, walk = FEWER if self.slow else (POPULATION, 2 * GENERATIONS, 2 * WALK)
+        return population * count * (generations + 1) + (walk + 20) * (count + 1)
 
     def preset(self, values: Values) -> dict[str, Any]:
-        """Parameters of the simulated kind."""
+        """Parameters of the simulated kind, the programming pulses among them: those of the data."""
         highest = float(np.abs(self.measurement.voltage).max())
         room = {"v_max": highest} if highest > 5.0 else {}
-        return {name: value for name, value in values.items() if name not in self.states} | room
+        variable, own = _programmed(self._law(values)), self._own(values)
+        cell = self._cell.model_copy(update=own).model_dump(include=set(self._type.model_fields))
+        if self.state:
+            pristine = float(np.clip(cell.pop(self.state), variable.low, variable.high))
+            default = float(getattr(self._type(), self.state))
+            cell |= {} if variable.low <= default <= variable.high else {self.state: pristine}
+        return {**cell, **self._pulses(), **room}
+
+    def remedy(self, *names: str) -> str:
+        """Measurement that would tell parameters, by what they are of."""
+        if set(names) & set(self.states):
+            return SATURATING
+        law = self._law({})
+        return READINGS if all(self._touches(name, law, rates=False) for name in names) else AMPLITUDES
+
+    def _pulses(self) -> dict[str, float]:
+        """The highest voltage of either sign and the usual width, where the law has such parameters."""
+        if not issubclass(self._type, PulseParameters):
+            return {}
+        up, down = self._drive.amplitudes(1), self._drive.amplitudes(-1)
+        found = {"v_set": up[-1:], "v_reset": down[-1:]}
+        return {
+            **{name: float(value[0]) for name, value in found.items() if len(value)},
+            "t_pulse": float(np.median(self.measurement.duration[self.measurement.pulses != 0])),
+        } if len(up) or len(down) else {}  # fmt: skip
+
+    def _own(self, values: Values) -> dict[str, float]:
+        return {name: float(value) for name, value in values.items() if name in self._fields}
 
     def _law(self, values: Values) -> Law[Any]:
-        own = {name: float(value) for name, value in values.items() if name in self._fields}
-        return self._law_type(self._cell.model_copy(update=own))
+        """The law with these values; `LimitError` where it allows none such."""
+        own = self._own(values)
+        cell = self._cell.model_copy(update=own)
+        if self.state:
+            variable = _programmed(self._law_type(cell))
+            start = float(np.clip(getattr(cell, self.state), variable.low, variable.high))
+            cell = cell.model_copy(update={self.state: start})
+        try:
+            return self._law_type(self._type.model_validate(cell.model_dump()))
+        except (ValidationError, ArithmeticError):
+            raise LimitError(f"sim:{self.kind} has no cell with these values") from None
 
     def _pristine_parameter(self) -> str:
-        """Parameter that moves where the programmed state of a pristine cell is."""
-
-        def pristine(values: Values) -> float:
-            law = self._law(values)
-            return next(state.pristine for state in law.states if state.name == law.programmed)
-
+        """Parameter that moves where the programmed state of a pristine cell is; empty where there is none."""
+        before = _programmed(self._law_type(self._cell)).pristine
         for name in self._fields:
-            value = getattr(self._cell, name)
-            if pristine({name: 0.9 * value + 1e-3}) != pristine({}):
+            changed = self._cell.model_copy(update={name: 0.9 * getattr(self._cell, name) + 1e-12})
+            if _programmed(self._law_type(changed)).pristine != before:
                 return name
-        raise InputError(
-            f"sim:{self.kind} has no parameter that puts the state of a pristine cell: it cannot be fitted"
+        return ""
+
+    def _turned(self) -> ModelDrive:
+        """Voltages as the law takes them: its own parameter `set` turns the cell round where it has one."""
+        raises, field = self._raises(), self._type.model_fields.get("set")
+        drive = ModelDrive(self.measurement, raises)
+        if drive.sign > 0:
+            return drive
+        if field is not None and get_args(field.annotation):
+            (other,) = (choice for choice in get_args(field.annotation) if choice != getattr(self._cell, "set"))  # noqa: B009
+            self._cell = self._cell.model_copy(update={"set": other})
+            return ModelDrive(self.measurement, -raises)
+        self.notes.append(
+            f"sim:{self.kind} moves the other way here: the preset is the cell with its terminals swapped"
         )
+        return drive
 
     def _raises(self) -> float:
-        """Sign of what a positive voltage does to the conductance of the law as it is by default; 1 if nothing."""
-        law = self._law({})
-        middle = np.array([next(state.pristine for state in law.states if state.name == law.programmed)])
+        """Sign of what a positive voltage does to the conductance of the law as it is by default; 0 for no matter."""
+        law = self._law_type(self._cell)
+        variable = _programmed(law)
+        middle = 0.5 * (variable.low + variable.high) if np.isfinite(variable.high - variable.low) else 0.0
         for v in 0.1 * 2.0 ** np.arange(7):
+            change = []
             for sign in (1.0, -1.0):
                 history = segments(np.array([0.0, sign * v]), np.array([0.0, 1e-3]))
                 try:
-                    states = law.trace(history, np.array([middle[0], np.nan]))
+                    states = law.trace(history, np.array([middle, np.nan]))
                 except LimitError:
+                    change.append(0.0)
                     continue
+                states = states | {s.name: np.zeros(1) for s in law.states if s.per_column}
                 g = law.current(np.full((1, 2), law.read_voltage), states)[0] / law.read_voltage
-                if g[1] != g[0]:
-                    return float(sign * np.sign(g[1] - g[0]))
+                change.append(float(sign * np.sign(g[1] - g[0])))
+            if any(change):
+                return 0.5 * sum(change) if all(change) else sum(change)
         return 1.0
 
     def _parameters(self) -> Iterable[Parameter]:
+        law, scales = self._law({}), measured(self.measurement)
         for name, field in self._fields.items():
-            parameter = self._parameter(name, field)
+            parameter, self._spans[name] = self._parameter(name, field, scales, law)
             yield from self.started(parameter) if name == self.state else (parameter,)
 
-    def _parameter(self, name: str, field: FieldInfo) -> Parameter:
-        default = float(getattr(self._cell, name))
-        low, high = sorted((default / REACH, default * REACH)) if default and name != self.state else (-REACH, REACH)
-        least, most = _declared(field)
-        low, high = max(low, least), min(high, most)
+    def _parameter(
+        self, name: str, field: FieldInfo, scales: dict[str, tuple[float, float]], law: Law[Any]
+    ) -> tuple[Parameter, tuple[float, float]]:
+        """A parameter with the bounds of the fit, and between what it is searched."""
+        default, (least, most) = float(getattr(self._cell, name)), _declared(field)
         extra = field.json_schema_extra
         unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
-        return Parameter(name, unit, low, high, field.description or name, ends=(low == least, high == most))
+        about = abs(default) or (1.0 if not np.isfinite(most) else float(most))
+        small, large = magnitudes(unit, about, scales)
+        wider = RATES_BEYOND if "s" in unit.replace("(", " ").replace(")", " ").replace("/", " ").split() else BEYOND
+        low, high = small / wider, large * wider
+        if default < 0:
+            small, large, low, high = -large, -small, -high, -low
+        elif name == self.state and least < 0:
+            low = -high
+        span = (max(small, least), min(large, most))
+        low, high = (least, most) if np.isfinite(most - least) else (max(low, least), min(high, most))
+        if low <= 0 <= high and (default == 0.0 or name == self.state or np.isfinite(most)):
+            span = (low, high)
+        why = law.indistinct.get(name, "")
+        if name != self.state and not why:
+            why = (
+                "0 leaves its term out" if default == 0.0
+                else "" if self._touches(name, law) else "not driven in that direction"
+            )  # fmt: skip
+        parameter = Parameter(
+            name,
+            unit,
+            low,
+            high,
+            field.description or name,
+            default if why else None,
+            why,
+            (low == least, high == most),
+        )
+        return parameter, span
+
+    def _touches(self, name: str, law: Law[Any], rates: bool = True) -> bool:
+        """Whether a parameter changes bounds or current, or rates, at voltages of the signs of the data."""
+        value = float(getattr(self._cell, name))
+        try:
+            other = self._law({name: 1.01 * value})
+        except LimitError:
+            other = self._law({name: 0.99 * value})
+        if not isinstance(law, RateLaw) or not isinstance(other, RateLaw) or law.states != other.states:
+            return True
+        x = np.array([s.pristine for s in law.states])
+        moved, variable = [s.name for s in law.states].index(law.programmed), _programmed(law)
+        volts = np.unique(self._drive.voltage)
+        signs = {float(s) for s in np.sign(volts)} - {0.0}
+        peak = float(np.abs(volts).max(initial=0.0)) or 1.0
+        with np.errstate(all="ignore"):
+            for share in (0.2, 0.5, 0.8):
+                if np.isfinite(variable.high - variable.low):
+                    x[moved] = variable.low + share * (variable.high - variable.low)
+                state = {s.name: np.full((1, 1), at) for s, at in zip(law.states, x, strict=True)}
+                for v in [0.0, *np.outer(sorted(signs), peak * np.geomspace(0.03, 1e3, 19)).ravel()]:
+                    here = np.full((1, 1), v)
+                    if not np.array_equal(law.current(here, state), other.current(here, state)):
+                        return True
+                    if rates and not np.array_equal(law.velocity(float(v), x), other.velocity(float(v), x)):
+                        return True
+        return False
+
+
+def _programmed(law: Law[Any]) -> StateVariable:
+    return next(state for state in law.states if state.name == law.programmed)
 
 
 def _declared(field: FieldInfo) -> tuple[float, float]:
@@ -163,6 +303,6 @@ def _declared(field: FieldInfo) -> tuple[float, float]:
         for kind in ("ge", "gt", "le", "lt"):
             bound = getattr(mark, kind, None)
             if bound is not None:
-                step = {"gt": 1e-9, "lt": -1e-9}.get(kind, 0.0) * max(abs(bound), 1.0)
+                step = {"gt": 1e-9, "lt": -1e-9}.get(kind, 0.0) * abs(bound)
                 low, high = (bound + step, high) if kind in ("ge", "gt") else (low, bound + step)
     return low, high

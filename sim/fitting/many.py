@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hil.files import write_figure
+from hil.pictures import Panel, Picture, Series
 from hil.runs.results import Row
 from sim.fitting.population import Population
 from sim.fitting.spread import Spreading
@@ -23,6 +23,9 @@ WORDS = {
     "read_noise": "of a reading, the instrument's own part included",
 }
 """What each spread is of."""
+
+MOST_NAMED = 12
+"""Cells up to which a legend names them."""
 
 MOST = {"d2d": 1.0, "d2d_r": 1.0, "c2c": 100.0, "read_noise": 1.0}
 """Most that a simulated array takes."""
@@ -99,33 +102,36 @@ def details(found: Population) -> dict[str, Any]:
     }
 
 
-def save_figure(found: Population, path: Path) -> None:
-    """Draw every cell with its own fit, and the factors by which cells differ."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import EngFormatter
-
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    data, factors = figure.subplots(1, 2, width_ratios=(1.6, 1))
+def picture(found: Population) -> Picture:
+    """Picture of every cell with its own fit, and of the factors by which cells differ."""
+    data, factors = [], [Series.of("guide", [1.0, 1.0], _span(found.memristance))]
+    factors.append(Series.of("guide", _span(found.sensitivity), [1.0, 1.0]))
+    named = len(found.cells) + len(found.still) <= MOST_NAMED
     for k, cell in enumerate((*found.cells, *found.still)):
-        m, still = cell.fit.model.measurement, k >= len(found.cells)
-        color = "0.7" if still else f"C{k % 10}"
-        data.plot(m.axis, m.conductance, ".", ms=3, color=color, alpha=0.5)
-        for first, end in m.readings:
-            label = cell.name if first == 0 else "_"
-            data.plot(m.axis[first:end], cell.fit.curve[first:end], color=color, lw=1, label=label)
-    data.set(xlabel="pulses" if m.kind == "train" else "time (s)", ylabel="conductance (S)")
-    data.yaxis.set_major_formatter(EngFormatter(sep=" "))
-    data.set_title("every cell, fitted alone", fontsize="medium")
-    if len(found.cells) + len(found.still) <= 12:
-        data.legend(fontsize="x-small", ncols=2, frameon=False)
-    factors.axhline(1, color="0.8", lw=0.8)
-    factors.axvline(1, color="0.8", lw=0.8)
-    for cell, gain, scale in zip(found.cells, found.sensitivity, found.memristance, strict=True):
-        factors.plot(gain, scale, "o", ms=5, color="C0", mfc="none")
-        factors.annotate(cell.name, (gain, scale), xytext=(4, 3), textcoords="offset points", fontsize="x-small")
-    factors.set(xlabel="factor on sensitivity", ylabel="factor on memristance")
-    factors.set_title(f"d2d = {found.d2d.value:.3g}, d2d_r = {found.d2d_r.value:.3g}", fontsize="medium")
-    write_figure(path, figure, dpi=130)
+        m, number = cell.fit.model.measurement, -1 if k >= len(found.cells) else k
+        data.append(Series.of("points", m.axis, m.conductance, number=number))
+        gaps = [first for first, _ in m.readings[1:]]
+        line = np.insert(m.axis, gaps, np.nan), np.insert(cell.fit.curve, gaps, np.nan)
+        data.append(Series.of("line", *line, cell.name if named else "", number))
+    factors.append(Series.of("points", found.sensitivity, found.memristance))
+    kind = found.model.measurement.kind
+    return Picture(
+        name=found.model.name,
+        panels=[
+            Panel(
+                x=("pulses", "") if kind == "train" else ("time", "s"), y=("conductance", "S"), series=data,
+                note="every cell, fitted alone",
+            ),
+            Panel(
+                x=("factor on sensitivity", ""), y=("factor on memristance", ""), series=factors, shown="screen",
+                scaled="", note=f"d2d = {found.d2d.value:.3g}, d2d_r = {found.d2d_r.value:.3g}",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _span(values: NDArray[np.float64]) -> tuple[float, float]:
+    return min(1.0, float(values.min())), max(1.0, float(values.max()))
 
 
 def _told(spread: Spreading) -> str:

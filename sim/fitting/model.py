@@ -41,12 +41,21 @@ class Model(ABC):
         How often `starts` calls `watch`, at most.
     watch : callable
         Called now and then by a long search for starts.
+    step : float
+        Relative step of a difference quotient: far above the accuracy of `curve`.
+    profiled : bool
+        Whether intervals follow the profile of the likelihood beside other models, too: not where that takes minutes.
+    filters : bool
+        Whether `filtered` foretells readings, so that the spread of many cells and of cycles can be told.
     """
 
     name: str
     title: str
     kind: str
     state: str = "w0"
+    step: float = 1e-6
+    profiled: bool = True
+    filters: bool = False
     parameters: tuple[Parameter, ...]
 
     def __init__(self, measurement: Measurement) -> None:
@@ -98,6 +107,10 @@ class Model(ABC):
 
         None where the law has no filter: cycle-to-cycle spread cannot be told then.
         """
+        return None
+
+    def remedy(self, *names: str) -> str | None:
+        """Measurement that would tell parameters from each other, where the model itself knows."""
         return None
 
     def doubts(self, values: Values) -> list[str]:

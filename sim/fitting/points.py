@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.files import write_figure, write_text
+from hil.files import write_text
 from hil.importing.measured import CellData
+from hil.pictures import Panel, Picture, Series
 from hil.runs.results import Row, warning
 from sim.fitting import ppf
 from sim.fitting.curves import CurveFit
@@ -58,26 +59,22 @@ def _sides(found: Timing) -> list[tuple[CurveFit, float]]:
     return [(fit, sign) for fit, sign in ((found.plus, 1.0), (found.minus, -1.0)) if fit is not None]
 
 
-def save_points(found: PointsFit, kind: str, path: Path) -> None:
-    """Draw the points and their curves."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.5, 4.2), layout="constrained")
-    axis = figure.subplots()
-    factor = 100.0 if kind == "stdp" else 1.0
+def picture(found: PointsFit, kind: str, number: int = 1) -> Picture:
+    """Picture of the points and their curves; `number` tells tables of one run apart."""
+    factor, series = 100.0 if kind == "stdp" else 1.0, []
     for fit, sign in found.curves:
         low, high = float(fit.x.min()), float(fit.x.max())
         dense = np.geomspace(low, high, 300) if kind == "ppf" else np.linspace(low, high, 300)
-        axis.plot(sign * fit.x, factor * fit.y, "o", ms=4.5, color="0.4", mfc="none")
-        axis.plot(sign * dense, factor * fit(dense), color="C0")
+        series.append(Series.of("points", sign * fit.x, factor * fit.y, number=-1))
+        series.append(Series.of("line", sign * dense, factor * fit(dense)))
+    ends = [x for one in series for x in one.x if x is not None]
     if kind == "ppf":
-        axis.set(xscale="log", xlabel="interval (s)", ylabel="second over first response")
-        axis.axhline(1, color="0.7", lw=0.8, ls="--")
+        x, y, x_scale, middle = ("interval", "s"), ("second over first response", ""), "log", 1.0
     else:
-        axis.set(xlabel="delay t_post - t_pre (s)", ylabel="change of conductance (%)")
-        axis.axhline(0, color="0.7", lw=0.8)
-        axis.axvline(0, color="0.7", lw=0.8)
-    write_figure(path, figure, dpi=130)
+        x, y, x_scale, middle = ("delay t_post - t_pre", "s"), ("change of conductance", "%"), "linear", 0.0
+    series.insert(0, Series.of("guide", [min(ends), max(ends)], [middle, middle]))
+    panel = Panel.model_validate({"x": x, "y": y, "series": series, "x_scale": x_scale})
+    return Picture(name=f"fit{number if number > 1 else ''}", panels=[panel])
 
 
 def save_toml(found: PointsFit, path: Path) -> None:

@@ -7,7 +7,9 @@ included, voltages and durations as the device made them. No setting plays a par
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,11 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from hil.experiments.bench import Driven
 from hil.experiments.records import load, load_devices, load_driven
+from hil.importing.noise import ReadingNoise
 from hil.importing.numbers import ranges
 from hil.importing.records import cells_of_run
+from hil.runs.run import summary
+from hil.runs.sending import played_again
 from sim.fitting.data import Kind, Measurement, telling
 from sim.fitting.files import measurement
 
@@ -54,7 +59,7 @@ def load_run(folder: Path, device: int = 0) -> Measurement:
         raise InputError(f"{folder}: no device {device}; it has {len(devices)}, counted from 0")
     uri, info = devices[device]
     if "file" in info:
-        return _imported(folder, device)
+        return _imported(folder, device, info)
     chosen = everything["device"] == device
     records = {name: column[chosen] for name, column in everything.items()}
     kind = next((kind for column, kind in _EXPERIMENTS.values() if column in records), None)
@@ -63,10 +68,12 @@ def load_run(folder: Path, device: int = 0) -> Measurement:
     blocks = load_driven(folder, device)
     if not chosen.any():
         raise InputError(f"{folder}: nothing has been measured on {uri} yet")
-    return _measurement(kind, records, blocks, f"{folder} ({uri})")
+    found = _measurement(kind, records, blocks, f"{folder} ({uri})")
+    twice = [row.note for row in played_again(summary(folder)[0], uri)]
+    return replace(found, notes=(*found.notes, *twice))
 
 
-def _imported(folder: Path, device: int) -> Measurement:
+def _imported(folder: Path, device: int, info: Mapping[str, Any]) -> Measurement:
     """History of a cell that came from a file: no read before a train, no current of a pulse need be known."""
     cell = cells_of_run(folder)[device]
     told = {"sweep": "current", "train": "conductance", "decay": "conductance"}.get(cell.kind)
@@ -75,7 +82,8 @@ def _imported(folder: Path, device: int) -> Measurement:
         notes.append(f"{missing} reading{'s' * (missing > 1)} without a value dropped")
     if "tripped" in cell.columns and (clipped := int(cell["tripped"].sum())):
         notes.append(f"{clipped} reading{'s' * (clipped > 1)} at the compliance dropped")
-    return measurement(cell, notes)
+    reading = info.get("reading")
+    return measurement(cell, notes, None if reading is None else ReadingNoise(*reading))
 
 
 def _measurement(kind: Kind, records: Records, blocks: list[Driven], source: str) -> Measurement:

@@ -23,7 +23,7 @@ def rows(fit: Fit, head: str = "") -> list[Row]:
     """Parameters with errors and intervals, then how good the fit is; `head` tells which of several models."""
     n = len(fit.residuals)
     found = [
-        *(parameter_row(estimate, estimate.parameter.name) for estimate in fit.estimates),
+        *(parameter_row(estimate, estimate.parameter.name, profiled=fit.profiled) for estimate in fit.estimates),
         Row("R^2", fit.r_squared, n=n, note="of the weighted variance about the best constant", headline=True),
         Row("reduced chi^2", fit.reduced, n=n, reference=1.0),
         Row("correlation of neighbouring residuals", fit.memory, n=n, reference=0.0),
@@ -31,8 +31,13 @@ def rows(fit: Fit, head: str = "") -> list[Row]:
     return [row.under(head, model=fit.model.name) for row in found]
 
 
-def parameter_row(estimate: Estimate, name: str, factor: float = 1.0, unit: str | None = None) -> Row:
-    """Report an estimate with its intervals; `factor` and `unit` show it in another unit."""
+def parameter_row(
+    estimate: Estimate, name: str, factor: float = 1.0, unit: str | None = None, profiled: bool = True
+) -> Row:
+    """Report an estimate with its intervals; `factor` and `unit` show it in another unit.
+
+    Intervals that are not `profiled` are those of the curvature, and said to be linearised.
+    """
     p, unit = estimate.parameter, estimate.parameter.unit if unit is None else unit
     if p.held is not None:
         return Row(name, factor * float(estimate.value), unit, note=f"held: {p.why}")
@@ -43,6 +48,7 @@ def parameter_row(estimate: Estimate, name: str, factor: float = 1.0, unit: str 
         for q, (low, high) in estimate.intervals.items()
     ]
     lost = [] if estimate.told else ["not told by the data"]
+    spans = [f"{'' if profiled else 'linearised '}{span}" for span in spans]
     ended = [] if estimate.bound is None else [f"at {factor * estimate.bound:.4g}, where the model ends"]
     sure = estimate.told and estimate.bound is None
     error = factor * float(estimate.error) if sure else None
@@ -56,6 +62,15 @@ def _end(estimate: Estimate, value: float, width: float, factor: float) -> str:
         return f"open (searched up to {factor * value:.{digits}g})"
     own = value in (estimate.parameter.low, estimate.parameter.high)
     return f"{factor * value:.{digits}g}{' (the model ends)' * own}"
+
+
+def noise_rows(m: Measurement) -> list[Row]:
+    """What several readings a line say of one of them."""
+    if m.reading is None:
+        return []
+    relative, absolute, reads, lines = m.reading
+    note = f"standard deviation of one of {reads} readings a line, over its mean; floor {absolute:.3g} S"
+    return [Row("noise of a reading", relative, n=lines, note=note)]
 
 
 def shape_rows(m: Measurement) -> list[Row]:

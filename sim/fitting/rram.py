@@ -35,6 +35,7 @@ class RramModel(Model):
     """One of the three dynamics, on a train or a sweep."""
 
     kind = "rram"
+    filters = True
 
     def __init__(self, name: Dynamics, measurement: Measurement) -> None:
         """Find the direction of potentiation, and which parameters the measurement can tell at all."""

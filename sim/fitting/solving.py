@@ -27,8 +27,9 @@ STARTS, SECOND, FIRST_ROUNDS = 24, 4, 8
 STEPS = STARTS + SECOND + 2
 """Steps that `solve` tells its `watch`; with profiles, one more for every parameter."""
 
-SINGULAR = 1e-5
-"""Singular value of the scaled Jacobian, over its largest, below which a combination of parameters is not told."""
+STEP, SINGULAR = 1e-6, 1e-5
+"""Relative step of a difference quotient; singular value of the scaled Jacobian, over its largest, below which a
+combination of parameters is not told, ten times that step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,7 @@ def solve(
     readings: int,
     *,
     profile: bool = True,
+    step: float = STEP,
     watch: Watch = lambda what, count: None,
 ) -> LeastSquares:
     """Find the least sum of squares of `residuals`, (P,) -> (K,).
@@ -82,6 +84,8 @@ def solve(
         Number of independent residuals.
     profile : bool
         Whether intervals follow the profile of the likelihood; otherwise they are those of the curvature.
+    step : float
+        Relative step of a difference quotient.
     watch : callable
         Told what is done, and how many steps of `STEPS` and of one a parameter are done since it was last told.
 
@@ -91,12 +95,12 @@ def solve(
         If lmfit is not installed.
     """
     lmfit, names = _lmfit(), tuple(p.name for p in free)
-    best = _search(free, residuals, starts, watch)
+    best = _search(free, residuals, starts, step, watch)
     for attempt in range(3):
         watch("best start" if attempt == 0 else "better fit, met on the way", 0)
-        best, chi_square = _polished(lmfit, free, residuals, best)
-        box = box_around(best, free)
-        correlation, errors, blind = _curvature(residuals, best, box, names)
+        best, chi_square = _polished(lmfit, free, residuals, best, step)
+        box = box_around(best, free, step)
+        correlation, errors, blind = _curvature(residuals, best, box, names, SINGULAR / STEP * step)
         watch("intervals", int(attempt == 0))
         told = (lambda k, first=attempt == 0: watch(f"interval of {names[k]}", int(first))) if profile else None
         intervals, better = _intervals(residuals, best, chi_square, box, correlation, errors, readings, told)
@@ -106,10 +110,11 @@ def solve(
     return LeastSquares(best, chi_square, correlation, errors, blind, intervals)
 
 
-def box_around(x: NDArray[np.float64], free: Sequence[Parameter]) -> Box:
+def box_around(x: NDArray[np.float64], free: Sequence[Parameter], step: float = STEP) -> Box:
     """Bounds of the parameters, and steps of differences that suit their magnitudes `x`."""
     low, high = np.array([p.low for p in free]), np.array([p.high for p in free])
-    return Box.around(x, low, high, tuple(p.alone for p in free))
+    box = Box.around(x, low, high, tuple(p.alone for p in free))
+    return box._replace(step=step / STEP * box.step)
 
 
 def _lmfit() -> ModuleType:
@@ -121,7 +126,7 @@ def _lmfit() -> ModuleType:
 
 
 def _search(
-    free: tuple[Parameter, ...], residuals: Residuals, starts: Iterable[Mapping[str, float]], watch: Watch
+    free: tuple[Parameter, ...], residuals: Residuals, starts: Iterable[Mapping[str, float]], step: float, watch: Watch
 ) -> NDArray[np.float64]:
     """Walk a little way from the best coarse starts, and on from the best of these."""
     low, high = np.array([p.low for p in free]), np.array([p.high for p in free])
@@ -131,14 +136,14 @@ def _search(
     for rounds, count in ((FIRST_ROUNDS, SECOND), (100, 1)):
         walked = []
         for k, x in enumerate(chosen):
-            walked.append(descend(residuals, x, box_around(x, free), rounds=rounds))
+            walked.append(descend(residuals, x, box_around(x, free, step), rounds=rounds))
             watch(f"start {k + 1} of {len(chosen)}", 1)
         chosen = [x for x, _ in sorted(walked, key=lambda found: found[1])[:count]]
     return chosen[0]
 
 
 def _polished(
-    lmfit: ModuleType, free: tuple[Parameter, ...], residuals: Residuals, start: NDArray[np.float64]
+    lmfit: ModuleType, free: tuple[Parameter, ...], residuals: Residuals, start: NDArray[np.float64], step: float
 ) -> tuple[NDArray[np.float64], float]:
     """Finish with lmfit on scipy's bounded least squares, every parameter scaled to order 1."""
     scales = np.array([_scale(value, p) for value, p in zip(start, free, strict=True)])
@@ -151,7 +156,8 @@ def _polished(
 
     minimizer = lmfit.Minimizer(lambda params: residuals(values(params)), parameters, max_nfev=100, calc_covar=False)
     with np.errstate(all="ignore"):
-        result = minimizer.least_squares(x_scale="jac", ftol=1e-10, xtol=1e-10)
+        exact = {} if step == STEP else {"diff_step": step}
+        result = minimizer.least_squares(x_scale="jac", ftol=1e-10, xtol=1e-10, **exact)
     before = float(np.sum(residuals(start) ** 2))
     if result.chisqr >= before:
         return start, before
@@ -166,7 +172,7 @@ def _scale(value: float, p: Parameter) -> float:
 
 
 def _curvature(
-    residuals: Residuals, x: NDArray[np.float64], box: Box, names: tuple[str, ...]
+    residuals: Residuals, x: NDArray[np.float64], box: Box, names: tuple[str, ...], singular: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[tuple[str, ...], ...]]:
     """Correlations, standard errors, and combinations of parameters that change nothing, from the Jacobian."""
     r = residuals(x)
@@ -174,7 +180,7 @@ def _curvature(
     size = np.linalg.norm(jacobian, axis=0)
     size = np.where(size > 0, size, 1.0)
     _, s, basis = np.linalg.svd(jacobian / size, full_matrices=False)
-    flat = s <= SINGULAR * s[0]
+    flat = s <= singular * s[0]
     blind = tuple(tuple(n for n, part in zip(names, v, strict=True) if abs(part) > 0.1) for v in basis[flat])
     lost = np.array([any(name in group for group in blind) for name in names])
     covariance = (basis.T * np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, s) ** 2)) @ basis

@@ -40,10 +40,10 @@ def populations(cells: Mapping[str, Measurement], asked: Asked, watching: Watchi
     first = next(iter(cells.values()))
     names = asked.names(first.kind)
     if names == (ALL,):
-        names = tuple(m.name for m in asked.models(first)[0] if m.kind and m.name != "flca-volatile")
+        names = tuple(m.name for m in asked.models(first)[0] if m.kind and m.filters)
     models = [catalogue.model(name, first, asked.order) for name in names]
     for model in models:
-        if not model.kind or model.name == "flca-volatile":
+        if not model.kind or not model.filters:
             raise InputError(
                 f"{first.source}: {model.title} has no spread that an array plays: fit the cells one by one with "
                 "--cell NAME"
@@ -67,7 +67,7 @@ def varying(fit: Fit, asked: Asked) -> Varying:
     """c2c and read noise of one cell, where it is asked for or its trains are repeated."""
     m = fit.model.measurement
     wanted = asked.spread or len(m.begins) > 1
-    if not wanted or not fit.model.kind or fit.model.name == "flca-volatile":
+    if not wanted or not fit.model.kind or not fit.model.filters:
         return Varying()
     try:
         found = populate([""], [m], _maker(fit.model.name, asked), asked.noise)

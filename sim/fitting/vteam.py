@@ -31,6 +31,7 @@ class VteamModel(Model):
     """Thresholds, rates and resistances of a cell, on a train or a sweep."""
 
     kind = "vteam"
+    filters = True
 
     def __init__(self, window: Literal["none", "biolek"], measurement: Measurement) -> None:
         """Find the sign that switches on, and count the amplitudes of either sign."""

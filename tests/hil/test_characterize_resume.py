@@ -29,10 +29,10 @@ class PowerCut(BaseException):
     pass
 
 
-def complete(path, plan=None):
+def complete(path, plan=None, play_again=False):
     if (path / "config.toml").exists():
         with CharacterizationRun.resume(path, KIND) as run:
-            return Characterization(MeasurementPlan(run.config), run).complete()
+            return Characterization(MeasurementPlan(run.config), run, play_again).complete()
     plan = plan or MeasurementPlan({"experiment": "ltp", "device": {"uri": [URI]}, "ltp": SETTINGS})
     with CharacterizationRun.create(path, KIND, plan.dump()) as run:
         return Characterization(plan, run).complete()
@@ -255,7 +255,10 @@ def test_a_database_that_cannot_grow_ends_the_run_in_one_sentence(tmp_path, monk
             complete(tmp_path / "run", plan)
     assert len(sample) == 1
     assert sorted(set(load(tmp_path / "run")["block"])) == [0, 1]
-    complete(tmp_path / "run")
+    refused(
+        tmp_path / "run", driven, "has driven .* on .*database or disk is full; it is not driven again, .* begin a new"
+    )
+    complete(tmp_path / "run", play_again=True)
     assert sorted(set(load(tmp_path / "run")["block"])) == [0, 1, 2, 3, 4]
 
 

@@ -67,6 +67,8 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
         (["train", "stdp", "--config", "absent.toml"], "no configuration file absent.toml"),
         (["train", "stdp", "--resume", "absent"], "absent holds no run to resume"),
         (["train", "stdp", "--resume", "x", "--epochs", "2"], "leave out train.epochs"),
+        (["loop", "--resume", "x", "--quick"], "leave out --quick"),
+        (["reproduce", "--resume", "x", "--quick"], "leave out --quick"),
         (["train", "lifelong", "--targets", "four"], "no class 'four'"),
         (["train", "stdp", "--device", "sim:flca-pair?rows=63"], "has 63 rows, the images of 'digits' have 64 pixels"),
         (["train", "stdp", "--set", "protocol.amplitude=9"], "row 0: -9 V is outside -5 V .. 5 V"),

@@ -104,12 +104,14 @@ def test_settings_are_found_by_name_section_file_and_mapping(here):
         (lambda: hil.train("stdp", amplitude="x"), "protocol.amplitude = 'x' is not a number"),
         (lambda: hil.train("stdp", train=3), "train = 3 is a value, a section of settings was expected"),
         (lambda: hil.train("stdp", resume="mine", seed=1), "leave out seed"),
+        (lambda: hil.train("stdp", resume="mine", seed=0, controls=False), "leave out seed, controls"),
         (lambda: hil.train("stdp", resume="nowhere"), "nowhere holds no run"),
         (lambda: hil.characterize("ltq"), "no experiment 'ltq'.*did you mean 'ltp'"),
         (lambda: hil.characterize("ltp", plses=3), "unknown parameter 'plses'.*did you mean 'pulses'"),
         (lambda: hil.characterize("ltp", amplitude=3, v_max=2), "ltp.amplitude = 3 V is outside -2 V .. 2 V"),
         (lambda: hil.characterize(), "needs the name of an experiment"),
         (lambda: hil.characterize("ltp", resume="mine", v_max=1), "leave out v_max"),
+        (lambda: hil.characterize("ltp", resume="mine", quantise=False), "leave out quantise"),
     ],
 )
 def test_what_is_wrong_is_told_before_a_folder_is_made(wrong, sentence, here):

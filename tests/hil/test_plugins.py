@@ -182,6 +182,7 @@ def test_flags_of_another_packages_driver_reach_its_settings(hil, bring, tmp_pat
             "hil: configuration: device = 3 is a value",
         ),
         (["--resume", "runs/x", "--loud", "--step", 0], "leave out train.loud, train.step"),
+        (["--resume", "runs/x", "--no-loud"], "leave out train.loud"),
     ):
         code, _, err = hil("train", "counted", *wrong)
         assert code == 2 and told in err and err.count("\n") == 1

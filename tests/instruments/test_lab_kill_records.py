@@ -1,4 +1,4 @@
-"""However `hil characterize` ends in a train: the output is off, what was measured is there, and it goes on."""
+"""However `hil characterize` ends in a train: the output is off, records are kept, nothing is played twice unasked."""
 
 import json
 import os
@@ -108,7 +108,7 @@ SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP"]
 
 
 @pytest.mark.parametrize("death", ["exception", "os._exit", "SIGSEGV", *SIGNALS])
-def test_nothing_measured_is_lost_and_the_run_goes_on(bench, undisturbed, hil, tmp_path, monkeypatch, death):
+def test_nothing_is_lost_and_nothing_is_played_again_unasked(bench, undisturbed, hil, tmp_path, monkeypatch, death):
     instrument, run = bench.instrument, tmp_path / "run"
     instrument.hangs_at = HANGS_AT
     words = [*COMMAND, "--device", f"visa:{bench.resource}", "--run", str(run)]
@@ -139,7 +139,19 @@ def test_nothing_measured_is_lost_and_the_run_goes_on(bench, undisturbed, hil, t
 
     instrument.hangs_at = None
     monkeypatch.setattr("hil.experiments.figures.save", lambda figure, path: None)
-    code, _, err = hil("characterize", "--resume", run)
+    heard = list(instrument.heard)
+    for _ in range(2):
+        code, _, err = hil("characterize", "--resume", run)
+        first, last = finished * PER_BLOCK + 1, (finished + 1) * PER_BLOCK
+        assert code == 2
+        assert (
+            f"has driven 'cycles {first} to {last}' on visa:{bench.resource} perhaps in part, perhaps to its end" in err
+        )
+        assert "it is not driven again" in err and "16 pulses and reads of up to 1.1 V" in err
+        assert f"continue with: hil characterize --resume {run} --play-again" in err and err.count("\n") == 1
+    assert instrument.heard == heard, "a refused resume says nothing to the instrument"
+
+    code, _, err = hil("characterize", "--resume", run, "--play-again")
     assert code == 0, err
     assert not instrument.output
     whole = load(run)
@@ -149,7 +161,10 @@ def test_nothing_measured_is_lost_and_the_run_goes_on(bench, undisturbed, hil, t
     sent = CommandLog(run / "commands.log").sent
     assert sent[: len(before)] == before
     assert sent.count("INIT") == HANGS_AT + CYCLES // PER_BLOCK - finished
-    assert json.loads((run / "meta.json").read_text())["state"] == "finished"
+    meta = json.loads((run / "meta.json").read_text())
+    assert (meta["state"], [sent["place"] for sent in meta["again"]]) == ("finished", [[0, finished]])
+    assert "was cut off and played again (--play-again)" in (run / "results.json").read_text()
+    assert not (run / "sending.json").exists()
 
 
 def test_the_run_is_described_on_disk_before_the_output_goes_on(bench, hil, tmp_path, monkeypatch):

@@ -6,13 +6,16 @@ from scipy import integrate
 
 import hil
 from hil.backends import open_device
-from hil.device import Unsupported
 from hil.errors import InputError
 from hil.experiments.fits import power
 from hil.experiments.retention import decay
-from hil.spiking.core import SpikingCore
+from hil.programming import pulse_trains, whole_counts
+from hil.spiking.host import HostCore
+from hil.spiking.neurons import Lif
+from hil.spiking.rules import Stdp
 from hil.waveform import Waveform
 from sim.crossbar.nonideal.inverse import conductance, state_at
+from sim.crossbar.spiking_core import CompiledCore
 
 MOVES = {
     "rram": (1.2, 1e-3),
@@ -256,10 +259,21 @@ def test_beyond_the_bounds_is_the_bound():
     "option", ["noise_1f=0.01", "rtn=0.1", "levels=4", "write_noise=0.1", "drift=0.1", "relax=0.1", "endurance=10"]
 )
 def test_no_compiled_layer_leaves_them_out(option):
-    with joined("rram", option) as device:
-        assert device.offer(SpikingCore) is None
-    with open_device("sim:rram") as plain, pytest.raises((TypeError, Unsupported)):
-        plain.offer(SpikingCore)  # asks for more than it was told: the compiled one would be made here
+    with joined("rram", option, 2, 2) as device, open_device("sim:rram", rows=2, cols=2) as plain:
+        assert isinstance(device.spiking(Lif(), Stdp()), HostCore)
+        assert isinstance(plain.spiking(Lif(), Stdp()), CompiledCore)
+
+
+@pytest.mark.parametrize("option", ["levels=40", "drift=0.1&drift_t0=1e-6", "relax=0.5&relax_tau=1e-5", "endurance=3"])
+def test_programming_is_played_pulse_by_pulse(option):
+    """`program` is compiled for cells without a past: these get the pulses that a host would send."""
+    counts = np.array([[3, -2], [0, 4]])
+    with joined("rram?alpha=0.1", option, 2, 2) as device, joined("rram?alpha=0.1", option, 2, 2) as host:
+        device.program(counts)
+        for waveform in pulse_trains(whole_counts(counts, (2, 2), "it"), host.programming, None, None, once=False):
+            host.apply(waveform)
+        assert np.array_equal(device.conductance, host.conductance)
+        assert device.time == pytest.approx(host.time)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hil.spiking.host import HostCore
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import PairStdp, Stdp
 from hil.spiking.trains import SpikeBatch, SpikeTrain
-from sim.crossbar.spiking_core import CompiledCore, _power
+from sim.crossbar.spiking_core import CompiledCore
+from sim.crossbar.spiking_kernel import _power
 
 DURATION = 350e-6
 _power_of = njit(lambda base, exponent: _power(base, exponent))

@@ -37,7 +37,7 @@ def convert(piece: Piece) -> list[CellData]:
         source = f"{piece.path} ({name})" if name else piece.path
         found.append(
             cell_data("decay", columns, len(rows), cell=name, source=source, stretch=stretch, cycle=stretch,
-                      lines=piece.lines[rows])
+                      lines=piece.lines[rows], reads=len(piece.all(told)))
         )  # fmt: skip
     return found
 

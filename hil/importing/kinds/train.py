@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +35,8 @@ def convert(piece: Piece) -> list[CellData]:
     g, spread = conductances(piece, told)
     found = []
     for name, rows in cells(piece):
-        found.append(_cell(piece, name, rows, volts, g[rows], spread[rows]))
+        cell = _cell(piece, name, rows, volts, g[rows], spread[rows])
+        found.append(replace(cell, reads=len(piece.all(told))))
     return found
 
 

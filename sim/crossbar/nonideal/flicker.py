@@ -26,9 +26,10 @@ from pydantic import Field, model_validator
 from hil.compiling import njit
 from hil.fraction import Fraction
 from sim.cells.law import unit
-from sim.crossbar.chance import FLICKER, bits, normal
+from sim.crossbar.chance import FLICKER, bits
 from sim.crossbar.nonideal.part import CellGroup, Fluctuation, NonIdealPart
 from sim.crossbar.nonideal.renewal import last_renewal
+from sim.crossbar.normals import normal
 
 SPACING = np.log(10.0) / 2.0
 """Of the logarithms of the rates."""

@@ -17,8 +17,9 @@ from pydantic import Field
 
 from hil.compiling import njit
 from hil.fraction import Fraction
-from sim.crossbar.chance import LEVEL, WRITE, bits, normal, uniform
+from sim.crossbar.chance import LEVEL, WRITE, bits, uniform
 from sim.crossbar.nonideal.part import CellGroup, NonIdealPart, Writing, Written
+from sim.crossbar.normals import normal
 
 
 class LevelParameters(NonIdealPart):

@@ -18,8 +18,9 @@ from pydantic import Field
 from hil.compiling import njit
 from hil.fraction import Fraction
 from sim.cells.law import unit
-from sim.crossbar.chance import RELAXATION, bits, normal
+from sim.crossbar.chance import RELAXATION, bits
 from sim.crossbar.nonideal.part import Ageing, CellGroup, NonIdealPart, Written
+from sim.crossbar.normals import normal
 
 
 class RelaxationParameters(NonIdealPart):

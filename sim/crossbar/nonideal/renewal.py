@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit
-from sim.crossbar.chance import GOLDEN, mix, uniform
+from sim.crossbar.chance import uniform
+from sim.crossbar.normals import GOLDEN, mix
 
 
 @njit(cache=True, inline="always", error_model="numpy")
@@ -31,7 +32,7 @@ def _count(u):
 @njit(cache=True, error_model="numpy")
 def last_renewal(key, x):
     """64 random bits of the last renewal at or before time `x`, in mean intervals; `key` is of the process and cell."""
-    golden = np.uint64(GOLDEN)
+    golden = GOLDEN
     cell = np.floor(x)
     until = x - cell
     while True:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hil.device import Device
 from hil.errors import InputError
@@ -32,18 +33,28 @@ class Grid:
         """What is driven for `waveform`; `InputError` if a segment would round to no time at all."""
         return waveform.quantised(self) if self.v_step > 0 or self.time_step > 0 else waveform
 
-    def volts(self, asked: float, most: float = np.inf) -> float:
-        """Voltage that is driven for one that is asked, not beyond `most` in magnitude, V."""
+    @overload
+    def volts(self, asked: float, most: float = ...) -> float: ...
+    @overload
+    def volts(self, asked: NDArray[np.float64], most: float = ...) -> NDArray[np.float64]: ...
+    def volts(self, asked: float | NDArray[np.float64], most: float = np.inf) -> float | NDArray[np.float64]:
+        """Voltages that are driven for those that are asked, not beyond `most` in magnitude, V."""
         if self.v_step <= 0:
-            return float(asked)
-        driven = float(np.round(asked / self.v_step) * self.v_step)
-        if abs(driven) > most:
-            driven -= float(np.copysign(self.v_step, driven))
-        return driven
+            return asked
+        driven: NDArray[np.float64] = np.asarray(np.round(np.divide(asked, self.v_step)) * self.v_step)
+        driven = np.where(np.abs(driven) > most, driven - np.copysign(self.v_step, driven), driven)
+        return driven if np.ndim(asked) else float(driven)
 
-    def seconds(self, asked: float) -> float:
-        """Duration that is driven for one that is asked, s."""
-        return float(asked) if self.time_step <= 0 else float(np.round(asked / self.time_step) * self.time_step)
+    @overload
+    def seconds(self, asked: float) -> float: ...
+    @overload
+    def seconds(self, asked: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def seconds(self, asked: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
+        """Durations that are driven for those that are asked, s."""
+        if self.time_step <= 0:
+            return asked
+        driven: NDArray[np.float64] = np.asarray(np.round(np.divide(asked, self.time_step)) * self.time_step)
+        return driven if np.ndim(asked) else float(driven)
 
     def require_different(self, name: str, unit: str, pairs: Iterable[tuple[float, float]]) -> None:
         """Refuse settings (asked, driven) that differ but that the device's grid rounds to the same value."""

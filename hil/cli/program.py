@@ -1,0 +1,95 @@
+"""`hil program`: bring every cell of an array to a target, by pulses and reads in turn."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hil.cli import checks, options
+from hil.runs.stopping import refuse_with_resume
+
+Source = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", help="Weights 0 .. 1 or conductances: .npz, .npy, .csv.", show_default=False),
+]
+Device = Annotated[str | None, typer.Option("--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&...")]
+Tolerance = Annotated[
+    str | None, typer.Option("--tolerance", metavar="FRACTION", help="Largest error, of the conductance range.")
+]
+Controller = Annotated[
+    str | None, typer.Option("--controller", metavar="NAME", help="How pulses are chosen: pulses, ispp, pi.")
+]
+Scheme = Annotated[str | None, typer.Option("--scheme", metavar="NAME", help="V/2, V/3, grounded or floating.")]
+LargestVoltage = Annotated[
+    float | None,
+    typer.Option("--v-max", metavar="V", callback=checks.finite, help="Never put more than this on a cell, V."),
+]
+MaxPulses = Annotated[
+    int | None, typer.Option("--max-pulses", metavar="N", help="Pulses after which a cell is given up.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change any setting; may be repeated.")
+]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with a section [program].")]
+
+
+def program(
+    source: Source = None,
+    device: Device = None,
+    tolerance: Tolerance = None,
+    controller: Controller = None,
+    scheme: Scheme = None,
+    v_max: LargestVoltage = None,
+    max_pulses: MaxPulses = None,
+    config: Config = None,
+    settings: Set = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    name: options.Name = None,
+    sample: options.Sample = None,
+    wafer: options.Wafer = None,
+    die: options.Die = None,
+    operator: options.Operator = None,
+    comment: options.Comment = None,
+    tag: options.Tag = None,
+    json: options.Json = None,
+) -> None:
+    """Write a matrix into an array and verify every cell: read, pulse, read, until it is within the tolerance.
+
+    FILE holds weights between 0 and 1 (0 is the lowest conductance of the device, 1 the highest) or, in an array
+    `conductances` of an .npz, siemens; NaN leaves a cell alone. A device that names no size gets that of the matrix.
+
+    \b
+    hil program weights.npz --device "sim:rram?d2d=5%"
+    hil program weights.csv --device sim:vteam --controller ispp --tolerance 1%
+    hil program weights.npy --device fpga:golden --scheme V/2
+    hil program cells.npz --device "visa:virtual?rows=4&cols=4" --max-pulses 200
+    hil program --resume runs/program-weights-001     # after Ctrl-C, or anything worse
+
+    RUN/written.npz has target, conductance, error, pulses and fate (1 reached, 2 as near as a pulse gets, -1 given up)
+    of every cell.
+    """
+    from hil.runs.metadata import checked
+    from hil.runs.results import report
+    from hil.writing import play
+
+    about = options.about(name, sample, wafer, die, operator, comment, tag)
+    flags: dict[str, Any] = {
+        "source": source, "device": device, "tolerance": tolerance, "controller": controller, "scheme": scheme,
+        "v_max": v_max, "max_pulses": max_pulses,
+    }  # fmt: skip
+    if resume is not None:
+        told = {("FILE" if key == "source" else f"--{key.replace('_', '-')}"): value for key, value in flags.items()}
+        refuse_with_resume({**told, "--config": config, "--set": settings, "--run": run, **options.flags_of(about)})
+        done = play.restart(resume)
+    else:
+        full = [item if "." in item.partition("=")[0] else f"{play.KIND}.{item}" for item in settings or []]
+        values = options.resolve(config, full, {f"{play.KIND}.{key}": value for key, value in flags.items()})
+        done = play.start(values.get(play.KIND, {}), run, checked(about))
+    report(done.rows, str(done.path), json)
+    for figure in done.figures:
+        print(f"picture: {figure}", file=sys.stderr)
+    print(f"cells: {done.path / play.WRITTEN}", file=sys.stderr)
