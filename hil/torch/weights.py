@@ -1,0 +1,70 @@
+"""`Mapping`: weights of a network to conductances of a device, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hil.device import Device
+from hil.errors import InputError
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A weight ``w`` is the conductance ``zero + w * siemens``.
+
+    Attributes
+    ----------
+    zero : float
+        Conductance of weight 0, S.
+    siemens : float
+        Conductance a unit of weight, S.
+    low, high : float
+        Least and largest weight that the device holds.
+    """
+
+    zero: float
+    siemens: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, device: Device, weight_max: float) -> Self:
+        """For a device with a range: from its lower end on, or around 0 where that is below 0.
+
+        Raises
+        ------
+        InputError
+            If the device does not tell its range, or the largest weight is not positive.
+        """
+        own = device.programming
+        if own is None:
+            raise InputError(f"{device.name} does not say its range of conductances: weights have no place there")
+        if not weight_max > 0:
+            raise InputError(f"weight_max = {weight_max:g} must be above 0")
+        if own.g_min < 0:
+            most = min(-own.g_min, own.g_max)
+            return cls(0.0, most / weight_max, -weight_max, weight_max)
+        return cls(own.g_min, (own.g_max - own.g_min) / weight_max, 0.0, weight_max)
+
+    def conductances(self, weights: Matrix) -> Matrix:
+        """Conductances of weights, those beyond the range at its ends, S."""
+        if self.low == 0 and (weights < 0).any():
+            raise InputError(
+                f"weight {weights.min():g} is below 0: this device holds weights of one sign; "
+                "two cells a weight hold both (synapse=differential)"
+            )
+        return self.zero + self.siemens * np.clip(weights, self.low, self.high)
+
+    def weights(self, conductances: Matrix) -> Matrix:
+        """Weights of conductances."""
+        return (conductances - self.zero) / self.siemens
+
+    def products(self, currents: Matrix, v: Matrix) -> Matrix:
+        """(B, cols) products of weights and (B, rows) voltages from currents, without what weights of 0 conduct."""
+        return (currents - self.zero * v.sum(axis=1, keepdims=True)) / self.siemens
