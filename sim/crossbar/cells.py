@@ -95,7 +95,7 @@ class CellArray:
             variable.name: np.full(shapes[variable.per_column], variable.pristine, variable.dtype)
             for variable in self.law.states
         } | {name: array for name, array in given.items() if name not in SAVED}
-        self.history = history(self._parameters, self._drawn, self.law, ~np.isnan(self.stuck), self.state)
+        self.history = history(self._parameters, self._drawn, self.law, self.stuck, self.state, self.gain)
         if self.history is not None and given:
             self.history.put(given)
         self._kept: list[NDArray[Any]] | None = None
@@ -212,8 +212,8 @@ class CellArray:
             rows, cols = line_voltages(self.branches(), rows, cols)
         programmed = self.state[self.law.programmed]
         if self.history is not None:
-            course = [] if self.spread is None else [self.state[COURSE]]
-            self.history.begin(self.time, rows, cols, self.state, [programmed, *course])
+            course, factor = ([], None) if self.spread is None else ([self.state[COURSE]], self.spread.factor)
+            self.history.begin(self.time, rows, cols, self.state, [programmed, *course], factor)
         if self.spread is not None:
             self.spread.begin(rows, cols, programmed, self.state[COURSE])
 

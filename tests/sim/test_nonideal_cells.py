@@ -88,6 +88,42 @@ def test_the_retention_experiment_and_its_fit_give_the_exponent_back(tmp_path):
     assert row.value == pytest.approx(0.06, rel=2e-3)
 
 
+def test_a_saturated_cell_that_has_drifted_is_brought_back():
+    """Each pulse of the train finds the cell as it has drifted since the last one, at its bound or not."""
+    with joined("rram?alpha=0.1&w0=1", "drift=0.2&drift_t0=1e-3") as device:
+        rest(device, 10.0)
+        g = 1e-4 * 1e4**-0.2
+        assert device.conductance[0, 0] == pytest.approx(g)
+        for _ in range(7):
+            pulse(device, 1.2, 1e-6)
+            g = min(g + 0.1 * 99e-6, 1e-4)
+            assert device.conductance[0, 0] == pytest.approx(g)
+        assert g < 1e-4
+        for _ in range(4):
+            pulse(device, 1.2, 1e-6)
+        assert device.conductance[0, 0] == pytest.approx(1e-4)
+
+
+@pytest.mark.parametrize("law", MOVES)
+def test_a_pulse_moves_a_drifted_cell_as_one_that_was_put_there(law):
+    v, width = MOVES[law]
+    with joined(law, "drift=0.1&drift_t0=1e-2&c2c=0.1") as device, joined(law, "c2c=0.1") as twin:
+        pulse(device, v, width)
+        pulse(twin, v, width)
+        rest(device, 100.0)
+        twin.array.put(state_at(twin.law, twin.array.copied_state(), device.conductance.T))
+        for each in (device, twin):
+            pulse(each, v, width)
+        assert device.conductance == pytest.approx(twin.conductance, rel=1e-7)
+
+
+def test_retention_after_pulses_that_no_longer_move_a_cell(tmp_path):
+    device = "sim:stanford?gap0=5e-10&drift=0.05&drift_t0=1e-4"
+    found = hil.characterize("retention", device=device, reads=10, run=tmp_path / "run")
+    (row,) = [row for row in found.rows if row.name == "drift exponent nu"]
+    assert row.value == pytest.approx(0.05, rel=2e-3)
+
+
 def test_charge_of_a_long_read_follows_the_drift():
     with joined("rram", "drift=0.1&drift_t0=0.5&relax=0.2&relax_tau=3") as device:
         pulse(device, 1.2, 1e-3)

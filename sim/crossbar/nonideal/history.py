@@ -3,13 +3,15 @@
 A cell is programmed when a pulse ends and its conductance has changed by more than `MOVED` since it was programmed
 last; what a read or a half-selected neighbour does is less, but adds up. Then
 
-1. what has drifted away or gone back until now is taken over into the cell's state: conductance does not jump;
+1. where drift or relaxation have changed it by the time the pulse began, the pulse is played again on the cell as it
+   was then, put into the state of the law in which it conducts as much, within the bounds (`replay`): so a cell at its
+   bound that has drifted away is brought back by a pulse;
 2. few levels, write noise and worn windows act on the conductance (`Writing.end`), and the state is put there;
 3. the clock of drift and relaxation starts again.
 
 Between pulses the state stays where the law has it, and the cell conducts its law's current times the factors of drift
-and relaxation at its age. So waiting 10 s twice is waiting 20 s, to the last digit of the device time. A pulse under
-way finds and moves the state as it was left by the last one. Stuck cells have no history.
+and relaxation at its age. So waiting 10 s twice is waiting 20 s, to the last digit of the device time. Stuck cells have
+no history.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from sim.cells.law import Law
 from sim.crossbar.nonideal.inverse import conductance, state_at
 from sim.crossbar.nonideal.part import Ageing, CellGroup, Writing, Written
 from sim.crossbar.nonideal.relaxation import Relaxation
+from sim.crossbar.nonideal.replay import replayed
 
 MOVED = 1e-4, 1e-2
 """Change of a cell's conductance that programs it: as a part of its range, or of the conductance itself."""
@@ -85,13 +88,15 @@ class CellHistory:
         Cells to which nothing happens.
     pristine : (columns, rows) array
         Conductances of the law's cells now, S.
+    gain : (columns, rows) array
+        Sensitivities of the cells.
 
     Attributes
     ----------
     born : (columns, rows) array
         Device time at which each was programmed, s.
     excess : (columns, rows) array
-        NonIdealPart of its conductance that was going to go back then.
+        Part of its conductance that was going to go back then.
     cycles : (columns, rows) array
         Ways through the whole range and back.
     written : (columns, rows) array
@@ -101,21 +106,27 @@ class CellHistory:
     """
 
     def __init__(
-        self, law: Law[Any], changes: Changes, stuck: NDArray[np.bool_], pristine: NDArray[np.float64]
+        self,
+        law: Law[Any],
+        changes: Changes,
+        stuck: NDArray[np.bool_],
+        pristine: NDArray[np.float64],
+        gain: NDArray[np.float64],
     ) -> None:
         """All were programmed at time 0."""
         cols, rows = changes.cells.shape
-        self._law, self._changes, self._works = law, changes, ~stuck
+        self._law, self._changes, self._works, self._gain = law, changes, ~stuck, gain
         self.born, self.excess, self.cycles = (np.zeros((cols, rows)) for _ in range(3))
         self.written, self.writes = pristine, np.zeros((cols, rows), dtype=np.int64)
         self._lines = np.zeros(rows), np.zeros(cols)
+        self._since, self._from = np.zeros((cols, rows)), np.zeros((cols, rows))
         self._known: tuple[float, NDArray[np.float64]] | None = None
 
     def copy(self) -> CellHistory:
         """Copy, for going back to this moment."""
-        twin = CellHistory(self._law, self._changes, ~self._works, self.written)
+        twin = CellHistory(self._law, self._changes, ~self._works, self.written, self._gain)
         twin.put(self.saved())
-        twin._lines = self._lines
+        twin._lines, twin._since, twin._from = self._lines, self._since.copy(), self._from.copy()
         return twin
 
     def saved(self) -> dict[str, NDArray[Any]]:
@@ -202,23 +213,52 @@ class CellHistory:
         cols: NDArray[np.float64],
         cells: Mapping[str, NDArray[Any]],
         programmed: Sequence[NDArray[Any]],
+        spread: NDArray[np.float64] | None,
     ) -> None:
         """Set new line voltages, V: pulses end and begin.
 
         `cells` are all states of all cells, `programmed` the arrays in which cells that a pulse has programmed are put
-        where it leaves them; the first is the law's programmed state in `cells`.
+        where it leaves them; the first is the law's programmed state in `cells`. `spread` (columns, rows) are the
+        factors of cycle-to-cycle spread of the pulses that end.
         """
         before, now = (lines[0][None, :] - lines[1][:, None] for lines in (self._lines, (rows, cols)))
         self._lines = rows.copy(), cols.copy()
-        ended = (before != now) & (before != 0) & self._works
+        changed = before != now
+        ended = changed & (before != 0) & self._works
         columns = np.flatnonzero(ended.any(axis=1))
-        if not len(columns):
-            return
-        state = {name: array[columns] for name, array in cells.items()}
-        g, written, (least, part) = conductance(self._law, state), self.written[columns], MOVED
-        moved = ended[columns] & (np.abs(g - written) > np.minimum(least * self._span, part * written))
-        if moved.any():
-            self._program(time, columns, moved, g, state, programmed)
+        if len(columns):
+            state = {name: array[columns] for name, array in cells.items()}
+            put, x = self._end(time, columns, ended[columns], before[columns], state, spread)
+            for each in programmed:
+                each[columns] = np.where(put, x, each[columns])
+        self._since[changed], self._from[changed] = time, programmed[0][changed]
+
+    def _end(
+        self, time: float, columns: NDArray[np.int64], ended: NDArray[np.bool_], v: NDArray[np.float64],
+        state: dict[str, NDArray[Any]], spread: NDArray[np.float64] | None,
+    ) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # fmt: skip
+        """End the pulses of some cells of some columns, of `v` V: which are put into another state, and into which."""
+        name = self._law.programmed
+        g, written = conductance(self._law, state), self.written[columns]
+        moved, before, target = ended & self._moved(g, written), written.copy(), g.copy()
+        aged = self._at(np.maximum(self._since - self.born, 0.0))[columns]
+        again = ended & (np.abs(aged - 1.0) > UNAGED)
+        if self._law.thresholds is not None:
+            up, down = self._law.thresholds
+            again &= (v > up) | (v < -down)
+        if again.any():
+            state = state | {name: self._from[columns].astype(state[name].dtype)}
+            start = state_at(self._law, state, conductance(self._law, state) * aged)
+            state = state | {name: np.where(again, start, state[name]).astype(state[name].dtype)}
+            found = {one: array[again] for one, array in state.items() if array.ndim == 2}
+            length = (time - self._since)[columns][again]
+            end = replayed(self._law, found, self._gain[columns][again], v[again], length)
+            if spread is not None:
+                end = np.clip(found[name] + spread[columns][again] * (end - found[name]), *self._law.bounds())
+            before[again] = conductance(self._law, state)[again]
+            target[again] = conductance(self._law, state | {name: _with(state[name], again, end)})[again]
+            moved |= again & self._moved(target, before)
+        return self._program(time, columns, moved, before, target, g, state)
 
     @property
     def _span(self) -> float:
@@ -230,33 +270,40 @@ class CellHistory:
             total *= ageing.factor(age, self.excess)
         return np.where(self._works, total, 1.0)
 
+    def _moved(self, g: NDArray[np.float64], before: NDArray[np.float64]) -> NDArray[np.bool_]:
+        least, part = MOVED
+        return np.abs(g - before) > np.minimum(least * self._span, part * before)
+
     def _program(
-        self, time: float, columns: NDArray[np.int64], cells: NDArray[np.bool_], g: NDArray[np.float64],
-        state: dict[str, NDArray[Any]], states: Sequence[NDArray[Any]],
-    ) -> None:  # fmt: skip
-        """End the pulse of some `cells` of some columns, in which the law's cells conduct `g` S."""
+        self, time: float, columns: NDArray[np.int64], cells: NDArray[np.bool_], before: NDArray[np.float64],
+        target: NDArray[np.float64], now: NDArray[np.float64], state: dict[str, NDArray[Any]],
+    ) -> tuple[NDArray[np.bool_], NDArray[Any]]:  # fmt: skip
+        """Some `cells` of some columns are programmed from `before` to `target` S, where the law's conduct `now` S."""
         at, row = np.nonzero(cells)
-        col = columns[at]
-        aged = self.factor(time)[col, row]
-        before, target = self.written[col, row] * aged, g[at, row] * aged
-        self.cycles[col, row] += np.abs(target - before) / (2.0 * self._span)
-        pulse = Written(before, target, col, row, self.writes[col, row], self.cycles[col, row])
+        col, start, end = columns[at], before[cells], target[cells]
+        self.cycles[col, row] += np.abs(end - start) / (2.0 * self._span)
+        pulse = Written(start, end, col, row, self.writes[col, row], self.cycles[col, row])
         for writing in self._changes.writings:
             pulse = pulse._replace(target=writing.end(pulse))
         relaxation = self._changes.relaxation()
         if relaxation is not None:
             left, excess = relaxation.left(time - self.born[col, row]), self.excess[col, row]
-            still = before * left * excess / (1.0 + excess * (left - 1.0))
-            back = still + relaxation.part(pulse) * (pulse.target - before)
+            still = start * left * excess / (1.0 + excess * (left - 1.0))
+            back = still + relaxation.part(pulse) * (pulse.target - start)
             self.excess[col, row] = np.minimum(back / pulse.target, 1.0 - 1e-6)
         self.writes[col, row] += 1
         self.born[col, row], self._known = time, None
-        wanted = g.copy()
-        wanted[at, row] = pulse.target
-        put = (wanted != g)[at, row]
+        wanted, x = _with(now, cells, pulse.target), state[self._law.programmed]
+        put = cells & (wanted != now)
         if put.any():
-            x = state_at(self._law, state, wanted)[at, row]
-            for each in states:
-                each[col[put], row[put]] = x[put]
-            g = conductance(self._law, state | {self._law.programmed: states[0][columns]})
-        self.written[col, row] = g[at, row]
+            x = state_at(self._law, state, wanted)
+            now = np.where(put, conductance(self._law, state | {self._law.programmed: x}), now)
+        self.written[col, row] = now[cells]
+        return put, x
+
+
+def _with(array: NDArray[Any], which: NDArray[np.bool_], values: NDArray[Any]) -> NDArray[Any]:
+    """Copy of an array with some other values."""
+    out = array.copy()
+    out[which] = values
+    return out

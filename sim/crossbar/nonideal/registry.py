@@ -53,11 +53,19 @@ def fluctuations(parameters: NonIdealParameters, cells: CellGroup) -> Sequence[F
 
 
 def history(
-    parameters: NonIdealParameters, cells: CellGroup, law: Law[Any], stuck: NDArray[np.bool_], state: State
+    parameters: NonIdealParameters,
+    cells: CellGroup,
+    law: Law[Any],
+    stuck: NDArray[np.float64],
+    state: State,
+    gain: NDArray[np.float64],
 ) -> CellHistory | None:
-    """What is to be kept of the past of cells that are at `state`; None where nothing depends on it."""
+    """What is to be kept of the past of cells at `state`; None where nothing depends on it.
+
+    `stuck` are conductances of stuck cells, S, NaN elsewhere, and `gain` sensitivities, all (columns, rows).
+    """
     ageings = [each for kind in AGEINGS if (each := kind.of(parameters, cells)) is not None]
     writings = [made for sort in WRITINGS if (made := sort.of(parameters, cells)) is not None]
     if not ageings and not writings:
         return None
-    return CellHistory(law, Changes(ageings, writings, cells), stuck, conductance(law, state))
+    return CellHistory(law, Changes(ageings, writings, cells), ~np.isnan(stuck), conductance(law, state), gain)
