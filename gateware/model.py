@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gateware.geometry import TABLE_SIZE
 from hil.errors import InputError
+from sim.cells.measured import measured_steps
 from sim.cells.rram import RramParameters
 
 LARGEST_STEP = 65535
@@ -76,7 +77,7 @@ def rram_tables(p: RramParameters, state_bits: int, stochastic: bool) -> StepTab
 def curve_tables(
     potentiation: Sequence[float], depression: Sequence[float], state_bits: int, stochastic: bool
 ) -> StepTables:
-    """Steps of a measured device.
+    """Steps of a measured device, see `sim.cells.measured`.
 
     Parameters
     ----------
@@ -87,44 +88,17 @@ def curve_tables(
     stochastic : bool
         Whether the emulator rounds states at random.
 
-    Notes
-    -----
-    Weights 0 and 1 are the lowest and the highest conductance measured. A step is known at every conductance that was
-    followed by another one; between them it is interpolated, beyond the outermost it is that of the outermost.
-
     Raises
     ------
     InputError
         If a curve has less than 2 points, is not monotone or positive, or its steps are too small to be told from none.
     """
-    rise, fall = _monotone("potentiation", potentiation, 1.0), _monotone("depression", depression, -1.0)
-    g_min, g_max = min(rise[0], fall[-1]), max(rise[-1], fall[0])
-    w = bin_weights(state_bits)
-    steps = []
-    for name, curve in (("potentiation", rise), ("depression", fall[::-1])):
-        at = (curve - g_min) / (g_max - g_min)
-        size = np.diff(at)
-        known = at[:-1] if name == "potentiation" else at[1:]
-        steps.append(_entries(np.interp(w, known, size), name, float(size.max()), state_bits, stochastic))
-    return StepTables(steps[0], steps[1], float(g_min), float(g_max))
-
-
-def _monotone(name: str, curve: Sequence[float], sign: float) -> NDArray[np.float64]:
-    values = np.asarray(curve, dtype=np.float64)
-    if values.ndim != 1 or len(values) < 2:
-        raise InputError(f"model curve: {name} must have at least 2 conductances in S")
-    if not (np.isfinite(values) & (values > 0)).all():
-        k = int(np.flatnonzero(~(np.isfinite(values) & (values > 0)))[0])
-        raise InputError(f"model curve: {name}[{k}] = {values[k]:g} S must be finite and > 0")
-    wrong = np.flatnonzero(np.diff(values) * sign <= 0)
-    if len(wrong):
-        k = int(wrong[0]) + 1
-        relation = "above" if sign > 0 else "below"
-        raise InputError(
-            f"model curve: {name}[{k}] = {values[k]:g} S must be {relation} the value before it, {values[k - 1]:g} S; "
-            "smooth the measurement first"
-        )
-    return values
+    measured, w = measured_steps(potentiation, depression), bin_weights(state_bits)
+    up, down = (
+        _entries(steps.at(w), name, float(steps.size.max()), state_bits, stochastic)
+        for name, steps in (("potentiation", measured.potentiation), ("depression", measured.depression))
+    )
+    return StepTables(up, down, measured.g_min, measured.g_max)
 
 
 def _entries(steps: NDArray[np.float64], name: str, value: float, state_bits: int, stochastic: bool) -> NDArray[Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateware.geometry import Geometry
 from gateware.model import StepTables, curve_tables, rram_tables
@@ -15,15 +15,12 @@ from hil.errors import InputError
 from hil.fraction import Fraction
 from hil.presets import CURVE, Preset
 from sim.cells.law import unit
+from sim.cells.measured import Curve
 from sim.cells.memristance import Coefficients
 from sim.cells.rram import RramParameters
 
 FULL_AMPLITUDE = 4080
 """Voltage codes of 100 mV by default: its sixteenths and its 255ths are whole numbers of them."""
-
-
-def _numbers(value: Any) -> Any:
-    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 TABLE_FIELDS = frozenset(
@@ -33,9 +30,6 @@ TABLE_FIELDS = frozenset(
     )
 )  # fmt: skip
 """Parameters that step tables and their conductances are made of."""
-
-Curve = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
-"""Conductances, as text separated by commas."""
 
 
 class FpgaParameters(BaseModel):

@@ -28,7 +28,7 @@ by the factor `r_th_reset` where v > 0. The equations are written anew from the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -53,6 +53,8 @@ PER_CUBIC_METRE = 1e26
 class JartParameters(CellParameters):
     """Parameters of `sim:jart-vcm`; concentrations are in 1e26 / m^3."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"t_0": "temperature"}
+
     eps: float = Field(17.0, gt=0, description="relative permittivity")
     eps_b: float = Field(5.5, gt=0, description="relative permittivity of the barrier")
     phi_bn0: float = Field(0.18, gt=0, description="height of the barrier", json_schema_extra=unit("V"))
@@ -71,7 +73,7 @@ class JartParameters(CellParameters):
     r_thl: float = Field(90471.47, ge=0, description="thermal resistance of the line", json_schema_extra=unit("K/W"))
     alpha: float = Field(3.92e-3, ge=0, description="its temperature coefficient", json_schema_extra=unit("1/K"))
     z: float = Field(2.0, gt=0, description="charges of a vacancy")
-    t_0: float = Field(293.0, gt=0, description="ambient temperature", json_schema_extra=unit("K"))
+    temperature: float = Field(293.0, gt=0, description="ambient temperature T_0", json_schema_extra=unit("K"))
     a_star: float = Field(6.01e5, gt=0, description="Richardson constant", json_schema_extra=unit("A/(m^2 K^2)"))
     r_th_reset: float = Field(0.27, gt=0, le=1, description="factor of r_th where v > 0")
     n_min: float = Field(0.008, gt=0, description="fewest vacancies in the disc", json_schema_extra=unit("1e26/m^3"))
@@ -329,7 +331,7 @@ class JartLaw(RateLaw[JartParameters]):
         p = self.parameters
         return (
             p.eps, p.eps_b, p.phi_bn0, p.phi_n, p.mu_n, p.n_plug, p.hop, p.nu, p.dw_a, p.r_th, p.radius, p.l_c, p.l_d,
-            p.r_tiox, p.r_0, p.r_thl, p.alpha, p.z, p.t_0, p.a_star, p.r_th_reset, p.n_min, p.n_max,
+            p.r_tiox, p.r_0, p.r_thl, p.alpha, p.z, p.temperature, p.a_star, p.r_th_reset, p.n_min, p.n_max,
         )  # fmt: skip
 
 

@@ -14,10 +14,10 @@ resistance or a compliance holds it between its bounds, which are where the equa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.cells.law import CellParameters, StateVariable, unit
 from sim.cells.rates import Equations, OhmicRateLaw, current_equation, rate_equation
@@ -38,7 +38,24 @@ class MottParameters(CellParameters):
     c_p: float = Field(3.3e6, gt=0, description="heat capacity", json_schema_extra=unit("J/(m^3 K)"))
     dh: float = Field(2.35e8, gt=0, description="heat of the transition", json_schema_extra=unit("J/m^3"))
     dT: float = Field(43.0, gt=0, description="transition above ambient", json_schema_extra=unit("K"))
+    temperature: float | None = Field(
+        None, gt=0, description="ambient temperature, in place of dT", json_schema_extra=unit("K")
+    )
+    t_c: float = Field(340.0, gt=0, description="temperature of the transition", json_schema_extra=unit("K"))
     u0: float = Field(1e-3, ge=CORE, le=1 - CORE, description="pristine metallic part of the radius")
+
+    @model_validator(mode="after")
+    def _insulating(self) -> Self:
+        if self.temperature is not None and self.temperature >= self.t_c:
+            raise ValueError(
+                f"temperature {self.temperature:g} K must be below t_c {self.t_c:g} K: it is a metal there"
+            )
+        return self
+
+    @property
+    def above_ambient(self) -> float:
+        """Distance from ambient to transition, K."""
+        return self.dT if self.temperature is None else self.t_c - self.temperature
 
 
 @rate_equation
@@ -73,12 +90,14 @@ class MottLaw(OhmicRateLaw[MottParameters]):
             "r_ch": "resistivities and heats carry it",
             "length": "resistivities and heats carry it",
             "dT": "kappa and c_p carry it",
+            "temperature": "only dT = t_c - temperature is told",
+            "t_c": "only dT = t_c - temperature is told",
         }
 
     def constants(self) -> tuple[float, ...]:
         """Resistivities, geometry, heat."""
         p = self.parameters
-        return p.rho_i, p.rho_m, p.r_ch, p.length, p.kappa, p.c_p, p.dh, p.dT
+        return p.rho_i, p.rho_m, p.r_ch, p.length, p.kappa, p.c_p, p.dh, p.above_ambient
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {"vo2": {}}

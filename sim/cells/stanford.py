@@ -11,7 +11,7 @@ The model's own random part of dg/dt depends on the step of whoever integrates i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -29,6 +29,8 @@ CHARGE, BOLTZMANN = 1.6e-19, 1.3806503e-23
 class StanfordParameters(PulseParameters):
     """Parameters of `sim:stanford`."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"T_0": "temperature"}
+
     g_0: float = Field(
         0.25e-9, gt=0, description="gap over which the current falls to 1/e", json_schema_extra=unit("m")
     )
@@ -41,7 +43,7 @@ class StanfordParameters(PulseParameters):
     gamma_0: float = Field(16.0, gt=0, description="enhancement of the field at no gap")
     beta: float = Field(0.8, ge=0, description="how it falls with the gap's third power, gap in nm")
     F_min: float = Field(1.4e9, ge=0, description="field below which nothing moves", json_schema_extra=unit("V/m"))
-    T_0: float = Field(298.0, gt=0, description="ambient temperature", json_schema_extra=unit("K"))
+    temperature: float = Field(298.0, gt=0, description="ambient temperature T_0", json_schema_extra=unit("K"))
     R_th: float = Field(2.1e3, ge=0, description="thermal resistance", json_schema_extra=unit("K/W"))
     gap_min: float = Field(0.2e-9, gt=0, description="narrowest gap", json_schema_extra=unit("m"))
     gap_max: float = Field(1.7e-9, gt=0, description="widest gap", json_schema_extra=unit("m"))
@@ -92,14 +94,14 @@ class StanfordLaw(RateLaw[StanfordParameters]):
             "a_0": "only gamma a_0 / t_ox is told",
             "t_ox": "only gamma a_0 / t_ox is told",
             "E_a": "vel_0 carries it at one temperature",
-            "T_0": "the temperature of the room",
+            "temperature": "that of the room",
         }
 
     def constants(self) -> tuple[float, ...]:
         """Current, speed, field, temperature, hop."""
         p = self.parameters
         return (
-            p.I_0, p.g_0, p.V_0, p.vel_0, p.E_a, p.t_ox, p.gamma_0, p.beta, p.F_min, p.T_0, p.R_th, p.a_0,
+            p.I_0, p.g_0, p.V_0, p.vel_0, p.E_a, p.t_ox, p.gamma_0, p.beta, p.F_min, p.temperature, p.R_th, p.a_0,
         )  # fmt: skip
 
     @property

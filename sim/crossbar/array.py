@@ -62,12 +62,12 @@ class SimulatedArray(Device):
         self.thresholds = law.thresholds
         self.variability = p.variability()
         self.array, self.wires = CellArray(law, p), WiredArray.of(p)
-        self._time, self._measurements = 0.0, 0
+        self._measurements = 0
 
     @property
     def time(self) -> float:
         """Device time in s."""
-        return self._time
+        return self.array.time
 
     @property
     def conductance(self) -> NDArray[np.float64]:
@@ -78,7 +78,9 @@ class SimulatedArray(Device):
         return np.ascontiguousarray(self.array.conductance().T)
 
     def _known_conductance(self) -> NDArray[np.float64]:
-        """The same, kept until a cell may have moved; not to be written to."""
+        """The same with the noise of the cells themselves; kept until one may have moved, not to be written to."""
+        if self.array.varies:
+            return np.ascontiguousarray(self.array.conductance(measured=True).T)
         return self.array.known()
 
     @property
@@ -140,7 +142,7 @@ class SimulatedArray(Device):
         power = np.empty_like(out)
         for k, driven in enumerate(v):
             across = -driven[:, None] if reverse else driven[None, :]
-            i = self.array.current(np.broadcast_to(across, shape))
+            i = self.array.current(np.broadcast_to(across, shape), measured=True)
             out[k], power[k] = (-i.sum(axis=0), (i**2).sum(axis=0)) if reverse else (i.sum(axis=1), (i**2).sum(axis=1))
         return out + self._noise(power) if self.variability.read_noise.sigma else out
 
@@ -156,17 +158,14 @@ class SimulatedArray(Device):
         self._require_open()
         cells = self.array
         counters = np.array([0 if cells.spread is None else cells.spread.number, self._measurements])
-        return {name: cells.state[name].copy() for name in cells.kept} | {
-            "time": np.array(self._time),
-            "counters": counters,
-        }
+        return cells.saved() | {"time": np.array(self.time), "counters": counters}
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Return to a snapshot of an array of the same kind and size; all lines are at 0 V then."""
         self._require_open()
         cells = self.array
         state = {name: array for name, array in state.items() if name not in cells.in_pulse}  # older ones have them
-        expected = {name: cells.state[name] for name in cells.kept}
+        expected = cells.saved()
         expected |= {"time": np.array(0.0), "counters": np.zeros(2, int)}
         if state.keys() != expected.keys():
             raise InputError(f"{self.name}: a snapshot holds {sorted(expected)}, not {sorted(state)}")
@@ -177,8 +176,9 @@ class SimulatedArray(Device):
             if not np.isfinite(given).all():
                 raise InputError(f"{self.name}: snapshot array {name} holds values that are not finite")
         pulses, measurements = (int(n) for n in state["counters"])
-        cells.start({name: state[name].astype(cells.state[name].dtype, copy=True) for name in cells.kept}, pulses)
-        self._time, self._measurements = float(state["time"]), measurements
+        kept = {name: state[name].astype(array.dtype, copy=True) for name, array in cells.saved().items()}
+        cells.start(kept, pulses, float(state["time"]))
+        self._measurements = measurements
 
     def hold(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float, *, again: bool = False
@@ -200,7 +200,7 @@ class SimulatedArray(Device):
         with within_range(f"{self.name}: what the voltages do"):
             self.array.begin(rows, cols, again)
             self.array.advance(np.array([duration]), rows[None], cols[None], again)
-            self._time += duration
+            self.array.time += duration
             require_finite(self.array.state)
 
     def follow(self, circuit: Surroundings, duration: float, *, again: bool = False) -> tuple[bool, ...]:
@@ -230,10 +230,20 @@ class SimulatedArray(Device):
         with within_range(f"{self.name}: what the voltages do"):
             held = circuit.hold(self.array.branches())
             self.array.begin(held.rows, held.cols, again)
-            limits = unmoved(self.array, circuit, held, duration, again) if circuit.stiff else None
-            if limits is None:
-                limits = Course(self.name, self.array, circuit, held).play(duration, again).limits
-            self._time += duration
+            limits, end = held.limits, self.array.time + duration
+            for piece in self.array.pieces(duration):
+                since = self.array.time
+                self.array.to_middle(piece)
+                if self.array.history is not None:
+                    held = circuit.hold(self.array.branches())
+                met = unmoved(self.array, circuit, held, piece, again) if circuit.stiff else None
+                if met is None:
+                    met = Course(self.name, self.array, circuit, held).play(piece, again).limits
+                limits, again = tuple(a or b for a, b in zip(limits, met, strict=True)), True
+                self.array.time = since + piece
+            self.array.time = end
+            if self.array.fluctuates or self.array.history is not None:
+                circuit.hold(self.array.branches(measured=True))
             require_finite(self.array.state)
         return limits
 
@@ -258,18 +268,18 @@ class SimulatedArray(Device):
 
     def moment(self) -> tuple[Any, ...]:
         """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""
-        return self.array.moment(), self._time, self._measurements
+        return self.array.moment(), self._measurements
 
     def recall(self, moment: tuple[Any, ...]) -> None:
         """Return to what `moment` gave; it can be used again."""
-        cells, self._time, self._measurements = moment
+        cells, self._measurements = moment
         self.array.recall(cells)
 
     def reset(self) -> None:
         """Pristine cells at time 0; spread and stuck cells stay as they were made."""
         self._require_open()
         self.array.start()
-        self._time, self._measurements = 0.0, 0
+        self._measurements = 0
 
     def _release(self) -> None:
         self.array.release()
@@ -290,24 +300,25 @@ class SimulatedArray(Device):
         floating = np.isnan(rows.sum(axis=1)) | np.isnan(cols.sum(axis=1))
         coupled = floating | self._through_wires_at(rows, cols)
         special = np.flatnonzero(waveform.measure | coupled)
-        ends = self._time + np.cumsum(duration)
+        ends = self.time + np.cumsum(duration)
+        starts = np.concatenate([[self.time], ends])
         records, start = [], 0
         self.array.rest()
         for t in [*special, len(duration)]:
-            self._plain(duration[start:t], rows[start:t], cols[start:t])
+            self._plain(duration[start:t], rows[start:t], cols[start:t], starts[start:t])
+            self.array.time = float(starts[t])
             if t < len(duration):
                 again = bool(t and coupled[t] and _alike(rows[t - 1 : t + 1]) and _alike(cols[t - 1 : t + 1]))
                 self.array.begin(rows[t], cols[t], again)
                 if coupled[t]:
-                    lines = self._lines(rows[t], cols[t])
-                    given = play_between(self.name, self.array, lines, duration[t], again, waveform.measure[t])
+                    given = self._between(duration[t], rows[t], cols[t], again, waveform.measure[t])
                 else:
                     given = self._measured(duration[t], rows[t], cols[t])
+                self.array.time = float(ends[t])
                 if waveform.measure[t]:
                     records.append(self._record(rows[t], cols[t], *given))
             start = t + 1
         self.array.rest()
-        self._time = float(ends[-1]) if len(ends) else self._time
         measured = np.flatnonzero(waveform.measure)
         widths = ((self.cols,), (self.cols,), (), (self.rows,))
         currents, charge, energy, row_currents = (
@@ -316,12 +327,19 @@ class SimulatedArray(Device):
         tripped = (np.abs(currents) >= self.limits.i_max).any(axis=1)
         return Response(measured, ends[measured], currents, charge, energy, tripped, row_currents)
 
-    def _plain(self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]) -> None:
-        """Play segments without floating lines; one by one where a factor is drawn for every pulse."""
-        if self.array.spread is None:
+    def _plain(
+        self,
+        duration: NDArray[np.float64],
+        rows: NDArray[np.float64],
+        cols: NDArray[np.float64],
+        starts: NDArray[np.float64],
+    ) -> None:
+        """Play segments without floating lines; one by one where something happens to cells at every pulse."""
+        if not self.array.one_by_one:
             self.array.advance(duration, rows, cols)
             return
         for t in range(len(duration)):
+            self.array.time = float(starts[t])
             self.array.begin(rows[t], cols[t])
             self.array.advance(duration[t : t + 1], rows[t : t + 1], cols[t : t + 1])
 
@@ -330,9 +348,22 @@ class SimulatedArray(Device):
     ) -> tuple[NDArray[np.float64], float]:
         """Play one segment at known voltages; the columns' charge, C, and the energy of all cells, J."""
         across = rows[None, :] - cols[:, None]
-        charge = self.array.charge(duration, rows, cols)
+        charge = self.array.charge(duration, rows, cols, ageing=True)
         self.array.advance(np.array([duration]), rows[None], cols[None])
         return charge.sum(axis=1), float((across * charge).sum())
+
+    def _between(
+        self, duration: float, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool, measured: bool
+    ) -> tuple[NDArray[np.float64], float]:
+        """Play one segment between lines whose voltages move with the cells; charge and energy as `_measured`."""
+        charge, energy = np.zeros(self.cols), 0.0
+        for piece in self.array.pieces(duration):
+            since = self.array.time
+            self.array.to_middle(piece)
+            given = play_between(self.name, self.array, self._lines(rows, cols), piece, again, measured)
+            charge, energy, again = charge + given[0], energy + given[1], True
+            self.array.time = since + piece
+        return charge, energy
 
     def _lines(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> FloatingLines | WiredLines:
         """What drives the cells in one segment."""
@@ -348,7 +379,7 @@ class SimulatedArray(Device):
         self, rows: NDArray[np.float64], cols: NDArray[np.float64], charge: NDArray[np.float64], energy: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
         """Column currents at the end of a segment, with read noise, its charge and energy, and its row currents."""
-        cells = self.array.branches()
+        cells = self.array.branches(measured=True)
         current = cells.current(self._lines(rows, cols).hold(cells).of_cells()).T
         power = current**2
         out_of_columns = current.sum(axis=1) + self._noise(power.sum(axis=1))

@@ -6,30 +6,38 @@ columns are independent otherwise and are shared out to threads; the result does
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from operator import is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.cells.law import Columns, Law, OhmicLaw
 from sim.cells.segments import Segments
+from sim.crossbar.nonideal.history import SAVED, CellHistory
+from sim.crossbar.nonideal.inverse import conductance
+from sim.crossbar.nonideal.part import CellGroup
+from sim.crossbar.nonideal.registry import fluctuations, history
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.pulses import PulseSpread
+from sim.crossbar.threads import ColumnThreads
 from sim.network.branches import NonOhmic, Ohmic
 from sim.network.lines import line_voltages
-
-WORTH_A_THREAD = 200_000
-"""Cell-segments below which handing columns to threads costs more than it gains."""
 
 COURSE = "course"
 """Name of the state array that holds, with cycle-to-cycle spread, the noiseless course of a pulse (`PulseSpread`)."""
 
 _NONE = np.empty((0, 0))
+
+
+class Moment(NamedTuple):
+    """All about the cells of an array in one instant, for `CellArray.recall`."""
+
+    state: dict[str, NDArray[Any]]
+    spread: PulseSpread | None
+    history: CellHistory | None
+    time: float
 
 
 class CellArray:
@@ -58,6 +66,10 @@ class CellArray:
         State arrays that tell only of a pulse under way.
     spread : PulseSpread or None
         Pulses under way and their factors, where there is cycle-to-cycle spread.
+    history : CellHistory or None
+        What the past of every cell does to it, where it does anything.
+    time : float
+        Device time, s: that at which what has been asked of the cells is so.
     """
 
     def __init__(self, law: Law[Any], parameters: ArrayParameters) -> None:
@@ -68,19 +80,24 @@ class CellArray:
         self.gain, self.scale = variability.device_to_device.draw(shape, parameters.seed)
         self.stuck = variability.stuck.draw(shape, parameters.seed)
         self.any_stuck = not np.isnan(self.stuck).all()
-        self._threads = parameters.threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._drawn = CellGroup(shape, parameters.seed, *parameters.bounded_range())
+        self._fluctuations = fluctuations(parameters, self._drawn)
+        self._threads = ColumnThreads(parameters.threads, self.rows, self.cols)
         self.bounds = law.bounds()
         self.in_pulse = tuple(variable.name for variable in law.states if variable.in_pulse)
         self.start()
 
-    def start(self, state: dict[str, NDArray[Any]] | None = None, pulses: int = 0) -> None:
-        """Lines at 0 V, cells pristine or in a given state, after `pulses` pulses."""
+    def start(self, state: dict[str, NDArray[Any]] | None = None, pulses: int = 0, time: float = 0.0) -> None:
+        """Lines at 0 V, cells pristine or in a given state (`saved`), after `pulses` pulses."""
+        self.time, given = time, state or {}
         shapes: dict[bool, tuple[int, ...]] = {True: (self.cols,), False: (self.cols, self.rows)}
         self.state: dict[str, NDArray[Any]] = {
             variable.name: np.full(shapes[variable.per_column], variable.pristine, variable.dtype)
             for variable in self.law.states
-        } | (state or {})
+        } | {name: array for name, array in given.items() if name not in SAVED}
+        self.history = history(self._parameters, self._drawn, self.law, self.stuck, self.state, self.gain)
+        if self.history is not None and given:
+            self.history.put(given)
         self._kept: list[NDArray[Any]] | None = None
         self.spread: PulseSpread | None = None
         if self._parameters.c2c:
@@ -91,13 +108,12 @@ class CellArray:
 
     def release(self) -> None:
         """Stop the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._threads.release()
 
-    @property
-    def kept(self) -> list[str]:
-        """Names of the state arrays that a snapshot of cells at rest needs."""
-        return [name for name in self.state if name not in self.in_pulse and name != COURSE]
+    def saved(self) -> dict[str, NDArray[Any]]:
+        """Copies of all that a snapshot of cells at rest needs."""
+        kept = {name: a.copy() for name, a in self.state.items() if name not in self.in_pulse and name != COURSE}
+        return kept if self.history is None else kept | self.history.saved()
 
     def known(self) -> NDArray[np.float64]:
         """(rows, cols) `conductance`, worked out once and kept until a cell may have moved; not to be written to.
@@ -120,61 +136,110 @@ class CellArray:
             array.flags.writeable = True
         self._kept = None
 
-    def moment(self) -> tuple[dict[str, NDArray[Any]], PulseSpread | None]:
+    def moment(self) -> Moment:
         """Everything about the cells as it is now, in the middle of a pulse too."""
-        return self.copied_state(), self.spread and self.spread.copy()
+        spread, history = self.spread and self.spread.copy(), self.history and self.history.copy()
+        return Moment(self.copied_state(), spread, history, self.time)
 
-    def recall(self, moment: tuple[dict[str, NDArray[Any]], PulseSpread | None]) -> None:
+    def recall(self, moment: Moment) -> None:
         """Return to what `moment` gave; it can be used again."""
-        state, spread = moment
-        self.state, self.spread = {name: array.copy() for name, array in state.items()}, spread and spread.copy()
+        self.state = {name: array.copy() for name, array in moment.state.items()}
+        self.spread, self.history = moment.spread and moment.spread.copy(), moment.history and moment.history.copy()
+        self.time = moment.time
+
+    @property
+    def varies(self) -> bool:
+        """Whether what cells conduct changes with time alone."""
+        return self.fluctuates or self.history is not None
+
+    @property
+    def fluctuates(self) -> bool:
+        """Whether cells have a noise of themselves, which depends on the device time."""
+        return bool(self._fluctuations)
 
     def copied_state(self) -> dict[str, NDArray[Any]]:
         """Copies of all state arrays."""
         return {name: array.copy() for name, array in self.state.items()}
 
-    def conductance(self) -> NDArray[np.float64]:
-        """(cols, rows) conductance of every cell now, S: i / v at the law's read voltage where it is not ohmic."""
+    def _weighed(self, law: NDArray[np.float64], stuck: NDArray[np.float64], measured: bool) -> NDArray[np.float64]:
+        """What cells do now: as their law says (`law`) times what has become of them, or as stuck cells do."""
+        aged = law if self.history is None else law * self.history.factor(self.time)
+        of_cells = np.where(np.isnan(self.stuck), aged, stuck) if self.any_stuck else aged
+        for fluctuation in self._fluctuations if measured else ():
+            of_cells = of_cells * fluctuation.at(self.time)
+        return of_cells
+
+    def conductance(self, *, measured: bool = False) -> NDArray[np.float64]:
+        """(cols, rows) conductance of every cell now, S: i / v at the law's read voltage where it is not ohmic.
+
+        With `measured`, it is that of this very instant, with the noise that cells have of themselves.
+        """
         law = self.law
         if isinstance(law, OhmicLaw):
             g = 1.0 / (self.scale * law.memristance(self.state))
         else:
             v = law.read_voltage
             g = law.current(np.full(self.gain.shape, v), self.state) / (v * self.scale)
-        return np.where(np.isnan(self.stuck), g, self.stuck) if self.any_stuck else g
+        return self._weighed(g, self.stuck, measured)
 
-    def branches(self) -> Ohmic | NonOhmic:
-        """What the cells carry now, for a network: arrays of voltages, currents and conductances are (rows, cols)."""
+    def branches(self, *, measured: bool = False) -> Ohmic | NonOhmic:
+        """What the cells carry now, for a network: arrays of voltages, currents and conductances are (rows, cols).
+
+        `measured` as in `conductance`.
+        """
         if isinstance(self.law, OhmicLaw):
-            return Ohmic(self.conductance().T)
-        return NonOhmic(lambda v: self.current(v.T).T, lambda v: self._differential_conductance(v.T).T)
+            return Ohmic(self.conductance(measured=measured).T)
+        return NonOhmic(
+            lambda v: self.current(v.T, measured=measured).T,
+            lambda v: self._differential_conductance(v.T, measured).T,
+        )
 
-    def current(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(cols, rows) current of every cell now at voltages `v` (cols, rows), A."""
+    def current(self, v: NDArray[np.float64], *, measured: bool = False) -> NDArray[np.float64]:
+        """(cols, rows) current of every cell now at voltages `v` (cols, rows), A; `measured` as in `conductance`."""
         if isinstance(self.law, OhmicLaw):
-            return v * self.conductance()
-        i = self.law.current(v, self.state) / self.scale
-        return np.where(np.isnan(self.stuck), i, v * self.stuck) if self.any_stuck else i
+            return v * self.conductance(measured=measured)
+        return self._weighed(self.law.current(v, self.state) / self.scale, v * self.stuck, measured)
 
-    def _differential_conductance(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
-        g = self.law.differential_conductance(v, self.state) / self.scale
-        return np.where(np.isnan(self.stuck), g, self.stuck) if self.any_stuck else g
+    def _differential_conductance(self, v: NDArray[np.float64], measured: bool) -> NDArray[np.float64]:
+        return self._weighed(self.law.differential_conductance(v, self.state) / self.scale, self.stuck, measured)
 
     def begin(self, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False) -> None:
         """Line voltages of the next segment, NaN for floating lines: tell the spread which pulses end and begin."""
         self.changing()
-        if self.spread is None or again:
+        if (self.spread is None and self.history is None) or again:
             return
         if np.isnan(rows).any() or np.isnan(cols).any():
             rows, cols = line_voltages(self.branches(), rows, cols)
-        self.spread.begin(rows, cols, self.state[self.law.programmed], self.state[COURSE])
+        programmed = self.state[self.law.programmed]
+        if self.history is not None:
+            course, factor = ([], None) if self.spread is None else ([self.state[COURSE]], self.spread.factor)
+            self.history.begin(self.time, rows, cols, self.state, [programmed, *course], factor)
+        if self.spread is not None:
+            self.spread.begin(rows, cols, programmed, self.state[COURSE])
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the cells must be told of every segment that begins."""
+        return self.spread is not None or self.history is not None
+
+    def pieces(self, duration: float) -> list[float]:
+        """What to cut a segment in a circuit into, from now on, so that cells hardly age in a piece, s."""
+        return [duration] if self.history is None else self.history.pieces(self.time, duration)
+
+    def to_middle(self, duration: float) -> None:
+        """Go to the middle of such a piece; cells have its mean age then, for all of it."""
+        history = self.history
+        self.time = self.time + 0.5 * duration if history is None else history.hold_mean(self.time, duration)
 
     def put(self, programmed: NDArray[Any]) -> None:
         """Put every cell's programmed state, (cols, rows), somewhere; all pulses end there."""
         self.changing()
+        anew = self.state[self.law.programmed] != programmed
         for name in (self.law.programmed, COURSE):
             if name in self.state:
                 self.state[name][:] = programmed
+        if self.history is not None:
+            self.history.set_anew(self.time, anew, conductance(self.law, self.state))
         self.rest()
 
     def rest(self) -> None:
@@ -204,16 +269,54 @@ class CellArray:
             self.spread.settle(self.state[self.law.programmed], self.state[COURSE])
 
     def charge(
-        self, duration: float, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool = False
+        self,
+        duration: float,
+        rows: NDArray[np.float64],
+        cols: NDArray[np.float64],
+        again: bool = False,
+        *,
+        ageing: bool = False,
     ) -> NDArray[np.float64]:
-        """(cols, rows) integral of every cell's current over a segment that is yet to be played, C."""
-        play = self._segments(np.array([duration]), rows[None], cols[None], again)
-        across, out = rows[None, :] - cols[:, None], np.zeros((self.cols, self.rows))
+        """(cols, rows) integral of every cell's current over a segment that is yet to be played, C.
+
+        With `ageing`, cells grow older during it; else they have the age that they have now.
+        """
+        across = rows[None, :] - cols[:, None]
+        dose = self._dose(duration, rows, cols, again)
+        charge = self._charge(dose, across, duration, ageing)
+        if ageing and self.history is not None:
+            # What ageing and a current that changes meanwhile have in common, by parts.
+            for t, weight in self.history.slopes(self.time, duration):
+                apart = self._dose(t, rows, cols, again) - dose * (t / duration)
+                if not (np.abs(apart * weight) > 1e-9 * np.abs(dose)).any():
+                    continue
+                charge -= self._law_charge(apart, across) * weight
+        return charge
+
+    def _dose(
+        self, duration: float, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool
+    ) -> NDArray[np.float64]:
+        """(cols, rows) `Law.dose` of all cells."""
+        play, out = (
+            self._segments(np.array([duration]), rows[None], cols[None], again),
+            np.zeros((self.cols, self.rows)),
+        )
         self._of_law(play, lambda block, part: self.law.dose(self._cells(block), part, out[block]))
-        out /= self.scale
-        if isinstance(self.law, OhmicLaw):
-            return across * (np.where(np.isnan(self.stuck), out, duration * self.stuck) if self.any_stuck else out)
-        return np.where(np.isnan(self.stuck), out, across * (duration * self.stuck)) if self.any_stuck else out
+        return out
+
+    def _law_charge(self, dose: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Charges of cells at `v` V that are not stuck and do not age, C, from their `Law.dose`."""
+        charge = dose / self.scale
+        return v * charge if isinstance(self.law, OhmicLaw) else charge
+
+    def _charge(
+        self, dose: NDArray[np.float64], v: NDArray[np.float64], duration: float, ageing: bool = False
+    ) -> NDArray[np.float64]:
+        """Charges, C, from the `Law.dose` of cells at `v` V."""
+        charge = self._law_charge(dose, v)
+        if self.history is not None:
+            charge *= self.history.mean(self.time, duration) if ageing else self.history.factor(self.time)
+        return np.where(np.isnan(self.stuck), charge, v * (duration * self.stuck)) if self.any_stuck else charge
 
     def advance_at(self, duration: float, v: NDArray[np.float64], again: bool) -> None:
         """Move every cell for a while at a voltage of its own, `v` (cols, rows), V."""
@@ -235,10 +338,7 @@ class CellArray:
                 self.law.dose(cells, part, out[column].reshape(1, -1))
         finally:
             self._swap()
-        out /= self.scale
-        if isinstance(self.law, OhmicLaw):
-            return v * (np.where(np.isnan(self.stuck), out, duration * self.stuck) if self.any_stuck else out)
-        return np.where(np.isnan(self.stuck), out, v * (duration * self.stuck)) if self.any_stuck else out
+        return self._charge(out, v, duration)
 
     def _one_by_one(
         self, duration: float, v: NDArray[np.float64], again: bool
@@ -274,12 +374,7 @@ class CellArray:
 
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Call `job` with the number of every column, on all threads."""
-        if self._pool is None or self.cols == 1:
-            for col in range(self.cols):
-                job(col)
-            return
-        for done in [self._pool.submit(job, col) for col in range(self.cols)]:
-            done.result()
+        self._threads.over_columns(job)
 
     def _cells(self, columns: slice) -> Columns:
         low, high = self.bounds if self.spread is None else (-np.inf, np.inf)
@@ -299,13 +394,13 @@ class CellArray:
         book: bool = True,
     ) -> Segments:
         # Where there is noise, a pulse must not be blamed for what a column has been caught up with.
-        return Segments.of(duration, rows, cols, again, book and self.spread is None)
+        return Segments.of(duration, rows, cols, again, book and not self.one_by_one)
 
     def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
         """Call `job` for all columns, on all threads; with spread, on the noiseless courses of the pulses."""
         self._swap()
         try:
-            self._share_out(play, job)
+            self._threads.share_out(play, job)
         finally:
             self._swap()
 
@@ -315,14 +410,3 @@ class CellArray:
         if self.spread is not None:
             state, name = self.state, self.law.programmed
             state[name], state[COURSE] = state[COURSE], state[name]
-
-    def _share_out(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
-        parts = min(self._threads, self.cols)
-        if self._pool is None or parts == 1 or len(play.duration) * self.rows * self.cols < WORTH_A_THREAD:
-            job(slice(0, self.cols), play)
-            return
-        edges = [self.cols * k // parts for k in range(parts + 1)]
-        blocks = [slice(a, b) for a, b in pairwise(edges)]
-        jobs = [self._pool.submit(job, b, play.of_columns(b)) for b in blocks]
-        for done in jobs:
-            done.result()

@@ -23,7 +23,8 @@ BLOCK = 32
 """`fill_normals` fills whole blocks of so many places."""
 
 _PAIRS = BLOCK // 2
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""What counts are spread by before they are mixed."""
 
 
 @intrinsic
@@ -56,7 +57,8 @@ def _hashed(typing_context, x, key):
 
 
 @njit(cache=True, inline="always")
-def _mix(z):
+def mix(z):
+    """64 bits whose every bit depends on every bit of `z`: SplitMix64's finaliser."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
@@ -65,7 +67,7 @@ def _mix(z):
 @njit(cache=True)
 def key_of(seed, part, count):
     """Key of the numbers of an event: number `count` of its kind, which is `part`, of a seed."""
-    return _mix(_mix(np.uint64(seed) * _GOLDEN + np.uint64(part)) + np.uint64(count) * _GOLDEN)
+    return mix(mix(np.uint64(seed) * GOLDEN + np.uint64(part)) + np.uint64(count) * GOLDEN)
 
 
 # ---- double precision
@@ -89,9 +91,9 @@ _SIN = _sine_terms()
 @njit(cache=True, inline="always", error_model="numpy")
 def normal(z):
     """Number at a hash input `z`: a key plus whatever tells one place of an event from another."""
-    z = _mix(z)
+    z = mix(z)
     first = (np.float64(np.int64(z >> np.uint64(11))) + 0.5) * 2.0**-53
-    second = np.float64(np.int64(_mix(z + _GOLDEN) >> np.uint64(11))) * 2.0**-53
+    second = np.float64(np.int64(mix(z + GOLDEN) >> np.uint64(11))) * 2.0**-53
     bits = np.float64(first).view(np.int64)
     octave = (bits - _ROOT_HALF) >> _EXPONENT
     m = np.int64(bits - (octave << _EXPONENT)).view(np.float64)

@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hil.fraction import Fraction
 from sim.cells.law import CellParameters, Law, unit
+from sim.crossbar.nonideal.registry import NonIdealParameters
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
 
 
-class ArrayParameters(BaseModel):
-    """Parameters that every simulated crossbar has."""
+class CrossbarParameters(BaseModel):
+    """Size, limits, spread, stuck cells and wires of an array."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -67,6 +68,10 @@ class ArrayParameters(BaseModel):
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
+
+class ArrayParameters(NonIdealParameters, CrossbarParameters):
+    """Parameters that every simulated crossbar has."""
+
     @abstractmethod
     def law(self) -> Law[Any]:
         """Return the law of the cells, with its parameters."""
@@ -74,6 +79,11 @@ class ArrayParameters(BaseModel):
     def conductance_range(self) -> tuple[float, float]:
         """Lowest and highest conductance of a cell without spread, S; 0 if nothing bounds it from below."""
         return self.law().conductance_range(self.v_max)
+
+    def bounded_range(self) -> tuple[float, float]:
+        """The range of few levels, and of what wears out, S: of a conductance, from `g_off` where nothing is lowest."""
+        low, high = self.conductance_range()
+        return low or self.g_off or 0.0, high
 
     def stuck(self) -> StuckCells:
         """Cells that are stuck, at the conductances given or at the cell's own."""
@@ -94,6 +104,12 @@ class ArrayParameters(BaseModel):
                 f"stuck_off = {self.stuck_off:g}: nothing bounds the resistance of this cell, which has no off state "
                 "of its own then: give g_off, or a bound of its flux"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _lowest(self) -> Self:
+        if self.nonideal:
+            self.require_window(self.bounded_range()[0])
         return self
 
     def variability(self) -> Variability:

@@ -21,8 +21,9 @@ class PulseStepArray(SimulatedArray):
     """Crossbar of cells of a law with a `PulseStep`; the programmed state is the weight, 0..1."""
 
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
-        """The compiled spiking core, for ideal wires and a rule that it knows."""
-        if layer is not SpikingCore or self.parameters.r_wire or not plays(question[1]):
+        """The compiled spiking core, for ideal wires, cells without a past and a rule that it knows."""
+        p = self.parameters
+        if layer is not SpikingCore or p.r_wire or p.nonideal or not plays(question[1]):
             return None
         own = CompiledCore(self, *question)
         return own if isinstance(own, layer) else None
@@ -54,7 +55,7 @@ class PulseStepArray(SimulatedArray):
         p = self.pulse_step.programming
         chosen = scheme_for(self.cells, self.limits.channels) if scheme is None else scheme
         require_scheme(chosen)
-        if self.wires is not None or not spares_others(p, chosen):
+        if self.wires is not None or self.parameters.nonideal or not spares_others(p, chosen):
             super().program(counts, scheme=chosen)
             return
         self._require_open()
@@ -68,7 +69,7 @@ class PulseStepArray(SimulatedArray):
         pulses = step_cells(weights, cells, self.array.gain, step.up, step.down, noise.c2c, noise.seed, first)
         self.array.put(weights)
         self.drawn = first + pulses, measurements
-        self._time += 2 * p.width * pulses
+        self.array.time += 2 * p.width * pulses
 
     @property
     def drawn(self) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.compiling import njit
+from sim.crossbar.chance import stream
 from sim.crossbar.normals import key_of, normal, normals
 
 _SENSITIVITY, _RESISTANCE, _STUCK, READ, _CYCLE, _READ_ROWS = range(6)
@@ -36,8 +37,8 @@ class DeviceToDevice:
 
     def draw(self, shape: tuple[int, int], seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Factors on sensitivity and on memristance, each of `shape`."""
-        gain = np.exp(self.sensitivity * _stream(seed, _SENSITIVITY).standard_normal(shape))
-        scale = np.exp(self.resistance * _stream(seed, _RESISTANCE).standard_normal(shape))
+        gain = np.exp(self.sensitivity * stream(seed, _SENSITIVITY).standard_normal(shape))
+        scale = np.exp(self.resistance * stream(seed, _RESISTANCE).standard_normal(shape))
         return gain, scale
 
 
@@ -88,7 +89,7 @@ class StuckCells:
 
     def draw(self, shape: tuple[int, int], seed: int) -> NDArray[np.float64]:
         """Conductance in S of every stuck cell, NaN where a cell works."""
-        luck = _stream(seed, _STUCK).random(shape)
+        luck = stream(seed, _STUCK).random(shape)
         stuck = np.full(shape, np.nan)
         stuck[luck < self.on] = self.g_on
         stuck[(luck >= self.on) & (luck < self.on + self.off)] = self.g_off
@@ -104,10 +105,6 @@ class Variability:
     read_noise: ReadNoise = field(default_factory=ReadNoise)
     stuck: StuckCells = field(default_factory=StuckCells)
     seed: int = 0
-
-
-def _stream(seed: int, part: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, part])))
 
 
 @njit(cache=True, error_model="numpy")

@@ -99,7 +99,7 @@ class WiredArray:
         results are (B, sensed lines), A and A^2.
         """
         sensed, over = (cells.rows, 1) if reverse else (cells.cols, 0)
-        out, branches = np.empty((2, len(v), sensed)), cells.branches()
+        out, branches = np.empty((2, len(v), sensed)), cells.branches(measured=True)
         for first in range(0, len(v), AT_ONCE):
             driven = v[first : first + AT_ONCE]
             silent = np.zeros((len(driven), sensed))

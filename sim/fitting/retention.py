@@ -16,7 +16,7 @@ from sim.fitting.parameter import Parameter
 
 
 class Description(Model):
-    """A law of time that no simulated device has: it gives numbers and no preset."""
+    """A law of time alone, of no cell: it gives numbers and no preset."""
 
     kind, state = "", ""
 
@@ -51,7 +51,10 @@ class PowerLaw(Description):
             Parameter("G1", "S", 1e-6 * g.min(), 1e6 * g.max(), "conductance at 1 s"),
             Parameter("nu", "", -5.0, 5.0, "drift exponent"),
         )
-        self.notes.append("no simulated device drifts by a power law: nu describes this cell, and is in no preset")
+        self.notes.append(
+            "every simulated device drifts like this with drift=NU (from drift_t0 on): it is no parameter of a law, "
+            "and in no preset"
+        )
 
     @classmethod
     def prepared(cls, measurement: Measurement) -> Measurement:

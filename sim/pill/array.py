@@ -138,7 +138,7 @@ class PillArray(SimulatedArray):
         inputs, protocol = question
         if protocol.timing == "serial" or protocol.front not in ("minimum", "resistors"):
             return None
-        if p.d2d or p.c2c or p.read_noise or p.r_wire or pair_count(inputs) != self.rows:
+        if p.nonideal or p.d2d or p.c2c or p.read_noise or p.r_wire or pair_count(inputs) != self.rows:
             return None
         own: PairedCore
         if p.torch is None:
@@ -152,6 +152,8 @@ class PillArray(SimulatedArray):
     @property
     def conductance(self) -> NDArray[np.float64]:
         """(rows, cols) true conductance of every weight now, S, free of read noise."""
+        if self.parameters.nonideal:
+            return super().conductance
         g = np.empty((self.rows, self.cols))
         for col in range(self.cols):
             g[:, col] = self.column_conductance(col)
@@ -178,11 +180,12 @@ class PillArray(SimulatedArray):
 
     def pass_time(self, seconds: float) -> None:
         """Advance device time by what compiled pairs have played, s."""
-        self._time += seconds
+        self.array.time += seconds
 
     def read(self, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of every weight, (rows, cols), S; see `SimulatedArray.read`."""
-        if v is not None or self.parameters.read_noise or self.parameters.r_wire:
+        p = self.parameters
+        if v is not None or p.read_noise or p.r_wire or p.nonideal:
             return super().read(v)
         self._require_open()
         self._measurements += 1

@@ -8,7 +8,7 @@ from oracles import Pair, pair_without_relaxation
 
 from hil.backends import open_device
 from hil.waveform import Waveform
-from sim.crossbar.cells import WORTH_A_THREAD
+from sim.crossbar.threads import WORTH_A_THREAD
 
 MS = 1e-3
 PULSE = 1e-3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hil.backends import open_device
 from hil.waveform import Waveform
-from sim.crossbar.cells import WORTH_A_THREAD
+from sim.crossbar.threads import WORTH_A_THREAD
 
 
 def by_formula(phi, trace, segments, *, a, d, dv, k, flux_ref):
