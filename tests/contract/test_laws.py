@@ -40,6 +40,10 @@ class TestStanford(LawContract):
     uri, drive_voltage, tolerance = "sim:stanford", 1.3, 1e-5
 
 
+class TestWellPosedRram(LawContract):
+    uri, drive_voltage, tolerance = "sim:well-posed-rram", 1.3, RELAXES
+
+
 class TestHysteretic(LawContract):
     uri, drive_voltage, tolerance = "sim:hysteretic", 1.0, RELAXES
 
