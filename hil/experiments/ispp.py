@@ -197,10 +197,11 @@ class WriteVerify(Experiment):
         """What the controller has to know, for an array of one cell."""
         s = self.settings
         tallest = max(filled(s.amplitude), filled(s.amplitude_negative))
-        pulses = Programming(filled(s.amplitude), filled(s.amplitude_negative), filled(s.width), 0.0, np.inf)
+        up, down = (abs(s.signed(sign)) for sign in (raises, -raises))
+        pulses = Programming(up, down, filled(s.width), 0.0, np.inf, raises)
         highest = min(s.amplitude_max or HIGHEST * tallest, bench.v_max)
         tolerance = s.tolerance * target
-        return Goal(one(target), pulses, filled(s.width_min), highest, tolerance, s.burst, bench.grid, raises)
+        return Goal(one(target), pulses, filled(s.width_min), highest, tolerance, s.burst, bench.grid)
 
     def _record(self, block: Block, samples: Samples, **values: float) -> Record:
         g = samples.conductance

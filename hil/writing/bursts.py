@@ -55,9 +55,9 @@ def play(device: Device, bursts: Bursts, scheme: str | None = None) -> None:
     own = device.programming
     if own is not None and bursts.count.any():
         used = bursts.count > 0
-        height = np.where(bursts.voltage > 0, own.v_set, -own.v_reset)
-        if ((bursts.voltage == height) & (bursts.width == own.width))[used].all():
-            device.program(bursts.signed, scheme=scheme)
+        full = (bursts.voltage == own.up) | (bursts.voltage == own.down)
+        if (full & (bursts.width == own.width))[used].all():
+            device.program(own.polarity * bursts.signed, scheme=scheme)
             return
     for waveform in trains(bursts, device.limits.channels, scheme, once=True):
         device.limits.check(waveform)

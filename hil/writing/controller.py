@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,8 +39,6 @@ class Goal:
         Most pulses of a cell between two verifications.
     grid : Grid
         Rounds to what the device can drive.
-    raises : int
-        Sign of the voltage that raises the conductance.
     """
 
     target: Cells
@@ -50,7 +48,6 @@ class Goal:
     tolerance: float
     burst: int
     grid: Grid
-    raises: int = 1
 
     @property
     def span(self) -> float:
@@ -59,12 +56,18 @@ class Goal:
 
     def full(self, distance: Cells) -> Cells:
         """Voltage of the full pulse that takes each cell nearer, V."""
-        return np.where(distance * self.raises > 0, self.pulses.v_set, -self.pulses.v_reset)
+        return np.where(distance > 0, self.pulses.up, self.pulses.down)
+
+    def turned(self) -> Goal:
+        """The same with the other sign raising; a pulse of each sign keeps its height."""
+        p = self.pulses
+        pulses = replace(p, v_set=p.v_reset, v_reset=p.v_set, polarity=-p.polarity)
+        return replace(self, pulses=pulses)
 
     def driven(self, bursts: Bursts) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
         """(index, sign, cells) of the cells whose pulses were to raise their conductance, and to lower it."""
         for k, sign in enumerate((1, -1)):
-            yield k, sign, bursts.signed * sign * self.raises > 0
+            yield k, sign, bursts.signed * sign * self.pulses.polarity > 0
 
 
 class Controller(ABC):

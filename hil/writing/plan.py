@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from hil.abilities import beyond_thresholds
+from hil.abilities import PulseChoosing, beyond_thresholds
 from hil.config import CliFlag, Section
-from hil.device import Device
+from hil.device import Device, Unsupported
 from hil.errors import InputError
 from hil.fraction import Fraction
 from hil.grid import Grid
@@ -18,6 +19,8 @@ from hil.writing.controller import Cells, Goal
 
 HIGHEST = 1.5
 """Height of the highest pulse over the full one, where the user names none."""
+
+SIGNS = {"positive": 1, "negative": -1}
 
 
 class WritePlan(Section):
@@ -69,10 +72,7 @@ class WritePlan(Section):
         InputError
             If neither the user nor the device says one of them.
         """
-        own: dict[str, Any] = vars(device.programming) if device.programming is not None else {}
-        beyond = beyond_thresholds(device)
-        if not own and beyond is not None:
-            own = {"v_set": beyond[0], "v_reset": beyond[1]}
+        own = self._own(device)
         asked = {
             "v_set": self.pulse_set, "v_reset": self.pulse_reset, "width": self.pulse_width, "g_min": self.g_min,
             "g_max": self.g_max,
@@ -83,10 +83,25 @@ class WritePlan(Section):
         if missing:
             advice = " ".join(f"--set {name}=VALUE" for name in missing)
             raise InputError(f"{device.name} does not say its {', '.join(missing)}: give {advice}")
-        found = {name: float(value) for name, value in known.items() if value is not None}
-        if not found["g_min"] < found["g_max"]:
-            raise InputError(f"g_min = {found['g_min']:g} S must be below g_max = {found['g_max']:g} S")
-        return Programming(**found)
+        v_set, v_reset, width, g_min, g_max = (float(value) for value in known.values() if value is not None)
+        if not g_min < g_max:
+            raise InputError(f"g_min = {g_min:g} S must be below g_max = {g_max:g} S")
+        polarity = int(own.get("polarity", 1)) if self.raises is None else SIGNS[self.raises]
+        return Programming(v_set, v_reset, width, g_min, g_max, polarity)
+
+    def knows_sign(self, device: Device) -> bool:
+        """Whether the user or the device says which sign of the voltage raises the conductance."""
+        return self.raises is not None or "polarity" in self._own(device)
+
+    def _own(self, device: Device) -> dict[str, Any]:
+        """What a device says of its pulses: those that it has, those that it chooses, those beyond its thresholds."""
+        if device.programming is not None:
+            return vars(device.programming)
+        if isinstance(device, PulseChoosing):
+            with suppress(Unsupported):
+                return vars(device.choose_pulses())
+        beyond = beyond_thresholds(device)
+        return {} if beyond is None else {"v_set": beyond[0], "v_reset": beyond[1]}
 
     def goal(self, device: Device, target: Cells) -> Goal:
         """What a controller has to know, with everything filled in and held against the limits of the device."""
@@ -99,7 +114,7 @@ class WritePlan(Section):
             raise InputError(f"a full pulse of {tallest:g} V is beyond {highest:g} V, the most that may be driven")
         finest = max(self.width_min or pulses.width / 100, limits.width_min, limits.time_step)
         told = target[~np.isnan(target)]
-        slack = 1e-9 * pulses.g_max
+        slack = 1e-9 * (pulses.g_max - pulses.g_min)
         if told.size and not (pulses.g_min - slack <= told.min() and told.max() <= pulses.g_max + slack):
             wrong = told.min() if told.min() < pulses.g_min - slack else told.max()
             raise InputError(
@@ -107,6 +122,4 @@ class WritePlan(Section):
                 f"to {pulses.g_max:g} S"
             )
         tolerance = self.tolerance * (pulses.g_max - pulses.g_min)
-        return Goal(
-            target, pulses, finest, highest, tolerance, self.burst, grid, -1 if self.raises == "negative" else 1
-        )
+        return Goal(target, pulses, finest, highest, tolerance, self.burst, grid)

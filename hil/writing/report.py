@@ -44,7 +44,7 @@ def rows(write: Write, seen: Seen) -> list[Row]:
         _half_selected(write),
         *_disturb(write, seen),
     ]  # fmt: skip
-    if write.goal.raises < 0:
+    if write.goal.pulses.polarity < 0:
         found.append(Row("voltage that raises the conductance", "negative"))
     if as_near:
         found.append(Row("cells as near as a pulse gets", as_near, note="one more pulse moves them further away"))

@@ -7,7 +7,7 @@ write goes on after any end: on a device that can be restored from the state tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -117,7 +117,7 @@ class Write:
         self.device, self.plan, self.goal = device, plan, plan.goal(device, target)
         self.scheme = plan.scheme or scheme_for(device.cells, device.limits.channels)
         self.controller = CONTROLLERS.find(plan.controller)(self.goal)
-        self.sign_known = device.programming is not None or plan.raises is not None
+        self.sign_known = plan.knows_sign(device)
         self.round, self.done = 0, False
         self.conductance = np.full(target.shape, np.nan)
         self.pulses = np.zeros(target.shape, np.int64)
@@ -168,13 +168,13 @@ class Write:
 
         A cell at one end of its range does not answer to the sign that would take it beyond: then the other is tried.
         """
-        asked = bursts.signed * self.goal.raises
+        asked = bursts.signed * self.goal.pulses.polarity
         moved = float((np.sign(asked) * change).sum())
         answered = abs(moved) > 2.0 * self.noise * np.sqrt((bursts.count > 0).sum())
         right = answered and moved > 0
         self.sign_known = answered
         if not right:
-            self.goal = replace(self.goal, raises=-self.goal.raises)
+            self.goal = self.goal.turned()
             self.controller = CONTROLLERS.find(self.plan.controller)(self.goal)
         return right
 
@@ -250,7 +250,7 @@ class Write:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, as arrays."""
         own = {f"controller.{name}": array for name, array in self.controller.state().items()}
-        counters = np.array([self.round, int(self.done), int(self.sign_known), self.goal.raises])
+        counters = np.array([self.round, int(self.done), int(self.sign_known), self.goal.pulses.polarity])
         return own | {
             "conductance": self.conductance, "pulses": self.pulses, "fate": self.fate, "energy": self.energy,
             "overshot": self.overshot, "worse": self.worse, "noise": np.array(self.noise),
@@ -261,7 +261,7 @@ class Write:
         """Return to what `state` gave."""
         prefix = "controller."
         self.sign_known, raises = bool(state["counters"][2]), int(state["counters"][3])
-        self.goal = replace(self.goal, raises=raises)
+        self.goal = self.goal if raises == self.goal.pulses.polarity else self.goal.turned()
         self.controller = CONTROLLERS.find(self.plan.controller)(self.goal)
         self.controller.recall({name[len(prefix) :]: a for name, a in state.items() if name.startswith(prefix)})
         self.conductance, self.pulses = state["conductance"].copy(), state["pulses"].copy()

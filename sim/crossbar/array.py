@@ -263,7 +263,7 @@ class SimulatedArray(Device):
         except BaseException:
             self.recall(before)
             raise
-        self._time += duration
+        self.array.time += duration
         return v, i
 
     def moment(self) -> tuple[Any, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,7 +107,7 @@ def test_the_devices_own_pulses_bring_every_cell_within_the_tolerance_and_are_co
 
 def test_the_sign_that_raises_the_conductance_is_found():
     write = written("sim:vteam?x0=1", controller="ispp", pulse_width=1e-3, g_min=1e-6, g_max=1e-4)
-    assert (write.sign_known, write.goal.raises) == (True, -1)
+    assert (write.sign_known, write.goal.pulses.polarity) == (True, -1)
     assert (write.fate == Fate.REACHED).all()
 
 
@@ -287,5 +286,5 @@ def test_no_pulse_is_higher_than_allowed(name):
 def test_dataclass_of_a_goal_can_be_turned():
     device = open_device("sim:rram?rows=1&cols=1")
     goal = WritePlan(source="x").goal(device, np.full((1, 1), device.programming.g_min))
-    turned = replace(goal, raises=-1)
+    turned = goal.turned()
     assert goal.full(np.ones((1, 1))) > 0 > turned.full(np.ones((1, 1)))
