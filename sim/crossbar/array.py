@@ -180,41 +180,22 @@ class SimulatedArray(Device):
         cells.start(kept, pulses, float(state["time"]))
         self._measurements = measurements
 
-    def hold(
-        self, rows: NDArray[np.float64], cols: NDArray[np.float64], duration: float, *, again: bool = False
-    ) -> None:
-        """Play one segment without measuring or checking it.
-
-        Unlike `apply` it leaves the lines where they are: the next `hold` may go on with the same pulse.
-
-        Parameters
-        ----------
-        rows, cols : (R,) and (C,) arrays
-            Line voltages within the limits, none floating, V.
-        duration : float
-            s, >= 0; in no time at all, cells only see the voltages that begin or end a pulse.
-        again : bool
-            Whether the sources of the circuit are as they were at the last call: pulses go on then, even where the
-            voltages of cells have moved with their states.
-        """
-        with within_range(f"{self.name}: what the voltages do"):
-            self.array.begin(rows, cols, again)
-            self.array.advance(np.array([duration]), rows[None], cols[None], again)
-            self.array.time += duration
-            require_finite(self.array.state)
-
     def follow(self, circuit: Surroundings, duration: float, *, again: bool = False) -> tuple[bool, ...]:
         """Let time pass inside a circuit, for callers that have sources, resistances and limits around the array.
 
-        Like `hold` it checks no limits of the device and leaves the lines where they are. The circuit is solved last
-        for the cells as they are at the end.
+        Unlike `apply` it checks no limits of the device and leaves the lines where they are: the next call may go on
+        with the same pulse. The circuit is solved last for the cells as they are at the end.
 
         Parameters
         ----------
         circuit : sim.crossbar.coupled.Surroundings
             What is around the array; the voltages that it leaves the lines must be within the limits.
-        duration, again
-            As of `hold`. The resistance of a cell errs by some `sim.crossbar.extrapolation.TOLERANCE` a step.
+        duration : float
+            s, >= 0; in no time at all, cells only see the voltages that begin or end a pulse. The resistance of a cell
+            errs by some `sim.crossbar.extrapolation.TOLERANCE` a step.
+        again : bool
+            Whether the sources of the circuit are as they were at the last call: pulses go on then, even where the
+            voltages of cells have moved with their states.
 
         Returns
         -------
@@ -267,7 +248,7 @@ class SimulatedArray(Device):
         return v, i
 
     def moment(self) -> tuple[Any, ...]:
-        """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `hold`."""
+        """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `follow`."""
         return self.array.moment(), self._measurements
 
     def recall(self, moment: tuple[Any, ...]) -> None:

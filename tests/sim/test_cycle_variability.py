@@ -5,6 +5,7 @@ import pytest
 from array_drives import EVERYTHING, KINDS, all_rows, assert_same_state, random_drive, state_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ideal_sources import IdealSources
 from scipy import stats
 
 from hil.backends import open_device
@@ -172,16 +173,17 @@ def test_a_floating_line_does_not_cut_a_pulse(uri):
 
 
 @pytest.mark.parametrize("uri", KINDS)
-def test_holding_in_steps_is_one_pulse(uri):
+def test_following_in_steps_is_one_pulse(uri):
     """What steps a circuit around an array goes back and forth within a pulse, to the same end."""
     waveform = Waveform.pulse(np.full(3, 1.2), np.zeros(4), width=1e-3)
     whole, held = (open_device(uri, rows=3, cols=4, threads=1, c2c=0.3, seed=2) for _ in range(2))
     whole.apply(waveform)
-    held.hold(waveform.rows[0], waveform.cols[0], 4e-4)
+    circuit = IdealSources(waveform.rows[0], waveform.cols[0])
+    held.follow(circuit, 4e-4)
     moment = held.moment()
-    held.hold(waveform.rows[0], waveform.cols[0], 9e-4)
+    held.follow(circuit, 9e-4)
     held.recall(moment)
-    held.hold(waveform.rows[0], waveform.cols[0], 6e-4)
+    held.follow(circuit, 6e-4)
     assert held.conductance == pytest.approx(whole.conductance, rel=1e-4)
     state = held.snapshot()
     held.restore(state)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ideal_sources import IdealSources
 
 from hil import needs
 from hil.backends import open_device
@@ -84,12 +85,12 @@ def test_compiled_pairs_refuse_pulses_that_float32_does_not_bear():
         assert unmoved(device, state)
 
 
-def test_mvm_hold_and_restore_let_nothing_in_that_is_not_finite():
+def test_mvm_follow_and_restore_let_nothing_in_that_is_not_finite():
     with opened("flca", v_max=np.inf) as device:
         with pytest.raises(LimitError, match=r"a current of mvm .* float64"):
             device.restore(device.snapshot()) or open_device("sim:rram?v_max=inf&g_max=1e100").mvm([[1e300]])
         with pytest.raises(LimitError, match="float64"):
-            opened("flca?D=0", v_max=np.inf).hold(np.array([1e300]), np.array([0.0]), 1e300)
+            opened("flca?D=0", v_max=np.inf).follow(IdealSources(np.array([1e300]), np.zeros(1)), 1e300)
         for value in (np.nan, np.inf):
             with pytest.raises(InputError, match="snapshot array phi holds values that are not finite"):
                 device.restore(device.snapshot() | {"phi": np.array([[value]])})
