@@ -54,7 +54,7 @@ class SimulatedArray(Device):
         self.name, self.rows, self.cols, self.law, self.parameters = name, p.rows, p.cols, law, p
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max, i_max=p.i_max)
         self.read_voltage, self.read_disturbance = law.read_voltage, law.read_disturbance
-        self.programming = law.programming
+        self.programming = p.programming()
         self.thresholds = law.thresholds
         self.variability = p.variability()
         self.array, self.wires = CellArray(law, p), WiredArray.of(p)
