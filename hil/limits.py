@@ -88,6 +88,8 @@ class Limits:
         if self.v_step or self.time_step or self.channels is not None or not voltages.size:
             return False
         low, high = float(voltages.min()), float(voltages.max())
+        if not -np.inf < low <= high < np.inf:
+            return False
         if not (self.v_min <= low <= high <= self.v_max and self.width_min <= duration <= self.width_max):
             return False
         return max(high, 0.0) <= self.v_cell and -min(low, 0.0) <= self.v_cell

@@ -58,7 +58,7 @@ class SimulatedArray(Device):
         self.name, self.rows, self.cols, self.law, self.parameters = name, p.rows, p.cols, law, p
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max, i_max=p.i_max)
         self.read_voltage, self.read_disturbance = law.read_voltage, law.read_disturbance
-        self.programming = law.programming if p.pulse_steps is None else self.choose_pulses(p.pulse_steps)
+        self.programming = p.programming() if p.pulse_steps is None else self.choose_pulses(p.pulse_steps)
         self.thresholds = law.thresholds
         self.variability = p.variability()
         self.array, self.wires = CellArray(law, p), WiredArray.of(p)

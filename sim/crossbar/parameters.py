@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from hil.fraction import Fraction
+from hil.programming import Programming
 from sim.cells.law import CellParameters, Law, unit
 from sim.crossbar.nonideal.registry import NonIdealParameters
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
+
+WIRED_OVERDRIVE = 1.5
+"""Programming voltage over the cell's own where wires have resistances: in the middle between what moves no cell, as
+some of it is lost on the way, and twice as much, half of which would move cells that are not meant."""
 
 
 class CrossbarParameters(BaseModel):
@@ -65,6 +71,13 @@ class CrossbarParameters(BaseModel):
         le=1_000_000,
         description="choose programming pulses from the law, of which so many take a cell through its range",
     )
+    overdrive: float | None = Field(
+        None,
+        ge=1,
+        lt=2,
+        description="programming pulses over the cell's own voltage, with 2 half-selected cells move; if not given, 1, "
+        "and 1.5 with r_wire, which takes a part of it",
+    )
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of all variability")
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
@@ -90,6 +103,14 @@ class ArrayParameters(NonIdealParameters, CrossbarParameters):
         lowest, highest = self.conductance_range()
         on, off = (highest if self.g_on is None else self.g_on), (lowest if self.g_off is None else self.g_off)
         return StuckCells(self.stuck_on, self.stuck_off, on, off)
+
+    def programming(self) -> Programming | None:
+        """Pulses that program a cell of such an array through its wires; None where the law has none to name."""
+        own = self.law().programming
+        if own is None:
+            return None
+        factor = self.overdrive or (WIRED_OVERDRIVE if self.r_wire else 1.0)
+        return replace(own, v_set=factor * own.v_set, v_reset=factor * own.v_reset)
 
     @model_validator(mode="after")
     def _wires(self) -> Self:

@@ -52,10 +52,11 @@ class PulseStepArray(SimulatedArray):
         Compiled, where wires are ideal and the scheme moves no cell that is not meant; cells, time and noise are then
         as if each pulse had been applied.
         """
-        p = self.pulse_step.programming
-        chosen = scheme_for(self.cells, self.limits.channels) if scheme is None else scheme
+        p, chosen = self.programming, scheme_for(self.cells, self.limits.channels) if scheme is None else scheme
         require_scheme(chosen)
-        if self.wires is not None or self.parameters.nonideal or not spares_others(p, chosen):
+        own = self.pulse_step.programming
+        plain = self.wires is None and not self.parameters.nonideal
+        if p is None or not plain or not spares_others(p, own, chosen):
             super().program(counts, scheme=chosen)
             return
         self._require_open()

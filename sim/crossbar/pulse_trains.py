@@ -11,10 +11,10 @@ from sim.crossbar.normals import normal
 from sim.crossbar.variability import cycle_factor, cycle_key
 
 
-def spares_others(programming: Programming, scheme: str) -> bool:
-    """Whether a scheme puts each pulse on the cells that are meant in full, and on no other one beyond a threshold."""
-    p = programming
-    for v in (p.v_set, -p.v_reset):
+def spares_others(driven: Programming, threshold: Programming, scheme: str) -> bool:
+    """Whether pulses that are driven move the cells that are meant, and by this scheme no other one."""
+    p = threshold
+    for v in (driven.v_set, -driven.v_reset):
         rest_row, rest_col, on_row, on_col = SCHEMES[scheme](v)
         zero = 0.0 if np.isnan(rest_row) else rest_row
         rest_row, rest_col, on_row, on_col = (level - zero for level in (rest_row, rest_col, on_row, on_col))

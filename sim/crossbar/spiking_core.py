@@ -54,7 +54,7 @@ class CompiledCore(SpikingCore):
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
         if lif.reference == "column":
-            self.reference = prepare_reference(device, device.pulse_step.programming)
+            self.reference = prepare_reference(device, device.programming or device.pulse_step.programming)
             self.neurons -= 1
         weights = device.weights.T.astype(dtype)
         self._columns = np.ascontiguousarray(weights[: self.neurons])

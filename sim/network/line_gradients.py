@@ -15,6 +15,9 @@ from hil.compiling import njit
 PRECISION = 1e-13
 """Of the right-hand side: the residual in the preconditioner's norm at which iterating ends."""
 
+SIDE_BY_SIDE = 8
+"""Rows that are swept together."""
+
 MOST_ITERATIONS = 400
 """After which nothing is given: cells conduct as well as segments then, and a factorisation is the better way."""
 
@@ -102,7 +105,7 @@ def _conjugate(g, rows, cols, in_row, in_col, row_end, col_end, x, precision, mo
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _dot(a, b):
     total = 0.0
     for k in range(2):
@@ -137,13 +140,19 @@ def _apply(g, diagonal, in_row, in_col, x, out):
 def _precondition(inverse, in_row, in_col, b, z):
     """Solve every line for `b`, as if the other ends of its cells were at 0 V."""
     _, count_r, count_c = b.shape
-    for r in range(count_r):
-        z[0, r, 0] = b[0, r, 0]
+    # Some rows side by side: what one row does next must wait for what it has just done.
+    for first in range(0, count_r, SIDE_BY_SIDE):
+        last = min(first + SIDE_BY_SIDE, count_r)
+        for r in range(first, last):
+            z[0, r, 0] = b[0, r, 0]
         for c in range(1, count_c):
-            z[0, r, c] = b[0, r, c] + in_row * inverse[0, r, c - 1] * z[0, r, c - 1]
-        z[0, r, count_c - 1] *= inverse[0, r, count_c - 1]
+            for r in range(first, last):
+                z[0, r, c] = b[0, r, c] + in_row * inverse[0, r, c - 1] * z[0, r, c - 1]
+        for r in range(first, last):
+            z[0, r, count_c - 1] *= inverse[0, r, count_c - 1]
         for c in range(count_c - 2, -1, -1):
-            z[0, r, c] = (z[0, r, c] + in_row * z[0, r, c + 1]) * inverse[0, r, c]
+            for r in range(first, last):
+                z[0, r, c] = (z[0, r, c] + in_row * z[0, r, c + 1]) * inverse[0, r, c]
     for c in range(count_c):
         z[1, 0, c] = b[1, 0, c]
     for r in range(1, count_r):

@@ -62,8 +62,8 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
 
 
 def test_the_same_driver_trains_through_the_host_core(tmp_path, monkeypatch):
-    """A handful of digits on a noisy array, event by event on the host."""
-    noisy = "sim:rram?alpha=0.05&c2c=0.05&read_noise=0.01"
+    """A handful of digits on a noisy array with wires, event by event on the host."""
+    noisy = "sim:rram?alpha=0.05&c2c=0.05&read_noise=0.01&r_wire=0.1"
     config = {
         "train": {"neurons": 6, "epochs": 0.02, "seeds": 1, "labelling": 15, "curve": 0},
         "device": {"uri": noisy},
