@@ -152,8 +152,8 @@ class Law(ABC, Generic[P]):
         Largest relative change of conductance that one read pulse of `read_voltage` and 1 ms may cause.
     memory_a_cell : int
         Bytes for states and parameters of a cell, and for a copy and the results of one step.
-    implicit : bool
-        Whether current or rate are roots that have to be found in every evaluation: a fit of it takes minutes.
+    roots : int
+        How many roots, one within the other, have to be found in every evaluation; with any, a fit takes minutes.
     """
 
     parameters: P
@@ -163,7 +163,7 @@ class Law(ABC, Generic[P]):
     read_voltage: ClassVar[float] = 1e-3
     read_disturbance: ClassVar[float] = 0.0
     memory_a_cell: ClassVar[int] = 120
-    implicit: ClassVar[bool] = False
+    roots: ClassVar[int] = 0
 
     @property
     @abstractmethod
