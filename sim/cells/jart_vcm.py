@@ -293,7 +293,7 @@ class JartLaw(RateLaw[JartParameters]):
     """Such a cell; its state N is in 1e26 / m^3."""
 
     programmed = "N"
-    implicit = True
+    roots = 2
     equations = Equations(_rate, _current)
     read_voltage = 0.1
     read_disturbance = 1e-6

@@ -153,8 +153,8 @@ class Law(ABC, Generic[P]):
         Why it has none, as words that follow a colon.
     memory_a_cell : int
         Bytes for states and parameters of a cell, and for a copy and the results of one step.
-    implicit : bool
-        Whether current or rate are roots that have to be found in every evaluation: a fit of it takes minutes.
+    roots : int
+        How many roots, one within the other, have to be found in every evaluation; with any, a fit takes minutes.
     """
 
     parameters: P
@@ -166,7 +166,7 @@ class Law(ABC, Generic[P]):
     equations: ClassVar[Equations | None] = None
     no_equations: ClassVar[str] = "its law does not say by which equations its states move"
     memory_a_cell: ClassVar[int] = 120
-    implicit: ClassVar[bool] = False
+    roots: ClassVar[int] = 0
 
     @property
     @abstractmethod

@@ -163,7 +163,7 @@ class SimmonsLaw(RateLaw[SimmonsParameters]):
     """Such a barrier."""
 
     programmed = "gap"
-    implicit = True
+    roots = 1
     equations = Equations(_rate, _current)
     read_voltage = 0.05
 

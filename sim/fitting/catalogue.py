@@ -97,6 +97,6 @@ def _undetermined(law: type[Law[Any]], name: str, measurement: Measurement) -> s
     """Why a law is not among those that a measurement ranks; empty if it is."""
     if not np.any(measurement.voltage):
         return "moves by voltages, and there are none"
-    if law.implicit:
+    if law.roots:
         return f"only when named, --model {name}: its current is a root found in every step, and a fit takes minutes"
     return ""

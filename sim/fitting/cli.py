@@ -187,7 +187,9 @@ def _say_costs(models: Sequence[Model]) -> None:
 
     for m in models:
         if isinstance(m, LawModel) and m.slow:
-            print(f"{m.name}: one curve takes {m.seconds():.2g} s; its fit plays some {m.needed():,}", file=sys.stderr)
+            one, count = m.seconds(), m.needed()
+            words = f"a curve takes {one:.2g} s, and a fit plays some {count:,}: about {one * count / 60:.0f} min"
+            print(f"{m.name}: {words}", file=sys.stderr)
 
 
 def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: str | None) -> None:

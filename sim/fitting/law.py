@@ -78,14 +78,16 @@ class LawModel(Model):
         }
         self.state = self._pristine_parameter()
         self._drive = self._turned()
-        self.slow = self._law_type.implicit
+        self.slow = self._law_type.roots > 0
         self._spans: dict[str, tuple[float, float]] = {}
         self.parameters = tuple(self._parameters())
 
     @property
     def plan(self) -> tuple[Effort, ...]:
         """Searches for a start, one after the other until one is good."""
-        return SLOW if self.slow else THOROUGH if self.thorough else QUICK
+        if self._law_type.roots > 1:
+            return SLOW
+        return THOROUGH if self.thorough and not self.slow else QUICK
 
     @property
     def generations(self) -> int:

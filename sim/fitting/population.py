@@ -19,7 +19,7 @@ from sim.fitting.comparison import STRONG, baseline
 from sim.fitting.data import Measurement
 from sim.fitting.filters import Innovations, Spread
 from sim.fitting.fitting import Fit, Noise, fit
-from sim.fitting.likelihood import HIGHEST, LOWEST, CellLikelihood, Summit, Vector, climb, inverse
+from sim.fitting.likelihood import HIGHEST, LOWEST, CellLikelihood, Summit, Vector, climb, deviance, inverse
 from sim.fitting.model import Model
 from sim.fitting.restricted import Restricted
 from sim.fitting.solving import STEPS, Watch
@@ -30,6 +30,9 @@ Make = Callable[[Measurement], Model]
 
 WORSE = 3.0
 """Reduced chi^2 over the median of the cells before, from which a cell is fitted by a search of its own."""
+
+ELSEWHERE = 3
+"""Laws from which all cells are climbed once more, beside the median of their own."""
 
 ALTERNATIONS, REPEATS = 12, 2
 """Most rounds in which the law of all and the factors of each cell take turns; rounds in which spread and law do."""
@@ -209,7 +212,31 @@ class _Together:
         )  # fmt: skip
 
     def _climbed(self, watch: Watch) -> Summit:
-        """Law, factors and spread of the highest likelihood."""
+        """Law, factors and spread of the highest likelihood, which has more than one summit where pulses vary much."""
+        tops: list[tuple[Summit, NDArray[np.float64]]] = []
+        for start in self._starts():
+            self.at, self.factors = start, np.zeros((len(self.cells), 2))
+            tops.append((self._summit(watch if not tops else lambda what, count: None), self.factors))
+        top, self.factors = min(tops, key=lambda found: found[0].deviance)
+        self.at = top.at
+        self._climb_factors()
+        return top
+
+    def _starts(self) -> list[Vector]:
+        """Laws from which to climb: the median of the cells, and those of single cells that suit all of them best."""
+        spread = self.at[-2:]
+        laws = [self.at[:-2], np.median([c.likelihood.at for c in self.cells], axis=0)]
+        laws += [at for c in self.cells for at in (c.top.at[:-2], c.likelihood.at)]
+        graded = []
+        for law in laws[1:]:
+            self.at, self.factors = np.append(law, spread), np.zeros((len(self.cells), 2))
+            self._climb_factors()
+            graded.append((deviance(self._evaluate(self.at)), self.at))
+        graded.sort(key=lambda found: found[0])
+        return [np.append(laws[0], spread), *(at for _, at in graded[:ELSEWHERE])]
+
+    def _summit(self, watch: Watch) -> Summit:
+        """Climb from where the law is, law and factors in turn."""
         before, top = np.inf, self._climb_law()
         for _ in range(ALTERNATIONS):
             self._climb_factors()
