@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gateware.adoption import adopt
 from gateware.built_in import read_record, settled
-from gateware.device import FlcaDevice, FpgaDevice, StepDevice
+from gateware.device import FpgaDevice, StepDevice
+from gateware.flca_device import FlcaDevice
 from gateware.geometry import Geometry
 from gateware.parameters import LAWS, FpgaParameters
 from hil.backends import Backend, DeviceKind

@@ -9,7 +9,7 @@ from amaranth.utils import bits_for
 
 
 class Rom(wiring.Component):
-    """A read-only memory of bytes.
+    """A read-only memory of bytes, a block RAM: logic cells are scarcer.
 
     Attributes
     ----------
@@ -27,7 +27,9 @@ class Rom(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the memory."""
         m = Module()
-        m.submodules.content = content = memory.Memory(shape=8, depth=len(self._content), init=self._content)
+        m.submodules.content = content = memory.Memory(
+            shape=8, depth=len(self._content), init=self._content, attrs={"ram_style": "block", "rom_style": "block"}
+        )
         read = content.read_port()
         m.d.comb += [read.addr.eq(self.index), self.byte.eq(read.data)]
         return m

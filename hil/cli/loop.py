@@ -40,6 +40,10 @@ Epochs = Annotated[
 Emulators = Annotated[
     str | None, typer.Option("--emulators", metavar="A,B,...", help="golden, cxxrtl, sim (default: golden,cxxrtl).")
 ]
+CheckSeeds = Annotated[
+    int | None,
+    typer.Option("--check-seeds", help="Trainings on each emulator but the first, which they must equal (default: 1)."),
+]
 Board = Annotated[str | None, typer.Option("--board", metavar="NAME", help="Build a bitstream, see `hil fpga boards`.")]
 Program = Annotated[
     str | None, typer.Option("--program", metavar="URI", help="At last, write and verify cells of this device.")
@@ -59,6 +63,7 @@ def loop(
     epochs: Epochs = None,
     seeds: Seeds = None,
     emulators: Emulators = None,
+    check_seeds: CheckSeeds = None,
     board: Board = None,
     program: Program = None,
     quick: Quick = False,
@@ -87,10 +92,11 @@ def loop(
         "source": source, "device": device, "limits": _words(measure), "columns": _words(reading),
         "models": _names(model), "dataset": dataset, "data_dir": str(data_dir) if data_dir else None,
         "neurons": neurons, "epochs": epochs, "seeds": seeds, "emulators": _names(emulators), "board": board,
+        "check_seeds": check_seeds,
         "program": program,
     }  # fmt: skip
     if resume is not None:
-        told = {f"--{name}": value for name, value in asked.items()}
+        told = {f"--{name.replace('_', '-')}": value for name, value in asked.items()}
         refuse_with_resume({**told, "--quick": quick or None, "--run": run})
     done = play.start(_plan(asked, quick), run) if resume is None else play.restart(resume)
     report(done.rows, str(done.path), json)

@@ -44,7 +44,12 @@ class LoopPlan(Section):
     epochs: float = Field(2.0, gt=0, description="passes through the training images")
     seeds: int = Field(3, ge=1, le=10_000, description="trainings on each device, for the spread")
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="first seed")
-    emulators: tuple[str, ...] = Field(("golden", "cxxrtl"), description="fpga: engines that train beside sim:")
+    emulators: tuple[str, ...] = Field(
+        ("golden", "cxxrtl"), description="fpga: engines that train beside sim:; all but the first must equal the first"
+    )
+    check_seeds: int = Field(
+        1, ge=1, le=10_000, description="trainings on each engine but the first, which simulate logic slowly"
+    )
     board: str = Field("", description="FPGA board that a bitstream is built for")
     program: str = Field("", description="device on which cells are written and verified at last")
 

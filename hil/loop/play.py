@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from hil.errors import HilError, InputError
 from hil.files import read_json, write_json
 from hil.loop.loop import Loop
 from hil.loop.plan import LoopPlan
-from hil.loop.report import save_report, summary_rows
+from hil.loop.report import STATE, save_report, summary_rows
 from hil.loop.stages import LoopStage, stages
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
@@ -25,9 +26,6 @@ from hil.runs.stopping import resumable
 
 KIND = "loop"
 """The verb, and what its run folders are called."""
-
-STATE = "stages.json"
-"""File of a loop's folder: what ran for every stage, and how long."""
 
 PATIENCE = 120.0
 """How long a stage may take to stop where nothing is lost, s."""
@@ -87,16 +85,18 @@ def _play(stage: LoopStage, loop: Loop) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if stage.keeps != "run":
             folder.mkdir(parents=True)
-    spent = done.get(stage.name, {}).get("seconds", 0.0)
+    spent, worked = (done.get(stage.name, {}).get(key, 0.0) for key in ("seconds", "processor"))
     print(f"-- {stage.title}: {stage.question}\n   hil {shlex.join(words)}", file=sys.stderr)
-    began = time.monotonic()
+    began, busy = time.monotonic(), _processor_time()
     code = 1
     try:
         code = _run(words, loop.path / f"{stage.name}.txt")
     finally:
-        spent += time.monotonic() - began
+        spent, worked = spent + time.monotonic() - began, worked + _processor_time() - busy
         state = "finished" if code == 0 else "failed" if code == 2 else "stopped"
-        done[stage.name] = {"command": command, "seconds": round(spent, 2), "state": state}
+        done[stage.name] = {
+            "command": command, "seconds": round(spent, 2), "processor": round(worked, 2), "state": state
+        }  # fmt: skip
         write_json(loop.path / STATE, done)
     if code == 130:
         raise KeyboardInterrupt
@@ -105,6 +105,12 @@ def _play(stage: LoopStage, loop: Loop) -> None:
             f"{loop.path}: the stage '{stage.name}' failed, its reason stands above; "
             f"when that is mended, go on with: hil {KIND} --resume {shlex.quote(str(loop.path))}"
         )
+
+
+def _processor_time() -> float:
+    """Seconds of processor time of all stages so far."""
+    used = os.times()
+    return used.children_user + used.children_system
 
 
 def _resumed(stage: LoopStage, folder: Path) -> list[str]:

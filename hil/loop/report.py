@@ -12,10 +12,14 @@ from typing import Any
 
 from hil import notebook
 from hil.files import read_json, write_text
+from hil.loop.agreement import OF_WEIGHTS, ON_THE_CURVE, agreement
 from hil.loop.loop import Loop
 from hil.loop.stages import LoopStage, stages
 from hil.runs.document import load_json
 from hil.runs.results import Row, Rows, warning, warnings_in
+
+STATE = "stages.json"
+"""What ran for every stage, how long and with which end, in the loop's folder."""
 
 REPORT = "report.html"
 """The page, in the loop's folder."""
@@ -43,7 +47,7 @@ def summary_rows(loop: Loop) -> list[Row]:
     """The loop's own table: what a reader of the report looks for first, each number beside its control."""
     found = {stage.name: Rows(results(loop, stage)) for stage in stages(loop)}
     rows = [*_model(loop, found), *_networks(loop, found), *_hardware(found)]
-    rows += map(warning, doubts(rows))
+    rows += [_duration(loop), *map(warning, doubts(rows))]
     for stage in stages(loop):
         rows += [warning(f"{stage.title}: {sentence}") for sentence in warnings_in(found[stage.name])]
     return rows
@@ -67,6 +71,8 @@ def doubts(rows: Iterable[Row]) -> list[str]:
                 f"no law of steps follows the fitted model well (R^2 {row.value}): networks and emulator are made "
                 "of the nearest one, not of the device that was measured"
             )
+        if row.name in (OF_WEIGHTS, ON_THE_CURVE) and row.value != 0:
+            found.append(f"{row.text} is {row.value:g}: the logic does not do what its golden model does")
     return found
 
 
@@ -95,12 +101,26 @@ def _networks(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:
             if row.name == "test accuracy" or row.conditions.keys() & {"control", "baseline"}:
                 prefix = "" if row.text.startswith(" ") else f"{loop.spoken(name)}: "
                 yield row.under(prefix, device=loop.uri(name))
+    first, *others = loop.plan.emulators or ("",)
+    for engine in others:
+        if found[f"train-{engine}"] and found[f"train-{first}"]:
+            folders = (loop.folder(f"train-{name}") for name in (engine, first))
+            rows = agreement(loop.spoken(engine), next(folders), loop.spoken(first), next(folders))
+            yield from (row.under(device=loop.uri(engine)) for row in rows)
 
 
 def _hardware(found: Mapping[str, Rows]) -> Iterator[Row]:
     for stage in ("program", "build"):
         for row in found.get(stage, []):
             yield replace(row, label=f"{stage}: {row.text.strip()}", headline=False)
+
+
+def _duration(loop: Loop) -> Row:
+    ran = read_json(loop.path / STATE)
+    longest = max(ran, key=lambda name: float(ran[name].get("processor", 0.0)))
+    busy = sum(float(stage.get("processor", 0.0)) for stage in ran.values())
+    note = f"{busy:.0f} s of processor time, most of it ({ran[longest].get('processor', 0.0):.0f} s) for {longest}"
+    return Row("time", round(sum(float(stage["seconds"]) for stage in ran.values())), "s", note=note)
 
 
 def save_report(loop: Loop, rows: Iterable[Row], meta: Mapping[str, Any]) -> Path:
@@ -112,7 +132,7 @@ def save_report(loop: Loop, rows: Iterable[Row], meta: Mapping[str, Any]) -> Pat
 
 def page(loop: Loop, rows: list[Row], meta: Mapping[str, Any]) -> str:
     """The page: question, answer, every stage with its command, table and figures, versions; nothing is loaded."""
-    ran = read_json(loop.path / "stages.json")
+    ran = read_json(loop.path / STATE)
     source = loop.plan.source or loop.plan.device
     title = f"{source}: from a measured device to an emulated network"
     body = [
@@ -138,7 +158,7 @@ def _section(loop: Loop, stage: LoopStage, ran: Mapping[str, Any]) -> str:
     parts = [
         f"<h2>{escape(stage.title)}</h2><p>{escape(stage.question)}</p>",
         _command("hil " + shlex.join(ran["command"])),
-        _table(results(loop, stage), f"{ran['seconds']:.3g} s"),
+        _table(results(loop, stage), f"{ran['seconds']:.3g} s, {ran.get('processor', 0.0):.3g} s of processor time"),
         *map(_picture, sorted(loop.folder(stage.name).rglob("*.png"))),
     ]
     return "\n".join(parts)

@@ -97,8 +97,8 @@ def stages(loop: Loop) -> Iterator[LoopStage]:
         lambda loop: bool(loop.plan.program), resumes="characterize",
     )  # fmt: skip
     yield LoopStage(
-        "build", "Bitstream", "Does the network fit on the board, and how fast is it?", _build,
-        lambda loop: bool(loop.plan.board), keeps="build",
+        "build", "Bitstream", "Does the network fit on the board with this device's tables in it, and how fast is it?",
+        _build, lambda loop: bool(loop.plan.board), keeps="build",
     )  # fmt: skip
 
 
@@ -136,7 +136,10 @@ def _pulses(loop: Loop) -> Words:
 
 
 def _curves(loop: Loop) -> Words:
-    devices = [word for name in ("sim", *loop.plan.emulators) for word in ("--device", loop.uri(name))]
+    # Emulators of the network's size: what is compiled for it once serves the training too.
+    size = f"&rows={loop.rows}&cols={loop.plan.neurons}"
+    uris = [loop.uri("sim"), *(f"{loop.uri(engine)}{size}" for engine in loop.plan.emulators)]
+    devices = [word for uri in uris for word in ("--device", uri)]
     return ["characterize", "ltp", *devices, *_set({"pulses": 100, "cycles": 1})]
 
 
@@ -147,14 +150,16 @@ def _compare(loop: Loop, engine: str) -> Words:
 
 def _train(loop: Loop, name: str) -> Words:
     plan = loop.plan
-    numbers = {"neurons": plan.neurons, "epochs": plan.epochs, "seeds": plan.seeds, "seed": plan.seed}
+    seeds = min(plan.check_seeds, plan.seeds) if name in plan.emulators[1:] else plan.seeds
+    numbers = {"neurons": plan.neurons, "epochs": plan.epochs, "seeds": seeds, "seed": plan.seed}
     flags = [word for flag, value in numbers.items() for word in (f"--{flag}", f"{value:g}")]
     data = ["--dataset", plan.dataset, *(["--data-dir", plan.data_dir] if plan.data_dir else [])]
     return ["train", plan.driver, "--device", loop.uri(name), *data, *flags]
 
 
 def _build(loop: Loop) -> Words:
-    return ["fpga", "build", "--board", loop.plan.board, "--rows", str(loop.rows), "--cols", str(loop.plan.neurons)]
+    size = ["--rows", str(loop.rows), "--cols", str(loop.plan.neurons)]
+    return ["fpga", "build", "--board", loop.plan.board, *size, "--preset", str(loop.model)]
 
 
 def _set(settings: dict[str, float]) -> list[str]:

@@ -111,6 +111,14 @@ class Columns(NamedTuple):
     origin: NDArray[Any]
     factor: NDArray[np.float64]
 
+    def as_one(self) -> Columns | None:
+        """The same cells as rows of one column; None where a column keeps something for its cells together."""
+        if not all(array.ndim == 2 and array.flags.c_contiguous for array in self.state.values()):
+            return None
+        state = {name: array.reshape(1, -1) for name, array in self.state.items()}
+        gain, origin, factor = (a.reshape(1, -1) if a.size else a for a in (self.gain, self.origin, self.factor))
+        return Columns(state, gain, self.low, self.high, origin, factor)
+
 
 @dataclass(frozen=True)
 class PulseStep:

@@ -344,25 +344,15 @@ class CellArray:
         self, duration: float, v: NDArray[np.float64], again: bool
     ) -> Iterator[tuple[Columns, Segments, slice]]:
         """Cells of rows at `v` on a column at 0 V: all at once where a column keeps nothing for its cells together."""
-        cells = self._cells(slice(0, self.cols))
-        if all(array.ndim == 2 and array.flags.c_contiguous for array in cells.state.values()):
-            state = {name: array.reshape(1, -1) for name, array in cells.state.items()}
-            gain, origin, factor = (
-                array.reshape(1, -1) if array.size else array for array in (cells.gain, cells.origin, cells.factor)
-            )
-            yield (
-                Columns(state, gain, cells.low, cells.high, origin, factor),
-                Segments.of(np.array([duration]), v.reshape(1, -1), np.zeros((1, 1)), again, False),
-                slice(0, self.cols),
-            )
+        cells = self._cells(slice(0, self.cols)).as_one()
+        if cells is not None:
+            play = Segments.of(np.array([duration]), v.reshape(1, -1), np.zeros((1, 1)), again, False)
+            yield cells, play, slice(0, self.cols)
             return
         for c in range(self.cols):
             column = slice(c, c + 1)
-            yield (
-                self._cells(column),
-                Segments.of(np.array([duration]), v[column], np.zeros((1, 1)), again, False),
-                column,
-            )
+            play = Segments.of(np.array([duration]), v[column], np.zeros((1, 1)), again, False)
+            yield self._cells(column), play, column
 
     def confine(self) -> None:
         """Apply the factors of cycle-to-cycle spread to the courses of pulses; clip to the range of the state."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gateware.backend import Carrier, open_emulator
-from gateware.device import FlcaDevice
+from gateware.flca_device import FlcaDevice
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.host.golden_transport import GoldenTransport

@@ -147,7 +147,7 @@ def test_the_seed_decides_the_rounding():
 
 
 def worst_case(device, waveform):
-    """(rows, cols) flux that the emulator may be off by: see `gateware.device.FlcaDevice`.
+    """(rows, cols) flux that the emulator may be off by: see `gateware.flca_device.FlcaDevice`.
 
     A segment of the closed form brings two fluxes together or leaves them apart as they are, and so does clipping.
     Errors therefore only add: half a state for rounding, and c / 2^17 and s / 2^25 of one for the two coefficients.

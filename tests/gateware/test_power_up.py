@@ -1,7 +1,12 @@
 """An emulator that was built with a device's tables answers like the device before anything is loaded."""
 
 import json
+import re
+import shutil
+import subprocess
 import sys
+import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +14,10 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
+from gateware import build as builder
 from gateware.backend import Carrier, open_emulator
+from gateware.boards import find_board
+from gateware.build import build, load
 from gateware.chosen import parameters_of, with_device
 from gateware.core.spaces import memories
 from gateware.core.tables import MemductanceTable, UpdateTable
@@ -235,3 +243,45 @@ def test_what_cannot_be_built_in_is_refused_in_one_sentence(words, sentence, mon
         main()
     error = capsys.readouterr().err.splitlines()[-1]
     assert end.value.code == 2 and sentence in error
+
+
+@pytest.fixture
+def stand_in(monkeypatch, tmp_path):
+    """Builds without the tools: the design is elaborated, and nothing is placed."""
+    monkeypatch.setenv("MEMHIL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(builder.toolchain, "versions", lambda names: dict.fromkeys(names, "1"))
+
+
+def test_tables_belong_to_what_a_build_is_known_by(preset, stand_in, tmp_path):
+    board = find_board("icebreaker")
+    write(tmp_path / "other.json", "rram", CELL | {"alpha": 0.06})
+    small = Geometry(4, 2, encoder=False, frame_buffer=512, clock=12e6)
+    given = [small, built(preset, small), built(preset, small), built(tmp_path / "other.json", small)]
+    empty, first, again, other = (builder._digest(board, g, 1, builder.emulator) for g in given)
+    assert first == again and len({empty, first, other}) == 3
+    folders = [builder.default_folder(board, g).name for g in given]
+    assert folders[0] == "icebreaker-4x2p1" and folders[1] == "icebreaker-4x2p1-fitted"
+
+
+@pytest.mark.slow
+def test_the_bitstream_of_an_ice40_holds_the_tables(preset, tmp_path, monkeypatch):
+    """The packed bitstream is unpacked again: word k of a RAM of 512 x 8 is bytes 2 k (even bits) and 2 k + 1."""
+    monkeypatch.chdir(tmp_path)
+    board = find_board("icebreaker")
+    made = build(board, built(preset, replace(board.geometry, rows=8, cols=3)), out=tmp_path / "build")
+    assert made.tables.startswith("fitted (") and load(made.folder) == made
+    unpack = shutil.which("yowasp-iceunpack", path=sysconfig.get_path("scripts"))
+    subprocess.run([unpack, f"build/{made.bitstream}", "top.asc"], check=True, cwd=tmp_path)
+    text = (tmp_path / "top.asc").read_text()
+    memories_in_it = []
+    for block in re.findall(r"^\.ram_data .*\n((?:[0-9a-f]{64}\n)+)", text, re.M):
+        words = [int(line, 16) >> 16 * k & 0xFFFF for line in block.split() for k in range(16)]
+        places = (0, 4, 2, 6, 1, 5, 3, 7)
+        memories_in_it.append(
+            [sum((word >> 2 * places[n] + half & 1) << n for n in range(8)) for word in words for half in (0, 1)]
+        )
+    tables = open_device(f"fpga:golden?preset={preset}").tables
+    steps = [*tables.potentiation.tolist(), *tables.depression.tolist()]
+    assert [step & 0xFF for step in steps] in memories_in_it
+    assert [step >> 8 for step in steps] in memories_in_it
+    assert [*range(256), *[0] * 256] in memories_in_it

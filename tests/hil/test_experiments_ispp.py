@@ -10,6 +10,7 @@ from hil.backends import open_device
 from hil.errors import InputError
 from hil.experiments.bench import CellBench
 from hil.experiments.experiment import where
+from hil.waveform import Waveform
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -22,7 +23,10 @@ def test_sixteen_levels_within_two_percent_in_thirty_pulses_each(kind, seed):
     assert value(experiment, records, "pulses a level") < 30
     assert value(experiment, records, "largest final error") <= 2.0
     true = device.conductance[0, 0]
-    assert abs(true / records["target"][-1] - 1) < 0.02 + 4 * noise / np.sqrt(experiment.settings.reads)
+    device.apply(Waveform.pulse(experiment.settings.read_voltage, width=experiment.settings.read_width))
+    # Reads move an FLCA cell: it is half a verification beyond where it was on the mean of its reads.
+    moved = abs(device.conductance[0, 0] / true - 1) * (experiment.settings.reads + 1) / 2
+    assert abs(true / records["target"][-1] - 1) < 0.02 + moved + 4 * noise / np.sqrt(experiment.settings.reads)
 
 
 def test_the_controller_is_what_reaches_the_targets():

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hil
@@ -79,6 +80,66 @@ def test_a_check_that_tests_nothing_and_steps_that_are_another_device_are_told(f
     assert "do not test the model" in doubts([Row("held-back error", 0.104, "%", control=0.108)])[0]
     assert "not of the device" in doubts([Row("R^2 of the steps", 0.62)])[0]
     assert doubts([Row("R^2 of the steps", 0.999)]) == []
+
+
+@pytest.fixture
+def two_engines(finished, tmp_path):
+    """Folders of two trainings on emulators; the second is the first's copy, to be spoiled."""
+    shutil.copytree(finished.path / "train-golden", tmp_path / "other", ignore=shutil.ignore_patterns("lock"))
+    return tmp_path / "other", finished.path / "train-golden"
+
+
+def test_an_engine_that_learns_the_same_is_told_from_one_that_does_not(two_engines):
+    from hil.loop.agreement import agreement
+    from hil.loop.report import doubts
+
+    other, golden = two_engines
+    same = list(agreement("fpga:cxxrtl", other, "fpga:golden", golden))
+    assert [row.value for row in same] == [0.0, 0.0] and doubts(same) == []
+    assert same[0].note.startswith("27 weights") and "seed 0, 1" in same[1].note
+    with np.load(other / "checkpoint.npz") as file:
+        arrays = dict(file)
+    (key,) = (key for key in arrays if key.startswith("w/"))
+    arrays[key][0, 0] += np.float32(1 / 255)
+    np.savez(other / "checkpoint.npz", **arrays)
+    metrics = (other / "metrics.jsonl").read_text().splitlines()
+    last = json.loads(metrics[-1])
+    metrics[-1] = json.dumps(last | {"accuracy": last["accuracy"] + 2.5})
+    (other / "metrics.jsonl").write_text("\n".join([*metrics, ""]))
+    spoiled = list(agreement("fpga:cxxrtl", other, "fpga:golden", golden))
+    assert [row.value for row in spoiled] == pytest.approx([1 / 255, 2.5], rel=1e-4)
+    assert ["golden model does" in told for told in doubts(spoiled)] == [True, True]
+
+
+def test_trainings_without_a_common_seed_are_not_compared(two_engines):
+    from hil.loop.agreement import agreement
+
+    other, golden = two_engines
+    (other / "metrics.jsonl").write_text("")
+    with pytest.raises(InputError, match="share no seed"):
+        list(agreement("fpga:cxxrtl", other, "fpga:golden", golden))
+
+
+def test_engines_after_the_first_train_few_seeds_at_the_size_that_is_compiled_once(finished):
+    from hil.loop.loop import Loop
+    from hil.loop.stages import stages
+
+    plan = LoopPlan(source="x", **SMALL | {"emulators": ("golden", "cxxrtl"), "seeds": 5}, board="icebreaker")
+    commands = {stage.name: stage.command(Loop(plan, finished.path)) for stage in stages(Loop(plan, finished.path))}
+    seeds = {name: words[words.index("--seeds") + 1] for name, words in commands.items() if "--seeds" in words}
+    assert seeds == {"train-sim": "5", "train-golden": "5", "train-cxxrtl": "1"}
+    assert f"fpga:cxxrtl?preset={finished.path}/fit/nlhb.json&rows=9&cols=3" in commands["curves"]
+    assert commands["build"][2:10] == [
+        "--board", "icebreaker", "--rows", "9", "--cols", "3", "--preset", f"{finished.path}/fit/nlhb.json"
+    ]  # fmt: skip
+
+
+def test_time_and_processor_time_of_every_stage_are_told(finished):
+    ran = json.loads((finished.path / "stages.json").read_text())
+    assert all(stage["processor"] > 0 for stage in ran.values())
+    row = finished.rows["time"]
+    assert row.value == round(sum(stage["seconds"] for stage in ran.values()))
+    assert f"{sum(stage['processor'] for stage in ran.values()):.0f} s of processor time" in row.note
 
 
 @pytest.fixture

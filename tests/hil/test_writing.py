@@ -254,11 +254,21 @@ def test_targets_in_siemens_outside_the_range_are_refused_before_anything_is_dri
     assert device.time == 0.0
 
 
-def test_what_a_device_does_not_say_is_asked_for_at_once():
-    device = open_device("sim:stanford?rows=1&cols=1")
-    device.programming = None
+def test_what_a_device_does_not_say_is_asked_for_at_once(monkeypatch):
+    device = open_device("sim:vteam?rows=1&cols=1")
+
+    def none(steps=50):
+        raise Unsupported("no pulses")
+
+    monkeypatch.setattr(device, "choose_pulses", none)
     with pytest.raises(InputError, match="--set pulse_width=VALUE --set g_min=VALUE --set g_max=VALUE"):
         WritePlan(source="x").pulses(device)
+
+
+def test_a_law_that_names_no_pulses_chooses_them():
+    write = written("sim:vteam?x0=1", controller="ispp", tolerance=0.05)
+    assert write.sign_known
+    assert (write.fate == Fate.REACHED).all()
 
 
 def test_a_full_pulse_beyond_what_the_user_allows_is_refused():
