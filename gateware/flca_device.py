@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateware.device import FpgaDevice, MeasuredSegment
+from gateware.device import READ_VOLTAGE, READ_WIDTH, FpgaDevice, MeasuredSegment
 from gateware.geometry import SLOWEST
 from gateware.model import FlcaScale
 from gateware.protocol import Space

@@ -376,13 +376,9 @@ class CellArray:
         self.law.advance(self._cells(columns), play)
 
     def _segments(
-        self,
-        duration: NDArray[np.float64],
-        rows: NDArray[np.float64],
-        cols: NDArray[np.float64],
-        again: bool,
+        self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool,
         book: bool = True,
-    ) -> Segments:
+    ) -> Segments:  # fmt: skip
         # Where there is noise, a pulse must not be blamed for what a column has been caught up with.
         return Segments.of(duration, rows, cols, again, book and not self.one_by_one)
 
