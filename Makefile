@@ -68,6 +68,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/wta_throughput.py
 	$(BIN)/python benchmarks/lab_trains.py
 	$(BIN)/python benchmarks/wires.py
+	$(BIN)/python benchmarks/array_throughput.py
 	$(BIN)/python benchmarks/pill_throughput.py
 
 clean:
