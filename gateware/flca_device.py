@@ -12,6 +12,7 @@ from gateware.geometry import SLOWEST
 from gateware.model import FlcaScale
 from gateware.protocol import Space
 from hil.device import Unsupported
+from hil.limits import Limits
 from hil.waveform import Waveform
 from sim.cells.dose import flux_doses
 from sim.cells.memristance import memristance_table
