@@ -125,7 +125,8 @@ def test_engines_after_the_first_train_few_seeds_at_the_size_that_is_compiled_on
     from hil.loop.stages import stages
 
     plan = LoopPlan(source="x", **SMALL | {"emulators": ("golden", "cxxrtl"), "seeds": 5}, board="icebreaker")
-    commands = {stage.name: stage.command(Loop(plan, finished.path)) for stage in stages(Loop(plan, finished.path))}
+    loop = Loop(plan, finished.path)
+    commands = {stage.name: stage.command(loop) for stage in stages(loop) if stage.wanted(loop)}
     seeds = {name: words[words.index("--seeds") + 1] for name, words in commands.items() if "--seeds" in words}
     assert seeds == {"train-sim": "5", "train-golden": "5", "train-cxxrtl": "1"}
     assert f"fpga:cxxrtl?preset={finished.path}/fit/nlhb.json&rows=9&cols=3" in commands["curves"]
