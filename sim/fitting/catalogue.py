@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hil.errors import InputError, nearest
 from hil.plugins import Registry
 
@@ -95,7 +93,7 @@ def applicable(measurement: Measurement, order: int = 1) -> tuple[list[Model], d
 
 def _undetermined(law: type[Law[Any]], name: str, measurement: Measurement) -> str:
     """Why a law is not among those that a measurement ranks; empty if it is."""
-    if not np.any(measurement.voltage):
+    if not measurement.voltage.any():
         return "moves by voltages, and there are none"
     if law.roots:
         return f"only when named, --model {name}: its current is a root found in every step, and a fit takes minutes"

@@ -6,7 +6,7 @@ import zlib
 from gateware.protocol import ADDRESS, REGISTERS, Command, Space, Status
 
 SIZE = 600
-WIDTH = {Space.STATE: 1, Space.DRIVE: 1, Space.MEMDUCTANCE: 1, Space.LOG: 4, Space.CODE: 4}
+WIDTH = {Space.STATE: 1, Space.DRIVE: 1, Space.MEMDUCTANCE: 1, Space.LOG: 4, Space.CODE: 4, Space.PRESET: 1}
 
 
 class Ledger:

@@ -96,7 +96,7 @@ def test_an_engine_that_learns_the_same_is_told_from_one_that_does_not(two_engin
     other, golden = two_engines
     same = list(agreement("fpga:cxxrtl", other, "fpga:golden", golden))
     assert [row.value for row in same] == [0.0, 0.0] and doubts(same) == []
-    assert same[0].note.startswith("27 weights") and "seed 0, 1" in same[1].note
+    assert same[0].note.startswith("54 weights") and "seed 0, 1" in same[1].note
     with np.load(other / "checkpoint.npz") as file:
         arrays = dict(file)
     (key,) = (key for key in arrays if key.startswith("w/"))

@@ -68,7 +68,7 @@ def test_whoever_takes_a_file_is_named_to_those_who_opened_another_device(own_la
     with pytest.raises(InputError, match=r"unknown model 'hook' \(known: .*\brram\b.*\); did you mean 'hooke'\?$"):
         open_device(f"sim:rram?preset={file}")
     presets.write(file, "curve", {})
-    with pytest.raises(InputError, match=r"is a measured curve for .*own:plot, not for sim:rram \(known: rram\)$"):
+    with pytest.raises(InputError, match=r"is a measured curve for sim:curve, not for sim:rram \(known: rram\)$"):
         open_device(f"sim:rram?preset={file}")
 
 

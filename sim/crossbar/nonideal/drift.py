@@ -30,7 +30,7 @@ class DriftParameters(NonIdealPart):
     drift_t0: float = Field(
         1.0, ge=1e-9, le=1e9, description="time after programming at which drift sets in", json_schema_extra=unit("s")
     )
-    drift_spread: Fraction = Field(0.0, ge=0, le=5, description="device-to-device spread of ln(nu)")
+    drift_spread: Fraction = Field(0.0, ge=0, le=5, description="standard deviation between devices of ln(nu)")
 
 
 class Drift(Ageing):

@@ -38,7 +38,9 @@ class EnduranceParameters(NonIdealPart):
     )
     endurance_shape: float = Field(2.0, gt=0, le=20, description="how suddenly the window closes")
     endurance_end: Fraction = Field(0.5, ge=0, le=1, description="where it closes: 0 off state, 1 on state")
-    endurance_spread: Fraction = Field(0.0, ge=0, le=5, description="device-to-device spread of ln(endurance)")
+    endurance_spread: Fraction = Field(
+        0.0, ge=0, le=5, description="standard deviation between devices of ln(endurance)"
+    )
 
 
 class ClosingWindow(Writing):

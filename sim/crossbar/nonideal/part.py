@@ -34,7 +34,8 @@ class NonIdealPart(BaseModel):
     def _switched_on(self) -> Self:
         given = self.model_fields_set
         for name, switch in self.switches.items():
-            if name in given and switch not in given:
+            default = type(self).model_fields[name].default
+            if name in given and switch not in given and getattr(self, name) != default:
                 raise ValueError(f"{name} = {getattr(self, name)}: give {switch} as well, it does nothing without")
         return self
 

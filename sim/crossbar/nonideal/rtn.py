@@ -41,7 +41,9 @@ class RtnParameters(NonIdealPart):
     rtn_full: float = Field(
         1e-2, ge=1e-9, le=1e9, description="mean time for which a trap is full", json_schema_extra=unit("s")
     )
-    rtn_spread: float = Field(0.0, ge=0, le=5, description="device-to-device spread of ln(rtn_empty), ln(rtn_full)")
+    rtn_spread: float = Field(
+        0.0, ge=0, le=5, description="standard deviation between devices of ln(rtn_empty), ln(rtn_full)"
+    )
     rtn_cells: Fraction = Field(1.0, ge=0, le=1, description="cells that have a trap")
 
 
