@@ -1,4 +1,4 @@
-"""The contract of `hil.synapses.Synapse` as a pytest class: subclass it, and say how a synapse is opened."""
+"""The contract of `hil.synapses.synapse.Synapse` as a pytest class: subclass it, and say how a synapse is opened."""
 
 from __future__ import annotations
 
