@@ -200,9 +200,9 @@ class Course:
     def _rest(self, duration: float) -> NDArray[np.float64] | None:
         """Play the rest at the voltages of this instant; None, and nothing played, if cells move after all."""
         cells, start = self._cells, self._cells.copied_state()
-        before = self._steps.logs()
+        before = self._steps.levels()
         given = self._steps.part(self._held, duration, True)
-        if np.abs(self._steps.logs() - before).max() > UNMOVED:
+        if self._steps.apart(self._steps.levels(), before).max() > UNMOVED:
             cells.state = start
             return None
         self._arrive(self._steps.solve())

@@ -58,7 +58,7 @@ class Tried(NamedTuple):
     given : (C + 1,) array
         Charge of the columns, C, and energy of all cells, J; zeros if not measured.
     moved : float
-        Largest change of ln(memristance).
+        Largest change of a cell, as `Extrapolation.apart` tells it.
     end : Held
         What the circuit does to the cells at its end.
     growth : float
@@ -113,31 +113,36 @@ class Extrapolation:
             cells.advance_at(duration, own.T, again)
         return given
 
-    def logs(self) -> NDArray[np.float64]:
-        """(cols, rows) ln(memristance) of all cells now; conductances over the largest where they are not ohmic."""
+    def levels(self) -> NDArray[np.float64]:
+        """(cols, rows) ln(memristance) of all cells now; magnitudes of conductances where they are not ohmic."""
         law = self._cells.law
         if isinstance(law, OhmicLaw):
             return np.log(law.memristance(self._cells.state))
-        g = np.abs(self._cells.conductance())
-        return g / (g.max() + TINY)
+        return np.abs(self._cells.conductance())
+
+    def apart(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far every cell is between two `levels`: in ln(memristance); over the largest conductance of either."""
+        if isinstance(self._cells.law, OhmicLaw):
+            return np.abs(one - other)
+        return np.abs(one - other) / (max(one.max(), other.max()) + TINY)
 
     def step(self, held: Held, length: float, again: bool) -> Tried:
         """Move the cells by one step of `length` s from where they are, where the circuit does `held` to them."""
         cells, start = self._cells, self._cells.copied_state()
         moving = [name for name in start if start[name].dtype.kind == "f" and name not in cells.in_pulse]
         table: list[States] = []
-        at_start = self.logs()
+        at_start = self.levels()
         before, error, kink = (start, at_start), np.inf, False
         for parts in range(1, self._most + 1):
             cells.state = {name: state.copy() for name, state in start.items()}
             given, limited, abrupt = self._parts(held, length, parts, again, moving)
             kink |= limited
             raw = {name: cells.state[name] for name in moving}
-            raw_log = self.logs() if abrupt.any() else at_start
+            raw_level = self.levels() if abrupt.any() else at_start
             table = _extrapolated(table, raw | {"": given}, parts)
             now = self._put({name: table[-1][name].copy() for name in moving})
-            moved = np.abs(now[1] - at_start)
-            error = _difference(now, before)
+            moved = self.apart(now[1], at_start)
+            error = self._difference(now, before)
             before = now
             if parts == self._most or (parts >= self._fewest and error <= TOLERANCE) or (kink and moved.max() > KINK):
                 break
@@ -148,7 +153,7 @@ class Extrapolation:
         abrupt &= ~turned
         if abrupt.any():
             self._put({name: np.where(abrupt, raw[name], now[0][name]) for name in moving if start[name].ndim == 2})
-            error = max(error, float(np.abs(raw_log - at_start)[abrupt].max()) / UNMOVED * TOLERANCE)
+            error = max(error, float(self.apart(raw_level, at_start)[abrupt].max()) / UNMOVED * TOLERANCE)
         end = self.solve()
         if kink or end.limits != held.limits:
             turned[:] = True
@@ -187,10 +192,17 @@ class Extrapolation:
         return min(max(0.8 * (TOLERANCE / max(error, 1e-30)) ** (1 / (self._most - 1)), 0.1), 5.0)
 
     def _put(self, states: States) -> tuple[States, NDArray[np.float64]]:
-        """Put cells into these states; them, and ln(memristance)."""
+        """Put cells into these states; them, and their `levels`."""
         self._cells.state = self._cells.state | states
         self._cells.confine()
-        return states, self.logs()
+        return states, self.levels()
+
+    def _difference(self, best: tuple[States, NDArray[np.float64]], other: tuple[States, NDArray[np.float64]]) -> float:
+        """Of two entries of the table, as `TOLERANCE` limits it."""
+        errors = [self.apart(best[1], other[1]).max()]
+        for name, state in best[0].items():
+            errors.append(np.abs(state - other[0][name]).max() / (np.abs(state).max() + TINY))
+        return float(np.max(errors))
 
     def _turned(self, before: NDArray[Any], after: NDArray[Any]) -> NDArray[np.bool_]:
         """Cells of which a state has passed 0 or met a bound."""
@@ -203,14 +215,6 @@ class Extrapolation:
 def _abrupt(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     """Cells that did more than `ABRUPT` times as much in one part as in another, or went the other way."""
     return (one * other <= 0.0) & (one != other) | (abs(one) > ABRUPT * abs(other)) | (abs(other) > ABRUPT * abs(one))
-
-
-def _difference(best: tuple[States, NDArray[np.float64]], other: tuple[States, NDArray[np.float64]]) -> float:
-    """Of two entries of the table, as `TOLERANCE` limits it."""
-    errors = [np.abs(best[1] - other[1]).max()]
-    for name, state in best[0].items():
-        errors.append(np.abs(state - other[0][name]).max() / (np.abs(state).max() + TINY))
-    return float(np.max(errors))
 
 
 def _extrapolated(above: list[States], row: States, parts: int) -> list[States]:

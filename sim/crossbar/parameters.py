@@ -38,7 +38,7 @@ class CrossbarParameters(BaseModel):
         np.inf,
         gt=0,
         allow_inf_nan=True,
-        description="column current reported as tripped (the simulated source does not limit it)",
+        description="column current reported as tripped; nothing limits it here: visa:virtual?dut=... does",
         json_schema_extra=unit("A"),
     )
     d2d: Fraction = Field(0.0, ge=0, le=1, description="device-to-device spread of sensitivity")

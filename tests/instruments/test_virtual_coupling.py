@@ -12,6 +12,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
 
 from hil.backends import open_device
+from hil.waveform import Waveform
 from instruments.virtual.dut import Dut
 from instruments.virtual.network import PortDrive
 
@@ -94,6 +95,41 @@ def test_a_cell_under_a_current_is_an_exponential():
     dut = Dut(open_device("sim:flca?D=0&R=1000,1e6&phi0=0"))
     seen = dut.play([5.0], [1e-2], compliance=1e-4)
     assert seen.voltage[0] == pytest.approx(1e-4 * 1000 * np.exp(1e6 * 1e-4 * 1e-2), rel=1e-7)
+
+
+def filament(compliance):
+    """Gap at which the filament of sim:stanford stops in compliance: gamma(g) |v| / t_ox = F_min.
+
+    v is the voltage that the compliance needs at that gap, v = V_0 asinh(Ic / (I_0 e^(-g / g_0))).
+    """
+
+    def excess(gap):
+        v = 0.25 * np.arcsinh(compliance / (1e-3 * np.exp(-gap / 0.25e-9)))
+        return (16.0 - 0.8 * (gap * 1e9) ** 3) * v / 12e-9 - 1.4e9
+
+    return brentq(excess, 0.2e-9, 1.7e-9, xtol=1e-18)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compliance", [3e-4, 1e-3])
+def test_a_compliance_stops_a_filament_where_its_field_falls_to_the_smallest(compliance):
+    """The rate jumps to 0 there, so a cell goes on to the end of its step: 1e-3 of the gap."""
+    dut = Dut(open_device("sim:stanford"))
+    seen = dut.play([1.5], [1e-3], compliance=compliance)
+    assert dut.truth.state("gap")[0, 0] == pytest.approx(filament(compliance), rel=1e-3)
+    assert seen.current[0] == pytest.approx(compliance, rel=1e-9) and seen.tripped[0]
+
+
+def test_a_single_cell_that_is_not_ohmic_does_not_step_over_its_circuit():
+    """Held at the first voltage until the end, which an ideal source does, it closes the gap to the bound."""
+    dut = Dut(open_device("sim:stanford?gap0=0.95e-9"))
+    seen = dut.play([1.5], [1e-3], compliance=1e-3)
+    with open_device("sim:stanford?gap0=0.95e-9", i_max=1e-3) as ideal:
+        response = ideal.apply(Waveform.pulse(1.5, width=1e-3, measure=True))
+        assert ideal.state("gap")[0, 0] == pytest.approx(0.2e-9, rel=1e-3)
+    assert response.tripped[0] and response.currents[0, 0] > 0.09, "it says so, and limits nothing"
+    assert dut.truth.state("gap")[0, 0] == pytest.approx(filament(1e-3), rel=2e-3)
+    assert seen.current[0] == pytest.approx(1e-3, rel=1e-9) and seen.tripped[0]
 
 
 @pytest.mark.parametrize("compliance", [np.inf, 2.2e-4])
