@@ -17,7 +17,7 @@ import pytest
 from installing import install, pip_can_build
 from source_tree import ROOMS, ROOT, modules
 
-COMPILED = ("njit", "vectorize", "guvectorize", "register_jitable", "rate_equation", "current_equation")
+COMPILED = ("njit", "intrinsic", "vectorize", "guvectorize", "register_jitable", "rate_equation", "current_equation")
 
 SETTINGS = {
     "packages": list(ROOMS),

@@ -31,6 +31,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.compiling import njit
@@ -222,7 +223,7 @@ def _barrier_current(v_s, t, n, p):
     return -area * p[A_STAR] * t / K * field * emitted
 
 
-def _balance(i, t, v_s, v, n, p):
+def _balance(i: float, t: float, v_s: float, v: float, n: float, p: NDArray[np.float64]) -> tuple[float, float, float]:
     """What current (A), temperature (K) and voltage (V) lack: 0 at the operating point."""
     disc, plug, series, hot = _fixed(n, p)[:4]
     warmed = i * (v_s + i * (disc + plug)) * p[R_TH] * (p[RESET] if v > 0.0 else 1.0)

@@ -101,7 +101,7 @@ def tunnelled(across, w, phi_0, w_1, area):
     return 0.5 * (after + before) + (after - before) / (2e-4 * most) * (across - most)
 
 
-def _excess(across, v, w, r_s, phi_0, w_1, area):
+def _excess(across: float, v: float, w: float, r_s: float, phi_0: float, w_1: float, area: float) -> float:
     """Voltage of gap and series resistance beyond `v`, with `across` V on the gap; 0 for no other than 0..v V."""
     return across + r_s * tunnelled(min(max(across, 0.0), v), w, phi_0, w_1, area) - v
 

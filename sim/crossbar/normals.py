@@ -12,6 +12,7 @@ precision, 32 bits a uniform number, up to 6.8 standard deviations; its numbers 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba.extending import intrinsic
@@ -31,7 +32,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 def fma(typing_context, a, b, c):
     """Return a b + c, rounded once."""
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
     return a(a, a, a), generate
@@ -41,7 +42,7 @@ def fma(typing_context, a, b, c):
 def _hashed(typing_context, x, key):
     """Two words of 32 bits from x and a key of 64; in numba's own arithmetic, which has 64, this takes far longer."""
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, key = arguments
         bits = x.type
         low, high = builder.trunc(key, bits), builder.trunc(builder.lshr(key, key.type(32)), bits)

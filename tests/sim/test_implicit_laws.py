@@ -39,7 +39,7 @@ def solutions(v, n, p):
     def excess(log_i):
         i = np.exp(log_i)
         v_s = v - np.copysign(i, v) * rest(i)
-        t = p.t_0 + i * abs(v_s + np.copysign(i, v) * (disc + plug)) * r_th
+        t = p.temperature + i * abs(v_s + np.copysign(i, v) * (disc + plug)) * r_th
         return np.log(barrier(v_s, t)) - log_i
 
     most = brentq(lambda i: i * rest(i) - abs(v), 0, 1.001 * abs(v) / rest(0.0), xtol=1e-300, rtol=1e-15)
@@ -50,7 +50,7 @@ def solutions(v, n, p):
     for k in np.flatnonzero((f[:-1] > 0) != (f[1:] > 0)):
         i = np.exp(brentq(excess, scan[k], scan[k + 1], xtol=1e-15, rtol=1e-14))
         v_s = v - np.copysign(i, v) * rest(i)
-        found.append((i, p.t_0 + i * abs(v_s + np.copysign(i, v) * (disc + plug)) * r_th, v_s))
+        found.append((i, p.temperature + i * abs(v_s + np.copysign(i, v) * (disc + plug)) * r_th, v_s))
     return sorted(found)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from array_drives import KINDS, all_rows, random_drive
+from ideal_sources import IdealSources
 
 from hil.backends import open_device
 from hil.errors import InputError
@@ -23,7 +24,7 @@ ACTIONS = {
     "floating": lambda d, k: d.apply(Waveform.pulse(np.append(np.full(d.rows - 1, 0.9), np.nan), np.zeros(d.cols),
                                                     width=1e-5)),
     "rest": lambda d, k: d.apply(all_rows(d, 0.0, width=0.1)),
-    "hold": lambda d, k: d.hold(np.full(d.rows, 0.7), np.zeros(d.cols), 1e-3),
+    "follow": lambda d, k: d.follow(IdealSources(np.full(d.rows, 0.7), np.zeros(d.cols)), 1e-3),
     "read": lambda d, k: d.read(0.9),
     "restore": lambda d, k: d.restore(d.kept),
     "recall": lambda d, k: d.recall(d.here),

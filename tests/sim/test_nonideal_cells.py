@@ -316,7 +316,7 @@ def test_programming_is_played_pulse_by_pulse(option):
     ("address", "told"),
     [
         ("rram?drift=2", "drift"),
-        ("rram?drift_t0=1", "drift_t0 = 1.0: give drift as well"),
+        ("rram?drift_t0=2", "drift_t0 = 2.0: give drift as well"),
         ("rram?relax=1.5", "relax"),
         ("rram?levels=1", "levels"),
         ("rram?levels=2.5", "levels"),
