@@ -122,11 +122,14 @@ class CellCircuit(Protocol):
 class Embedding(Protocol):
     """A device whose cells can be put into circuits of their own, such as one with a transistor; simulations can."""
 
-    def embed(self, circuit: CellCircuit, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def embed(
+        self, circuit: CellCircuit, duration: float, *, measured: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Let `duration` s pass with the cells inside the circuit, from rest to rest.
 
-        Voltages (V) and currents (A) of all cells at the end, (rows, cols) each. In no time, it is only solved. Raises
-        `Unsupported`, with the reason, and `LimitError` where a cell voltage is beyond the device's limits.
+        Voltages (V) and currents (A) of all cells at the end, (rows, cols) each; where `measured`, with the noise of
+        the cells and that of reading them. In no time, it is only solved. Raises `Unsupported`, with the reason, and
+        `LimitError` where a cell voltage is beyond the device's limits.
         """
 
 

@@ -51,7 +51,9 @@ def parted(uri: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], AskedSyn
     values = {name.removeprefix(SETTING): value for name, value in given.items() if name.startswith(SETTING)}
     if ASKED not in given:
         if values:
-            raise InputError(f"{uri}: synapse.{min(values)} is given, and no synapse=NAME (hil synapses lists them)")
+            raise InputError(
+                f"{uri}: synapse.{min(values)} is given, and no synapse=NAME: {', '.join(SYNAPSES.names())}"
+            )
         return own, None
     name = str(given[ASKED])
     kind = SYNAPSES.find(name)

@@ -170,7 +170,8 @@ class TransistorSynapse(Synapse):
         return g[..., 0]
 
     def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
-        """Current over voltage of cells behind their transistors, whose gates are on; nothing is disturbed.
+        """Current over voltage of cells behind their transistors, whose gates are on, with the cells' noise and read
+        noise; nothing is disturbed.
 
         At `read_voltage` if no voltage is given; see `Device.read_rows`.
         """
@@ -185,7 +186,7 @@ class TransistorSynapse(Synapse):
                 f"{self.limits.v_max:g} V"
             )
         duration = 0.0 if v is None else self.read_width
-        return self._embed(volts, 0.0, self.gate_on, duration)[chosen] / volts
+        return self._embed(volts, 0.0, self.gate_on, duration, measured=True)[chosen] / volts
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Currents with all gates on, A: every vector's circuit is solved; nothing is disturbed; see `Device.mvm`."""
@@ -201,9 +202,9 @@ class TransistorSynapse(Synapse):
         require_memory(f"{self.name}: {len(v):,} products", 8.0 * out.size)
         for n, driven in enumerate(v):
             if reverse:
-                out[n] = -self._embed(0.0, driven[None, :], self.gate_on, 0.0).sum(axis=1)
+                out[n] = -self._embed(0.0, driven[None, :], self.gate_on, 0.0, measured=True).sum(axis=1)
             else:
-                out[n] = self._embed(driven[:, None], 0.0, self.gate_on, 0.0).sum(axis=0)
+                out[n] = self._embed(driven[:, None], 0.0, self.gate_on, 0.0, measured=True).sum(axis=0)
         return out
 
     def taught(self, targets: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -237,11 +238,13 @@ class TransistorSynapse(Synapse):
         self._embed(rows, cols, gates, self.width)
         self._embed(0.0, 0.0, 0.0, self.width)
 
-    def _embed(self, rows: ArrayLike, cols: ArrayLike, gates: ArrayLike, duration: float) -> NDArray[np.float64]:
+    def _embed(
+        self, rows: ArrayLike, cols: ArrayLike, gates: ArrayLike, duration: float, *, measured: bool = False
+    ) -> NDArray[np.float64]:
         """Currents from rows to columns at the end, (rows, cols), A."""
         row, col, gate = (np.broadcast_to(np.asarray(x, np.float64), self.cells) for x in (rows, cols, gates))
         circuit = TransistorCells(row, col, gate, self.k, self.settings.v_t, self._polarity)
-        return self._polarity * self._embedding.embed(circuit, duration)[1]
+        return self._polarity * self._embedding.embed(circuit, duration, measured=measured)[1]
 
     def _nearest_levels(self) -> NDArray[np.int64]:
         """Level whose conductance is nearest to that of each cell as it is."""

@@ -15,6 +15,17 @@ from hil.runs.sending import played_again
 from hil.training.sanity import Doubts
 
 
+class Seeded:
+    """What is repeated for the seeds of its section [train]."""
+
+    config: Any
+
+    @property
+    def seeds(self) -> range:
+        """All seeds of the run."""
+        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
+
+
 class Driver(ABC):
     """One training run: made from its configuration, its data and its run folder, all checked."""
 

@@ -24,7 +24,7 @@ from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
-from hil.training.driver import Driver
+from hil.training.driver import Driver, Seeded
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import class_means
@@ -74,7 +74,7 @@ class LifelongConfig(Section):
     protocol: Protocol = Field(default_factory=Protocol)
 
 
-class LifelongTraining(Driver):
+class LifelongTraining(Seeded, Driver):
     """Train one layer on one class after another and watch its weights morph.
 
     A reference layer beside it never gets the target's timing; the picture is the difference of the two.
@@ -108,11 +108,6 @@ class LifelongTraining(Driver):
         self._loop = TrainingLoop(run, self._open, config.train.batch)
         if not self._loop.planned:
             raise InputError(f"{run.path} holds a checkpoint of an earlier version of this driver: begin a new run")
-
-    @property
-    def seeds(self) -> range:
-        """All seeds of the run."""
-        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
 
     def stages(self) -> list[Stage]:
         """For every seed an untrained stage, then one per target; only the first target begins on a pristine device."""

@@ -313,3 +313,31 @@ def presentation_order(images: int, count: int, seed: int) -> NDArray[np.int64]:
     epochs = -(-count // images)
     orders = [np.random.default_rng([seed, 1, epoch]).permutation(images) for epoch in range(epochs)]
     return np.concatenate([*orders, np.zeros(0, np.int64)])[:count].astype(np.int64)
+
+
+def labelled_stages(
+    seed: int, kept: NDArray[np.int64], shown: int, labels: NDArray[np.int64], columns: int, controls: bool
+) -> list[Stage]:
+    """Stages of a seed: untrained (no images at all), trained, and, with `controls`, trained on shuffled labels.
+
+    Parameters
+    ----------
+    seed : int
+        Of the orders and of the shuffling.
+    kept : (M,) array of int
+        Images that are trained on.
+    shown : int
+        Presentations of them.
+    labels : (N,) array of int
+        Column that is the target of each of all images; another number for none.
+    columns : int
+        How many columns there are.
+    controls : bool
+        Whether the last of them is wanted.
+    """
+    order = kept[presentation_order(len(kept), shown, seed)]
+    shuffled = labels.copy()
+    shuffled[kept] = np.random.default_rng([seed, 3]).permutation(labels[kept])
+    plan = [("untrained", order[:0], labels), ("trained", order, labels)]
+    plan += [("shuffled", order, shuffled)] if controls else []
+    return [Stage(role, seed, True, o, told[o][:, None] == np.arange(columns)) for role, o, told in plan]

@@ -24,8 +24,9 @@ from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.synapses.synapse import driven
+from hil.training.driver import Seeded
 from hil.training.energy import energy_rows
-from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
+from hil.training.loop import Stage, TrainingLoop, labelled_stages, presentations, stage_key
 from hil.training.pair_template import pair_template
 from hil.training.pill_readout import READOUTS, PairReadout
 from hil.training.pill_settings import PairedTrainee, PillConfig, columns_of, flipped, still_cells
@@ -49,7 +50,7 @@ Scores = dict[str, dict[str, float]]
 """Accuracy in % by readout and sign."""
 
 
-class ClassesTask:
+class ClassesTask(Seeded):
     """One run on images with classes."""
 
     def __init__(self, config: PillConfig, dataset: Dataset, run: Run) -> None:
@@ -73,24 +74,13 @@ class ClassesTask:
         self._shown(len(dataset.train_images))
         self._loop = TrainingLoop(run, self._open, config.train.batch)
 
-    @property
-    def seeds(self) -> range:
-        """All seeds of the run."""
-        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
-
     def stages(self) -> list[Stage]:
         """For every seed: untrained (no images at all), trained, and shuffled labels."""
         stages = []
         for seed in self.seeds:
             kept, _ = split(self.dataset, self.config.data.holdout, seed)
-            order = kept[presentation_order(len(kept), self._shown(len(kept)), seed)]
-            labels = self._train_columns
-            shuffled = labels.copy()
-            shuffled[kept] = np.random.default_rng([seed, 3]).permutation(labels[kept])
-            plan = [("untrained", order[:0], labels), ("trained", order, labels)]
-            plan += [("shuffled", order, shuffled)] if self.config.train.controls else []
-            columns = np.arange(len(self.columns))
-            stages += [Stage(n, seed, True, o, t[o][:, None] == columns) for n, o, t in plan]
+            shown, labels = self._shown(len(kept)), self._train_columns
+            stages += labelled_stages(seed, kept, shown, labels, len(self.columns), self.config.train.controls)
         return stages
 
     def play(self, how_to_resume: str) -> None:

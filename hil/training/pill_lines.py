@@ -24,6 +24,7 @@ from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.synapses.synapse import Synapse
+from hil.training.driver import Seeded
 from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.pill_settings import LINES, PairedTrainee, PillConfig, flipped, still_cells
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells
@@ -90,7 +91,7 @@ def separation(resistance: NDArray[np.float64]) -> tuple[int, float]:
     return (1, float(above)) if above > 0 else (-1, -float(below)) if below > 0 else (0, float(above))
 
 
-class LinesTask:
+class LinesTask(Seeded):
     """One run on lines3x3."""
 
     def __init__(self, config: PillConfig, dataset: Dataset, run: Run) -> None:
@@ -112,11 +113,6 @@ class LinesTask:
     @property
     def _images(self) -> int:
         return len(self.dataset.train_images)
-
-    @property
-    def seeds(self) -> range:
-        """All seeds of the run."""
-        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
 
     @property
     def epochs(self) -> int:

@@ -26,9 +26,9 @@ from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
 from hil.synapses.synapse import cell_conductances
-from hil.training.driver import Driver
+from hil.training.driver import Driver, Seeded
 from hil.training.energy import energy_rows, paper_rows, pulse_energy
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
+from hil.training.loop import Stage, Trainee, TrainingLoop, labelled_stages, presentations, stage_key
 from hil.training.protocol import Protocol, WaveformTrainee, protocol_bytes
 from hil.training.readout import READOUTS, Readout, class_means, nearest_class_mean, winners
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
@@ -71,7 +71,7 @@ class StdpConfig(Section):
     protocol: Protocol = Field(default_factory=Protocol)
 
 
-class StdpTraining(Driver):
+class StdpTraining(Seeded, Driver):
     """Train one layer a class by spike timing: input pulse, delay, response pulse.
 
     Every row is a pixel, every column a layer. The delay between an image and the response pulse on a column tells
@@ -107,25 +107,13 @@ class StdpTraining(Driver):
     def _available(self) -> int:
         return len(self.dataset.train_images)
 
-    @property
-    def seeds(self) -> range:
-        """All seeds of the run."""
-        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
-
     def stages(self) -> list[Stage]:
         """For every seed: untrained (no images at all), trained, and shuffled labels."""
         stages = []
         for seed in self.seeds:
             kept, _ = split(self.dataset, self.config.data.holdout, seed)
-            order = kept[presentation_order(len(kept), self._shown(len(kept)), seed)]
-            labels = self.dataset.train_labels
-            shuffled = labels.copy()
-            shuffled[kept] = np.random.default_rng([seed, 3]).permutation(labels[kept])
-            empty = order[:0]
-            plan = [("untrained", empty, labels), ("trained", order, labels)]
-            plan += [("shuffled", order, shuffled)] if self.config.train.controls else []
-            layers = np.arange(self.dataset.classes)
-            stages += [Stage(n, seed, True, o, t[o][:, None] == layers) for n, o, t in plan]
+            shown, labels = self._shown(len(kept)), self.dataset.train_labels
+            stages += labelled_stages(seed, kept, shown, labels, self.dataset.classes, self.config.train.controls)
         return stages
 
     def play(self) -> None:

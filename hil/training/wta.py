@@ -28,7 +28,7 @@ from hil.spiking.encoding import SpikeCode, intensities
 from hil.spiking.host import spiking
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
-from hil.training.driver import Driver
+from hil.training.driver import Driver, Seeded
 from hil.training.learned import of_spiking_layer
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.readout import nearest_class_mean, winners
@@ -98,7 +98,7 @@ class SpikingTrainee(Trainee):
         return self.core.present_images(images, self._data.full_scale, self._code, self._seed, numbers, learn)
 
 
-class WtaTraining(Driver):
+class WtaTraining(Seeded, Driver):
     """Learn without labels: spikes in, the winning neuron's cells follow its inputs.
 
     Each neuron is a column. After training it gets the class that it answers most, and a digit is classified by its
@@ -121,11 +121,6 @@ class WtaTraining(Driver):
         self._mean_intensity = total / (dataset.full_scale * len(dataset.train_images))
         self._require_room()
         self._loop = TrainingLoop(run, self._open, config.train.batch)
-
-    @property
-    def seeds(self) -> range:
-        """All seeds of the run."""
-        return range(self.config.train.seed, self.config.train.seed + self.config.train.seeds)
 
     def stages(self) -> list[Stage]:
         """For every seed: untrained, then trained."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from instruments.virtual.faults import Faults
 from instruments.virtual.instrument import VirtualInstrument
-from instruments.virtual.transports import HOST, LONGEST, Connection, Disconnected, Handler, ServerTransport, refuse
+from instruments.virtual.transports import HOST, LONGEST, Connection, Disconnected, Handler, TcpTransport
 
 _HEADER = struct.Struct("!2sBBIQ")
 _PROLOGUE = b"HS"
@@ -155,13 +155,13 @@ class HislipSession(Connection):
                 await asyncio.sleep(0)
 
 
-class HislipTransport(ServerTransport):
+class HislipTransport(TcpTransport):
     """A HiSLIP server with the one device ``hislip0``."""
 
     def __init__(self, handle: Handler, faults: Faults, instrument: VirtualInstrument, port: int) -> None:
         """Listen on `port`; 0 for any that is free."""
-        super().__init__(handle, faults)
-        self._instrument, self._port = instrument, port
+        super().__init__(handle, faults, port)
+        self._instrument = instrument
         self._sessions: dict[int, HislipSession] = {}
         self._numbers = count(1)
 
@@ -169,20 +169,6 @@ class HislipTransport(ServerTransport):
     def resource(self) -> str:
         """VISA resource name to open."""
         return f"TCPIP::{HOST}::hislip0,{self._port}::INSTR"
-
-    async def open(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._welcome, HOST, self._port, limit=LONGEST)
-        self._port = self._server.sockets[0].getsockname()[1]
-
-    def refuse(self) -> None:
-        """Accept no more connections."""
-        refuse(self._server)
-
-    async def close(self) -> None:
-        """Listen no more."""
-        self._server.close()
-        await self._server.wait_closed()
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Cancelled when the server stops; asyncio's streams would report a cancelled task as a failure.

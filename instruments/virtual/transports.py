@@ -150,28 +150,13 @@ class ServerTransport(ABC):
             self.left()
 
 
-def refuse(server: asyncio.Server) -> None:
-    """Accept no more connections.
-
-    Not by closing the server: asyncio fails, and leaves a socket open, where it has accepted a connection for which
-    there is no transport yet.
-    """
-    for listener in server.sockets:
-        asyncio.get_running_loop().remove_reader(listener.fileno())
-
-
-class SocketTransport(ServerTransport):
-    """A raw TCP socket."""
+class TcpTransport(ServerTransport):
+    """Whatever listens on a TCP port."""
 
     def __init__(self, handle: Handler, faults: Faults, port: int) -> None:
         """Listen on `port`; 0 for any that is free."""
         super().__init__(handle, faults)
         self._port = port
-
-    @property
-    def resource(self) -> str:
-        """VISA resource name to open."""
-        return f"TCPIP::{HOST}::{self._port}::SOCKET"
 
     async def open(self) -> None:
         """Listen."""
@@ -179,13 +164,31 @@ class SocketTransport(ServerTransport):
         self._port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
-        """Accept no more connections."""
-        refuse(self._server)
+        """Accept no more connections.
+
+        Not by closing the server: asyncio fails, and leaves a socket open, where it has accepted a connection for
+        which there is no transport yet.
+        """
+        for listener in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
 
     async def close(self) -> None:
         """Listen no more."""
         self._server.close()
         await self._server.wait_closed()
+
+    @abstractmethod
+    async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a new connection."""
+
+
+class SocketTransport(TcpTransport):
+    """A raw TCP socket."""
+
+    @property
+    def resource(self) -> str:
+        """VISA resource name to open."""
+        return f"TCPIP::{HOST}::{self._port}::SOCKET"
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._attended(LineConnection(self._handle, self._faults, reader, writer).run(), writer)

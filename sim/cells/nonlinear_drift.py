@@ -4,13 +4,13 @@
 
 The first term tunnels through the barrier of a conducting film, the second rectifies where w is 0. The published
 currents have no unit; `i_scale` gives them one. A positive voltage raises w and the conductance. With the window
-joglekar and p = 1, w = 1 / (1 + (1 / w0 - 1) e^(-4 a v^m t)) at a constant voltage.
+joglekar and p = 1, w = 1 / (1 + (1 / x0 - 1) e^(-4 a v^m t)) at a constant voltage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -26,6 +26,8 @@ from sim.crossbar.kinds import simulated
 class NonlinearDriftParameters(WindowParameters, PulseParameters):
     """Parameters of `sim:nonlinear-drift`."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"w0": "x0"}
+
     n: float = Field(14.0, gt=0, le=50, description="power of the state in the current")
     m: int = Field(13, ge=1, le=99, description="power of the voltage in the rate, odd")
     a: float = Field(4.0, gt=0, description="rate at 1 V", json_schema_extra=unit("1/(s V^m)"))
@@ -34,7 +36,7 @@ class NonlinearDriftParameters(WindowParameters, PulseParameters):
     chi: float = Field(0.01, ge=0, description="share of the rectifying term")
     gamma: float = Field(4.0, gt=0, description="steepness of the rectifying term", json_schema_extra=unit("1/V"))
     i_scale: float = Field(1e-6, gt=0, description="current that the equation calls 1", json_schema_extra=unit("A"))
-    w0: float = Field(0.5, ge=0, le=1, description="pristine state")
+    x0: float = Field(0.5, ge=0, le=1, description="pristine state")
 
     @field_validator("m")
     @classmethod
@@ -65,7 +67,7 @@ class NonlinearDriftLaw(RateLaw[NonlinearDriftParameters]):
     @property
     def states(self) -> tuple[StateVariable, ...]:
         """The state w."""
-        return (StateVariable("w", self.parameters.w0, 0.0, 1.0),)
+        return (StateVariable("w", self.parameters.x0, 0.0, 1.0),)
 
     @property
     def indistinct(self) -> Mapping[str, str]:

@@ -232,19 +232,22 @@ class SimulatedArray(Device):
         """Pulses of which about `steps` take a cell through its range; see `sim.cells.chosen_pulses`."""
         return PulseSearch(self.name, self.law, self.parameters.v_max).pulses(steps)
 
-    def embed(self, circuit: CellCircuit, duration: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def embed(
+        self, circuit: CellCircuit, duration: float, *, measured: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Let time pass with the cells in circuits of their own; see `hil.abilities.Embedding`."""
         self._require_open()
         require_embeddable(self)
         before = self.moment()
         try:
             with within_range(f"{self.name}: what a circuit does"):
-                v, i = embedded(self, circuit, duration)
+                v, i = embedded(self, circuit, duration, measured)
+                if measured:
+                    i = i + self._noise(i**2)
                 require_finite(self.array.state | {"current": i})
         except BaseException:
             self.recall(before)
             raise
-        self.array.time += duration
         return v, i
 
     def moment(self) -> tuple[Any, ...]:

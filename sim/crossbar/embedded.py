@@ -60,18 +60,28 @@ def require_embeddable(array: SimulatedArray) -> None:
         )
     if array.array.spread is not None:
         raise Unsupported(f"{array.name}: c2c is drawn for pulses on lines, not in circuits around cells: set c2c=0")
+    if array.array.history is not None:
+        raise Unsupported(
+            f"{array.name}: drift, relax, levels, write_noise and endurance are of cells that are pulsed on lines, not "
+            "in circuits around cells: leave them out"
+        )
 
 
 def embedded(
-    array: SimulatedArray, circuit: CellCircuit, duration: float
+    array: SimulatedArray, circuit: CellCircuit, duration: float, measured: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Let time pass, from rest to rest: voltages (V) and currents (A) of all cells at the end, (rows, cols) each."""
+    """Let time pass, from rest to rest: voltages (V) and currents (A) of all cells at the end, (rows, cols) each.
+
+    Where `measured`, cells fluctuate then as they do for every reading.
+    """
     around = OwnCircuits(array.name, circuit, array.cells, array.limits.v_cell)
     array.array.rest()
     held = around.hold(array.array.branches())
     if duration > 0:
         Course(array.name, array.array, around, held).play(duration, False)
-        held = around.hold(array.array.branches())
-    current = array.array.branches().current(held.of_cells())
+        array.array.time += duration
+    cells = array.array.branches(measured=measured)
+    held = around.hold(cells)
+    current = cells.current(held.of_cells())
     array.array.rest()
     return held.of_cells(), current

@@ -14,7 +14,7 @@ SWEEPS = {
     "ion-drift": ({"r_on": 200.0, "r_off": 2e4, "mu": 3e-14, "x0": 0.1}, (1.5, 2.5), 1.0),
     "mott": ({}, (1.1, 1.4), 2e-7),
     "mss": ({"r_on": 800.0, "r_off": 9e3, "v_on": 0.3, "v_off": 0.25, "tau": 2e-4, "x0": 0.3}, (0.35, 0.5), 0.02),
-    "nonlinear-drift": ({"n": 4.0, "a": 1.0, "chi": 0.1, "w0": 0.5, "window": "none"}, (1.0, 1.3), 1.0),
+    "nonlinear-drift": ({"n": 4.0, "a": 1.0, "chi": 0.1, "x0": 0.5, "window": "none"}, (1.0, 1.3), 1.0),
     "stanford": ({"V_0": 0.3, "I_0": 2e-4, "F_min": 1.0e9, "gap0": 1.2e-9}, (1.3, 1.7), 2e-6),
     "team": (
         {"i_off": 5e-5, "i_on": -4e-5, "k_off": 3e-9, "k_on": -3e-9, "alpha_off": 2.0, "alpha_on": 2.0, "r_on": 1e3,
