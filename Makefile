@@ -69,6 +69,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/lab_trains.py
 	$(BIN)/python benchmarks/wires.py
 	$(BIN)/python benchmarks/array_throughput.py
+	$(BIN)/python benchmarks/law_steps.py
 	$(BIN)/python benchmarks/pill_throughput.py
 
 clean:

@@ -76,6 +76,8 @@ class StateVariable:
         Whether a column keeps one for all its cells, such as the time for which it has been at rest.
     in_pulse : bool
         Whether it tells only of a pulse under way: 0 at rest, and in no snapshot.
+    drawn : bool
+        Whether every cell begins with 52 random bits of its own instead, where a law draws numbers: an integer.
     """
 
     name: str
@@ -85,6 +87,7 @@ class StateVariable:
     dtype: DTypeLike = np.float64
     per_column: bool = False
     in_pulse: bool = False
+    drawn: bool = False
 
 
 class Columns(NamedTuple):
@@ -235,6 +238,13 @@ class Law(ABC, Generic[P]):
         """Derivative of `current`, S, for networks with floating lines; by central differences."""
         h = 1e-6 * (np.abs(v) + 1e-3)
         return (self.current(v + h, state) - self.current(v - h, state)) / (2 * h)
+
+    def quiet(self, cells: Columns, v: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Time for which no cell moves at voltages `v` (columns, rows), s, where cells jump at times of their own.
+
+        None where they may move at any time, as most do.
+        """
+        return None
 
     def present(self, state: State) -> dict[str, NDArray[Any]]:
         """States as of now, (columns, rows); a law that puts off the relaxation of columns at rest adds it here."""

@@ -15,6 +15,7 @@ into a bound is 0.2 nm away from it after a second. Equations and constants are 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -100,6 +101,17 @@ class WellPosedRramLaw(RateLaw[WellPosedRramParameters]):
         """The gap, m."""
         p = self.parameters
         return (StateVariable("gap", p.gap0, p.gap_min - BEYOND, p.gap_max + BEYOND),)
+
+    @property
+    def indistinct(self) -> Mapping[str, str]:
+        """What the equations hold only together with others."""
+        return {
+            "g_0": "lengths are told as parts of it",
+            "a_0": "only gamma a_0 / t_ox is told",
+            "t_ox": "only gamma a_0 / t_ox is told",
+            "E_a": "vel_0 carries it at one temperature",
+            "temperature": "that of the room",
+        }
 
     def constants(self) -> tuple[float, ...]:
         """Current, speed, field, temperature, bounds, leak."""

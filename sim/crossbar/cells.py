@@ -7,6 +7,7 @@ columns are independent otherwise and are shared out to threads; the result does
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import is_not
 from typing import Any, NamedTuple
 
@@ -90,11 +91,8 @@ class CellArray:
     def start(self, state: dict[str, NDArray[Any]] | None = None, pulses: int = 0, time: float = 0.0) -> None:
         """Lines at 0 V, cells pristine or in a given state (`saved`), after `pulses` pulses."""
         self.time, given = time, state or {}
-        shapes: dict[bool, tuple[int, ...]] = {True: (self.cols,), False: (self.cols, self.rows)}
-        self.state: dict[str, NDArray[Any]] = {
-            variable.name: np.full(shapes[variable.per_column], variable.pristine, variable.dtype)
-            for variable in self.law.states
-        } | {name: array for name, array in given.items() if name not in SAVED}
+        begun: dict[str, NDArray[Any]] = {one.name: self._drawn.pristine(one) for one in self.law.states}
+        self.state = begun | {name: array for name, array in given.items() if name not in SAVED}
         self.history = history(self._parameters, self._drawn, self.law, self.stuck, self.state, self.gain)
         if self.history is not None and given:
             self.history.put(given)
@@ -320,24 +318,18 @@ class CellArray:
 
     def advance_at(self, duration: float, v: NDArray[np.float64], again: bool) -> None:
         """Move every cell for a while at a voltage of its own, `v` (cols, rows), V."""
-        self._swap()
-        try:
+        with self._on_courses():
             for cells, part, _ in self._one_by_one(duration, v, again):
                 self.law.advance(cells, part)
-        finally:
-            self._swap()
         if self.spread is not None:
             self.spread.settle(self.state[self.law.programmed], self.state[COURSE])
 
     def charge_at(self, duration: float, v: NDArray[np.float64], again: bool) -> NDArray[np.float64]:
         """(cols, rows) integral of every cell's current while `advance_at` will move it, C."""
         out = np.zeros((self.cols, self.rows))
-        self._swap()
-        try:
+        with self._on_courses():
             for cells, part, column in self._one_by_one(duration, v, again):
                 self.law.dose(cells, part, out[column].reshape(1, -1))
-        finally:
-            self._swap()
         return self._charge(out, v, duration)
 
     def _one_by_one(
@@ -362,6 +354,12 @@ class CellArray:
             self.spread.settle(self.state[name], self.state[COURSE])
         self.state[name] = np.clip(self.state[name], *self.bounds)
 
+    def quiet(self, v: NDArray[np.float64]) -> float | None:
+        """Time for which no cell moves at voltages `v` (cols, rows), s; None where any may at any time."""
+        with self._on_courses():
+            still = self.law.quiet(self._cells(slice(None)), v)
+        return None if still is None else float(still.min())
+
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Call `job` with the number of every column, on all threads."""
         self._threads.over_columns(job)
@@ -384,15 +382,17 @@ class CellArray:
 
     def _of_law(self, play: Segments, job: Callable[[slice, Segments], None]) -> None:
         """Call `job` for all columns, on all threads; with spread, on the noiseless courses of the pulses."""
-        self._swap()
-        try:
+        with self._on_courses():
             self._threads.share_out(play, job)
-        finally:
-            self._swap()
 
-    def _swap(self) -> None:
-        """Exchange programmed state and noiseless course, so that the law moves the latter; a second call undoes it."""
+    @contextmanager
+    def _on_courses(self) -> Iterator[None]:
+        """Exchange programmed states and noiseless courses for a while, so that the law moves the latter."""
+        pair = (self.law.programmed, COURSE) if self.spread is not None else ()
         self.changing()
-        if self.spread is not None:
-            state, name = self.state, self.law.programmed
-            state[name], state[COURSE] = state[COURSE], state[name]
+        self.state |= {name: self.state[other] for name, other in zip(pair, pair[::-1], strict=True)}
+        try:
+            yield
+        finally:
+            self.changing()
+            self.state |= {name: self.state[other] for name, other in zip(pair, pair[::-1], strict=True)}

@@ -7,7 +7,7 @@ import numpy as np
 from hil.compiling import njit
 from sim.crossbar.normals import key_of, mix
 
-RTN, RTN_TIMES, RTN_CELLS, FLICKER, DRIFT, RELAXATION, LEVEL, WRITE, ENDURANCE = range(6, 15)
+RTN, RTN_TIMES, RTN_CELLS, FLICKER, DRIFT, RELAXATION, LEVEL, WRITE, ENDURANCE, SWITCHES = range(6, 16)
 """Streams after those of `sim.crossbar.variability`: what one of them draws does not depend on the others."""
 
 

@@ -4,7 +4,8 @@ Steps are those of `sim.crossbar.extrapolation`, which tells the error of each, 
 short where memristances bend and grow as these settle, so a segment of any length takes some dozens. They are chosen by
 the states alone: measuring changes nothing.
 
-A law whose cells jump has no course to follow: voltages are solved again and again until no cell jumps any more.
+A law whose cells jump has no course to follow: voltages are solved again and again until no cell jumps any more. Where
+they jump at times of their own, voltages are solved after every jump.
 """
 
 from __future__ import annotations
@@ -146,7 +147,10 @@ class Course:
         cells = self._cells
         dtypes = {name: state.dtype for name, state in cells.state.items()}
         try:
-            given = self._settle(duration, again) if cells.law.jumps else self._follow(duration, again)
+            if cells.quiet(self._held.of_cells().T) is not None:
+                given = self._wait(duration, again)
+            else:
+                given = self._settle(duration, again) if cells.law.jumps else self._follow(duration, again)
         finally:
             cells.state = {name: state.astype(dtypes[name], copy=False) for name, state in cells.state.items()}
         return Followed(given[:-1], float(given[-1]), self._limits)
@@ -163,6 +167,22 @@ class Course:
         raise LimitError(
             f"{self._name}: cells still jump after {MOST_STEPS} jumps, each for the voltages that others leave it: "
             "drive more lines, or from lower resistances"
+        )
+
+    def _wait(self, duration: float, again: bool) -> NDArray[np.float64]:
+        """From one jump of a cell to the next: in between no voltage moves."""
+        total, passed = np.zeros(self._cells.cols + 1), 0.0
+        for _ in range(MOST_STEPS):
+            still = self._cells.quiet(self._held.of_cells().T)
+            length = min(duration - passed, np.inf if still is None else still * (1.0 + 1e-12))
+            total += self._steps.part(self._held, length, again)
+            self._arrive(self._steps.solve())
+            again, passed = True, passed + length
+            if passed >= duration:
+                return total
+        raise LimitError(
+            f"{self._name}: cells inside a circuit jump more than {MOST_STEPS} times in {duration:g} s, "
+            f"{passed:g} s are played by then: drive more lines, or cut it into segments"
         )
 
     def _follow(self, duration: float, again: bool) -> NDArray[np.float64]:

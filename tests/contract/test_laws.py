@@ -36,6 +36,10 @@ class TestMetastableSwitches(LawContract):
     uri, drive_voltage, tolerance = "sim:mss", 0.3, RELAXES
 
 
+class TestSwitchesOneByOne(LawContract):
+    uri, drive_voltage, tolerance = "sim:mss-switches", 0.3, RELAXES
+
+
 class TestStanford(LawContract):
     uri, drive_voltage, tolerance = "sim:stanford", 1.3, 1e-5
 
@@ -68,9 +72,9 @@ class TestJart(LawContract):
     uri, drive_voltage, tolerance, drive_width = "sim:jart-vcm", 0.8, 1e-3, 1e-6
 
 
-@pytest.mark.parametrize("law", ["ion-drift", "yakopcic", "mss", "stanford", "threshold"])
+@pytest.mark.parametrize("law", ["ion-drift", "yakopcic", "mss", "mss-switches", "stanford", "threshold"])
 def test_a_law_can_be_programmed_up_and_down(law):
-    turned = {"threshold": {"preset": "slow"}, "mss": {"x0": 0.5}}.get(law, {})
+    turned = {"threshold": {"preset": "slow"}, "mss": {"x0": 0.5}, "mss-switches": {"x0": 0.5}}.get(law, {})
     with open_device(f"sim:{law}", rows=2, cols=2, **turned) as array:
         before = array.read()
         array.program([[3, 0], [0, -3]])

@@ -18,6 +18,7 @@ SMALLEST = {
     "lab_trains": ["--quick"],
     "wires": ["--quick"],
     "array_throughput": ["--quick"],
+    "law_steps": ["--quick"],
     "emulator_training": ["--carrier", "golden", "--rows", "64", "--cols", "4", "--lanes", "4", "--images", "2"],
     "emulator_simulators": ["--rows", "4", "--cols", "2", "--lanes", "1", "--ticks", "1", "--repeats", "2"],
     "select_stdp": ["--quick", "--epochs", "0.02"],

@@ -17,6 +17,8 @@ CASES = {
     "mss": (0.5, 100.0, 10),
     "mss?phi=0.8&x0=0.3": (0.5, 100.0, 10),
     "stanford": (1.8, 1e6, 40),
+    "well-posed-rram": (1.2, 1e6, 40),
+    "well-posed-rram?temperature=330&gap0=1e-9&g_leak=1e-5": (1.0, 1e4, 40),
     "hysteretic": (1.0, 1e3, 10),
     "threshold?preset=slow": (2.2, 1e3, 10),
     "threshold?alpha=1e6&beta=2e7&v_t=1": (2.2, 1e3, 10),

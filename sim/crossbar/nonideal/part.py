@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from sim.crossbar.chance import stream
+from sim.cells.law import StateVariable
+from sim.crossbar.chance import SWITCHES, stream
 
 
 class NonIdealPart(BaseModel):
@@ -61,6 +62,12 @@ class CellGroup(NamedTuple):
     def spread(self, part: int, sigma: float) -> NDArray[np.float64]:
         """(columns, rows) factors, log-normal with median 1 and standard deviation `sigma` of their logarithm."""
         return np.exp(sigma * stream(self.seed, part).standard_normal(self.shape))
+
+    def pristine(self, variable: StateVariable) -> NDArray[Any]:
+        """State array of cells, or of columns, as they begin."""
+        if variable.drawn:
+            return stream(self.seed, SWITCHES).integers(0, 1 << 52, self.shape, variable.dtype)
+        return np.full(self.shape[:1] if variable.per_column else self.shape, variable.pristine, variable.dtype)
 
 
 class Fluctuation(ABC):
