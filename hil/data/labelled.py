@@ -23,7 +23,7 @@ _SPLIT = (0x5EED, 7)
 
 @dataclass(frozen=True, eq=False)
 class LabelledSamples:
-    """LabelledSamples with their classes.
+    """Samples with their classes.
 
     Attributes
     ----------

@@ -3,8 +3,8 @@
     from hil.torch import CrossbarLinear, PulseSGD
 
 `CrossbarLinear` and `CrossbarConv2d` stand where `torch.nn.Linear` and `Conv2d` stand: forward is the device's analog
-product, backward uses the conductances as they were last read. `PulseSGD` is an optimiser whose steps are pulses. `save_dataset`
-writes a data set of torch where the drivers of `hil train` read it.
+product, backward uses the conductances as they were last read. `PulseSGD` is an optimiser whose steps are pulses.
+`save_dataset` writes a data set of torch where the drivers of `hil train` read it.
 """
 
 from hil.torch.convolution import CrossbarConv2d

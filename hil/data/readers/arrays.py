@@ -26,7 +26,7 @@ MOST_VALUES = 1 << 31
 class Arrays(DataReader):
     """Archive of numpy (.npz) or tensors of torch (.pt): `images` and `labels`, or x_train, y_train, x_test, y_test.
 
-    LabelledSamples are (N, height, width) images, (N, channels, height, width) with 1 or 3 channels on either side, or (N, F)
+    Samples are (N, height, width) images, (N, channels, height, width) with 1 or 3 channels on either side, or (N, F)
     features or pixels as in a table.
     """
 
