@@ -92,7 +92,7 @@ def names() -> dict[str, str]:
 
 
 def load(name: str, directory: str | Path | None = None) -> Dataset:
-    """Load a dataset by name.
+    """Load a dataset by name, or from the path of a user's own files (`hil.data.own`).
 
     ``digits``
         1797 handwritten digits of 8x8 pixels with grey values 0 to 16: the test part of "Optical Recognition
@@ -114,7 +114,7 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
     Parameters
     ----------
     name : str
-        One of `names`.
+        One of `names`, or ``PATH`` or ``PATH?option=value`` of a file or folder.
     directory : str or Path, optional
         Where the IDX files of MNIST or EMNIST lie, raw or gzipped, under their published names, in the
         directory itself or in a usual subfolder such as ``MNIST/raw`` or ``gzip``. The bundled and drawn
@@ -131,10 +131,14 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
         If the name is unknown, the directory is needed but missing, or a file is missing, damaged or does
         not hold what the dataset needs.
     """
+    from hil.data import own  # readers make what is defined here
+
     sources, problems = _SOURCES.found()
     if name in problems:
         raise problems[name]
     if name not in sources:
+        if own.is_path(name):
+            return _kept(own.load_path(name, frozenset(sources)))
         raise InputError(f"unknown dataset '{name}' {nearest(name.lower(), sources)}")
     try:
         dataset = sources[name].load(directory)
@@ -143,6 +147,11 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
     except Exception as error:
         raise InputError(f"data set '{name}' cannot be made: {told(error)}") from error
     _check(name, dataset)
+    return _kept(dataset)
+
+
+def _kept(dataset: Dataset) -> Dataset:
+    """Nothing writes into a data set."""
     for array in (dataset.train_images, dataset.train_labels, dataset.test_images, dataset.test_labels):
         array.setflags(write=False)
     return dataset

@@ -87,7 +87,7 @@ def _load(name: str, source: _IdxSource, directory: str | Path | None) -> Datase
     elif directory is None:
         raise InputError(f'dataset "{name}" is not bundled: give the directory of its files with --data-dir')
     files = _find_files(name, source.file_prefix, Path(directory))
-    arrays = {part: _read_part(files[part], part) for part in _DATA_FILES}
+    arrays = {part: read_part(files[part], part) for part in _DATA_FILES}
     train_shape, test_shape = arrays["train images"].shape[1:], arrays["test images"].shape[1:]
     if train_shape != test_shape:
         raise InputError(
@@ -147,7 +147,19 @@ def _file_names(part: str, prefix: str) -> list[str]:
     return [f"{prefix}{stem}{joint}idx{dimensions}-ubyte" for stem in stems for joint in ("-", ".")]
 
 
-def _read_part(path: Path, part: str) -> np.ndarray:
+def idx_files(folder: Path) -> dict[str, Path]:
+    """IDX files of a folder by part (``train images`` ...), whatever precedes their names; none if there are none."""
+    found = {}
+    for part, (stem, dimensions) in _DATA_FILES.items():
+        for word in (stem, stem.replace("test", "t10k")):
+            names = sorted(folder.glob(f"*{word}[.-]idx{dimensions}-ubyte*"))
+            if names and names[0].is_file():
+                found[part] = names[0]
+    return found
+
+
+def read_part(path: Path, part: str) -> np.ndarray:
+    """Read images or labels, with as many dimensions as they have; `InputError` otherwise, or if there are none."""
     array = read_idx(path)
     dimensions = _DATA_FILES[part][1]
     if array.ndim != dimensions:

@@ -26,9 +26,9 @@ EPOCHS = CliFlag("Passes through the training images; 0.25 is a quarter.")
 class DataSettings(Section):
     """Section [data]."""
 
-    dataset: Annotated[str, CliFlag("digits, mnist, mnist-slice, emnist-digits, ...", metavar="NAME")] = Field(
-        "digits", description="name of the data set"
-    )
+    dataset: Annotated[
+        str, CliFlag("digits, mnist, emnist-digits, ...; or a PATH: .csv, .npz, folder of pictures.", metavar="NAME")
+    ] = Field("digits", description="name of the data set, or path of a file or folder, see docs/datasets.md")
     dir: Annotated[str | None, CliFlag("Folder with IDX files (mnist, emnist).", "--data-dir", "DIR")] = Field(
         None, description="folder with IDX files, for the sets that are not bundled"
     )
