@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hil.cli import checks, options
+from hil.cli.about import About, flags_of, with_about
 from hil.cli.group import lists
 from hil.experiments.catalogue import EXPERIMENTS
 from hil.runs.stopping import refuse_with_resume, refuse_without_resume
@@ -65,6 +66,7 @@ Commands = Annotated[
 
 
 @lists(EXPERIMENTS, "Experiments")
+@with_about
 def characterize(
     experiment: Name = None,
     device: Device = None,
@@ -79,13 +81,8 @@ def characterize(
     run: options.RunFolder = None,
     resume: options.Resume = None,
     play_again: options.PlayAgain = False,
-    name: options.Name = None,
-    sample: options.Sample = None,
-    wafer: options.Wafer = None,
-    die: options.Die = None,
-    operator: options.Operator = None,
-    comment: options.Comment = None,
-    tag: options.Tag = None,
+    *,
+    about: About,
     json: options.Json = None,
 ) -> None:
     """Characterize one cell of one or several devices: a figure, a table of numbers, all data with units.
@@ -105,12 +102,11 @@ def characterize(
     from hil.experiments import play
     from hil.runs.metadata import checked
 
-    about = options.about(name, sample, wafer, die, operator, comment, tag)
     if resume is not None:
         told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming or None}
         more = {"--config": config, "--set": settings, "--dry-run": dry_run or None, "--commands": commands}
         more |= {"--run": run}
-        refuse_with_resume({**told, **more, **options.flags_of(about)})
+        refuse_with_resume({**told, **more, **flags_of(about)})
         _show(play.restart(resume, experiment, play_again), json)
         return
     refuse_without_resume(play_again, "--play-again")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.cli import checks, options
+from hil.cli.about import About, with_about
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -54,6 +55,7 @@ Out = Annotated[
 ]
 
 
+@with_about
 def import_(
     files: Files,
     columns: Columns = None,
@@ -69,13 +71,8 @@ def import_(
     dry_run: DryRun = False,
     out: Out = None,
     run: options.RunFolder = None,
-    name: options.Name = None,
-    sample: options.Sample = None,
-    wafer: options.Wafer = None,
-    die: options.Die = None,
-    operator: options.Operator = None,
-    comment: options.Comment = None,
-    tag: options.Tag = None,
+    *,
+    about: About,
     json: options.Json = None,
 ) -> None:
     """Read measured files of any format into a run: records with units, figure and numbers as of `hil characterize`.
@@ -99,10 +96,10 @@ def import_(
         columns=columns, dwell=dwell, pulse=pulse, window=window, offset=offset, compliance=compliance,
         read_voltage=read_voltage, decimal=decimal, cell=cell, kind=kind,
     )  # fmt: skip
-    about = checked(options.about(name, sample, wafer, die, operator, comment, tag))
+    metadata = checked(about)
     read = _read(files, asked, Path(out) if out else None, sys.stderr if json == "-" else sys.stdout)
     if not dry_run:
-        _keep(read, asked, run, about, json)
+        _keep(read, asked, run, metadata, json)
 
 
 def _read(files: list[Path], asked: Request, out: Path | None, stream: TextIO) -> list[MeasuredFile]:

@@ -49,29 +49,6 @@ DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Folder with IDX files (mnist, emnist).")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="First seed.")]
-Name = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What to call the run in lists.")]
-Sample = Annotated[str | None, typer.Option("--sample", metavar="TEXT", help="Sample that this is about.")]
-Wafer = Annotated[str | None, typer.Option("--wafer", metavar="TEXT", help="Its wafer.")]
-Die = Annotated[str | None, typer.Option("--die", metavar="TEXT", help="Its die.")]
-Operator = Annotated[str | None, typer.Option("--operator", metavar="TEXT", help="Who measures.")]
-Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Anything else worth keeping.")]
-Tag = Annotated[list[str] | None, typer.Option("--tag", metavar="WORD", help="Find runs by it; may be repeated.")]
-
-
-def about(
-    name: str | None, sample: str | None, wafer: str | None, die: str | None, operator: str | None,
-    comment: str | None, tag: list[str] | None,
-) -> dict[str, Any]:  # fmt: skip
-    """What a run is of, by the names of `hil.runs.metadata.Metadata`; None where nothing was said."""
-    return {
-        "name": name, "sample": sample, "wafer": wafer, "die": die, "operator": operator, "comment": comment,
-        "tags": tag,
-    }  # fmt: skip
-
-
-def flags_of(about: dict[str, Any]) -> dict[str, Any]:
-    """What was said by `about`, by the flags that said it."""
-    return {f"--{name.removesuffix('s')}": value for name, value in about.items()}
 
 
 def resolve(config: Path | None, settings: list[str] | None, flags: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hil.cli import checks, options
+from hil.cli.about import About, flags_of, with_about
 from hil.runs.stopping import refuse_with_resume
 
 Source = Annotated[
@@ -36,6 +37,7 @@ Set = Annotated[
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file with a section [program].")]
 
 
+@with_about
 def program(
     source: Source = None,
     device: Device = None,
@@ -48,13 +50,8 @@ def program(
     settings: Set = None,
     run: options.RunFolder = None,
     resume: options.Resume = None,
-    name: options.Name = None,
-    sample: options.Sample = None,
-    wafer: options.Wafer = None,
-    die: options.Die = None,
-    operator: options.Operator = None,
-    comment: options.Comment = None,
-    tag: options.Tag = None,
+    *,
+    about: About,
     json: options.Json = None,
 ) -> None:
     """Write a matrix into an array and verify every cell: read, pulse, read, until it is within the tolerance.
@@ -76,14 +73,13 @@ def program(
     from hil.runs.results import report
     from hil.writing import play
 
-    about = options.about(name, sample, wafer, die, operator, comment, tag)
     flags: dict[str, Any] = {
         "source": source, "device": device, "tolerance": tolerance, "controller": controller, "scheme": scheme,
         "v_max": v_max, "max_pulses": max_pulses,
     }  # fmt: skip
     if resume is not None:
         told = {("FILE" if key == "source" else f"--{key.replace('_', '-')}"): value for key, value in flags.items()}
-        refuse_with_resume({**told, "--config": config, "--set": settings, "--run": run, **options.flags_of(about)})
+        refuse_with_resume({**told, "--config": config, "--set": settings, "--run": run, **flags_of(about)})
         done = play.restart(resume)
     else:
         full = [item if "." in item.partition("=")[0] else f"{play.KIND}.{item}" for item in settings or []]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hil.cli import checks, options
+from hil.cli.about import About, with_about
 from hil.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,16 +124,11 @@ def compare(
 
 
 @app.command()
+@with_about
 def label(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="RUN", help="Name or folder of a run.")],
-    called: options.Name = None,
-    sample: options.Sample = None,
-    wafer: options.Wafer = None,
-    die: options.Die = None,
-    operator: options.Operator = None,
-    comment: options.Comment = None,
-    tag: options.Tag = None,
+    about: About,
     untag: Annotated[
         list[str] | None, typer.Option("--untag", metavar="WORD", help="Take a tag away; may be repeated.")
     ] = None,
@@ -150,21 +146,21 @@ def label(
     from hil.runs.metadata import checked
     from hil.runs.run import Run
 
-    given = {"name": called, "sample": sample, "wafer": wafer, "die": die, "operator": operator, "comment": comment}
-    changes = {key: text for key, text in given.items() if text is not None}
+    added = about.pop("tags") or ()
+    changes = {key: text for key, text in about.items() if text is not None}
     with Run(find_run(name, context.obj)) as run:
         before = run.metadata
         for word in untag or []:
             if word not in before.tags:
                 raise InputError(f"--untag {word}: {run.path} has no such tag {nearest(word, before.tags)}")
-        tags = [word for word in (*before.tags, *(tag or ())) if word not in (untag or ())]
+        tags = [word for word in (*before.tags, *added) if word not in (untag or ())]
         for key in clear or []:
-            if key not in given:
-                raise InputError(f"--clear {key}: no such text {nearest(key, given)}")
+            if key not in about:
+                raise InputError(f"--clear {key}: no such text {nearest(key, about)}")
             changes[key] = ""
-        about = checked({**before.model_dump(), **changes, "tags": tags})
-        run.set_metadata(about)
-        print(f"{run.path}: {'; '.join(_about(about)) or 'no metadata'}")
+        metadata = checked({**before.model_dump(), **changes, "tags": tags})
+        run.set_metadata(metadata)
+        print(f"{run.path}: {'; '.join(_about(metadata)) or 'no metadata'}")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from hil.cli import options
+from hil.cli.about import About, flags_of, with_about
 from hil.cli.group import PluginGroup
 from hil.runs.stopping import refuse_with_resume, refuse_without_resume
 from hil.training.catalogue import DRIVERS, find_driver
@@ -26,19 +27,15 @@ class Drivers(PluginGroup):
 
         driver = find_driver(name)
 
+        @with_about
         def train(
             config: options.Config = None,
             settings: options.Settings = None,
             run: options.RunFolder = None,
             resume: options.Resume = None,
             play_again: options.PlayAgain = False,
-            name: options.Name = None,
-            sample: options.Sample = None,
-            wafer: options.Wafer = None,
-            die: options.Die = None,
-            operator: options.Operator = None,
-            comment: options.Comment = None,
-            tag: options.Tag = None,
+            *,
+            about: About,
             json: options.Json = None,
             **flags: Any,
         ) -> None:
@@ -46,9 +43,8 @@ class Drivers(PluginGroup):
             from hil.runs.results import report
             from hil.training import play
 
-            about = options.about(name, sample, wafer, die, operator, comment, tag)
             if resume is not None:
-                told = {"--config": config, "--set": settings, "--run": run, **flags, **options.flags_of(about)}
+                told = {"--config": config, "--set": settings, "--run": run, **flags, **flags_of(about)}
                 refuse_with_resume(told)
                 outcome = play.restart(driver, resume, play_again)
             else:
