@@ -12,7 +12,6 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator
-from scipy.signal import savgol_filter
 
 from hil.errors import InputError
 
@@ -88,6 +87,8 @@ def measured_steps(potentiation: Sequence[float], depression: Sequence[float], s
 
 def smoothed(curve: NDArray[np.float64], smoothing: int) -> NDArray[np.float64]:
     """Curve with noise taken out, see `measured_steps`; no window is wider than the curve."""
+    from scipy.signal import savgol_filter  # takes most of a second to import
+
     width = min(2 * smoothing + 1, len(curve) - (len(curve) + 1) % 2)
     return savgol_filter(curve, width, 2, mode="interp") if width > 3 else curve
 

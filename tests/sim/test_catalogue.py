@@ -1,47 +1,36 @@
-"""Simulated devices come by entry points: a law is a file of its own, from this package or another."""
+"""A simulated device is opened without the others."""
 
-from importlib.metadata import EntryPoint
+import subprocess
+import sys
 
 import pytest
 
-from hil import plugins
-from hil.backends import open_device
 from hil.errors import InputError
-from sim.catalogue import GROUP, backend
-from sim.cells import rram
-from sim.crossbar.kinds import simulated
-
-theirs = simulated("theirs", "somebody's law", rram.RramLaw, rram.RramParameters, {"soft": {"model": "nlsb"}})
-no_kind = 3
+from sim.catalogue import KINDS, backend
 
 
-@pytest.fixture
-def beside(monkeypatch):
-    """Install entry points beside those that are there."""
-    installed = plugins.installed
-
-    def install(**targets):
-        added = {name: EntryPoint(name, target, GROUP) for name, target in targets.items()}
-        monkeypatch.setattr(plugins, "installed", lambda group: installed(group) | (added if group == GROUP else {}))
-
-    return install
-
-
-def test_names_of_devices_and_of_their_entry_points_are_the_same():
-    assert [kind.name for kind in backend.kinds()] == list(plugins.installed(GROUP))
-
-
-def test_another_package_brings_a_law(beside):
-    beside(theirs=f"{__name__}:theirs")
-    with open_device("sim:theirs", rows=2, cols=3) as device:
-        assert device.name == "sim:theirs" and device.parameters.model == "nlsb"
+def test_a_law_is_opened_without_importing_the_others():
+    """Nor what none of them needs: a command would wait for seconds."""
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from hil.backends import open_device; open_device('sim:rram')\n"
+            "print(*sorted({'sim.cells.jart_vcm', 'sim.cells.flca', 'sim.pill.array', 'scipy.signal', 'scipy.stats'}"
+            " & sys.modules.keys()), 'sim.cells.rram' in sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "True\n"
 
 
-@pytest.mark.parametrize(("name", "told"), [("nowhere", "cannot be loaded"), ("no_kind", "is a int, not a DeviceKind")])
-def test_a_law_that_does_not_load_is_told_and_the_others_work(beside, capsys, name, told):
-    beside(theirs=f"{__name__}:{name}")
-    with open_device("sim:rram") as device:
-        assert device.name == "sim:rram"
-    assert capsys.readouterr().err.count(told) == 1
-    with pytest.raises(InputError, match="no device 'sim:theirs'"):
-        open_device("sim:theirs")
+@pytest.mark.parametrize("name", KINDS.names())
+def test_a_kind_is_the_one_that_the_list_has(name):
+    assert backend.kind(name) is KINDS.everything()[name]
+
+
+def test_what_is_not_there_is_told_with_the_nearest():
+    with pytest.raises(InputError, match=r"no device 'sim:rrram'.*rram"):
+        backend.kind("rrram")
