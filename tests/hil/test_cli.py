@@ -134,7 +134,7 @@ def assert_same_weights(one, two):
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
-    words = ["train", "stdp", "--seeds", 1, "--epochs", 6, "--set", "train.batch=16"]
+    words = ["train", "stdp", "--seeds", 1, "--epochs", 3, "--set", "train.batch=16"]
     process = start(tmp_path, *words, "--run", "cut")
     while not (tmp_path / "cut" / "metrics.jsonl").exists():
         assert process.poll() is None, process.communicate()
@@ -149,9 +149,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert_same_weights(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
 
 
-def survive_kills(tmp_path, kills, seed):
+def survive_kills(tmp_path, kills, seed, epochs):
     """Kill a run `kills` times at random moments, resuming each time, and compare with an uninterrupted one."""
-    words = ["train", "stdp", "--seeds", 1, "--epochs", 20, "--set", "train.batch=16"]
+    words = ["train", "stdp", "--seeds", 1, "--epochs", epochs, "--set", "train.batch=16"]
     words += ["--device", "sim:flca-pair?c2c=0.05&read_noise=0.01"]
     begun = time.monotonic()
     assert start(tmp_path, *words, "--run", "whole").wait() == 0
@@ -175,13 +175,13 @@ def survive_kills(tmp_path, kills, seed):
 
 
 def test_two_kills_change_nothing(tmp_path):
-    survive_kills(tmp_path, 2, seed=1)
+    survive_kills(tmp_path, 2, seed=1, epochs=4)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_twenty_kills_change_nothing(tmp_path):
-    survive_kills(tmp_path, 20, seed=2)
+    survive_kills(tmp_path, 20, seed=2, epochs=20)
 
 
 def test_devices_are_listed_without_what_some_of_them_need(hil, monkeypatch):
