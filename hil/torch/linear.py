@@ -13,7 +13,7 @@ from hil.arrays import number
 from hil.backends import open_device
 from hil.device import Device
 from hil.errors import InputError
-from hil.torch.weights import Mapping
+from hil.synapses.mapping import Mapping, cell_targets
 from hil.writing.plan import WritePlan
 from hil.writing.write import Write
 
@@ -128,11 +128,11 @@ class CrossbarLinear(nn.Module):
         Returns
         -------
         Write
-            With the fate, the error and the pulses of every cell.
+            With the fate, the error and the pulses of every cell; those of a weight lie side by side.
         """
         wanted = (self.weight if weight is None else weight).detach().cpu().double().numpy().T
         plan = WritePlan(source="weights", device=self.array.name, **settings)
-        write = Write(self.array, self.mapping.conductances(wanted), plan)
+        write = Write(*cell_targets(self.array, self.mapping.conductances(wanted)), plan)
         for _ in write.rounds():
             pass
         self.read()
