@@ -70,6 +70,16 @@ class Mapping:
         """(B, cols) products of weights and (B, rows) voltages from currents, without what weights of 0 conduct."""
         return (currents - self.zero * v.sum(axis=1, keepdims=True)) / self.siemens
 
+    def through(self, device: Device, x: Matrix, x_max: float) -> Matrix:
+        """(B, cols) products of the weights in a device with (B, rows) inputs, in the unit of a weight times an input.
+
+        An input of `x_max` is driven by the device's read voltage, all others in proportion, on its grid of voltages.
+        """
+        v = x * (device.read_voltage / x_max)
+        if device.limits.v_step:
+            v = np.round(v / device.limits.v_step) * device.limits.v_step
+        return self.products(device.mvm(v), v) * (x_max / device.read_voltage)
+
 
 def cell_targets(device: Device, conductances: Matrix) -> tuple[Device, Matrix]:
     """What is to be written so that weights of a device have these conductances: an array, and targets of its cells.

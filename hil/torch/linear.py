@@ -102,9 +102,7 @@ class CrossbarLinear(nn.Module):
 
     def product(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """(B, in) inputs -> (B, out) analog products without the bias, in the unit of a weight times an input."""
-        v = x * (self.array.read_voltage / self.x_max)
-        currents = self.array.mvm(v)
-        return self.mapping.products(currents, v) * (self.x_max / self.array.read_voltage)
+        return self.mapping.through(self.array, x, self.x_max)
 
     @torch.no_grad()
     def read(self) -> Tensor:
