@@ -73,6 +73,8 @@ class EvaluateSettings(Section):
     activation: Annotated[str, CliFlag("Between layers, where a file does not say.", metavar="NAME")] = Field(
         "relu", description="function between layers where a file does not say"
     )
+    steps: int | None = Field(None, ge=1, le=100_000, description="steps of time that spiking neurons see an image; 25")
+    dt: float = Field(1e-4, gt=0, description="length of such a step, s")
     mean: float = Field(0.0, description="subtracted from pixels 0..1, as when the network was trained")
     std: float = Field(1.0, gt=0, description="then divided by")
 

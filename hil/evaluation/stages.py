@@ -157,7 +157,7 @@ class Evaluation:
             array = getattr(device, "array", device)
             if isinstance(array, Identified) and duration > LONGEST_REAL_WAIT:
                 raise InputError(
-                    f"{array.name} is hardware, whose time is ours: evaluate it again when {duration:g} s have passed"
+                    f"{device.name} is hardware, whose time is ours: evaluate it again when {duration:g} s have passed"
                 )
             array.apply(Waveform.rest(duration, array.rows, array.cols))
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from hil.errors import InputError, nearest
 from hil.files import reason
-from hil.networks.layers import MatrixLayer, Network
+from hil.networks.layers import MatrixLayer
+from hil.networks.network import Network
 from hil.plugins import Registry
 
 MOST_BYTES = 1 << 31

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -148,63 +148,3 @@ class Pool(Layer):
             raise InputError(f"a pool of {self.size[0]}x{self.size[1]} is given {x.shape[1:]}")
         seen = sliding_window_view(x, self.size, axis=(2, 3))[:, :, :: self.stride[0], :: self.stride[1]]
         return seen.max(axis=(4, 5)) if self.kind == "max" else seen.mean(axis=(4, 5))
-
-
-@dataclass(frozen=True)
-class Network:
-    """Layers in their order.
-
-    Attributes
-    ----------
-    layers : tuple of Layer
-        From the inputs to the outputs.
-    notes : tuple of str
-        What was assumed or left out when it was read, in words.
-    """
-
-    layers: tuple[Layer, ...]
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def matrices(self) -> list[MatrixLayer]:
-        """Layers that crossbars carry out."""
-        return [layer for layer in self.layers if isinstance(layer, MatrixLayer)]
-
-    def forward(self, images: Values, shape: Pair, products: dict[str, Product] | None = None) -> Values:
-        """Outputs (B, classes) for images (B, pixels) of (height, width), 0 .. 1.
-
-        Parameters
-        ----------
-        images : (B, pixels) array
-            Row by row.
-        shape : (int, int)
-            Height and width.
-        products : dict, optional
-            What carries out the product of a layer, by its name; in floating point where there is none.
-        """
-        given = products or {}
-        x = images.reshape(len(images), 1, *shape) if isinstance(self._first, Convolution) else images
-        for layer in self.layers:
-            if isinstance(layer, MatrixLayer) and layer.name in given:
-                x = layer.through(x, given[layer.name])
-            else:
-                x = layer.forward(x)
-        return x.reshape(len(x), -1)
-
-    def inputs_of(self, images: Values, shape: Pair) -> dict[str, float]:
-        """Largest magnitude of an input of every matrix for these images, in floating point, by the layer's name."""
-        found: dict[str, float] = {}
-
-        def seen(layer: MatrixLayer) -> Product:
-            def product(x: Values) -> Values:
-                found[layer.name] = float(np.abs(x).max(initial=0.0))
-                return x @ layer.matrix
-
-            return product
-
-        self.forward(images, shape, {layer.name: seen(layer) for layer in self.matrices})
-        return found
-
-    @property
-    def _first(self) -> Layer:
-        return next((layer for layer in self.layers if isinstance(layer, MatrixLayer)), self.layers[0])

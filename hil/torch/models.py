@@ -13,7 +13,8 @@ from torch import nn
 from hil.errors import InputError, told
 from hil.networks.files import NetworkReader
 from hil.networks.formats.named_arrays import folded, from_state
-from hil.networks.layers import Convolution, Dense, Flatten, Function, Layer, Network, Pool
+from hil.networks.layers import Convolution, Dense, Flatten, Function, Layer, Pool
+from hil.networks.network import Network
 
 PLAIN: Mapping[type[Any], str] = {
     nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.Identity: "identity", nn.Dropout: "identity",

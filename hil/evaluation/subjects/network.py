@@ -16,7 +16,8 @@ from hil.errors import InputError
 from hil.evaluation.settings import EvaluateConfig
 from hil.evaluation.subject import Answers, Matrix, Subject
 from hil.networks.files import endings, read_network
-from hil.networks.layers import Network, Product
+from hil.networks.layers import Product
+from hil.networks.network import Network
 from hil.spiking.encoding import intensities
 from hil.synapses.mapping import Mapping as WeightMapping
 
@@ -53,6 +54,8 @@ class TrainedNetwork(Subject):
     def load(cls, path: Path, dataset: Dataset, config: EvaluateConfig) -> Self:
         """Read it, and find the largest input of every matrix on training images."""
         network = read_network(path, config.evaluate.activation)
+        if network.steps:
+            network = replace(network, steps=config.evaluate.steps or network.steps, dt=config.evaluate.dt)
         made = cls(
             network, {m.name: m.matrix for m in network.matrices}, {}, dataset.shape, dataset.full_scale, config,
             network.notes,

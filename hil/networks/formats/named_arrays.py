@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hil.errors import InputError
 from hil.networks.files import NetworkReader
-from hil.networks.layers import Dense, Flatten, Function, Layer, Network
+from hil.networks.layers import Dense, Flatten, Function, Layer
+from hil.networks.network import Network
 
 EPS = 1e-5
 """Torch's default of a batch normalisation."""
