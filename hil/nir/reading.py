@@ -20,7 +20,7 @@ STEPS = 25
 
 
 class NirGraph(NetworkReader):
-    """File of NIR (.nir): a chain of Linear, Affine, Conv2d, AvgPool2d, Flatten, LIF and IF between Input and Output."""
+    """File of NIR (.nir): a chain of Linear, Affine, Conv2d, AvgPool2d, Flatten, LIF, IF between Input and Output."""
 
     endings: ClassVar = (".nir",)
 
