@@ -249,6 +249,15 @@ class StepDevice(FpgaDevice):
     tables: StepTables
     programming: Programming
 
+    def set_conductances(self, conductances: NDArray[np.float64]) -> None:
+        """Put every cell at the state whose conductance is nearest to (rows, cols) ones, S."""
+        self._require_open()
+        wanted = numbers(conductances, "conductances")
+        if wanted.shape != self.cells:
+            raise InputError(f"conductances of shape {wanted.shape}: {self.name} has {self.rows} x {self.cols} cells")
+        place = (wanted - self.tables.g_min) / (self.tables.g_max - self.tables.g_min)
+        self.write_states(np.round(np.clip(place, 0.0, 1.0) * self._highest).astype(np.uint16))
+
     @property
     def _pristine(self) -> int:
         return self.parameters.pristine

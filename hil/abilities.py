@@ -101,6 +101,14 @@ class PulseChoosing(Protocol):
         """Pulses of which about `steps` take a cell through its range; `Unsupported` where none do, with the reason."""
 
 
+@runtime_checkable
+class Settable(Protocol):
+    """A device whose cells can be put at a conductance without any pulse: simulations and emulators can."""
+
+    def set_conductances(self, conductances: NDArray[np.float64]) -> None:
+        """Put every cell as near to (rows, cols) conductances, S, as its states and its stuck cells allow."""
+
+
 class CellCurrents(Protocol):
     """What all cells of an array carry at their present states; results have the shape (rows, cols) of the voltages."""
 

@@ -14,9 +14,17 @@ from hil.runs.stopping import refuse_with_resume
 
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="FILE", help="Weights 0 .. 1 or conductances: .npz, .npy, .csv.", show_default=False),
+    typer.Argument(
+        metavar="FILE", help="Weights or conductances: .npz, .npy, .csv; or a network: .pt, .nir.", show_default=False
+    ),
 ]
 Device = Annotated[str | None, typer.Option("--device", metavar="URI", help="BACKEND:KIND?NAME=VALUE&...")]
+Synapse = Annotated[
+    str | None, typer.Option("--synapse", metavar="NAME", help="Cells of a weight: differential holds both signs.")
+]
+Layer = Annotated[
+    str | None, typer.Option("--layer", metavar="NAME", help="Layer of a network; with one layer, that one.")
+]
 Tolerance = Annotated[
     str | None, typer.Option("--tolerance", metavar="FRACTION", help="Largest error, of the conductance range.")
 ]
@@ -41,6 +49,8 @@ Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="T
 def program(
     source: Source = None,
     device: Device = None,
+    synapse: Synapse = None,
+    layer: Layer = None,
     tolerance: Tolerance = None,
     controller: Controller = None,
     scheme: Scheme = None,
@@ -58,11 +68,14 @@ def program(
 
     FILE holds weights between 0 and 1 (0 is the lowest conductance of the device, 1 the highest) or, in an array
     `conductances` of an .npz, siemens; NaN leaves a cell alone. A device that names no size gets that of the matrix.
+    With a synapse whose weights have signs, weights go from -1 to 1, and each cell of a weight is verified by itself.
+    Of a trained network, a layer is written: inputs on rows, its largest weight at the end of the range.
 
     \b
     hil program weights.npz --device "sim:rram?d2d=5%"
     hil program weights.csv --device sim:vteam --controller ispp --tolerance 1%
     hil program weights.npy --device fpga:golden --scheme V/2
+    hil program model.pt --layer fc1 --device sim:rram --synapse differential
     hil program cells.npz --device "visa:virtual?rows=4&cols=4" --max-pulses 200
     hil program --resume runs/program-weights-001     # after Ctrl-C, or anything worse
 
@@ -74,8 +87,8 @@ def program(
     from hil.writing import play
 
     flags: dict[str, Any] = {
-        "source": source, "device": device, "tolerance": tolerance, "controller": controller, "scheme": scheme,
-        "v_max": v_max, "max_pulses": max_pulses,
+        "source": source, "device": device, "synapse": synapse, "layer": layer, "tolerance": tolerance,
+        "controller": controller, "scheme": scheme, "v_max": v_max, "max_pulses": max_pulses,
     }  # fmt: skip
     if resume is not None:
         told = {("FILE" if key == "source" else f"--{key.replace('_', '-')}"): value for key, value in flags.items()}

@@ -214,6 +214,10 @@ def export(
     mat: Annotated[
         str | None, typer.Option("--mat", metavar="FILE.mat", callback=checks.output_file, help="Arrays for MATLAB.")
     ] = None,
+    nir: Annotated[
+        str | None,
+        typer.Option("--nir", metavar="FILE.nir", callback=checks.output_file, help="Graph of NIR, of a wta training."),
+    ] = None,
 ) -> None:
     """Write a run's records, results and metrics for other programs; `hil import` reads the CSV of records again.
 
@@ -223,16 +227,21 @@ def export(
     hil runs export ltp-sim-rram-001 --csv tables/      # tables/records.csv, results.csv
     hil runs export ltp-sim-rram-001 --npz ltp.npz --mat ltp.mat
     hil runs export wta-digits-001 --csv learned/       # learned/conductance_trained_0_S.csv, weight_trained_0.csv ...
+    hil runs export wta-digits-001 --nir net.nir        # weights and neurons of the first seed
     """
     from hil.experiments import tables
     from hil.runs.listing import find_run
 
-    if csv is None and npz is None and mat is None:
-        raise InputError("say what to write: --csv DIR, --npz FILE.npz or --mat FILE.mat")
+    if csv is None and npz is None and mat is None and nir is None:
+        raise InputError("say what to write: --csv DIR, --npz FILE.npz, --mat FILE.mat or --nir FILE.nir")
     path = find_run(name, context.obj)
     written = tables.export_csv(path, csv) if csv is not None else []
     written += [tables.export_npz(path, Path(npz))] if npz is not None else []
     written += [tables.export_mat(path, Path(mat))] if mat is not None else []
+    if nir is not None:
+        from hil.nir.writing import export_nir
+
+        written.append(export_nir(path, Path(nir)))
     for file in written:
         print(file)
     if not written:

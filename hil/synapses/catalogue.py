@@ -39,6 +39,26 @@ class AskedSynapse:
             raise
 
 
+def with_synapse(uri: str, name: str | None) -> str:
+    """An address with a synapse; as it is where none is asked for, or it names the same one.
+
+    Raises
+    ------
+    InputError
+        If it names another.
+    """
+    if name is None:
+        return uri
+    query = uri.partition("?")[2]
+    there = next((item.partition("=")[2] for item in query.split("&") if item.partition("=")[0] == ASKED), None)
+    if there is None:
+        SYNAPSES.find(name)
+        return f"{uri}{'&' if query else '?' * ('?' not in uri)}{ASKED}={name}"
+    if there != name:
+        raise InputError(f"{uri} has synapse = {there}, and {name} is asked for: give one of them")
+    return uri
+
+
 def parted(uri: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], AskedSynapse | None]:
     """Part the parameters of an address into those of the device, and the synapse that they ask for.
 

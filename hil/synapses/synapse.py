@@ -90,6 +90,13 @@ class Synapse(Device):
     def combine(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weights (...,), S, of the conductances (..., k) of their cells, S."""
 
+    def cell_weights(self, weights: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Weights (..., k), 0..1, of the cells of weights (...,) over their range (-1..1 where they have signs).
+
+        None where a weight is no sum of its cells': it is written as one, by `program`.
+        """
+        return None
+
     @property
     def signs(self) -> NDArray[np.int64]:
         """(k,) `signs_of` as an array."""
@@ -225,6 +232,13 @@ class SummedSynapse(Synapse):
     def combine(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum of the conductances with their signs."""
         return g @ self.signs.astype(np.float64)
+
+    def cell_weights(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One-sided: a positive weight lies in the cells that raise it, a negative one in those that lower it.
+
+        All others are at the lower end of their range, where a cell that is stuck or noisy does least.
+        """
+        return np.clip(weights[..., None] * self.signs, 0.0, 1.0)
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Add the currents of the array's columns; in reverse, drive columns of sign -1 with the opposite voltage."""

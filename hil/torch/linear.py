@@ -13,7 +13,7 @@ from hil.arrays import number
 from hil.backends import open_device
 from hil.device import Device
 from hil.errors import InputError
-from hil.torch.weights import Mapping
+from hil.synapses.mapping import Mapping, cell_targets
 from hil.writing.plan import WritePlan
 from hil.writing.write import Write
 
@@ -102,9 +102,7 @@ class CrossbarLinear(nn.Module):
 
     def product(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """(B, in) inputs -> (B, out) analog products without the bias, in the unit of a weight times an input."""
-        v = x * (self.array.read_voltage / self.x_max)
-        currents = self.array.mvm(v)
-        return self.mapping.products(currents, v) * (self.x_max / self.array.read_voltage)
+        return self.mapping.through(self.array, x, self.x_max)
 
     @torch.no_grad()
     def read(self) -> Tensor:
@@ -128,11 +126,11 @@ class CrossbarLinear(nn.Module):
         Returns
         -------
         Write
-            With the fate, the error and the pulses of every cell.
+            With the fate, the error and the pulses of every cell; those of a weight lie side by side.
         """
         wanted = (self.weight if weight is None else weight).detach().cpu().double().numpy().T
         plan = WritePlan(source="weights", device=self.array.name, **settings)
-        write = Write(self.array, self.mapping.conductances(wanted), plan)
+        write = Write(*cell_targets(self.array, self.mapping.conductances(wanted)), plan)
         for _ in write.rounds():
             pass
         self.read()

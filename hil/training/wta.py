@@ -31,10 +31,10 @@ from hil.spiking.rules import Rule
 from hil.training.driver import Driver, Seeded
 from hil.training.learned import of_spiking_layer
 from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
-from hil.training.readout import nearest_class_mean, winners
+from hil.training.readout import nearest_class_mean
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
-from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
+from hil.training.wta_measures import class_of_winner, efficiency, preferred_class, weight_contrast
 from hil.training.wta_settings import WtaConfig
 
 ENOUGH = 30_000
@@ -285,9 +285,7 @@ class WtaTraining(Seeded, Driver):
 
     def _guess(self, classes: NDArray[np.int64], counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         """Class of the most active neuron that has one; chance decides ties, and everything where none has."""
-        luck = np.random.default_rng([seed, 4])
-        chosen = classes[winners(np.where(classes >= 0, counts, np.nan), luck)]
-        return np.where(chosen >= 0, chosen, luck.integers(len(self._classes), size=len(chosen)))
+        return class_of_winner(classes, counts, len(self._classes), np.random.default_rng([seed, 4]))
 
     @property
     def _classes(self) -> range:

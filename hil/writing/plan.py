@@ -23,15 +23,11 @@ HIGHEST = 1.5
 SIGNS = {"positive": 1, "negative": -1}
 
 
-class WritePlan(Section):
-    """Section [program]."""
+class PulsePlan(Section):
+    """How near cells are to come, by whose pulses, and how many."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    source: str = Field(description="file of the targets, or run folder whose weights are written")
-    device: Annotated[str, CliFlag("BACKEND:KIND?NAME=VALUE&..., see `hil devices`.", metavar="URI")] = Field(
-        "sim:rram", description="what is programmed"
-    )
     tolerance: Annotated[Fraction, CliFlag("Largest error, of the device's conductance range.")] = Field(
         0.02, gt=0, lt=1, description="largest error that counts as reached, fraction of the conductance range"
     )
@@ -123,3 +119,14 @@ class WritePlan(Section):
             )
         tolerance = self.tolerance * (pulses.g_max - pulses.g_min)
         return Goal(target, pulses, finest, highest, tolerance, self.burst, grid)
+
+
+class WritePlan(PulsePlan):
+    """Section [program]."""
+
+    source: str = Field(description="file of the targets")
+    device: Annotated[str, CliFlag("BACKEND:KIND?NAME=VALUE&..., see `hil devices`.", metavar="URI")] = Field(
+        "sim:rram", description="what is programmed"
+    )
+    synapse: str | None = Field(None, description="cells of a weight, see `hil synapses`; as in the address otherwise")
+    layer: str | None = Field(None, description="layer of a trained network; the only one if not given")

@@ -21,8 +21,9 @@ from hil.runs.progress import Progress
 from hil.runs.results import Rows
 from hil.runs.run import Run, new_path
 from hil.runs.stopping import resumable
+from hil.synapses.catalogue import with_synapse
 from hil.writing.plan import WritePlan
-from hil.writing.report import draw, rows
+from hil.writing.report import draw, rows, weight_rows
 from hil.writing.targets import Targets, read
 from hil.writing.write import Verification, Write
 
@@ -47,8 +48,8 @@ def start(settings: Mapping[str, Any], path: Path | None = None, metadata: Metad
         On Ctrl-C, SIGTERM or SIGHUP; the message says how to go on.
     """
     plan = validated(WritePlan, settings, f"hil {KIND}")
-    targets = read(Path(plan.source))
-    check_address(plan.device, defaults=_size(targets))
+    targets = read(Path(plan.source), plan.layer)
+    check_address(with_synapse(plan.device, plan.synapse), defaults=_size(targets))
     stem = f"{KIND}-{Path(plan.source).stem}"
     with Run.create(path or new_path(stem), KIND, {KIND: plan.model_dump(mode="json")}, metadata) as run:
         try:
@@ -70,13 +71,13 @@ def restart(path: Path) -> Outcome:
 
 
 def _completed(plan: WritePlan, targets: Targets, run: Run) -> Outcome:
-    with resumable(run.path, KIND, run.set_state), open_device(plan.device, defaults=_size(targets)) as device:
+    address = with_synapse(plan.device, plan.synapse)
+    with resumable(run.path, KIND, run.set_state), open_device(address, defaults=_size(targets)) as device:
         run.set_state("running")
-        target = targets.conductances(plan.pulses(device), device.cells)
-        write = Write(device, target, plan, lambda write: _save(run, write, sample=True))
+        write = Write(*targets.on(device, plan), plan, lambda write: _save(run, write, sample=True))
         _recall(run, write)
         _play(write, run)
-        table = rows(write, run.metrics())
+        table = rows(write, run.metrics()) + weight_rows(write, device, targets)
         with replacing(run.path / WRITTEN) as file:
             np.savez(
                 file, target=write.target, conductance=write.conductance, error=write.error, pulses=write.pulses,

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from hil import axes, style
+from hil.device import Device
 from hil.errors import InputError
 from hil.experiments import figures
 from hil.runs.results import Row, repeated
+from hil.synapses.synapse import Synapse
+from hil.writing.targets import Targets
 from hil.writing.write import Fate, Write
 
 Seen = Sequence[Mapping[str, Any]]
@@ -52,6 +55,27 @@ def rows(write: Write, seen: Seen) -> list[Row]:
         found.append(
             Row("cells given up", given_up, note=f"after {write.plan.max_pulses:,} pulses or all verifications")
         )
+    return found
+
+
+def weight_rows(write: Write, device: Device, targets: Targets) -> list[Row]:
+    """Errors of weights that consist of several cells, and what a weight of 1 stands for in a network."""
+    found = []
+    if isinstance(device, Synapse) and write.device is not device and targets.quantity == "weights":
+        there = ~np.isnan(targets.values)
+        rows, cols = targets.values.shape
+        error = (device.weights()[:rows, :cols] - targets.values)[there] * 100
+        control = float(np.sqrt(np.mean(targets.values[there] ** 2))) * 100
+        k = device.cells_a_weight
+        found.append(
+            Row(
+                "error of the weights", float(np.sqrt(np.mean(error**2))), "%", n=int(there.sum()), control=control,
+                note=f"root mean square, of the largest weight; {k} cells a weight, each verified by itself; control: "
+                "weights of 0",
+            )
+        )  # fmt: skip
+    if targets.scale != 1.0:
+        found.append(Row("largest weight of the layer", targets.scale, note="at the end of the device's range"))
     return found
 
 

@@ -1,8 +1,9 @@
-"""Targets of `hil program`: a matrix of weights 0 .. 1 or of conductances, from a file or from a run."""
+"""Targets of `hil program`: a matrix of weights or of conductances, or a layer of a trained network, from a file."""
 
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -10,9 +11,13 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.device import Device
 from hil.errors import InputError, nearest
 from hil.files import reason
-from hil.programming import Programming
+from hil.networks.files import endings, layer_of, read_network
+from hil.synapses.mapping import cell_targets
+from hil.synapses.synapse import Synapse
+from hil.writing.plan import WritePlan
 
 Quantity = Literal["weights", "conductances"]
 
@@ -30,32 +35,66 @@ class Targets:
     Attributes
     ----------
     values : (R, C) array
-        Weights, 0 .. 1, or conductances, S; NaN for a cell that does not matter.
+        Weights, 0 .. 1, or -1 .. 1 on a device whose weights have signs; or conductances, S; NaN for a cell that does
+        not matter.
     quantity : str
         Which of the two.
+    scale : float
+        Weight of a network that a weight of 1 stands for.
     """
 
     values: NDArray[np.float64]
     quantity: Quantity
+    scale: float = 1.0
 
     def save(self, file: BinaryIO) -> None:
         """Write them as `read` reads them."""
-        arrays: dict[str, Any] = {self.quantity: self.values}
+        arrays: dict[str, Any] = {self.quantity: self.values, "scale": np.array(self.scale)}
         np.savez(file, **arrays)
 
-    def conductances(self, pulses: Programming, cells: tuple[int, int]) -> NDArray[np.float64]:
-        """(rows, cols) conductances, S, for a device with such a range; its further cells do not matter."""
+    def on(self, device: Device, plan: WritePlan) -> tuple[Device, NDArray[np.float64]]:
+        """What is to be written: a device, and targets of all its cells, S.
+
+        Parameters
+        ----------
+        device : Device
+            Cells, or weights of several cells (`hil.synapses`): where these add up, each cell gets a target of its own.
+        plan : WritePlan
+            Says the range of conductances where the user does.
+
+        Returns
+        -------
+        Device, (rows, cols) array
+            The array behind a synapse, or the device itself; its further cells do not matter (NaN).
+        """
         rows, cols = self.values.shape
-        if rows > cells[0] or cols > cells[1]:
-            raise InputError(f"targets of {rows} x {cols} cells do not fit into {cells[0]} x {cells[1]}")
-        found = np.full(cells, np.nan)
-        span = pulses.g_max - pulses.g_min
-        found[:rows, :cols] = self.values if self.quantity == "conductances" else pulses.g_min + span * self.values
-        return found
+        if rows > device.rows or cols > device.cols:
+            raise InputError(f"targets of {rows} x {cols} cells do not fit into {device.rows} x {device.cols}")
+        full = np.full(device.cells, np.nan)
+        full[:rows, :cols] = self.values
+        signed = device.programming is not None and device.programming.g_min < 0
+        if not signed and self.values.min(initial=0.0, where=~np.isnan(self.values)) < 0:
+            r, c = (int(k) for k in np.argwhere(self.values < 0)[0])
+            raise InputError(
+                f"{self.quantity}[{r}, {c}] = {self.values[r, c]:g} is below 0, and {device.name} holds weights of one "
+                "sign: two cells a weight hold both (--synapse differential)"
+            )
+        if self.quantity == "conductances":
+            return cell_targets(device, full)
+        if isinstance(device, Synapse) and (shares := device.cell_weights(full)) is not None:
+            pulses = plan.pulses(device.array)
+            cells = pulses.g_min + (pulses.g_max - pulses.g_min) * shares
+            return device.array, cells.reshape(device.rows, -1)
+        pulses = plan.pulses(device)
+        zero = 0.0 if signed else pulses.g_min
+        return device, zero + (pulses.g_max - zero) * full
 
 
-def read(path: Path) -> Targets:
+def read(path: Path, layer: str | None = None) -> Targets:
     """Read targets: ``.npz`` with an array `weights` or `conductances`, ``.npy`` or text with a matrix of weights.
+
+    From other files, or with the name of a layer, the weights of a trained network (`hil.networks`): inputs on rows,
+    over the largest of them.
 
     Raises
     ------
@@ -63,15 +102,16 @@ def read(path: Path) -> Targets:
         If there is no such file, it holds no matrix, or weights lie outside 0 .. 1.
     """
     try:
+        if layer is not None or path.suffix.lower() in endings().keys() - {".npz"}:
+            return _from_network(path, layer)
         if path.suffix == ".npz":
-            name, values = _from_archive(path)
-        else:
-            name, values = "weights", _from_table(path)
+            return _from_archive(path)
+        values = _from_table(path)
     except FileNotFoundError:
         raise InputError(f"no file {path}") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {reason(error)}") from None
-    return checked(values, name, str(path))
+    return checked(values, "weights", str(path))
 
 
 def checked(values: Any, quantity: Quantity, where: str) -> Targets:
@@ -84,22 +124,32 @@ def checked(values: Any, quantity: Quantity, where: str) -> Targets:
         raise InputError(f"{where}: {quantity} of shape {matrix.shape}: give a matrix of at most {MOST_CELLS:,} cells")
     if np.isnan(matrix).all():
         raise InputError(f"{where}: no cell has a target")
-    low, high = (0.0, 1.0) if quantity == "weights" else (0.0, np.inf)
+    low, high = (-1.0, 1.0) if quantity == "weights" else (-np.inf, np.inf)
     wrong = np.argwhere(~np.isnan(matrix) & ~((matrix >= low) & (matrix <= high) & np.isfinite(matrix)))
     if len(wrong):
         r, c = (int(k) for k in wrong[0])
-        allowed = "0 .. 1" if quantity == "weights" else "0 or more siemens"
-        advice = "; signed weights need two cells a weight (--synapse)" if matrix[r, c] < 0 else ""
-        raise InputError(f"{where}: {quantity}[{r}, {c}] = {matrix[r, c]:g}: give {allowed}{advice}")
+        allowed = "0 .. 1, or -1 .. 1 with --synapse" if quantity == "weights" else "siemens, finite ones"
+        raise InputError(f"{where}: {quantity}[{r}, {c}] = {matrix[r, c]:g}: give {allowed}")
     return Targets(matrix, quantity)
 
 
-def _from_archive(path: Path) -> tuple[Quantity, NDArray[Any]]:
+def _from_network(path: Path, layer: str | None) -> Targets:
+    matrix = layer_of(read_network(path), layer, str(path)).matrix
+    scale = float(np.abs(matrix).max()) or 1.0
+    return Targets(checked(matrix / scale, "weights", str(path)).values, "weights", scale)
+
+
+def _scale(file: Mapping[str, Any]) -> float:
+    """What `Targets.save` has kept; 1 in a file of the user's."""
+    return float(file["scale"]) if "scale" in file and np.ndim(file["scale"]) == 0 else 1.0
+
+
+def _from_archive(path: Path) -> Targets:
     try:
         with np.load(path, allow_pickle=False) as file:
             for name in NAMES:
                 if name in file.files:
-                    return name, file[name]
+                    return Targets(checked(file[name], name, str(path)).values, name, _scale(file))
             known = list(file.files)
     except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
         raise InputError(f"{path} is no archive of arrays: {str(error).splitlines()[0]}") from None

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.arrays import numbers
 from hil.biasing import require_scheme
 from hil.device import Layer
+from hil.errors import InputError
 from hil.programming import pulse, scheme_for, whole_counts
 from hil.spiking.core import SpikingCore
 from sim.cells.law import PulseStep
@@ -45,6 +47,20 @@ class PulseStepArray(SimulatedArray):
         """Put every cell at a weight 0..1, (rows, cols): what a spiking core has learned on its copy."""
         self._require_open()
         self.array.put(weights.T)
+
+    def set_conductances(self, conductances: NDArray[np.float64]) -> None:
+        """Put every cell at (rows, cols) conductances, S, within its own range; stuck cells stay where they are."""
+        self._require_open()
+        wanted = numbers(conductances, "conductances")
+        if wanted.shape != self.cells:
+            raise InputError(f"conductances of shape {wanted.shape}: {self.name} has {self.rows} x {self.cols} cells")
+        ends = []
+        for weight in (0.0, 1.0):
+            self.set_weights(np.full(self.cells, weight))
+            ends.append(self.conductance)
+        span = ends[1] - ends[0]
+        moves = span != 0
+        self.set_weights(np.where(moves, np.clip((wanted - ends[0]) / np.where(moves, span, 1.0), 0.0, 1.0), 0.0))
 
     def program(self, counts: ArrayLike, *, scheme: str | None = None) -> None:
         """Give every cell a number of programming pulses, see `Device.program`.

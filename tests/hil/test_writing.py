@@ -19,7 +19,7 @@ from hil.writing import play as writing
 from hil.writing.bursts import Bursts, trains
 from hil.writing.controller import CONTROLLERS
 from hil.writing.plan import WritePlan
-from hil.writing.targets import read
+from hil.writing.targets import Targets, read
 from hil.writing.write import Fate, Write
 
 WEIGHTS = np.random.default_rng(3).random((6, 4))
@@ -222,7 +222,7 @@ def test_on_a_sample_pulses_are_counted_before_they_are_played(tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ([[-0.5, 1.0]], r"weights\[0, 0\] = -0.5: give 0 .. 1; signed weights need two cells"),
+        ([[-1.5, 1.0]], r"weights\[0, 0\] = -1.5: give 0 .. 1, or -1 .. 1 with --synapse"),
         ([[0.5, 1.5]], r"weights\[0, 1\] = 1.5: give 0 .. 1"),
         ([[np.nan]], "no cell has a target"),
         ([0.5, 0.2], "give a matrix"),
@@ -245,6 +245,57 @@ def test_broken_files_are_told_in_a_sentence(tmp_path, content, sentence):
         file.write_bytes(content)
     with pytest.raises(InputError, match=sentence):
         read(file)
+
+
+def test_signed_weights_need_a_device_that_holds_both_signs(tmp_path):
+    np.save(tmp_path / "w.npy", [[0.2, -0.5]])
+    with pytest.raises(InputError, match=r"weights\[0, 1\] = -0.5 is below 0.*two cells a weight hold both"):
+        writing.start({"source": str(tmp_path / "w.npy"), "device": "sim:rram"}, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_signed_weights_are_written_cell_by_cell(tmp_path):
+    weights = np.linspace(-1, 1, 12).reshape(4, 3)
+    np.save(tmp_path / "w.npy", weights)
+    settings = {"source": str(tmp_path / "w.npy"), "device": "sim:rram?d2d=10%", "synapse": "differential"}
+    done = writing.start(settings, tmp_path / "run")
+    with np.load(tmp_path / "run/written.npz") as file:
+        cells = file["target"].reshape(4, 3, 2)
+        assert np.allclose((cells[..., 0] - cells[..., 1]) / 99e-6, weights)
+        assert np.allclose(cells.min(axis=2), 1e-6), "one cell of each pair is at its lower end"
+        assert (file["fate"] == Fate.REACHED).all()
+        reached = file["conductance"].reshape(4, 3, 2)
+    error = (reached[..., 0] - reached[..., 1]) / 99e-6 - weights
+    assert done.rows["error of the weights"].value == pytest.approx(100 * np.sqrt(np.mean(error**2)), rel=1e-6)
+    assert done.rows["error of the weights"].control == pytest.approx(100 * np.sqrt(np.mean(weights**2)))
+
+
+def test_a_layer_of_a_network_is_written_over_its_largest_weight(tmp_path):
+    weight = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -4.0]])
+    np.savez(tmp_path / "net.npz", **{"a.weight": weight, "b.weight": np.ones((1, 2))})
+    targets = read(tmp_path / "net.npz", "a")
+    assert np.array_equal(targets.values, weight.T / 4)
+    assert targets.scale == 4.0
+    with pytest.raises(InputError, match="no layer 'c'"):
+        read(tmp_path / "net.npz", "c")
+    with open_device("sim:rram?synapse=ratio", defaults={"rows": 4, "cols": 3}) as device:
+        plan = WritePlan(source="x")
+        where, found = Targets(np.array([[0.0, 1.0]]), "weights").on(device, plan)
+        assert where is device
+        assert found[0, :2] == pytest.approx([0.0 if device.signed else device.programming.g_min,
+                                              device.programming.g_max])  # fmt: skip
+        assert np.isnan(found[1:]).all()
+
+
+def test_cells_are_put_at_conductances_without_pulses():
+    for uri in ("sim:rram?d2d_r=20%&stuck_on=20%&seed=4", "fpga:golden"):
+        with open_device(uri, defaults={"rows": 6, "cols": 4}) as device:
+            g = device.programming.g_min + (device.programming.g_max - device.programming.g_min) * WEIGHTS
+            device.set_conductances(g)
+            stuck = device.conductance > 99e-6 if uri.startswith("sim") else np.zeros_like(g, bool)
+            reach = ~stuck & (WEIGHTS > 0.3) & (WEIGHTS < 0.7)
+            assert reach.sum() > 5
+            assert np.allclose(device.read()[reach], g[reach], atol=device.conductance_step)
 
 
 def test_targets_in_siemens_outside_the_range_are_refused_before_anything_is_driven(tmp_path):

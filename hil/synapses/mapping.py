@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hil.device import Device
 from hil.errors import InputError
+from hil.synapses.synapse import Synapse
 
 Matrix = NDArray[np.float64]
 
@@ -68,3 +69,41 @@ class Mapping:
     def products(self, currents: Matrix, v: Matrix) -> Matrix:
         """(B, cols) products of weights and (B, rows) voltages from currents, without what weights of 0 conduct."""
         return (currents - self.zero * v.sum(axis=1, keepdims=True)) / self.siemens
+
+    def through(self, device: Device, x: Matrix, x_max: float) -> Matrix:
+        """(B, cols) products of the weights in a device with (B, rows) inputs, in the unit of a weight times an input.
+
+        An input of `x_max` is driven by the device's read voltage, all others in proportion, on its grid of voltages.
+        """
+        v = x * (device.read_voltage / x_max)
+        if device.limits.v_step:
+            v = np.round(v / device.limits.v_step) * device.limits.v_step
+        return self.products(device.mvm(v), v) * (x_max / device.read_voltage)
+
+
+def cell_targets(device: Device, conductances: Matrix) -> tuple[Device, Matrix]:
+    """What is to be written so that weights of a device have these conductances: an array, and targets of its cells.
+
+    Parameters
+    ----------
+    device : Device
+        Cells, or weights of several cells (`hil.synapses`).
+    conductances : (rows, cols) array
+        Of the weights, S, with their signs; NaN for one that does not matter.
+
+    Returns
+    -------
+    Device, (rows, columns of it) array
+        The array behind a synapse whose weight is a sum of its cells, each of which gets a target of its own; any other
+        device as it is, with the targets as they are.
+    """
+    own = device.programming
+    if not isinstance(device, Synapse) or own is None or device.array.programming is None:
+        return device, conductances
+    over = own.g_max if device.signed else own.g_max - own.g_min
+    shares = device.cell_weights((conductances - (0.0 if device.signed else own.g_min)) / over)
+    if shares is None:
+        return device, conductances
+    cell = device.array.programming
+    found = cell.g_min + (cell.g_max - cell.g_min) * shares
+    return device.array, found.reshape(device.rows, -1)

@@ -1,0 +1,72 @@
+"""`hil evaluate`: a trained network, or a run of ours, on another device or later."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hil.cli import options
+from hil.cli.flags import with_flags
+from hil.evaluation.settings import EvaluateConfig
+from hil.runs.stopping import refuse_with_resume
+
+Source = Annotated[
+    Path | None,
+    typer.Argument(metavar="MODEL|RUN", help="Network (.pt, .npz, .nir) or run folder.", show_default=False),
+]
+
+
+def _evaluate(
+    source: Source = None,
+    config: options.Config = None,
+    settings: options.Settings = None,
+    run: options.RunFolder = None,
+    resume: options.Resume = None,
+    name: options.Name = None,
+    sample: options.Sample = None,
+    wafer: options.Wafer = None,
+    die: options.Die = None,
+    operator: options.Operator = None,
+    comment: options.Comment = None,
+    tag: options.Tag = None,
+    json: options.Json = None,
+    **flags: Any,
+) -> None:
+    from hil.evaluation import play
+    from hil.runs.metadata import checked
+    from hil.runs.results import report
+
+    about = options.about(name, sample, wafer, die, operator, comment, tag)
+    if resume is not None:
+        told = {"MODEL|RUN": source, "--config": config, "--set": settings, "--run": run}
+        refuse_with_resume({**told, **flags, **options.flags_of(about)})
+        done = play.restart(resume)
+    else:
+        values = options.resolve(config, settings, {"evaluate.source": source, **flags})
+        done = play.start(values, run, checked(about))
+    report(done.rows, done.rows.title, json)
+    for figure in done.figures:
+        print(f"picture: {figure}", file=sys.stderr)
+    print(f"confusion: {done.path / play.CONFUSION}", file=sys.stderr)
+
+
+evaluate = with_flags(_evaluate, EvaluateConfig)
+evaluate.__doc__ = """Evaluate a trained network or a run on devices, step by step, beside shuffled weights.
+
+    Accuracy in floating point; mapped (cells set exactly, where the device can: range, states, noise of reads, wires);
+    programmed by write-verify; and after times of rest. Every layer of a network has a device of its own, two cells a
+    weight; biases and functions stay on the host.
+
+    \b
+    hil evaluate model.pt --dataset mnist --data-dir DIR --device "sim:rram?d2d=10%&drift=0.02" --after 1h,1d,30d
+    hil evaluate model.pt --dataset mnist --data-dir DIR --set evaluate.mean=0.1307 --set evaluate.std=0.3081
+    hil evaluate layers.npz --dataset digits --device fpga:golden --exact
+    hil evaluate runs/wta-digits-001 --device "sim:rram?read_noise=5%" --tolerance 5%
+    hil evaluate --resume runs/evaluate-model-001
+
+    A .pt holds a state_dict (its layers are taken one after the other, --activation between them) or an nn.Sequential
+    of torch's own layers; an .npz arrays named as in a state_dict.
+    """

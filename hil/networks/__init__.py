@@ -1,0 +1,1 @@
+"""Trained networks from elsewhere: their layers, and the files that they are read from."""

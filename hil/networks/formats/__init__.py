@@ -1,0 +1,1 @@
+"""Formats of trained networks, one a file; registered as ``hil.networks``."""

@@ -1,0 +1,1 @@
+"""NIR, the neuromorphic intermediate representation: networks in and out (extra `nir`)."""
