@@ -47,6 +47,9 @@ HoldBack = Annotated[
     ),
 ]
 Play = Annotated[str, typer.Option(metavar="URI", help="Device on which a spike-timing window is to be played.")]
+Pairs = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Pairs of pulses whose change together a window's table tells.")
+]
 Spread = Annotated[bool, typer.Option("--spread", help="Estimate c2c and read noise of one cell too.")]
 Out = Annotated[
     str | None,
@@ -71,6 +74,7 @@ def fit(
     ] = True,
     hold_back: HoldBack = None,
     play: Play = "sim:rram?alpha=0.01",
+    pairs: Pairs = 1,
     out: Out = None,
     columns: importing.Columns = None,
     dwell: importing.Dwell = None,
@@ -95,6 +99,7 @@ def fit(
     hil fit data.csv --model all                        # ranks every law that can explain the data
     hil fit devices.csv --model nlhb                    # many cells: one preset with their spread
     hil fit stdp.csv --out wta.toml                     # a window, as a rule of hil train wta
+    hil fit stdp.csv --play fpga:golden --out wta.toml  # the same, on the neurons of the emulator
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
     from hil.importing.request import request
@@ -110,7 +115,7 @@ def fit(
     found = gather(source, device, about)
     config = asked.config(source, noise, hold_back)
     if found.tables:
-        _points(found, config, play, out, run, json)
+        _points(found, config, play, pairs, out, run, json)
     elif len(found.cells) > 1:
         _many(found, asked, config, run, json)
     else:
@@ -231,9 +236,11 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
         print(f"picture: {folder.figure(f'{one.model.name}.png')}", file=sys.stderr)
 
 
-def _points(found: Sources, config: Config, play: str, out: str | None, run: Path | None, json: str | None) -> None:
+def _points(
+    found: Sources, config: Config, play: str, pairs: int, out: str | None, run: Path | None, json: str | None
+) -> None:
     """Fit tables of paired pulses or windows."""
-    from hil import pictures
+    from hil import pictures, presets
     from hil.errors import InputError
     from hil.runs.results import report
     from hil.runs.run import Run, new_path
@@ -241,7 +248,7 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
 
     if out is not None and found.kind != "stdp":
         raise InputError(f"--out {out}: only a spike-timing window is played by settings")
-    fits = [fit_table(table, play) for table in found.tables]
+    fits = [fit_table(table, play, pairs) for table in found.tables]
     source = Path(config["source"][0])
     with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
         heads = [f"{table.cell} " if len(fits) > 1 else "" for table in found.tables]
@@ -253,6 +260,8 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
             drawn[k].draw(folder.figures)
             if one.toml:
                 save_toml(one, folder.path / f"wta{k + 1 if k else ''}.toml")
+            if one.cell:
+                presets.write(folder.path / f"window{k + 1 if k else ''}.json", "rram", one.cell)
         folder.set_state("finished")
     report(table, f"{source}: {sum(len(t) for t in found.tables)} points", json)
     for one in fits:
@@ -261,6 +270,8 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
                 save_toml(one, Path(out))
             print(f"# paste, or: hil train wta --config {out or folder.path / 'wta.toml'}", file=sys.stderr)
             print(one.toml, file=sys.stderr)
+        if one.cell:
+            print(f"preset: sim:rram?preset={folder.path / 'window.json'}, or hil fpga build --preset", file=sys.stderr)
     print(f"picture: {folder.figure('fit.png')}", file=sys.stderr)
 
 
