@@ -174,6 +174,6 @@ def require_drive(data: Path) -> None:
     kind = meta.get("experiment", "") if isinstance(meta, dict) else ""
     if kind in UNDRIVEN:
         raise InputError(
-            f"{data} holds {UNDRIVEN[kind]}: hil loop needs trains of pulses or sweeps, of which a model of steps can "
-            f"be told; {'hil fit FILE --play fpga:golden plays a window' if kind == 'stdp' else 'hil fit tells the rest'}"
+            f"{data} holds {UNDRIVEN[kind]}: hil loop needs trains of pulses or sweeps, which tell the steps of a "
+            f"cell; {'hil fit --play fpga:golden plays a window' if kind == 'stdp' else 'hil fit tells the rest'}"
         )

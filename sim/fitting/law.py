@@ -124,7 +124,16 @@ class LawModel(Model):
         sigma = (0.01 * self.measurement.conductance if self.sigma is None else self.sigma)[kept]
         ends = 1.0 / self.measurement.conductance.max(), 1.0 / self.measurement.conductance.min()
         hints = dict(zip(self._window, map(float, ends), strict=False))
-        search = Search(self._law, lambda values: model.curve(self._begun(values)), quick, ranges, self.state, self._drive.sign, sigma, hints)
+        search = Search(
+            self._law,
+            lambda values: model.curve(self._begun(values)),
+            quick,
+            ranges,
+            self.state,
+            self._drive.sign,
+            sigma,
+            hints,
+        )
         held = {p.name: p.held for p in self.parameters if p.held is not None}
         defaults = {name: float(getattr(self._cell, name)) for name in self._fields} | held
         for found in search.starts(held, defaults, self.plan, self.watch):
@@ -161,7 +170,9 @@ class LawModel(Model):
     def needed(self) -> int:
         """Curves that a fit plays, about: those of the search, of walks and of the curvature."""
         count = len(self.free)
-        searched = (e.population * count * (e.generations + 1) + (e.walks * e.walk // 2) * (count + 1) for e in self.plan)
+        searched = (
+            e.population * count * (e.generations + 1) + (e.walks * e.walk // 2) * (count + 1) for e in self.plan
+        )
         return sum(searched) + 20 * (count + 1)
 
     def preset(self, values: Values) -> dict[str, Any]:

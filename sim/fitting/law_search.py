@@ -278,7 +278,7 @@ class Search:
 
 
 def thinned(m: Measurement, most: int = SEGMENTS) -> tuple[Measurement, NDArray[np.int64]]:
-    """A sweep with fewer segments, at most so many, each at the mean voltage of those that it stands for, and which readings it keeps.
+    """A sweep with fewer segments, `most` of them, each at the mean voltage of its own, and which readings it keeps.
 
     Anything else is left as it is.
     """

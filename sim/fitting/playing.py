@@ -33,10 +33,10 @@ HEIGHT = float(-np.expm1(-WIDTH)) / WIDTH
 """Its height over that of the exponential at 0."""
 
 ADAPTATION = 0.03
-"""Rise of a neuron's threshold with each of its spikes, full weights; without it the first neuron answers everything."""
+"""Rise of a neuron's threshold with each of its spikes, full weights; without it one neuron answers everything."""
 
 PRESENTATION = 1.5
-"""Length of a presentation over tau+ where each pixel spikes once, so that the window orders the spikes of one image."""
+"""Length of a presentation over tau+ where each pixel spikes once: the window orders the spikes of one image."""
 
 FORGETTING = 10.0
 """Time constant of a membrane over such a presentation: spikes of one image add up."""
@@ -101,9 +101,7 @@ def _knows_rectangles_alone(device: Device) -> bool:
     return own == [True, False]
 
 
-def _as_pairs(
-    device: Device, uri: str, changes: tuple[float, float], constants: tuple[float, float]
-) -> PlayedOnSpikes:
+def _as_pairs(device: Device, uri: str, changes: tuple[float, float], constants: tuple[float, float]) -> PlayedOnSpikes:
     """The rule `pair`; every pixel spikes once, the brighter the earlier, and one neuron answers an image."""
     counts, notes = {}, []
     for name, amount in zip(("n_plus", "n_minus"), changes, strict=True):

@@ -257,7 +257,7 @@ def with_a_board(stopped, monkeypatch):
 
 
 def test_a_bitstream_is_built_beside_the_trainings(with_a_board):
-    path, run, monkeypatch = with_a_board
+    path, _, monkeypatch = with_a_board
     played, order = play._run, []
 
     def slowly(words, output):
@@ -343,6 +343,6 @@ def test_data_without_steps_are_refused_before_anything_is_fitted(tmp_path, monk
     run = import_data([file]).path
     for source in (str(run), str(file)):
         began = time.monotonic()
-        with pytest.raises(InputError, match="a spike-timing window.*needs trains of pulses or sweeps"):
+        with pytest.raises(InputError, match=r"a spike-timing window.*needs trains of pulses or sweeps"):
             play.start(LoopPlan(source=source, **SMALL), tmp_path / f"loop{began}")
         assert not list(tmp_path.glob("loop*/fit"))

@@ -44,7 +44,10 @@ def test_a_pulse_on_the_emulator_is_as_high_as_the_rectangle():
     rule = config.stdp.learning_rule()
     assert isinstance(rule, Stdp) and rule.window == pytest.approx(WIDTH * 0.0163, rel=1e-3)
     assert found.cell["g_min"] == 2e-6 and config.device.uri.count("alpha=") == 1
-    for uri in (config.device.uri + "&state_bits=16", f"sim:rram?{'&'.join(f'{k}={v}' for k, v in found.cell.items())}"):
+    for uri in (
+        config.device.uri + "&state_bits=16",
+        f"sim:rram?{'&'.join(f'{k}={v}' for k, v in found.cell.items())}",
+    ):
         with open_device(uri) as device:
             for sign, amount in ((1, 0.459), (-1, 0.276)):
                 device.reset()
@@ -109,7 +112,9 @@ def test_the_command_writes_settings_and_the_cell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [f"{1e3 * t:.4f},{100 * c:.4f}" for t, c in zip(DELAYS, CHANGES, strict=True)]
     (tmp_path / "stdp.csv").write_text("\n".join(["dt (ms),dW (%)", *lines]))
-    done = CliRunner().invoke(build(), ["fit", "stdp.csv", "--play", "fpga:golden", "--pairs", "2", "--out", "wta.toml"])
+    done = CliRunner().invoke(
+        build(), ["fit", "stdp.csv", "--play", "fpga:golden", "--pairs", "2", "--out", "wta.toml"]
+    )
     assert done.exit_code == 0, done.output
     config = WtaConfig.model_validate(tomllib.loads((tmp_path / "wta.toml").read_text()))
     cell = read(tmp_path / "runs" / "fit-stdp-001" / "window.json")

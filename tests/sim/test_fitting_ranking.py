@@ -40,7 +40,7 @@ def test_a_law_that_loses_clearly_is_not_searched_and_the_winner_is_as_if_alone(
     assert fits[0].values == alone.values and fits[0].aicc == alone.aicc
     assert fits[1].surveyed and fits[1].r_squared < 0.99
     assert models[1].curves < 1200
-    (name, sentence), = surveyed_only(fits).items()
+    ((name, sentence),) = surveyed_only(fits).items()
     assert name == "ion-drift" and "--model ion-drift" in sentence
 
 
