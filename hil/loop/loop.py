@@ -23,6 +23,12 @@ SPAN = 0.9
 """Part of its window that a train of pulses moves a cell through."""
 
 
+UNDRIVEN = {
+    "ppf": "paired pulses", "stdp": "a spike-timing window", "retention": "a decay", "endurance": "an endurance test",
+}  # fmt: skip
+"""Kinds of measured data that say nothing about the steps of a cell."""
+
+
 class Loop:
     """The folder of a loop, and what its finished stages say.
 
@@ -58,13 +64,19 @@ class Loop:
         return str(self.folder("data")) if self.reads_a_file else self.plan.source
 
     @property
+    def populations(self) -> list[dict[str, Any]]:
+        """What `hil fit` wrote of many cells, by every model, the best first; empty where there is one cell."""
+        file = self.folder("fit") / "populations.json"
+        return list(read_json(file)) if file.exists() else []
+
+    @property
     def winner(self) -> str:
         """Name of the model that the data prefer, as `hil fit` calls it."""
-        return str(self.fits("fit")[0]["model"])
+        return str((self.populations or self.fits("fit"))[0]["model"])
 
     @property
     def fitted(self) -> Path:
-        """Preset of that model."""
+        """Preset of that model, with the spread of many cells and the noise of readings where they are told."""
         return self.folder("fit") / f"{self.winner}.json"
 
     @property
@@ -74,14 +86,24 @@ class Loop:
             return self.fitted
         return self.folder("steps") / f"{self.fits('steps')[0]['model']}.json"
 
+    def median(self, preset: Path) -> Path:
+        """The cell of a preset without spread and noise, which an emulator does not play."""
+        other = preset.with_name(f"{preset.stem}-median.json")
+        return other if other.exists() else preset
+
     def emulated(self, preset: Path) -> bool:
         """Whether the emulator takes the law of a preset."""
         found = presets.read(preset)
         return found.model in load_backend("fpga").kind("golden").models and found.parameters().get("cell") != "flca"
 
     def uri(self, name: str) -> str:
-        """Address of the network's cell on ``sim`` or on one of the emulator's engines."""
-        return self.uri_of(self.model) if name == "sim" else f"fpga:{name}?preset={self.model}"
+        """Address of the network's cells on ``sim`` or on one of the emulator's engines."""
+        return self.uri_of(self.model) if name == "sim" else f"fpga:{name}?preset={self.median(self.model)}"
+
+    @property
+    def alike(self) -> str:
+        """Address of the network's cells on ``sim``, all of them alike, as an emulator has them."""
+        return self.uri_of(self.median(self.model))
 
     def uri_of(self, preset: Path) -> str:
         """Address of the simulated device of a preset."""
@@ -108,7 +130,7 @@ class Loop:
             If no width does that.
         """
         amplitude = self._largest_voltage()
-        with open_device(self.uri_of(self.fitted)) as cell:
+        with open_device(self.uri_of(self.median(self.fitted))) as cell:
             for width in np.geomspace(SHORTEST, LONGEST, 121):
                 ends, moved = [], []
                 for volts in (amplitude, -amplitude):
@@ -134,9 +156,24 @@ class Loop:
 
     def fits(self, stage: str) -> list[dict[str, Any]]:
         """What `hil fit` wrote of every model, the best first."""
-        if (self.folder(stage) / "populations.json").exists():
-            raise InputError(f"{self.data} holds several cells: hil loop takes one; hil import FILE --cell NAME")
         found = read_json(self.folder(stage) / "fits.json")
         if not isinstance(found, list) or not found:
             raise InputError(f"{self.folder(stage)}/fits.json is damaged: it holds no fits")
         return found
+
+
+def require_drive(data: Path) -> None:
+    """Refuse measured data in which nothing was driven that an emulator could play, before anything is fitted.
+
+    Raises
+    ------
+    InputError
+        If the run in this folder is a table of points, or a decay.
+    """
+    meta = read_json(data / "meta.json") if (data / "meta.json").exists() else {}
+    kind = meta.get("experiment", "") if isinstance(meta, dict) else ""
+    if kind in UNDRIVEN:
+        raise InputError(
+            f"{data} holds {UNDRIVEN[kind]}: hil loop needs trains of pulses or sweeps, which tell the steps of a "
+            f"cell; {'hil fit --play fpga:golden plays a window' if kind == 'stdp' else 'hil fit tells the rest'}"
+        )

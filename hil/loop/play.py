@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hil.config import validated
 from hil.errors import HilError, InputError
 from hil.files import read_json, write_json
-from hil.loop.loop import Loop
+from hil.loop.loop import Loop, require_drive
 from hil.loop.plan import LoopPlan
 from hil.loop.report import STATE, save_report, summary_rows
+from hil.loop.running import Beside, awaited, begun, processor_time, stop
 from hil.loop.stages import LoopStage, stages
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
@@ -26,9 +24,6 @@ from hil.runs.stopping import resumable
 
 KIND = "loop"
 """The verb, and what its run folders are called."""
-
-PATIENCE = 120.0
-"""How long a stage may take to stop where nothing is lost, s."""
 
 
 def start(plan: LoopPlan, path: Path | None = None) -> Outcome:
@@ -42,6 +37,8 @@ def start(plan: LoopPlan, path: Path | None = None) -> Outcome:
         On Ctrl-C, SIGTERM or SIGHUP; the message says how to go on.
     """
     plan.check()
+    if plan.source and not Path(plan.source).is_file():
+        require_drive(Path(plan.source))
     stem = Path(plan.source).stem if plan.source else plan.device.partition("?")[0].replace(":", "-").replace("/", "_")
     with Run.create(path or new_path(f"{KIND}-{stem}"), KIND, {"loop": plan.model_dump(mode="json")}) as run:
         return _completed(plan, run)
@@ -57,9 +54,26 @@ def _completed(plan: LoopPlan, run: Run) -> Outcome:
     loop = Loop(plan, run.path)
     with resumable(run.path, KIND, run.set_state):
         run.set_state("running")
-        for stage in stages(loop):
-            if stage.wanted(loop):
-                _play(stage, loop)
+        beside: dict[str, tuple[LoopStage, Beside]] = {}
+        try:
+            for stage in stages(loop):
+                if not stage.wanted(loop) or history(loop).get(stage.name, {}).get("state") == "finished":
+                    continue
+                if any(running.failed for _, running in beside.values()):
+                    break
+                if stage.name == "fit":
+                    require_drive(Path(loop.data))
+                if stage.beside:
+                    beside[stage.name] = stage, _begin(stage, loop)
+                else:
+                    _play(stage, loop)
+            for name in list(beside):
+                _await(*beside[name], loop)
+                del beside[name]
+        finally:
+            for stage, running in beside.values():
+                stop(running.child)
+                _record(stage, running.command, loop, running.seconds, 0.0, 130)
         rows = summary_rows(loop)
         run.save_results(rows)
         report = save_report(loop, rows, run.meta())
@@ -73,31 +87,65 @@ def history(loop: Loop) -> dict[str, dict[str, Any]]:
     return dict(read_json(file)) if file.exists() else {}
 
 
-def _play(stage: LoopStage, loop: Loop) -> None:
-    """Run a stage unless it is done; `InputError` if its command fails."""
-    done = history(loop)
-    if done.get(stage.name, {}).get("state") == "finished":
-        return
-    folder = loop.folder(stage.name)
-    command = stage.command(loop)
+def _prepared(stage: LoopStage, loop: Loop) -> tuple[list[str], list[str]]:
+    """A stage's command and what is run now; its folder is made new, unless that goes on with it."""
+    folder, command = loop.folder(stage.name), stage.command(loop)
     words = _resumed(stage, folder) or command
     if words is command:
         shutil.rmtree(folder, ignore_errors=True)
         if stage.keeps != "run":
             folder.mkdir(parents=True)
-    spent, worked = (done.get(stage.name, {}).get(key, 0.0) for key in ("seconds", "processor"))
-    print(f"-- {stage.title}: {stage.question}\n   hil {shlex.join(words)}", file=sys.stderr)
-    began, busy = time.monotonic(), _processor_time()
-    code = 1
+    aside = " (beside what follows)" * stage.beside
+    print(f"-- {stage.title}{aside}: {stage.question}\n   hil {shlex.join(words)}", file=sys.stderr)
+    return command, words
+
+
+def _play(stage: LoopStage, loop: Loop) -> None:
+    """Run a stage; `HilError` if its command fails."""
+    command, words = _prepared(stage, loop)
+    began, busy, code = time.monotonic(), processor_time(), 1
     try:
         code = _run(words, loop.path / f"{stage.name}.txt")
     finally:
-        spent, worked = spent + time.monotonic() - began, worked + _processor_time() - busy
-        state = "finished" if code == 0 else "failed" if code == 2 else "stopped"
-        done[stage.name] = {
-            "command": command, "seconds": round(spent, 2), "processor": round(worked, 2), "state": state
-        }  # fmt: skip
-        write_json(loop.path / STATE, done)
+        _record(stage, command, loop, time.monotonic() - began, processor_time() - busy, code)
+    _require(code, stage, loop)
+
+
+def _begin(stage: LoopStage, loop: Loop) -> Beside:
+    """Begin a stage that goes on beside others."""
+    command, words = _prepared(stage, loop)
+    return Beside(command, begun(words, loop.path / f"{stage.name}.txt"))
+
+
+def _await(stage: LoopStage, running: Beside, loop: Loop) -> None:
+    """Wait for a stage that was begun before others; `HilError` if its command fails."""
+    began, busy, code = time.monotonic(), processor_time(), 1
+    try:
+        code = awaited(running.child)
+    finally:
+        waited = time.monotonic() - began
+        _record(stage, running.command, loop, running.seconds, processor_time() - busy, code, waited=waited)
+    _require(code, stage, loop)
+
+
+def _record(
+    stage: LoopStage, command: list[str], loop: Loop, seconds: float, processor: float, code: int,
+    waited: float | None = None,
+) -> None:  # fmt: skip
+    """Keep what a stage took and how it ended, on top of what earlier tries took."""
+    done = history(loop)
+    before = done.get(stage.name, {})
+    done[stage.name] = {
+        "command": command,
+        "seconds": round(before.get("seconds", 0.0) + seconds, 2),
+        "processor": round(before.get("processor", 0.0) + processor, 2),
+        "state": "finished" if code == 0 else "failed" if code == 2 else "stopped",
+        **({} if waited is None else {"waited": round(waited, 2)}),
+    }
+    write_json(loop.path / STATE, done)
+
+
+def _require(code: int, stage: LoopStage, loop: Loop) -> None:
     if code == 130:
         raise KeyboardInterrupt
     if code:
@@ -105,12 +153,6 @@ def _play(stage: LoopStage, loop: Loop) -> None:
             f"{loop.path}: the stage '{stage.name}' failed, its reason stands above; "
             f"when that is mended, go on with: hil {KIND} --resume {shlex.quote(str(loop.path))}"
         )
-
-
-def _processor_time() -> float:
-    """Seconds of processor time of all stages so far."""
-    used = os.times()
-    return used.children_user + used.children_system
 
 
 def _resumed(stage: LoopStage, folder: Path) -> list[str]:
@@ -127,20 +169,5 @@ def _resumed(stage: LoopStage, folder: Path) -> list[str]:
 
 
 def _run(words: list[str], output: Path) -> int:
-    """Run `hil` with these words; its table goes to `output`, what it says meanwhile to the screen. The exit code."""
-    with output.open("a", encoding="utf-8") as file:
-        try:
-            child = subprocess.Popen([sys.executable, "-m", "hil", *words], stdin=subprocess.DEVNULL, stdout=file)
-        except OSError as error:
-            raise InputError(f"a stage cannot be started: {error.strerror or error}") from error
-        try:
-            return child.wait()
-        except BaseException:
-            with suppress(OSError):
-                child.terminate()  # a second request to stop, where Ctrl-C reached it too: it stops once
-            try:
-                child.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-            raise
+    """Run `hil` with these words; its exit code."""
+    return awaited(begun(words, output))

@@ -82,12 +82,24 @@ def _below(first: object, second: object) -> bool:
 
 def _model(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:
     yield Row("model", loop.winner, note=f"preset {loop.fitted}", headline=True)
-    yield Row("R^2", loop.fits("fit")[0]["r_squared"], note="of the weighted variance about the best constant")
+    if loop.populations:
+        yield from _cells(loop)
+    else:
+        yield Row("R^2", loop.fits("fit")[0]["r_squared"], note="of the weighted variance about the best constant")
     yield from (row for row in found["check"] if row.name.startswith("held-back"))
     if loop.model != loop.fitted:
         note = f"preset {loop.model}: steps of the fitted model, which the emulator can play"
         yield Row("steps of the model", loop.model.stem, note=note)
         yield Row("R^2 of the steps", loop.fits("steps")[0]["r_squared"], note="about the fitted model's own pulses")
+
+
+def _cells(loop: Loop) -> Iterator[Row]:
+    best = loop.populations[0]
+    own = "cells of networks on the model differ as these do; " * (loop.model == loop.fitted)
+    yield Row("cells", len(best["cells"]), note=f"{own}the emulator has the median")
+    for name, spread in best["spreads"].items():
+        low, high = (f"{end:.3g}" if end is not None else "?" for end in spread["interval"])
+        yield Row(name, spread["value"], n=spread["count"], note=f"95 %: {low} .. {high}")
 
 
 def _networks(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:
@@ -120,7 +132,8 @@ def _duration(loop: Loop) -> Row:
     longest = max(ran, key=lambda name: float(ran[name].get("processor", 0.0)))
     busy = sum(float(stage.get("processor", 0.0)) for stage in ran.values())
     note = f"{busy:.0f} s of processor time, most of it ({ran[longest].get('processor', 0.0):.0f} s) for {longest}"
-    return Row("time", round(sum(float(stage["seconds"]) for stage in ran.values())), "s", note=note)
+    spent = sum(float(stage.get("waited", stage["seconds"])) for stage in ran.values())
+    return Row("time", round(spent), "s", note=note)
 
 
 def save_report(loop: Loop, rows: Iterable[Row], meta: Mapping[str, Any]) -> Path:

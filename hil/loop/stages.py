@@ -41,6 +41,8 @@ class LoopStage:
         How it is told where its results go: ``run`` (a run folder), ``build`` or ``json``.
     resumes : str
         The verb that goes on with its run folder where it was stopped; empty where it is begun anew.
+    beside : bool
+        Whether it goes on while the stages after it run, which do not need it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class LoopStage:
     wanted: Callable[[Loop], bool] = lambda loop: True
     keeps: str = "run"
     resumes: str = ""
+    beside: bool = False
 
     def command(self, loop: Loop) -> list[str]:
         """The whole command, with where its results go."""
@@ -79,6 +82,7 @@ def stages(loop: Loop) -> Iterator[LoopStage]:
         "check", "Check on held-back data",
         "Does the model predict readings that its fit has not seen?",
         lambda loop: ["fit", loop.data, "--model", loop.winner, "--hold-back", f"{loop.plan.hold_back:g}"],
+        lambda loop: not loop.populations,
     )  # fmt: skip
     yield LoopStage(
         "pulses", "Pulses on the fitted model",
@@ -96,10 +100,6 @@ def stages(loop: Loop) -> Iterator[LoopStage]:
         lambda loop: ["characterize", "ispp", "--device", loop.plan.program],
         lambda loop: bool(loop.plan.program), resumes="characterize",
     )  # fmt: skip
-    yield LoopStage(
-        "build", "Bitstream", "Does the network fit on the board with this device's tables in it, and how fast is it?",
-        _build, lambda loop: bool(loop.plan.board), keeps="build",
-    )  # fmt: skip
 
 
 def _on_every_device(loop: Loop) -> Iterable[LoopStage]:
@@ -114,6 +114,10 @@ def _on_every_device(loop: Loop) -> Iterable[LoopStage]:
             f"How far apart are the conductances of sim: and fpga:{engine} after every pulse?",
             partial(_compare, engine=engine), keeps="json",
         )  # fmt: skip
+    yield LoopStage(
+        "build", "Bitstream", "Does the network fit on the board with this device's tables in it, and how fast is it?",
+        _build, lambda loop: bool(loop.plan.board), keeps="build", beside=True,
+    )  # fmt: skip
     for name in ("sim", *loop.plan.emulators):
         yield LoopStage(
             f"train-{name}", f"Training on {loop.spoken(name)}", "What does a network of such cells learn?",
@@ -132,20 +136,20 @@ def _import(loop: Loop) -> Words:
 def _pulses(loop: Loop) -> Words:
     amplitude, width = loop.pulse()
     settings = {"amplitude": amplitude, "width": width, "pulses": loop.STEPS_A_TRAIN, "cycles": 1}
-    return ["characterize", "ltp", "--device", loop.uri_of(loop.fitted), *_set(settings)]
+    return ["characterize", "ltp", "--device", loop.uri_of(loop.median(loop.fitted)), *_set(settings)]
 
 
 def _curves(loop: Loop) -> Words:
     # Emulators of the network's size: what is compiled for it once serves the training too.
     size = f"&rows={loop.rows}&cols={loop.plan.neurons}"
-    uris = [loop.uri("sim"), *(f"{loop.uri(engine)}{size}" for engine in loop.plan.emulators)]
+    uris = [loop.alike, *(f"{loop.uri(engine)}{size}" for engine in loop.plan.emulators)]
     devices = [word for uri in uris for word in ("--device", uri)]
     return ["characterize", "ltp", *devices, *_set({"pulses": 100, "cycles": 1})]
 
 
 def _compare(loop: Loop, engine: str) -> Words:
     size = ["--rows", str(loop.rows), "--cols", str(loop.plan.neurons), "--pulses", str(loop.plan.pulses)]
-    return ["compare", "--device", loop.uri("sim"), "--device", loop.uri(engine), *size]
+    return ["compare", "--device", loop.alike, "--device", loop.uri(engine), *size]
 
 
 def _train(loop: Loop, name: str) -> Words:
@@ -159,7 +163,7 @@ def _train(loop: Loop, name: str) -> Words:
 
 def _build(loop: Loop) -> Words:
     size = ["--rows", str(loop.rows), "--cols", str(loop.plan.neurons)]
-    return ["fpga", "build", "--board", loop.plan.board, *size, "--preset", str(loop.model)]
+    return ["fpga", "build", "--board", loop.plan.board, *size, "--preset", str(loop.median(loop.model))]
 
 
 def _set(settings: dict[str, float]) -> list[str]:

@@ -47,6 +47,9 @@ HoldBack = Annotated[
     ),
 ]
 Play = Annotated[str, typer.Option(metavar="URI", help="Device on which a spike-timing window is to be played.")]
+Pairs = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Pairs of pulses whose change together a window's table tells.")
+]
 Spread = Annotated[bool, typer.Option("--spread", help="Estimate c2c and read noise of one cell too.")]
 Out = Annotated[
     str | None,
@@ -71,6 +74,7 @@ def fit(
     ] = True,
     hold_back: HoldBack = None,
     play: Play = "sim:rram?alpha=0.01",
+    pairs: Pairs = 1,
     out: Out = None,
     columns: importing.Columns = None,
     dwell: importing.Dwell = None,
@@ -95,6 +99,7 @@ def fit(
     hil fit data.csv --model all                        # ranks every law that can explain the data
     hil fit devices.csv --model nlhb                    # many cells: one preset with their spread
     hil fit stdp.csv --out wta.toml                     # a window, as a rule of hil train wta
+    hil fit stdp.csv --play fpga:golden --out wta.toml  # the same, on the neurons of the emulator
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
     from hil.importing.request import request
@@ -110,7 +115,7 @@ def fit(
     found = gather(source, device, about)
     config = asked.config(source, noise, hold_back)
     if found.tables:
-        _points(found, config, play, out, run, json)
+        _points(found, config, play, pairs, out, run, json)
     elif len(found.cells) > 1:
         _many(found, asked, config, run, json)
     else:
@@ -128,7 +133,7 @@ def _one(
     from sim.fitting.comparison import beaten, comparison, verdict
     from sim.fitting.figure import picture
     from sim.fitting.heldback import checks, held_back, without
-    from sim.fitting.ranking import cost_rows, on_screen, ranked, rivals
+    from sim.fitting.ranking import cost_rows, on_screen, ranked, rivals, surveyed_only
     from sim.fitting.report import noise_rows, rows, save_details, shape_rows
     from sim.fitting.together import varying
 
@@ -142,7 +147,7 @@ def _one(
     _hold(models, asked.held, asked.freed)
     _say_costs(models)
     fits = ranked(models, asked.noise, asked.loss, asked.profile, _watching)
-    losers, extra = beaten(fits, asked.loss), varying(fits[0], asked)
+    losers, extra, surveyed = beaten(fits, asked.loss), varying(fits[0], asked), surveyed_only(fits)
     with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
         table = [row for f in fits for row in rows(f, "" if len(fits) == 1 else f"{f.model.name} ")]
         table += [*extra.rows, *noise_rows(measurement), *shape_rows(measurement), *comparison(fits, asked.loss)]
@@ -154,7 +159,7 @@ def _one(
         words = verdict(fits, asked.loss)
         folder.save_results([*table, Row("verdict", words)])
         save_details(fits, folder.path / "fits.json")
-        _save_presets(fits, losers, extra.preset, folder.path)
+        _save_presets(fits, losers | surveyed, extra.preset, folder.path)
         drawn = picture(fits)
         pictures.keep(folder.path, [drawn])
         drawn.draw(folder.figures)
@@ -164,21 +169,26 @@ def _one(
     for name, sentence in losers.items():
         print(f"warning: {name}: {sentence}", file=sys.stderr)
     _tell(rivals(fits), folder.path)
+    if surveyed:
+        print(
+            f"{', '.join(surveyed)}: searched coarsely, for they lose clearly; --model NAME searches thoroughly",
+            file=sys.stderr,
+        )
     if left := len(fits) - len(rivals(fits)):
         print(f"{left} more models, with their warnings: {folder.path / 'fits.json'}", file=sys.stderr)
 
 
 def _save_presets(fits: Sequence[Fit], losers: Mapping[str, str], extra: Config, folder: Path) -> None:
     """Write what devices can load: of all models with the noise of a reading, of the best with what varies, too."""
-    from hil import presets
     from sim.fitting.advice import advice
+    from sim.fitting.report import write_presets
 
     for f in fits:
         if f.model.kind:
             told = [*advice(f), *([losers[f.model.name]] if f.model.name in losers else [])]
             noise = f.model.measurement.reading
             own = f.preset() | ({} if noise is None else noise.preset()) | (extra if f is fits[0] else {})
-            presets.write(folder / f"{f.model.name}.json", f.model.kind, own, f.began(), told)
+            write_presets(folder, f.model.name, f.model.kind, own, f.began(), told)
 
 
 def _say_costs(models: Sequence[Model]) -> None:
@@ -194,12 +204,13 @@ def _say_costs(models: Sequence[Model]) -> None:
 
 def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: str | None) -> None:
     """Fit many cells to one preset, by one model after the other."""
-    from hil import pictures, presets
+    from hil import pictures
     from hil.errors import InputError
     from hil.files import write_json
     from hil.runs.results import report, warning
     from hil.runs.run import Run, new_path
     from sim.fitting import many
+    from sim.fitting.report import write_presets
     from sim.fitting.together import populations
 
     for option, given in (("--hold-back", config["hold_back"]), ("--loss soft_l1", asked.loss != "linear")):
@@ -213,8 +224,8 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
             head = "" if len(everything) == 1 else f"{one.model.name} "
             table += [row.under(head, model=one.model.name) for row in many.rows(one)]
             table += [warning(f"{one.model.name}: {sentence}") for sentence in many.warnings(one)]
-            path = folder.path / f"{one.model.name}.json"
-            presets.write(path, one.model.kind, many.preset(one), None, list(many.warnings(one)))
+            told = list(many.warnings(one))
+            write_presets(folder.path, one.model.name, one.model.kind, many.preset(one), None, told)
         drawn = [many.picture(one) for one in everything]
         pictures.keep(folder.path, drawn)
         for shown in drawn:
@@ -231,9 +242,11 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
         print(f"picture: {folder.figure(f'{one.model.name}.png')}", file=sys.stderr)
 
 
-def _points(found: Sources, config: Config, play: str, out: str | None, run: Path | None, json: str | None) -> None:
+def _points(
+    found: Sources, config: Config, play: str, pairs: int, out: str | None, run: Path | None, json: str | None
+) -> None:
     """Fit tables of paired pulses or windows."""
-    from hil import pictures
+    from hil import pictures, presets
     from hil.errors import InputError
     from hil.runs.results import report
     from hil.runs.run import Run, new_path
@@ -241,7 +254,7 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
 
     if out is not None and found.kind != "stdp":
         raise InputError(f"--out {out}: only a spike-timing window is played by settings")
-    fits = [fit_table(table, play) for table in found.tables]
+    fits = [fit_table(table, play, pairs) for table in found.tables]
     source = Path(config["source"][0])
     with Run.create(run or new_path(f"fit-{source.stem}"), "fit", {"fit": config}) as folder:
         heads = [f"{table.cell} " if len(fits) > 1 else "" for table in found.tables]
@@ -253,6 +266,8 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
             drawn[k].draw(folder.figures)
             if one.toml:
                 save_toml(one, folder.path / f"wta{k + 1 if k else ''}.toml")
+            if one.cell:
+                presets.write(folder.path / f"window{k + 1 if k else ''}.json", "rram", one.cell)
         folder.set_state("finished")
     report(table, f"{source}: {sum(len(t) for t in found.tables)} points", json)
     for one in fits:
@@ -261,6 +276,8 @@ def _points(found: Sources, config: Config, play: str, out: str | None, run: Pat
                 save_toml(one, Path(out))
             print(f"# paste, or: hil train wta --config {out or folder.path / 'wta.toml'}", file=sys.stderr)
             print(one.toml, file=sys.stderr)
+        if one.cell:
+            print(f"preset: sim:rram?preset={folder.path / 'window.json'}, or hil fpga build --preset", file=sys.stderr)
     print(f"picture: {folder.figure('fit.png')}", file=sys.stderr)
 
 

@@ -35,7 +35,7 @@ def comparison(fits: Sequence[Fit], loss: Loss = "linear") -> list[Row]:
 
 
 def _quality(fit: Fit) -> str:
-    return f"R^2 {fit.r_squared:.4f}, reduced chi^2 {fit.reduced:.3g}"
+    return f"R^2 {fit.r_squared:.4f}, reduced chi^2 {fit.reduced:.3g}{', searched coarsely' * fit.surveyed}"
 
 
 def verdict(fits: Sequence[Fit], loss: Loss = "linear") -> str:

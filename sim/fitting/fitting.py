@@ -57,6 +57,8 @@ class Fit:
         Whether intervals follow the profile of the likelihood, and not its curvature alone.
     seconds : float
         What it took.
+    surveyed : bool
+        Whether it is only as good as it takes to see that another model is far better.
     """
 
     model: Model
@@ -73,6 +75,7 @@ class Fit:
     r_squared: float
     profiled: bool = True
     seconds: float = 0.0
+    surveyed: bool = False
 
     @property
     def values(self) -> dict[str, float]:
@@ -155,7 +158,10 @@ def fit(
     model.sigma = sigma
     model.watch = lambda: watch("search for starts", 1)
     begin = model.starts() if starts is None else starts
-    found = solve(free, residuals, begin, len(m), profile=profile, step=model.step, watch=watch)
+    profile = profile and not model.survey
+    found = solve(
+        free, residuals, begin, len(m), profile=profile, survey=model.survey, step=model.step, watch=watch
+    )  # fmt: skip
     parts = zip(free, found.best.tolist(), found.errors.tolist(), found.intervals, strict=True)
     known = {p.name: Estimate(p, value, error, spans) for p, value, error, spans in parts}
     estimates = tuple(known.get(p.name) or Estimate(p, held[p.name], 0.0, {}) for p in model.parameters)
@@ -165,7 +171,7 @@ def fit(
     return Fit(
         model, estimates, names, found.correlation, found.blind, curve, sigma, (m.conductance - curve) / sigma,
         found.chi_square, aic, bic, 1.0 - found.chi_square / level if level > 0 else 0.0,
-        profile, time.monotonic() - begun,
+        profile, time.monotonic() - begun, model.survey,
     )  # fmt: skip
 
 

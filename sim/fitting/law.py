@@ -28,7 +28,7 @@ from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import RateLaw
 from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
-from sim.fitting.law_search import QUICK, SLOW, THOROUGH, WALKS, Effort, Search, thinned
+from sim.fitting.law_search import QUICK, SEGMENTS, SLOW, SURVEY, SURVEYED, THOROUGH, Effort, Search, thinned
 from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.scales import magnitudes, measured, threshold_currents
@@ -85,6 +85,8 @@ class LawModel(Model):
     @property
     def plan(self) -> tuple[Effort, ...]:
         """Searches for a start, one after the other until one is good."""
+        if self.survey:
+            return SURVEY
         if self._law_type.roots > 1:
             return SLOW
         return THOROUGH if self.thorough and not self.slow else QUICK
@@ -116,18 +118,31 @@ class LawModel(Model):
 
     def starts(self) -> Iterator[dict[str, float]]:
         """Two searches over all parameters, on a thinned sweep."""
-        quick, kept = thinned(self.measurement)
+        quick, kept = thinned(self.measurement, SURVEYED if self.survey else SEGMENTS)
         model = self if quick is self.measurement else LawModel(self._of, quick, self._given)
         ranges = [(p, self._spans[p.name]) for p in self.free if p.name not in self.states[1:]]
         sigma = (0.01 * self.measurement.conductance if self.sigma is None else self.sigma)[kept]
         ends = 1.0 / self.measurement.conductance.max(), 1.0 / self.measurement.conductance.min()
         hints = dict(zip(self._window, map(float, ends), strict=False))
-        search = Search(self._law, model.curve, quick, ranges, self.state, self._drive.sign, sigma, hints)
+        search = Search(
+            self._law,
+            lambda values: model.curve(self._begun(values)),
+            quick,
+            ranges,
+            self.state,
+            self._drive.sign,
+            sigma,
+            hints,
+        )
         held = {p.name: p.held for p in self.parameters if p.held is not None}
         defaults = {name: float(getattr(self._cell, name)) for name in self._fields} | held
         for found in search.starts(held, defaults, self.plan, self.watch):
-            yield {**dict.fromkeys(self.states, found.get(self.state, 0.0)), **found}
+            yield self._begun(found)
         self.curves += search.curves if model is not self else 0
+
+    def _begun(self, values: Values) -> dict[str, float]:
+        """Values with a start for every stretch: that of the first where the search has no other."""
+        return {**dict.fromkeys(self.states, values.get(self.state, 0.0)), **values}
 
     def curve(self, values: Values) -> NDArray[np.float64]:
         """Conductances at the readings, S; where there is no such cell or it leaves float64, such as no data have."""
@@ -147,15 +162,17 @@ class LawModel(Model):
     def seconds(self) -> float:
         """What one curve takes."""
         values = {p.name: float(getattr(self._cell, p.name, p.low)) for p in self.parameters if p.name in self._fields}
-        self.curve(values | dict.fromkeys(self.states, values.get(self.state, 0.0)))
+        self.curve(self._begun(values))
         begun = time.monotonic()
-        self.curve(values | dict.fromkeys(self.states, values.get(self.state, 0.0)))
+        self.curve(self._begun(values))
         return time.monotonic() - begun
 
     def needed(self) -> int:
         """Curves that a fit plays, about: those of the search, of walks and of the curvature."""
         count = len(self.free)
-        searched = (e.population * count * (e.generations + 1) + (WALKS * e.walk // 2) * (count + 1) for e in self.plan)
+        searched = (
+            e.population * count * (e.generations + 1) + (e.walks * e.walk // 2) * (count + 1) for e in self.plan
+        )
         return sum(searched) + 20 * (count + 1)
 
     def preset(self, values: Values) -> dict[str, Any]:

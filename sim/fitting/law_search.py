@@ -33,18 +33,19 @@ SEGMENTS = 320
 
 
 class Effort(NamedTuple):
-    """Of a search: candidates a dimension, generations, and steps of the walks that end it."""
+    """Of a search: candidates a dimension, generations, steps of the walks that end it, and how many these are."""
 
     population: int
     generations: int
     walk: int
+    walks: int = 6
 
 
 QUICK, THOROUGH, SLOW = (Effort(8, 40, 60),), (Effort(8, 40, 60), Effort(10, 90, 80)), (Effort(5, 12, 15),)
 """Searches that follow each other: of one law among many, of a law that is asked for, of one whose curves are slow."""
 
-WALKS = 6
-"""Candidates of a search from which a walk begins."""
+SURVEY, SURVEYED = (Effort(4, 10, 8, walks=2),), 120
+"""The search that tells how far a law is from a leader, and segments of the sweep for it."""
 
 GOOD = 0.03
 """Root mean square of the logarithms of a curve over the data with which a search is content."""
@@ -125,7 +126,7 @@ class Search:
         def misfit(x: Vector) -> float:
             return float(np.mean(np.minimum(self._off(x, held) ** 2, 100.0)))
 
-        for population, generations, walk in plan:
+        for population, generations, walk, walks in plan:
             with np.errstate(all="ignore"):
                 found = differential_evolution(
                     misfit, bounds, rng=SEED, init=self._first(bounds, population), maxiter=generations, tol=1e-4,
@@ -133,7 +134,7 @@ class Search:
                 )  # fmt: skip
                 walked = [
                     descend(lambda x: self._off(x, held), place, box, rounds=walk, tolerance=1e-6)
-                    for place in self._apart(found, box)
+                    for place in self._apart(found, box, walks)
                 ]
                 best, cost = min(walked, key=lambda end: end[1])
                 last, _ = descend(lambda x: self._deviation(x, held), best, box, rounds=walk, tolerance=1e-6)
@@ -153,12 +154,12 @@ class Search:
         return found
 
     @staticmethod
-    def _apart(found: Any, box: Box) -> list[Vector]:
+    def _apart(found: Any, box: Box, walks: int) -> list[Vector]:
         """Where to walk from: the best candidate, and of the better half those that are furthest from all before."""
         order = np.argsort(found.population_energies)
         places = found.population[order[: max(len(order) // 2, 1)]]
         chosen = [0]
-        for _ in range(WALKS - 1):
+        for _ in range(walks - 1):
             gaps = np.abs((places[:, None] - places[chosen][None]) / (box.high - box.low))
             chosen.append(int(np.argmax(gaps.max(axis=2).min(axis=1))))
         return [places[k] for k in chosen]
@@ -276,15 +277,15 @@ class Search:
         return None
 
 
-def thinned(m: Measurement) -> tuple[Measurement, NDArray[np.int64]]:
-    """A sweep with fewer segments, each at the mean voltage of those that it stands for, and which readings it keeps.
+def thinned(m: Measurement, most: int = SEGMENTS) -> tuple[Measurement, NDArray[np.int64]]:
+    """A sweep with fewer segments, `most` of them, each at the mean voltage of its own, and which readings it keeps.
 
     Anything else is left as it is.
     """
     count = len(m.voltage)
-    if m.kind != "sweep" or count <= SEGMENTS or len(m.begins) > 1:
+    if m.kind != "sweep" or count <= most or len(m.begins) > 1:
         return m, np.arange(len(m))
-    each = -(-count // SEGMENTS)
+    each = -(-count // most)
     edges = np.arange(0, count, each)
     duration = np.add.reduceat(m.duration, edges)
     flux = np.add.reduceat(m.voltage * m.duration, edges)

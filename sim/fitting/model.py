@@ -47,6 +47,8 @@ class Model(ABC):
         Whether intervals follow the profile of the likelihood beside other models, too: not where that takes minutes.
     thorough : bool
         Whether a search for starts may take its time: not where many models are ranked.
+    survey : bool
+        Whether a search need only tell how far the model is from a leader.
     sigma : (K,) array or None
         Uncertainty of every reading, S, where a fit has said so before it asks for starts.
     filters : bool
@@ -61,6 +63,7 @@ class Model(ABC):
     step: float = 1e-6
     profiled: bool = True
     thorough: bool = True
+    survey: bool = False
     filters: bool = False
     parameters: tuple[Parameter, ...]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,15 +19,16 @@ from sim.fitting.window import Timing, fit_window
 
 
 class PointsFit(NamedTuple):
-    """A table, fitted: rows, the lines of its figure, and a configuration to paste, if any."""
+    """A table, fitted: rows, the lines of its figure, a configuration to paste and the cell that it needs, if any."""
 
     rows: list[Row]
     curves: list[tuple[CurveFit, float]]
     toml: str = ""
+    cell: Mapping[str, float | str] = {}
 
 
-def fit_table(table: CellData, uri: str) -> PointsFit:
-    """Fit one table; `uri` is the device that a window is to be played on.
+def fit_table(table: CellData, uri: str, pairs: int = 1) -> PointsFit:
+    """Fit one table; `uri` is the device that a window is to be played on, made by so many `pairs` of pulses.
 
     Raises
     ------
@@ -38,17 +40,22 @@ def fit_table(table: CellData, uri: str) -> PointsFit:
         lost = [warning("the ratio does not depend on the interval, as far as these points tell")]
         return PointsFit(ppf.rows(fit) + (lost if fit.over_constant < 6.0 else []), [(fit, 1.0)])
     found = fit_window(table["delay"], table["change"], table.source)
-    played = play_on_spikes(found, uri)
+    played = play_on_spikes(found, uri, pairs)
     rows = found.rows()
     if isinstance(played, str):
         return PointsFit([*rows, *_doubts(found, played)], _sides(found))
     stdp = played.sections["stdp"]
     rows += [
-        Row(f"stdp.{key}", value, "s" if key.startswith("tau") else "", note="for hil train wta")
+        Row(f"stdp.{key}", value, "s" if key.startswith(("tau", "window")) else "", note="for hil train wta")
         for key, value in stdp.items()
     ]
+    rows += [
+        Row(f"cell.{key}", value, note="a single pulse, part of the window of weights")
+        for key, value in played.cell.items()
+        if key.startswith("alpha")
+    ]
     toml = played.toml(f"plays the window of {Path(table.source).name} with hil train wta --config FILE")
-    return PointsFit([*rows, *_doubts(found)], _sides(found), toml)
+    return PointsFit([*rows, *_doubts(found)], _sides(found), toml, played.cell)
 
 
 def _doubts(found: Timing, *more: str) -> list[Row]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from hil.runs.progress import Progress
 from hil.runs.results import Row
 from sim.fitting.fitting import Fit, Loss, Noise, fit, steps
@@ -14,6 +16,9 @@ from sim.fitting.solving import Watch
 Watching = Callable[[Progress, str], Watch]
 """Makes the watch of a model from a progress bar and the model's title."""
 
+SHORT = 5.0
+"""How much smaller the residuals of a law may become by a search that a survey is too coarse for."""
+
 RIVALS, NEAR = 3, 10.0
 """Models whose parameters and warnings are shown, of many, and by how much AICc may be above the best one's."""
 
@@ -23,26 +28,72 @@ def ranked(
 ) -> list[Fit]:
     """Fit one after the other, with progress; the best AICc first.
 
-    Intervals follow the profile of the likelihood, but for laws where that takes minutes, unless such a law is alone or
-    wins.
+    Models that know where to start go first. Laws that must be searched for are surveyed then, and those that are not
+    `hopeless` are fitted, the most promising first. Intervals follow the profile of the likelihood, but for laws where
+    that takes minutes, unless such a law is alone or wins.
     """
-    fits: list[Fit] = []
     follow = {m.name: profile and (m.profiled or len(models) == 1) for m in models}
     most = max((len(m.free) for m in models if not follow[m.name]), default=0) if profile else 0
-    total = sum(steps(m, follow[m.name]) for m in models) + most
-    with Progress(total, "steps") as progress:
-        for k, m in enumerate(models):
+    searched = [m for m in models if isinstance(m, LawModel) and not m.thorough]
+    known = [m for m in models if m not in searched]
+    with Progress(sum(steps(m, follow[m.name]) for m in models) + most, "steps") as progress:
+        due = 0
+
+        def fitted(m: Model) -> Fit:
+            nonlocal due
             watch = watching(progress, m.title)
-            watch("search for starts", sum(steps(other, follow[other.name]) for other in models[:k]) - progress.done)
-            fits.append(fit(m, weights, judged_by, profile=follow[m.name], watch=watch))
+            watch("search for starts", due - progress.done)
+            due += steps(m, follow[m.name])
+            return fit(m, weights, judged_by, profile=follow[m.name], watch=watch)
+
+        fits = [fitted(m) for m in known]
+        surveys = [_survey(m, weights, judged_by, watching(progress, m.title)) for m in searched]
+        for survey in sorted(surveys, key=lambda f: f.aicc):
+            m = survey.model
+            if fits and hopeless(survey, min(fits, key=lambda f: f.aicc)):
+                fits.append(survey)
+                due += steps(m, follow[m.name])
+            else:
+                fits.append(fitted(m))
         fits.sort(key=lambda f: f.aicc)
         if profile and not fits[0].profiled:
             best = fits[0].model
             watching(progress, best.title)("intervals of the best", 0)
             fits[0] = fit(best, weights, judged_by, starts=[fits[0].values], watch=watching(progress, best.title))
             fits.sort(key=lambda f: f.aicc)
-        progress.advance(total - progress.done)
+        progress.advance(progress.total - progress.done)
     return fits
+
+
+def _survey(m: LawModel, weights: Noise | None, judged_by: Loss, watch: Watch) -> Fit:
+    """A fit that tells no more than how far a law is from a leader."""
+    watch("survey", 0)
+    m.survey = True
+    try:
+        return fit(m, weights, judged_by, profile=False)
+    finally:
+        m.survey = False
+
+
+def hopeless(survey: Fit, leader: Fit) -> bool:
+    """Whether a model that was surveyed cannot catch up with a leader, even with residuals `SHORT` times smaller.
+
+    Where the leader's are below a tenth of what a reading is uncertain by, they count as that.
+    """
+    count = len(leader.residuals)
+    exact = max(0.0, float(np.log(1e-2 * count / max(leader.chi_square, 1e-300))))
+    return survey.aicc - 2.0 * count * float(np.log(SHORT)) > leader.aicc + count * exact
+
+
+def surveyed_only(fits: Sequence[Fit]) -> dict[str, str]:
+    """What to tell of models that were not fitted to their end."""
+    best = fits[0].model.title
+    return {
+        f.model.name: f"{f.model.title} was searched coarsely only, since {best} leaves residuals more than {SHORT:g} "
+        f"times smaller: --model {f.model.name} searches thoroughly"
+        for f in fits
+        if f.surveyed
+    }
 
 
 def rivals(fits: Sequence[Fit]) -> list[Fit]:

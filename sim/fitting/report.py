@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hil import presets
 from hil.experiments.fits import neurosim_train, nonlinear_train
 from hil.files import write_json
 from hil.runs.results import Row
@@ -17,6 +18,7 @@ from sim.fitting.advice import advice, stopped
 from sim.fitting.data import Measurement
 from sim.fitting.estimate import Estimate
 from sim.fitting.fitting import Fit
+from sim.fitting.spread import VARYING
 
 
 def rows(fit: Fit, head: str = "") -> list[Row]:
@@ -129,6 +131,7 @@ def details(fit: Fit) -> dict[str, Any]:
         "aic": fit.aic,
         "bic": fit.bic,
         "r_squared": fit.r_squared,
+        "surveyed": fit.surveyed,
         "readings": {
             "axis": m.axis.tolist(),
             "conductance": m.conductance.tolist(),
@@ -147,6 +150,19 @@ def _intervals(e: Estimate) -> dict[str, list[float | None]]:
     if e.stopped:
         return {}
     return {f"{q:g}": [None if e.open(end) else end for end in ends] for q, ends in e.intervals.items()}
+
+
+def write_presets(
+    folder: Path, name: str, kind: str, cell: Mapping[str, Any], began: Mapping[str, float] | None, told: Sequence[str]
+) -> None:
+    """Write NAME.json; and NAME-median.json, a cell without spread and noise, where the preset has some.
+
+    The FPGA emulator plays no spread: it takes the second.
+    """
+    presets.write(folder / f"{name}.json", kind, cell, began, told)
+    median = {key: value for key, value in cell.items() if key not in VARYING}
+    if median.keys() != cell.keys():
+        presets.write(folder / f"{name}-median.json", kind, median, began, told)
 
 
 def save_details(fits: Iterable[Fit], path: Path) -> None:

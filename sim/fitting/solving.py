@@ -24,6 +24,9 @@ Watch = Callable[[str, int], None]
 STARTS, SECOND, FIRST_ROUNDS = 24, 4, 8
 """How many coarse starts are followed for a few steps, how many of these to their end, and how many steps are few."""
 
+SEARCHED, SURVEYED = ((FIRST_ROUNDS, SECOND), (100, 1)), ((FIRST_ROUNDS, 1),)
+"""Steps from every start that is followed, and how many are followed on: of a fit, and of a survey."""
+
 STEPS = STARTS + SECOND + 2
 """Steps that `solve` tells its `watch`; with profiles, one more for every parameter."""
 
@@ -67,6 +70,7 @@ def solve(
     readings: int,
     *,
     profile: bool = True,
+    survey: bool = False,
     step: float = STEP,
     watch: Watch = lambda what, count: None,
 ) -> LeastSquares:
@@ -84,6 +88,8 @@ def solve(
         Number of independent residuals.
     profile : bool
         Whether intervals follow the profile of the likelihood; otherwise they are those of the curvature.
+    survey : bool
+        Whether a few steps from the best start are enough.
     step : float
         Relative step of a difference quotient.
     watch : callable
@@ -95,10 +101,13 @@ def solve(
         If lmfit is not installed.
     """
     lmfit, names = _lmfit(), tuple(p.name for p in free)
-    best = _search(free, residuals, starts, step, watch)
-    for attempt in range(3):
+    best = _search(free, residuals, starts, step, watch, SURVEYED if survey else SEARCHED)
+    for attempt in range(1 if survey else 3):
         watch("best start" if attempt == 0 else "better fit, met on the way", 0)
-        best, chi_square = _polished(lmfit, free, residuals, best, step)
+        if survey:
+            chi_square = float(np.sum(residuals(best) ** 2))
+        else:
+            best, chi_square = _polished(lmfit, free, residuals, best, step)
         box = box_around(best, free, step)
         correlation, errors, blind = _curvature(residuals, best, box, names, SINGULAR / STEP * step)
         watch("intervals", int(attempt == 0))
@@ -129,14 +138,15 @@ def _lmfit() -> ModuleType:
 
 
 def _search(
-    free: tuple[Parameter, ...], residuals: Residuals, starts: Iterable[Mapping[str, float]], step: float, watch: Watch
-) -> NDArray[np.float64]:
+    free: tuple[Parameter, ...], residuals: Residuals, starts: Iterable[Mapping[str, float]], step: float,
+    watch: Watch, rounds_and_kept: Sequence[tuple[int, int]],
+) -> NDArray[np.float64]:  # fmt: skip
     """Walk a little way from the best coarse starts, and on from the best of these."""
     low, high = np.array([p.low for p in free]), np.array([p.high for p in free])
     clipped = [np.clip([start[p.name] for p in free], low, high) for start in starts]
     graded = sorted(((float(np.sum(residuals(x) ** 2)), n) for n, x in enumerate(clipped)))[:STARTS]
     chosen = [clipped[n] for _, n in graded]
-    for rounds, count in ((FIRST_ROUNDS, SECOND), (100, 1)):
+    for rounds, count in rounds_and_kept:
         walked = []
         for k, x in enumerate(chosen):
             walked.append(descend(residuals, x, box_around(x, free, step), rounds=rounds))

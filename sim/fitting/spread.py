@@ -18,6 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+VARYING = frozenset(("d2d", "d2d_r", "c2c", "read_noise"))
+"""Parameters of a simulated array that say by how much its cells, pulses and readings differ."""
+
 LEVEL = 0.95
 """Confidence level of the intervals."""
 

@@ -231,3 +231,119 @@ def test_sigterm_stops_the_stage_too_and_resume_finishes(finished, tmp_path):
     assert not lock.exists() or subprocess.run(["fuser", str(lock)], capture_output=True).returncode
     subprocess.run([sys.executable, "-m", "hil", "loop", "--resume", str(tmp_path / "loop")], check=True, cwd=tmp_path)
     assert (tmp_path / "loop" / "report.html").exists()
+
+
+SLEEPER = "import sys, time, pathlib; time.sleep({0}); pathlib.Path(sys.argv[1]).write_text('[]'); sys.exit({1})"
+
+
+def slow_command(seconds, code=0):
+    """What begins a process that writes the rows of a build after a while."""
+    import hil.loop.running
+
+    def begin(words, output):
+        rows = words[words.index("--json") + 1]
+        return hil.loop.running.subprocess.Popen([sys.executable, "-c", SLEEPER.format(seconds, code), rows])
+
+    return begin
+
+
+@pytest.fixture
+def with_a_board(stopped, monkeypatch):
+    """The stopped loop, with a bitstream wanted too."""
+    path, run, _ = stopped
+    config = (path / "config.toml").read_text()
+    assert 'board = ""' in config
+    (path / "config.toml").write_text(config.replace('board = ""', 'board = "icebreaker"'))
+    return path, run, monkeypatch
+
+
+def test_a_bitstream_is_built_beside_the_trainings(with_a_board):
+    path, _, monkeypatch = with_a_board
+    played, order = play._run, []
+
+    def slowly(words, output):
+        order.append(words[1])
+        time.sleep(0.3)
+        return played(words, output)
+
+    monkeypatch.setattr(play, "_run", slowly)
+    monkeypatch.setattr(play, "begun", slow_command(0.1))
+    rows = play.restart(path).rows
+    ran = json.loads((path / "stages.json").read_text())
+    assert ran["build"]["state"] == "finished" and ran["build"]["seconds"] < 0.6
+    assert ran["build"]["waited"] < 0.1 and order == ["wta", "wta"]
+    spent = sum(stage.get("waited", stage["seconds"]) for stage in ran.values())
+    assert rows["time"].value == round(spent)
+    assert ran["build"]["command"][:4] == ["fpga", "build", "--board", "icebreaker"]
+
+
+def test_a_bitstream_that_fails_ends_the_loop_before_the_next_training(with_a_board):
+    path, run, monkeypatch = with_a_board
+    played = play._run
+
+    def slowly(words, output):
+        time.sleep(0.6)
+        return played(words, output)
+
+    monkeypatch.setattr(play, "_run", slowly)
+    monkeypatch.setattr(play, "begun", slow_command(0.0, 2))
+    with pytest.raises(HilError, match="'build' failed"):
+        play.restart(path)
+    assert len(run) == 1 and json.loads((path / "stages.json").read_text())["build"]["state"] == "failed"
+
+
+def test_a_loop_that_is_stopped_ends_what_runs_beside_it(with_a_board):
+    path, _, monkeypatch = with_a_board
+    children = []
+
+    def begin(words, output):
+        children.append(slow_command(60)(words, output))
+        return children[0]
+
+    monkeypatch.setattr(play, "begun", begin)
+    monkeypatch.setattr(play, "_run", lambda words, output: 130)
+    with pytest.raises(HilError):
+        play.restart(path)
+    assert children[0].poll() is not None
+    assert json.loads((path / "stages.json").read_text())["build"]["state"] == "stopped"
+
+
+def test_many_cells_make_networks_that_differ_and_an_emulator_of_the_median(tmp_path):
+    from hil import presets
+    from hil.backends import check_address
+    from hil.files import write_json
+    from hil.loop.loop import Loop
+    from hil.loop.stages import stages
+    from sim.fitting.report import write_presets
+
+    fit = tmp_path / "loop" / "fit"
+    fit.mkdir(parents=True)
+    cell = {"model": "nlhb", "alpha": 0.08, "gamma": 2.0, "nstop": 40.0, "d2d": 0.15, "d2d_r": 0.1, "c2c": 0.05}
+    write_presets(fit, "nlhb", "rram", cell, None, [])
+    write_json(fit / "populations.json", [{"model": "nlhb", "cells": {"D1": {}}, "spreads": {}}])
+    loop = Loop(LoopPlan(source="x", **SMALL, board="icebreaker"), tmp_path / "loop")
+    assert presets.read(loop.median(loop.fitted)).parameters() == {
+        name: value for name, value in cell.items() if name not in ("d2d", "d2d_r", "c2c")
+    }
+    wanted = {stage.name: stage.command(loop) for stage in stages(loop) if stage.wanted(loop) and stage.name != "fit"}
+    assert "check" not in wanted and "steps" not in wanted
+    assert f"sim:rram?preset={fit}/nlhb.json" in wanted["train-sim"]
+    for name in ("curves", "compare-golden", "train-golden", "build"):
+        words = " ".join(wanted[name])
+        assert "nlhb-median.json" in words and "nlhb.json" not in words
+    for name in ("sim", "golden"):
+        check_address(loop.uri(name))
+
+
+def test_data_without_steps_are_refused_before_anything_is_fitted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "stdp.csv"
+    file.write_text("dt (ms),dW (%)\n" + "".join(f"{t},{40 / t:.3f}\n" for t in (-40, -20, -10, -5, 5, 10, 20, 40)))
+    from hil.importing.play import import_data
+
+    run = import_data([file]).path
+    for source in (str(run), str(file)):
+        began = time.monotonic()
+        with pytest.raises(InputError, match=r"a spike-timing window.*needs trains of pulses or sweeps"):
+            play.start(LoopPlan(source=source, **SMALL), tmp_path / f"loop{began}")
+        assert not list(tmp_path.glob("loop*/fit"))

@@ -74,9 +74,8 @@ def test_the_rule_asks_for_the_pulses_that_make_the_window_on_that_device():
             device.program([[count]])
             # half a pulse of rounding, 0.01 of the window of which the cell is at the middle
             assert device.read()[0, 0] / before - 1 == pytest.approx(window()[delay == DELAYS][0], abs=0.011)
-    slower = 0.017 / 60e-6
-    assert config.code.duration == pytest.approx(350e-6 * slower, rel=1e-3)
-    assert config.neuron.leak == pytest.approx(120e-6 * slower, rel=1e-3)
+    assert config.code.kind == "latency"
+    assert config.code.duration == config.neuron.inhibition == pytest.approx(1.5 * 0.017, rel=1e-3)
 
 
 def test_a_window_that_no_rule_plays_is_refused_in_a_sentence():
