@@ -44,6 +44,16 @@ def test_a_law_that_loses_clearly_is_not_searched_and_the_winner_is_as_if_alone(
     assert name == "ion-drift" and "--model ion-drift" in sentence
 
 
+def test_of_many_models_the_best_alone_is_profiled_and_as_if_alone():
+    m = pulses()
+    models = [catalogue.model(name, m) for name in ("flca-volatile", "lhb", "nlsb", "nlhb")]
+    fits = ranked(models, None, "linear", True, told_nothing)
+    alone = fit(catalogue.model("nlhb", m))
+    assert [f.profiled for f in fits] == [True, False, False, False]
+    assert fits[0].values == alone.values
+    assert [e.intervals for e in fits[0].estimates] == [e.intervals for e in alone.estimates]
+
+
 def test_a_law_that_a_survey_finds_near_the_leader_is_searched_to_its_end():
     measurement = played("threshold", 1, 120)
     _, fits = ranking(measurement, ("lhb", "threshold"))
