@@ -16,6 +16,7 @@ import hil
 from hil.errors import HilError, InputError
 from hil.loop import play
 from hil.loop.plan import LoopPlan
+from hil.runs.interrupt import Interrupted
 
 CELL = "sim:rram?model=nlhb&alpha=0.08&gamma=2&nstop=40&read_noise=0.01"
 SMALL = {
@@ -99,7 +100,7 @@ def test_an_engine_that_learns_the_same_is_told_from_one_that_does_not(two_engin
     assert same[0].note.startswith("54 weights") and "seed 0, 1" in same[1].note
     with np.load(other / "checkpoint.npz") as file:
         arrays = dict(file)
-    (key,) = (key for key in arrays if key.startswith("w/"))
+    key = next(key for key in arrays if key.startswith("w/"))
     arrays[key][0, 0] += np.float32(1 / 255)
     np.savez(other / "checkpoint.npz", **arrays)
     metrics = (other / "metrics.jsonl").read_text().splitlines()
@@ -301,7 +302,7 @@ def test_a_loop_that_is_stopped_ends_what_runs_beside_it(with_a_board):
 
     monkeypatch.setattr(play, "begun", begin)
     monkeypatch.setattr(play, "_run", lambda words, output: 130)
-    with pytest.raises(HilError):
+    with pytest.raises(Interrupted):
         play.restart(path)
     assert children[0].poll() is not None
     assert json.loads((path / "stages.json").read_text())["build"]["state"] == "stopped"
