@@ -68,8 +68,7 @@ def _completed(plan: LoopPlan, run: Run) -> Outcome:
                 else:
                     _play(stage, loop)
             for name in list(beside):
-                _await(*beside[name], loop)
-                del beside[name]
+                _await(*beside.pop(name), loop)
         finally:
             for stage, running in beside.values():
                 stop(running.child)

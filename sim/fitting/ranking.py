@@ -30,9 +30,10 @@ def ranked(
 
     Models that know where to start go first. Laws that must be searched for are surveyed then, and those that are not
     `hopeless` are fitted, the most promising first. Intervals follow the profile of the likelihood, but for laws where
-    that takes minutes, unless such a law is alone or wins.
+    that takes minutes, unless such a law is alone or wins; of many models, those of the `rivals` alone do.
     """
-    follow = {m.name: profile and (m.profiled or len(models) == 1) for m in models}
+    many = len(models) > RIVALS
+    follow = {m.name: profile and (len(models) == 1 or (m.profiled and not many)) for m in models}
     most = max((len(m.free) for m in models if not follow[m.name]), default=0) if profile else 0
     searched = [m for m in models if isinstance(m, LawModel) and not m.thorough]
     known = [m for m in models if m not in searched]
@@ -55,6 +56,11 @@ def ranked(
                 due += steps(m, follow[m.name])
             else:
                 fits.append(fitted(m))
+        fits.sort(key=lambda f: f.aicc)
+        for f in rivals(fits) if profile and many else ():
+            if f.model.profiled:
+                watching(progress, f.model.title)("intervals of the best", 0)
+                fits[fits.index(f)] = fit(f.model, weights, judged_by)
         fits.sort(key=lambda f: f.aicc)
         if profile and not fits[0].profiled:
             best = fits[0].model

@@ -16,6 +16,7 @@ import hil
 from hil.errors import HilError, InputError
 from hil.loop import play
 from hil.loop.plan import LoopPlan
+from hil.runs.interrupt import Interrupted
 
 CELL = "sim:rram?model=nlhb&alpha=0.08&gamma=2&nstop=40&read_noise=0.01"
 SMALL = {
@@ -302,7 +303,7 @@ def test_a_loop_that_is_stopped_ends_what_runs_beside_it(with_a_board):
 
     monkeypatch.setattr(play, "begun", begin)
     monkeypatch.setattr(play, "_run", lambda words, output: 130)
-    with pytest.raises(HilError):
+    with pytest.raises(Interrupted):
         play.restart(path)
     assert children[0].poll() is not None
     assert json.loads((path / "stages.json").read_text())["build"]["state"] == "stopped"

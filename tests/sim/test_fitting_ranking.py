@@ -6,7 +6,7 @@ from law_sweeps import SWEEPS, played
 
 from sim.fitting import catalogue
 from sim.fitting.data import joined, sweep, train
-from sim.fitting.fitting import Noise, fit
+from sim.fitting.fitting import fit
 from sim.fitting.ranking import SHORT, hopeless, ranked, surveyed_only
 from sim.fitting.solving import solve
 
@@ -44,24 +44,31 @@ def test_a_law_that_loses_clearly_is_not_searched_and_the_winner_is_as_if_alone(
     assert name == "ion-drift" and "--model ion-drift" in sentence
 
 
+def test_of_many_models_the_best_alone_is_profiled_and_as_if_alone():
+    m = pulses()
+    models = [catalogue.model(name, m) for name in ("flca-volatile", "lhb", "nlsb", "nlhb")]
+    fits = ranked(models, None, "linear", True, told_nothing)
+    alone = fit(catalogue.model("nlhb", m))
+    assert [f.profiled for f in fits] == [True, False, False, False]
+    assert fits[0].values == alone.values
+    assert [e.intervals for e in fits[0].estimates] == [e.intervals for e in alone.estimates]
+
+
 def test_a_law_that_a_survey_finds_near_the_leader_is_searched_to_its_end():
-    measurement = played("team", 1, 120)
-    _, fits = ranking(measurement, ("lhb", "team"))
-    assert fits[0].model.name == "team" and not fits[0].surveyed
-    alone = catalogue.model("team", measurement)
+    measurement = played("threshold", 1, 120)
+    _, fits = ranking(measurement, ("lhb", "threshold"))
+    assert fits[0].model.name == "threshold" and not fits[0].surveyed
+    alone = catalogue.model("threshold", measurement)
     alone.thorough = False
     assert fits[0].values == fit(alone, profile=False).values
 
 
 def test_what_is_hopeless_is_judged_by_what_a_search_could_still_gain():
     m = pulses()
-    leader = fit(catalogue.model("nlhb", m), profile=False)
-    behind = fit(catalogue.model("lhb", m), profile=False)
-    ratio = behind.chi_square / leader.chi_square
-    assert ratio > SHORT**2 and hopeless(behind, leader)
-    assert not hopeless(fit(catalogue.model("nlsb", m), profile=False), behind)
-    coarse = Noise(0.01 * np.sqrt(ratio) / SHORT * 1.2)
-    assert hopeless(behind, leader) and not hopeless(leader, fit(catalogue.model("nlhb", m), coarse, profile=False))
+    leader, near, far = (fit(catalogue.model(name, m), profile=False) for name in ("nlhb", "nlsb", "flca-volatile"))
+    gain = 2 * len(m) * np.log(SHORT)
+    assert near.aicc - leader.aicc < gain < far.aicc - leader.aicc
+    assert hopeless(far, leader) and not hopeless(near, leader) and not hopeless(far, far)
 
 
 def test_a_survey_takes_few_evaluations():
