@@ -17,6 +17,8 @@ SMALLEST = {
     "wta_throughput": ["--quick", "--without-brian2"],
     "lab_trains": ["--quick"],
     "wires": ["--quick"],
+    "torch_layers": ["--quick"],
+    "trained_network": ["--quick"],
     "array_throughput": ["--quick"],
     "emulator_training": ["--carrier", "golden", "--rows", "64", "--cols", "4", "--lanes", "4", "--images", "2"],
     "emulator_simulators": ["--rows", "4", "--cols", "2", "--lanes", "1", "--ticks", "1", "--repeats", "2"],
