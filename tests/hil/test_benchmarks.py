@@ -17,6 +17,8 @@ SMALLEST = {
     "wta_throughput": ["--quick", "--without-brian2"],
     "lab_trains": ["--quick"],
     "wires": ["--quick"],
+    "torch_layers": ["--quick"],
+    "trained_network": ["--quick"],
     "array_throughput": ["--quick"],
     "law_steps": ["--quick"],
     "emulator_training": ["--carrier", "golden", "--rows", "64", "--cols", "4", "--lanes", "4", "--images", "2"],

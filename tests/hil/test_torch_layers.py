@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -138,3 +141,16 @@ def test_parameters_that_no_device_holds_get_plain_descent():
             torch.testing.assert_close(value.detach(), before[name] - 0.5 * value.grad)
     held = torch.from_numpy(model[0].mapping.weights(model[0].array.read())).T.to(model[0].weight)
     torch.testing.assert_close(model[0].weight.detach(), held)
+
+
+def test_the_page_on_torch_runs_and_learns():
+    text = (Path(__file__).parents[2] / "docs/torch.md").read_text(encoding="utf-8")
+    told: dict = {}
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], told)
+    shuffled = float(
+        (told["data"].test_labels == np.random.default_rng(0).permutation(told["data"].test_labels)).mean()
+    )
+    assert told["accuracy"] > 0.6 > shuffled + 0.3
+    assert told["pulses"] > 0
+    most = float(told["layer"].weight.abs().max())
+    assert float((told["written"].weight - told["layer"].weight).detach().abs().max()) <= 2 * 0.02 * most * 1.01
