@@ -18,6 +18,7 @@ from hil.programming import Programming
 from sim.cells.law import CellParameters, Law, unit
 from sim.crossbar.nonideal.registry import NonIdealParameters
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
+from sim.crossbar.wire_parameters import WireParameters
 
 WIRED_OVERDRIVE = 1.5
 """Programming voltage over the cell's own where wires have resistances: in the middle between what moves no cell, as
@@ -25,7 +26,7 @@ some of it is lost on the way, and twice as much, half of which would move cells
 
 
 class CrossbarParameters(BaseModel):
-    """Size, limits, spread, stuck cells and wires of an array."""
+    """Size, limits, spread and stuck cells of an array."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -59,12 +60,6 @@ class CrossbarParameters(BaseModel):
         description="conductance of cells stuck off; a cell's own lowest if not given",
         json_schema_extra=unit("S"),
     )
-    r_wire: float = Field(
-        0.0, ge=0, description="resistance of a line from one cell to the next; 0: none", json_schema_extra=unit("ohm")
-    )
-    r_driver: float = Field(
-        0.0, ge=0, description="resistance of what drives or senses a line, with r_wire", json_schema_extra=unit("ohm")
-    )
     pulse_steps: int | None = Field(
         None,
         ge=1,
@@ -82,7 +77,7 @@ class CrossbarParameters(BaseModel):
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
 
-class ArrayParameters(NonIdealParameters, CrossbarParameters):
+class ArrayParameters(NonIdealParameters, WireParameters, CrossbarParameters):
     """Parameters that every simulated crossbar has."""
 
     @abstractmethod
@@ -109,14 +104,8 @@ class ArrayParameters(NonIdealParameters, CrossbarParameters):
         own = self.law().programming
         if own is None:
             return None
-        factor = self.overdrive or (WIRED_OVERDRIVE if self.r_wire else 1.0)
+        factor = self.overdrive or (WIRED_OVERDRIVE if self.wired else 1.0)
         return replace(own, v_set=factor * own.v_set, v_reset=factor * own.v_reset)
-
-    @model_validator(mode="after")
-    def _wires(self) -> Self:
-        if self.r_driver and not self.r_wire:
-            raise ValueError(f"r_driver = {self.r_driver:g} ohm: give r_wire > 0 as well, the resistance of a segment")
-        return self
 
     @model_validator(mode="after")
     def _off_state(self) -> Self:

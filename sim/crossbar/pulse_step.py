@@ -23,7 +23,7 @@ class PulseStepArray(SimulatedArray):
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
         """The compiled spiking core, for ideal wires, cells without a past and a rule that it knows."""
         p = self.parameters
-        if layer is not SpikingCore or p.r_wire or p.nonideal or not plays(question[1]):
+        if layer is not SpikingCore or p.wired or p.nonideal or not plays(question[1]):
             return None
         own = CompiledCore(self, *question)
         return own if isinstance(own, layer) else None
