@@ -14,6 +14,7 @@ import argparse
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,6 +29,7 @@ SEGMENT, DRIVES, STEEP = 1.0, 64, 0.2
 
 
 Given = TypeVar("Given")
+Array = NDArray[np.float64]
 
 
 def least(action: Callable[[], Given], repeats: int) -> tuple[float, Given]:
@@ -99,24 +101,42 @@ def _nodes(along: NDArray[np.float64], drive: NDArray[np.float64]) -> NDArray[np
     return np.concatenate([drive, np.zeros(along.shape[2]), along.ravel()])
 
 
+def peak(action: Callable[[], object]) -> float:
+    """Bytes by which the memory of this process grows for a while, NaN where the system does not tell."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _told("VmRSS")
+        action()
+        return _told("VmHWM") - before
+    except (OSError, StopIteration):
+        return float("nan")
+
+
+def _told(field: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024.0 * int(next(line for line in lines if line.startswith(field)).split()[1])
+
+
 def scale(sizes: tuple[int, ...]) -> list[Row]:
-    """Time and memory of one drive of larger and larger arrays, and the powers of the number of cells that they go by."""
-    rows, times, bytes_ = [], [], []
+    """Time and memory of one drive of larger and larger arrays, and the powers of the number of cells they go by."""
+    rows, found = [], []
     for size in sizes:
         rng = np.random.default_rng(0)
         g, drive = 10 ** -rng.uniform(4, 6, (size, size)), rng.uniform(0, 1, size)
-        crossbar = WiredCrossbar(size, size, WireResistance.alike(SEGMENT))
-        took, along = least(lambda c=crossbar, g=g, d=drive: c.voltages(Ohmic(g), d, np.zeros(len(d)))[0], 3)
-        # Inflow, its scratch, the solution, both lines' pivots and five vectors of the iteration.
-        needed = 8.0 * g.size * (2 + 2 + 2 + 5)
+        crossbar, cells, silent = WiredCrossbar(size, size, WireResistance.alike(SEGMENT)), Ohmic(g), np.zeros(size)
+
+        def once(x: WiredCrossbar = crossbar, c: Ohmic = cells, v: Array = drive, s: Array = silent) -> Array:
+            return x.voltages(c, v, s)[0]
+
+        needed, (took, along) = peak(once), least(once, 3)
         loss = 1 - (g * (along[0] - along[1])).sum() / (drive @ g).sum()
-        times.append(took)
-        bytes_.append(needed)
-        rows.append(Row(f"one drive, {size} x {size}", took, "ms", note=f"{100 * loss:.0f} % of the current lost"))
+        found.append((took, needed))
+        rows.append(Row(f"larger arrays, {size} x {size}", took, "ms", note=f"{100 * loss:.0f} % of the current lost"))
         rows.append(Row(f"memory of that, {size} x {size}", needed / 1e6, "MB"))
-    cells = np.log([s * s for s in sizes])
-    for what, values in (("time", times), ("memory", bytes_)):
-        rows.append(Row(f"power of the number of cells, {what}", float(np.polyfit(cells, np.log(values), 1)[0]), ""))
+    cells_ = np.log([size * size for size in sizes[-2:]])
+    for what, values in zip(("time", "memory"), np.log(found[-2:]).T, strict=True):
+        slope = float(np.diff(values)[0] / np.diff(cells_)[0])
+        rows.append(Row(f"power of the number of cells by which {what} goes, last two", slope, ""))
     return rows
 
 

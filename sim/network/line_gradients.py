@@ -58,6 +58,7 @@ def along_lines(
     cols: NDArray[np.float64],
     within: NDArray[np.float64] | None = None,
     precision: float = PRECISION,
+    into: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64] | None:
     """Voltages (B, 2, R, C), V, of the cells' ends at their rows and at their columns; None if that takes too long.
 
@@ -73,8 +74,10 @@ def along_lines(
         Currents fed into the nodes of the rows and into those of the columns besides, A.
     precision : float
         In place of `PRECISION`.
+    into : (B, 2, R, C) array, optional
+        Where to put the result: memory that is new is as slow as some iterations.
     """
-    found = np.zeros((len(rows), 2, *g.shape))
+    found = np.empty((len(rows), 2, *g.shape)) if into is None else into
     fed = np.zeros((2, 1, 1)) if within is None else within
     done = _for_each(np.ascontiguousarray(g), lines, rows, cols, fed, found, precision, MOST_ITERATIONS)
     return found if done else None
@@ -96,6 +99,7 @@ def _for_each(g, lines, rows, cols, within, x, precision, most):
     work, b = np.empty((5, *g.shape)), np.empty((2, *g.shape))
     for n in range(rows.shape[0]):
         _feed(lines, rows[n], cols[n], within, b)
+        x[n] = 0.0
         if not _conjugate(g, lines, factors, work, b, x[n], precision, most):
             return False
     return True

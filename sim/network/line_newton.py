@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.compiling import njit
 from hil.errors import InputError
 from sim.network.branches import Branches
 from sim.network.line_gradients import Lines, along_lines
@@ -46,28 +47,32 @@ def newton_along_lines(
     InputError
         If the steps do not become negligible.
     """
-    start = _start(cells, lines, rows, cols)
-    if start is None:
+    along = _start(cells, lines, rows, cols)
+    if along is None:
         return None
-    along, precision, moved = start, COARSEST, np.inf
-    v = along[0] - along[1]
+    precision, moved, spare = COARSEST, np.inf, np.empty((1, *along.shape))
+    fed, across, v = np.empty(along.shape), np.empty(along.shape[1:]), along[0] - along[1]
     with np.errstate(over="ignore", invalid="ignore"):
         current = cells.current(v)
         for _ in range(MOST_STEPS):
             g = _slopes(cells, v)
-            beside = g * v - current
-            target = along_lines(g, lines, rows[None], cols[None], np.stack([beside, -beside]), precision)
-            if target is None:
+            np.subtract(g * v, current, out=fed[0])
+            np.negative(fed[0], out=fed[1])
+            if along_lines(g, lines, rows[None], cols[None], fed, precision, spare) is None:
                 return None
-            step = target[0] - along
-            moved = float(np.abs(step).max()) / max(float(np.abs(target).max()), _TINY)
+            target = spare[0]
+            moved, in_wires, in_cells = _compared(lines, along, target, g, across)
             if not np.isfinite(moved):
                 break
             if moved <= LAST_STEP and precision <= FINEST:
-                return target[0]
-            length, v, current = _taken(cells, lines, step, g, v, current)
-            along = target[0] if length == 1.0 else along + length * step
-            precision = min(max(0.01 * moved * moved, FINEST), COARSEST) if length == 1.0 else COARSEST
+                return target
+            length, v, current = _taken(cells, across, v, current, in_wires, in_cells)
+            if length == 1.0:
+                along, spare = target, along[None]
+                precision = min(max(0.01 * moved * moved, FINEST), COARSEST)
+            else:
+                along += length * (target - along)
+                precision = COARSEST
     raise InputError(
         f"wires of {len(rows)} x {len(cols)} cells do not converge in {MOST_STEPS} Newton steps, the last one of "
         f"{moved:.2g} of the voltage: the current of every cell must be 0 at 0 V, rise with its voltage, and be finite"
@@ -92,31 +97,62 @@ def _slopes(cells: Branches, v: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _taken(
     cells: Branches,
-    lines: Lines,
-    step: NDArray[np.float64],
-    g: NDArray[np.float64],
+    across: NDArray[np.float64],
     v: NDArray[np.float64],
     current: NDArray[np.float64],
+    in_wires: float,
+    in_cells: float,
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Fraction of a step that is taken, and the cells' voltages and currents after it."""
-    across = step[0] - step[1]
-    in_wires, in_cells = _dissipated(lines, step), float((g * across**2).sum())
+    """Fraction of a step that is taken, and the cells' voltages and currents after it.
+
+    `across` is what the step does to the cells' voltages (R, C), V, and the last two are what it dissipates, W.
+    """
     first = in_wires + in_cells
     length = 1.0
     for _ in range(MOST_HALVINGS):
         after = v + length * across
         found = cells.current(after)
-        slope = length * in_wires + float(((found - current) * across).sum()) - first
+        slope = length * in_wires + _gained(found, current, across) - first
         if slope <= OVERSHOT * first:
             break
         length /= 2
     return length, after, found
 
 
-def _dissipated(lines: Lines, x: NDArray[np.float64]) -> float:
-    """Power that wires whose known ends are at 0 V dissipate between nodes at `x` (2, R, C), W."""
-    row, col = x
-    total = lines.in_row * float((np.diff(row, axis=1) ** 2).sum())
-    total += lines.in_col * float((np.diff(col, axis=0) ** 2).sum())
-    at_rows, at_cols = row[:, [0, -1]] ** 2, col[[0, -1]].T ** 2
-    return total + float((lines.row_ends * at_rows).sum() + (lines.col_ends * at_cols).sum())
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _gained(after, before, across):
+    """Sum of how much more current cells carry, times the step that they see, W."""
+    total = 0.0
+    for r in range(across.shape[0]):
+        for c in range(across.shape[1]):
+            total += (after[r, c] - before[r, c]) * across[r, c]
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def _compared(lines, along, target, g, across):
+    """Step from `along` to `target`: largest movement over the largest voltage, power in wires and in cells, W.
+
+    Powers are those of nodes that are as far from 0 V as they move, where known ends are at 0 V. `across` becomes what
+    cells see of the step.
+    """
+    last_r, last_c = g.shape[0] - 1, g.shape[1] - 1
+    moved, largest, wires, cells = 0.0, _TINY, 0.0, 0.0
+    for r in range(last_r + 1):
+        for c in range(last_c + 1):
+            row, col = target[0, r, c] - along[0, r, c], target[1, r, c] - along[1, r, c]
+            across[r, c] = row - col
+            cells += g[r, c] * (row - col) ** 2
+            largest = max(largest, abs(target[0, r, c]), abs(target[1, r, c]))
+            moved = max(moved, abs(row), abs(col))
+            if c < last_c:
+                wires += lines.in_row * (target[0, r, c + 1] - along[0, r, c + 1] - row) ** 2
+            if r < last_r:
+                wires += lines.in_col * (target[1, r + 1, c] - along[1, r + 1, c] - col) ** 2
+    for r in range(last_r + 1):
+        for end, c in ((0, 0), (1, last_c)):
+            wires += lines.row_ends[r, end] * (target[0, r, c] - along[0, r, c]) ** 2
+    for c in range(last_c + 1):
+        for end, r in ((0, 0), (1, last_r)):
+            wires += lines.col_ends[c, end] * (target[1, r, c] - along[1, r, c]) ** 2
+    return moved / largest if wires + cells == wires + cells else np.inf, wires, cells
