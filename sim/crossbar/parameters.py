@@ -17,12 +17,19 @@ from hil.fraction import Fraction
 from hil.programming import Programming
 from sim.cells.law import CellParameters, Law, unit
 from sim.crossbar.nonideal.registry import NonIdealParameters
+from sim.crossbar.selected import Pairs
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
 from sim.crossbar.wire_parameters import WireParameters
+from sim.network.branches import Ohmic
+from sim.selectors.selector import ON, SELECTORS, Selector, selected
 
 WIRED_OVERDRIVE = 1.5
 """Programming voltage over the cell's own where wires have resistances: in the middle between what moves no cell, as
 some of it is lost on the way, and twice as much, half of which would move cells that are not meant."""
+
+
+HEADROOM = 1.001
+"""Programming voltage behind a selector over what just leaves a cell its own."""
 
 
 class CrossbarParameters(BaseModel):
@@ -59,6 +66,9 @@ class CrossbarParameters(BaseModel):
         gt=0,
         description="conductance of cells stuck off; a cell's own lowest if not given",
         json_schema_extra=unit("S"),
+    )
+    selector: Any = Field(
+        None, description=f"in series with every cell: {', '.join(SELECTORS.names())}; set by selector.NAME=VALUE"
     )
     pulse_steps: int | None = Field(
         None,
@@ -105,7 +115,39 @@ class ArrayParameters(NonIdealParameters, WireParameters, CrossbarParameters):
         if own is None:
             return None
         factor = self.overdrive or (WIRED_OVERDRIVE if self.wired else 1.0)
-        return replace(own, v_set=factor * own.v_set, v_reset=factor * own.v_reset)
+        return self.behind_selector(replace(own, v_set=factor * own.v_set, v_reset=factor * own.v_reset))
+
+    def behind_selector(self, cell: Programming) -> Programming:
+        """Pulses of a line that put those of a `cell` on it behind its selector, and the range that is read there."""
+        if self.selector is None:
+            return cell
+        selector: Selector = self.selector
+        low, high = cell.g_min, cell.g_max
+        up, down = (
+            HEADROOM * max(abs(v) + abs(selector.drop(v * high)), selector.least(1 / low)) for v in (cell.up, cell.down)
+        )
+        v = np.full((1, 2), selector.read_voltage)
+        on = selector.turning_on(v)
+        read = Pairs(selector, Ohmic(np.array([[low, high]])), on).current(v)[0] / selector.read_voltage
+        return replace(cell, v_set=up, v_reset=down, g_min=float(read[0]), g_max=float(read[1]))
+
+    def read_voltage(self) -> float:
+        """Voltage of the least disturbing read, V: the law's, or that at which selectors conduct."""
+        return float(self.law().read_voltage if self.selector is None else self.selector.read_voltage)
+
+    def selector_states(self) -> tuple[str, ...]:
+        """Names of states that selectors have."""
+        return (ON,) if self.selector is not None and self.selector.hysteretic else ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether cells see the difference of their lines' voltages, with neither wires nor selectors between."""
+        return not self.wired and self.selector is None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _selected(cls, values: Any) -> Any:
+        return selected(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
     def _off_state(self) -> Self:

@@ -71,7 +71,5 @@ class WireParameters(BaseModel):
                     )
         elif not self.r_wire and (self.r_row is None or self.r_col is None):
             given, other = ("r_row", "r_col") if self.r_col is None else ("r_col", "r_row")
-            raise ValueError(
-                f"{given} = {getattr(self, given):g} ohm: give {other} > 0 as well, however small"
-            )
+            raise ValueError(f"{given} = {getattr(self, given):g} ohm: give {other} > 0 as well, however small")
         return self
