@@ -22,7 +22,7 @@ LAST_STEP = 1e-7
 """Of the largest voltage: a precise step that moves no node further has reached the solution, the error being of the
 order of its square."""
 
-FINEST, COARSEST = 1e-13, 1e-3
+FINEST, COARSEST = 1e-13, 1e-2
 """Precision of a step's solution, as a fraction of its right-hand side."""
 
 _TINY = 1e-200

@@ -142,11 +142,9 @@ class TestVteamBehindThresholdSwitches(VteamContract):
     uri = "sim:vteam?k_off=50&selector=threshold&selector.v_th=0.3&selector.r_off=1e8"
 
 
-class TestFlcaThatRectifiesThroughWires(FlcaContract):
-    uri = (
-        "sim:flca?phi0=1e-3&selector=rectifying&selector.v_on=0.1&selector.v_0=0.03&selector.rectification=10&r_wire=1"
-    )
-    tolerance = THROUGH_WIRES
+class TestVteamThatRectifiesThroughWires(VteamContract):
+    uri = "sim:vteam?k_off=50&selector=rectifying&selector.v_on=0.5&selector.rectification=10&r_wire=1"
+    tolerance, drive_voltage = THROUGH_WIRES, 1.6
 
 
 class TestVariableFlca(FlcaContract):

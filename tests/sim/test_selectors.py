@@ -103,7 +103,7 @@ def test_sneak_paths_through_selectors_are_those_of_ngspice(r_wire):
 
 
 def test_a_threshold_switch_turns_on_holds_and_lets_go():
-    """Threshold 0.5 V, hold current 2 uA; cell of 100 kohm and 1 kohm on, 1 Gohm off; a change of sign takes no time."""
+    """Threshold 0.5 V, hold current 2 uA; cell of 100 kohm and 1 kohm on, 1 Gohm off; changing sign takes no time."""
     settings = "selector.v_th=0.5&selector.i_hold=2e-6&selector.r_on=1e3&selector.r_off=1e9"
     device = opened(
         f"sim:rram?rows=1&cols=1&g_min=1e-5&g_max=2e-5&w0=0&v_set=5&v_reset=5&selector=threshold&{settings}"
