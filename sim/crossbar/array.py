@@ -5,7 +5,7 @@ What a cell does is its law's (`sim.cells.law`); `sim.crossbar.cells` keeps all 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,9 +25,11 @@ from sim.crossbar.cells import CellArray
 from sim.crossbar.coupled import Course, Surroundings, unmoved
 from sim.crossbar.embedded import embedded, require_embeddable
 from sim.crossbar.floating import play_between
+from sim.crossbar.nonideal.inverse import state_at
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.range import require_finite, within_range
 from sim.crossbar.selected import Selected
+from sim.crossbar.wire_parameters import NO_WIRES
 from sim.crossbar.wired import WiredArray
 
 
@@ -257,6 +259,20 @@ class SimulatedArray(Device):
         """Return to what `moment` gave; it can be used again."""
         cells, self._measurements = moment
         self.array.recall(cells)
+
+    def resized(self, rows: int, cols: int, *, wires: bool = True) -> Self:
+        """The same in another size; see `hil.abilities.Rebuilding`."""
+        update = {"rows": rows, "cols": cols} | ({} if wires else NO_WIRES)
+        return type(self)(self.name, self.law, self.parameters.model_copy(update=update))
+
+    def cell_range(self) -> tuple[float, float]:
+        """Lowest and highest conductance of a cell by itself, S."""
+        return self.parameters.bounded_range()
+
+    def put(self, conductance: NDArray[np.float64]) -> None:
+        """Put every cell (rows, cols) at a conductance, S, or at the end of its range that is nearest to it."""
+        self._require_open()
+        self.array.put(state_at(self.law, self.array.state, conductance.T * self.array.scale))
 
     def reset(self) -> None:
         """Pristine cells at time 0; spread and stuck cells stay as they were made."""

@@ -73,3 +73,7 @@ class WireParameters(BaseModel):
             given, other = ("r_row", "r_col") if self.r_col is None else ("r_col", "r_row")
             raise ValueError(f"{given} = {getattr(self, given):g} ohm: give {other} > 0 as well, however small")
         return self
+
+
+NO_WIRES = {name: field.get_default() for name, field in WireParameters.model_fields.items()}
+"""Parameters of lines without resistance."""

@@ -258,7 +258,8 @@ class WiredCrossbar:
         """
         if not len(rows) or (np.isnan(rows[0]).all() and np.isnan(cols[0]).all()):
             return np.zeros((len(rows), *conductance.shape))
-        found = along_lines(conductance, self._lines(rows[0], cols[0]), *map(np.nan_to_num, (rows, cols)))
+        lines = self._lines(rows[0], cols[0])
+        found = along_lines(conductance, lines, np.nan_to_num(rows), np.nan_to_num(cols))
         return self._by_factors(conductance, rows, cols) if found is None else found[:, 0] - found[:, 1]
 
     def _by_lines(
