@@ -123,9 +123,9 @@ class ArrayParameters(NonIdealParameters, WireParameters, CrossbarParameters):
             return cell
         selector: Selector = self.selector
         low, high = cell.g_min, cell.g_max
-        up, down = (
-            HEADROOM * max(abs(v) + abs(selector.drop(v * high)), selector.least(1 / low)) for v in (cell.up, cell.down)
-        )
+        own = np.array([cell.up, cell.down])
+        taken = np.abs(selector.drop(own * high, np.ones(2, bool)))
+        up, down = (HEADROOM * max(v, selector.least(1 / low)) for v in (np.abs(own) + taken).tolist())
         v = np.full((1, 2), selector.read_voltage)
         on = selector.turning_on(v)
         read = Pairs(selector, Ohmic(np.array([[low, high]])), on).current(v)[0] / selector.read_voltage

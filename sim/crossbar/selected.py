@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sim.crossbar.cells import CellArray
 
 
+NEAR = 1e-6
+"""Of the largest voltage: to which the slow function is solved before the fast one."""
+
+
 class Pairs:
     """A selector and a cell in series at every crossing; `sim.network.branches.Branches`.
 
@@ -66,12 +70,26 @@ class Pairs:
         return self.selector.slope(v - u, self.on), self.cells.differential_conductance(u)
 
     def _shared(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Solved for the voltage that the selector leaves, a slow function of it, then for the current to the last bit.
+
+        The first loses what is left where the selector takes almost all, the second converges only nearby.
+        """
+        selector, cells, on = self.selector, self.cells, self.on
+        low, high = np.minimum(v, 0.0), np.maximum(v, 0.0)
+
+        def left(u: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            taken = selector.drop(cells.current(u), on)
+            return v - u - taken, -1.0 - cells.differential_conductance(u) / selector.slope(taken, on)
+
         def balance(u: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             own, of_cell = self._conductances(v, u)
-            return self.selector.current(v - u, self.on) - self.cells.current(u), -(own + of_cell)
+            return selector.current(v - u, on) - cells.current(u), -(own + of_cell)
 
-        with np.errstate(over="ignore", invalid="ignore"):
-            return settled(balance, np.minimum(v, 0.0), np.maximum(v, 0.0))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            rest = v - selector.drop(cells.current(v), on)
+            blocked = selector.current(v, on) / cells.differential_conductance(np.zeros(v.shape))
+            near = settled(left, low, high, np.where(rest * v > 0, rest, np.nan_to_num(blocked)), NEAR)
+            return settled(balance, low, high, near)
 
 
 class Selected:

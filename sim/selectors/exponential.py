@@ -40,6 +40,6 @@ class ExponentialSelector(Selector):
         """i_0 cosh(v / v_0) / v_0."""
         return self.i_0 / self.v_0 * np.cosh(v / self.v_0)
 
-    def drop(self, current: float) -> float:
+    def drop(self, current: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """v_0 arsinh(i / i_0)."""
-        return self.v_0 * float(np.arcsinh(current / self.i_0))
+        return self.v_0 * np.arcsinh(current / self.i_0)

@@ -42,10 +42,9 @@ class RectifyingSelector(Selector):
         """Its derivative, which jumps at 0 V."""
         return self._scale(v) / self.v_0 * np.cosh(v / self.v_0)
 
-    def drop(self, current: float) -> float:
+    def drop(self, current: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """v_0 arsinh(i / i_0), backwards for `rectification` times the current."""
-        way = 1.0 if current >= 0 else self.rectification
-        return self.v_0 * float(np.arcsinh(way * current / self.i_0))
+        return self.v_0 * np.arcsinh(current / self._scale(current))
 
     def _scale(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(v < 0, self.i_0 / self.rectification, self.i_0)

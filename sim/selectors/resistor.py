@@ -28,6 +28,6 @@ class SeriesResistor(Selector):
         """Its conductance."""
         return np.full(v.shape, 1 / self.r)
 
-    def drop(self, current: float) -> float:
+    def drop(self, current: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Ohm's law."""
         return self.r * current

@@ -52,8 +52,8 @@ class Selector(BaseModel, ABC):
         """Derivative of `current`, S, >= 0."""
 
     @abstractmethod
-    def drop(self, current: float) -> float:
-        """Voltage at a current (A, of either sign), V: on, where it switches."""
+    def drop(self, current: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Voltage at a current (A, of either sign), V: the inverse of `current`."""
 
     def least(self, cell: float) -> float:
         """Voltage of a line that turns it on before a cell of `cell` ohm, V; 0 where nothing turns on."""

@@ -48,9 +48,9 @@ class ThresholdSwitch(Selector):
         """Conductance on or off."""
         return np.where(on, 1 / self.r_on, 1 / self.r_off)
 
-    def drop(self, current: float) -> float:
-        """That of `r_on`."""
-        return self.r_on * current
+    def drop(self, current: NDArray[np.float64], on: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Ohm's law."""
+        return np.where(on, self.r_on, self.r_off) * current
 
     def least(self, cell: float) -> float:
         """Threshold, and what the cell takes while the switch is off."""

@@ -21,14 +21,14 @@ def leak(scheme, n):
 
 def test_margins_and_power_are_the_textbook_s():
     """Ohmic cells, no wires, all neighbours at their highest conductance."""
-    experiment, records, _ = play("array", "sim:rram", sizes=[2, 5, 40], writes=1)
+    experiment, records, _ = play("array", "sim:rram", sizes=[2, 5, 16], writes=1)
     for number, scheme in enumerate(SCHEMES):
         found = where(records, scheme=number)
-        for k, n in enumerate((2, 5, 40)):
+        for k, n in enumerate((2, 5, 16)):
             assert found["margin"][k] == pytest.approx((1 - 1 / RATIO) / (1 + leak(scheme, n)), rel=1e-9)
             assert found["error"][k] == pytest.approx(leak(scheme, n), rel=1e-9, abs=1e-12)
     v, g = 1e-3, 1e-4
-    n = np.array([2, 5, 40])
+    n = np.array([2, 5, 16])
     assert where(records, scheme=0)["read_power"] == pytest.approx(g * v**2 * (1 + 2 * (n - 1) / 4), rel=1e-9)
     assert where(records, scheme=1)["read_power"] == pytest.approx(g * v**2 * (1 + (n**2 - 1) / 9), rel=1e-9)
     assert where(records, scheme=2)["read_power"] == pytest.approx(g * v**2 * n, rel=1e-9)

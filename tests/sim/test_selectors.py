@@ -37,7 +37,7 @@ def test_currents_rise_from_0_and_their_slopes_are_their_derivatives(name):
         numeric = (selector.current(v + h, on) - selector.current(v - h, on)) / (2 * h)
         assert selector.slope(v, on) == pytest.approx(numeric, rel=1e-5)
     for amps in (1e-5, -1e-5):
-        dropped = np.array([selector.drop(amps)])
+        dropped = selector.drop(np.array([amps]), np.ones(1, bool))
         assert selector.current(dropped, np.ones(1, bool))[0] == pytest.approx(amps, rel=1e-9)
 
 
