@@ -140,6 +140,9 @@ class Rebuilding(Protocol):
     def cell_range(self) -> tuple[float, float]:
         """Lowest and highest conductance of a cell by itself, S; 0 if nothing bounds it from below."""
 
+    def furthest(self) -> tuple[int, int]:
+        """Row and column of the cell that is furthest from what drives its lines."""
+
     def put(self, conductance: NDArray[np.float64]) -> None:
         """Put every cell (rows, cols) at a conductance of its own, S, in no time; one that is stuck stays."""
 

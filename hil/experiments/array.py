@@ -176,7 +176,8 @@ class WholeArray(Experiment):
                 yield record | place | {"error": float(error[r, c])}
 
     def _point(self, device: Device, bench: CellBench, scheme: str) -> Record:
-        s, cell = self.settings, (0, device.cols - 1)
+        s = self.settings
+        cell = device.furthest() if isinstance(device, Rebuilding) else (0, device.cols - 1)
         v, width = bench.grid.volts(filled(s.read_voltage)), bench.grid.seconds(filled(s.read_width))
         drive = select(*cell, v, cells=device.cells, width=width, scheme=scheme, measure=True)
         high = self._spread(device, 1)

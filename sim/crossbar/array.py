@@ -269,6 +269,11 @@ class SimulatedArray(Device):
         """Lowest and highest conductance of a cell by itself, S."""
         return self.parameters.bounded_range()
 
+    def furthest(self) -> tuple[int, int]:
+        """Row and column of the cell furthest from its drivers: a corner, or half-way between both ends."""
+        p = self.parameters
+        return (0 if p.col_ends == 1 else self.rows // 2), (self.cols - 1 if p.row_ends == 1 else self.cols // 2)
+
     def put(self, conductance: NDArray[np.float64]) -> None:
         """Put every cell (rows, cols) at a conductance, S, or at the end of its range that is nearest to it."""
         self._require_open()

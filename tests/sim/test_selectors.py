@@ -84,13 +84,15 @@ def test_sneak_paths_through_selectors_are_those_of_ngspice(r_wire):
     device = opened(f"sim:rram?rows=3&cols=4&d2d_r=0.5&seed=4&selector=exponential&r_wire={r_wire}")
     g, s = device.conductance, device.parameters.selector
     rows, cols = [1.3, FLOATING, 0.4], [0.0, FLOATING, 0.6, FLOATING]
-    wire, lines = max(r_wire, 1e-3), ["* selectors"]
+    lines = ["* selectors"]
     for r in range(3):
         for c in range(4):
-            lines.append(f"Bs{r}_{c} r{r}_{c} m{r}_{c} I={s.i_0:.17g}*sinh(V(r{r}_{c},m{r}_{c})/{s.v_0:.17g})")
-            lines.append(f"Rg{r}_{c} m{r}_{c} c{r}_{c} {1 / g[r, c]:.17g}")
-            lines.append(f"Rr{r}_{c} {f'r{r}_{c - 1}' if c else f'tr{r}'} r{r}_{c} {wire}")
-            lines.append(f"Rc{r}_{c} c{r}_{c} {f'c{r + 1}_{c}' if r < 2 else f'tc{c}'} {wire}")
+            row, col = (f"r{r}_{c}", f"c{r}_{c}") if r_wire else (f"tr{r}", f"tc{c}")
+            lines.append(f"Bs{r}_{c} {row} m{r}_{c} I={s.i_0:.17g}*sinh(V({row},m{r}_{c})/{s.v_0:.17g})")
+            lines.append(f"Rg{r}_{c} m{r}_{c} {col} {1 / g[r, c]:.17g}")
+            if r_wire:
+                lines.append(f"Rr{r}_{c} {f'r{r}_{c - 1}' if c else f'tr{r}'} {row} {r_wire}")
+                lines.append(f"Rc{r}_{c} {col} {f'c{r + 1}_{c}' if r < 2 else f'tc{c}'} {r_wire}")
     for kind, volts in (("r", rows), ("c", cols)):
         lines += [f"V{kind}{n} t{kind}{n} 0 {v}" for n, v in enumerate(volts) if not np.isnan(v)]
     lines += [".options gmin=1e-20 reltol=1e-10 abstol=1e-18 vntol=1e-12 itl1=500", ".control", "set numdgt=12", "op"]
