@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from hil.abilities import Rebuilding
 from hil.biasing import SCHEMES, require_scheme, select
@@ -59,9 +59,11 @@ LINEAR = "V/2", "V/3"
 class ArraySettings(PulseSettings):
     """Settings of `hil characterize array`."""
 
-    sizes: tuple[int, ...] = Field((), description="rows and columns of square arrays; the device's own if not given")
-    schemes: tuple[str, ...] = Field(
-        (), description=f"of {', '.join(SCHEMES)}; all that the device can drive if not given"
+    sizes: Annotated[tuple[int, ...], BeforeValidator(lambda v: (v,) if isinstance(v, int) else v)] = Field(
+        (), description="rows and columns of square arrays; the device's own if not given"
+    )
+    schemes: Annotated[tuple[str, ...], BeforeValidator(lambda v: v.split(",") if isinstance(v, str) else v)] = Field(
+        (), description=f"of {', '.join(SCHEMES)}, with commas between them; all that the device can drive if not given"
     )
     writes: int = Field(10, ge=1, description="pulses of each sign, from the same state")
     least_margin: float = Field(0.1, gt=0, lt=1, description="margin of a read that an array must leave")
@@ -75,7 +77,7 @@ class ArraySettings(PulseSettings):
         return filled_in.model_copy(update={"schemes": self.schemes or own})
 
 
-class Written(NamedTuple):
+class Disturbance(NamedTuple):
     """What pulses did: change of the cell and of the worst other one, S, and power of the last, W."""
 
     moved: float
@@ -98,6 +100,8 @@ class WholeArray(Experiment):
         "current_off": Column("A", "of the column, the worst cell being at its lowest conductance"),
         "margin": Column("1", "(on - off) / on"),
         "error": Column("1", "current over that of the cell alone, less 1"),
+        "leak": Column("1", "current of all other cells over that of the cell alone, without wires"),
+        "margin_alone": Column("1", "margin of a cell alone"),
         "read_power": Column("W", "of the whole array in a read"),
         "written_positive": Column("1", "change by a positive pulse over that of a cell alone"),
         "written_negative": Column("1", "change by a negative pulse over that of a cell alone"),
@@ -166,8 +170,8 @@ class WholeArray(Experiment):
 
     def _map(self, device: Device, record: Record) -> Iterator[Record]:
         """Errors of reads of the cells, all at their highest conductance, or as they are."""
-        high = self._spread(device, 1)
-        alone = self._alone(device, high)
+        high = _spread(device, 1)
+        alone = _alone(device, high)
         error = device.read() / alone - 1
         rows, cols = (np.unique(np.linspace(0, count - 1, MOST_OF_A_MAP).astype(int)) for count in device.cells)
         for r in rows.tolist():
@@ -176,13 +180,12 @@ class WholeArray(Experiment):
                 yield record | place | {"error": float(error[r, c])}
 
     def _point(self, device: Device, bench: CellBench, scheme: str) -> Record:
-        s = self.settings
-        cell = device.furthest() if isinstance(device, Rebuilding) else (0, device.cols - 1)
+        s, cell = self.settings, _furthest(device)
         v, width = bench.grid.volts(filled(s.read_voltage)), bench.grid.seconds(filled(s.read_width))
         drive = select(*cell, v, cells=device.cells, width=width, scheme=scheme, measure=True)
-        high = self._spread(device, 1)
+        high = _spread(device, 1)
         on = device.apply(drive)
-        alone = float(self._alone(device, high)[cell]) * v
+        alone = float(_alone(device, high)[cell]) * v
         record = {
             "current_on": float(on.currents[0, cell[1]]),
             "error": float(on.currents[0, cell[1]]) / alone - 1,
@@ -190,76 +193,59 @@ class WholeArray(Experiment):
             "tripped": float(on.tripped[0]),
         }
         if high is not None:
-            self._spread(device, 1, cell)
+            _spread(device, 1, cell)
             off = float(device.apply(drive).currents[0, cell[1]])
             record |= {"current_off": off, "margin": 1 - off / record["current_on"]}
+            record |= self._without_wires(device, drive, cell)
         both = [self._written(device, bench, scheme, cell, sign) for sign in (1, -1)]
         for word, written in zip(("positive", "negative"), both, strict=True):
             record |= {f"written_{word}": written.moved, f"disturb_{word}": written.disturbed}
             record["tripped"] = max(record["tripped"], float(written.tripped))
         return record | {"write_power": max(written.power for written in both), "time": device.time}
 
-    def _written(self, device: Device, bench: CellBench, scheme: str, cell: tuple[int, int], sign: int) -> Written:
+    def _without_wires(self, device: Device, drive: Waveform, cell: tuple[int, int]) -> Record:
+        """What other cells leak into a column, and the margin that they leave to a cell alone."""
+        with _bare(device, device.rows, device.cols) as ideal, _bare(device, 1, 1) as one:
+            on, off = (_only(one, end) for end in (1, 0))
+            _spread(ideal, 1)
+            current = float(ideal.apply(drive).currents[0, cell[1]])
+            volts = float(np.diff(np.array([drive.cols[0, cell[1]], drive.rows[0, cell[0]]]))[0])
+        return {"leak": current / (on * volts) - 1, "margin_alone": 1 - off / on}
+
+    def _written(self, device: Device, bench: CellBench, scheme: str, cell: tuple[int, int], sign: int) -> Disturbance:
         """Pulses of a sign on the cell: those that potentiate at the lowest conductance, others at the highest."""
         s, own = self.settings, device.programming
         up = sign * (1 if own is None else own.polarity) > 0
-        placed = self._spread(device, 0 if up else 1)
+        placed = _spread(device, 0 if up else 1)
         v, width = bench.grid.volts(s.signed(sign)), bench.grid.seconds(filled(s.width))
         rest = Waveform.rest(width, device.rows, device.cols)
         drive = select(*cell, v, cells=device.cells, width=width, scheme=scheme, measure=True) + rest
-        before = self._state(device)
+        before = _conductances(device)
         trips = []
         for _ in range(s.writes):
             told = device.apply(drive)
             trips.append(bool(told.tripped[0]))
-        after = self._state(device)
+        after = _conductances(device)
         change = np.abs(after - before)
         moved = float(change[cell])
         change[cell] = 0.0
-        span = np.ptp(device.cell_range()) if isinstance(device, Rebuilding) else float(before.max())
+        ends = _range(device)
+        span = float(before.max()) if ends is None else ends[1] - ends[0]
         of_one = self._of_one(device, v, width, placed) if placed is not None else float("nan")
-        return Written(moved / of_one if of_one else float("nan"), float(change.max()) / span,
+        return Disturbance(moved / of_one if of_one else float("nan"), float(change.max()) / span,
                        float(told.energy[0]) / width, any(trips))  # fmt: skip
 
     def _of_one(self, device: Device, v: float, width: float, placed: float) -> float:
         """Change of a cell alone, without lines, by the same pulses, S."""
-        assert isinstance(device, Rebuilding)
-        with device.resized(1, 1, wires=False) as one:
-            assert isinstance(one, Rebuilding)
-            one.put(np.full((1, 1), placed))
-            before = self._state(one)
+        with _single(device, placed) as one:
+            before = _conductances(one)
             for _ in range(self.settings.writes):
                 one.apply(Waveform.pulse(v, width=width) + Waveform.rest(width))
-            return float(np.abs(self._state(one) - before)[0, 0])
-
-    def _spread(self, device: Device, end: int, but: tuple[int, int] | None = None) -> float | None:
-        """Put all cells at an end of their range, `but` one at the other; that end, S, or None where it cannot be."""
-        if not isinstance(device, Rebuilding) or not device.cell_range()[0] > 0:
-            return None
-        ends = device.cell_range()
-        g = np.full(device.cells, ends[end])
-        if but is not None:
-            g[but] = ends[1 - end]
-        device.put(g)
-        return ends[end]
-
-    def _alone(self, device: Device, placed: float | None) -> NDArray[np.float64]:
-        """What reads of the cells would give without lines, S."""
-        if placed is None or not isinstance(device, Rebuilding):
-            return device.read()
-        with device.resized(1, 1, wires=False) as one:
-            assert isinstance(one, Rebuilding)
-            one.put(np.full((1, 1), placed))
-            return np.full(device.cells, float(one.read()[0, 0]))
-
-    def _state(self, device: Device) -> NDArray[np.float64]:
-        """Conductances, S: the cells' own where the device knows them."""
-        found: NDArray[np.float64] = getattr(device, "conductance", None) if isinstance(device, Rebuilding) else None
-        return device.read() if found is None else found
+            return float(np.abs(_conductances(one) - before)[0, 0])
 
     def analyse(self, records: Records) -> list[Row]:
         """By scheme: margin, error, disturb and power of the largest array, and how large one may be."""
-        s, rows = self.settings, []
+        rows: list[Row] = []
         for number, scheme in enumerate(SCHEMES):
             found = where(records, scheme=number)
             if not len(found["size"]):
@@ -269,7 +255,7 @@ class WholeArray(Experiment):
         if len(seen):
             rows.append(Row("map: error of the worst read", float(seen[np.abs(seen).argmax()]), headline=True))
             rows.append(Row("map: mean error", float(seen.mean()), note=f"{len(seen)} cells, all at their highest"))
-        return [*rows, *tripped_rows(records), Row("least margin", s.least_margin, note="for the sizes above")]
+        return [*rows, *tripped_rows(records)]
 
     def _of_scheme(self, scheme: str, found: Mapping[str, NDArray[np.float64]]) -> list[Row]:
         s, last = self.settings, {name: float(column[-1]) for name, column in found.items()}
@@ -289,8 +275,8 @@ class WholeArray(Experiment):
         enough = found["size"][found["margin"] >= s.least_margin]
         if np.isfinite(last["margin"]):
             most = int(enough.max()) if len(enough) else None
-            rows.append(Row(f"{scheme}: largest size measured with enough margin", most))
-            note = "rows with enough margin where lines leak as at the smallest size and wires do nothing"
+            rows.append(Row(f"{scheme}: largest size measured with that margin", most, note=f"{s.least_margin:g}"))
+            note = f"rows with a margin of {s.least_margin:g} where each leaks as at the smallest size; without wires"
             size = allowed(found, s.least_margin) if scheme in LINEAR else float("nan")
             why = "nothing leaks, or not in proportion to the rows"
             rows.append(known(f"{scheme}: size that leaks allow", size, note=note, why=why))
@@ -307,6 +293,69 @@ class WholeArray(Experiment):
         return f"{name} {record[name]:.3g}"
 
 
+def _furthest(device: Device) -> tuple[int, int]:
+    """Cell furthest from the drivers, as far as is known."""
+    last = device.cols - 1
+    return device.furthest() if isinstance(device, Rebuilding) else (0, last)
+
+
+def _range(device: Device) -> tuple[float, float] | None:
+    """Ends of the range of a cell, S; None where it cannot be put there."""
+    ends = device.cell_range() if isinstance(device, Rebuilding) else (0.0, 0.0)
+    return ends if ends[0] > 0 else None
+
+
+def _put(device: Device, g: NDArray[np.float64]) -> None:
+    if isinstance(device, Rebuilding):
+        device.put(g)
+
+
+def _spread(device: Device, end: int, but: tuple[int, int] | None = None) -> float | None:
+    """Put all cells at an end of their range, `but` one at the other; that end, S, or None where it cannot be."""
+    ends, g = _range(device), np.zeros(device.cells)
+    if ends is None:
+        return None
+    g[:] = ends[end]
+    if but is not None:
+        g[but] = ends[1 - end]
+    _put(device, g)
+    return ends[end]
+
+
+def _bare(device: Device, rows: int, cols: int) -> Device:
+    """The same in another size, without wires."""
+    if not isinstance(device, Rebuilding):
+        raise TypeError("a device that cannot be rebuilt comes in one size")
+    return device.resized(rows, cols, wires=False)
+
+
+def _only(one: Device, end: int) -> float:
+    """What a read of a single cell at an end of its range gives, S."""
+    _spread(one, end)
+    return float(one.read()[0, 0])
+
+
+def _single(device: Device, placed: float) -> Device:
+    """A cell alone, without lines, at a conductance, S."""
+    one = _bare(device, 1, 1)
+    _put(one, np.full((1, 1), placed))
+    return one
+
+
+def _alone(device: Device, placed: float | None) -> NDArray[np.float64]:
+    """What reads of the cells would give without lines, S."""
+    if placed is None:
+        return device.read()
+    with _single(device, placed) as one:
+        return np.full((device.rows, device.cols), float(one.read()[0, 0]))
+
+
+def _conductances(device: Device) -> NDArray[np.float64]:
+    """Conductances, S: the cells' own where the device knows them."""
+    known: NDArray[np.float64] | None = getattr(device, "conductance", None)
+    return device.read() if known is None else known
+
+
 def allowed(found: Mapping[str, Any], least: float) -> float:
     """Rows with a margin of `least` where each leaks as at the smallest size above 1; NaN where nothing leaks.
 
@@ -316,10 +365,7 @@ def allowed(found: Mapping[str, Any], least: float) -> float:
     chosen = np.flatnonzero(found["size"] > 1)
     if not len(chosen):
         return float("nan")
-    k = chosen[0]
-    of_cell = found["current_on"][k] / (1 + found["error"][k])
-    leak = found["error"][k] / (found["size"][k] - 1)
-    at_best = (found["current_on"][k] - found["current_off"][k]) / of_cell
+    leak = found["leak"][chosen[0]] / (found["size"][chosen[0]] - 1)
     if not leak > 0:
         return float("nan")
-    return float(max(1 + (at_best / least - 1) / leak, 1.0))
+    return float(max(1 + (found["margin_alone"][chosen[0]] / least - 1) / leak, 1.0))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hil.biasing import SCHEMES
 from hil.experiments import figures
 from hil.experiments.experiment import Records, where
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw(curves: Mapping[str, Records], path: Path) -> None:
@@ -41,7 +45,7 @@ def draw(curves: Mapping[str, Records], path: Path) -> None:
     figures.save(figure, path)
 
 
-def _map(axis: figures.Axes, records: Records) -> None:
+def _map(axis: Axes, records: Records) -> None:
     """Read error of every cell."""
     seen = np.isfinite(records["row"])
     if not seen.any():
@@ -51,6 +55,8 @@ def _map(axis: figures.Axes, records: Records) -> None:
     rows, cols = np.unique(r), np.unique(c)
     table = np.full((len(rows), len(cols)), np.nan)
     table[np.searchsorted(rows, r), np.searchsorted(cols, c)] = error
-    image = axis.imshow(table, extent=(-0.5, c.max() + 0.5, r.max() + 0.5, -0.5), aspect="auto", cmap="viridis")
+    image = axis.imshow(
+        table, extent=(-0.5, c.max() + 0.5, r.max() + 0.5, -0.5), aspect="auto", cmap="viridis", zorder=3
+    )
     axis.figure.colorbar(image, ax=axis, label="read error, all cells at their highest")
     figures.label(axis, ("column", ""), ("row", ""))

@@ -142,9 +142,9 @@ class TestVteamBehindThresholdSwitches(VteamContract):
     uri = "sim:vteam?k_off=50&selector=threshold&selector.v_th=0.3&selector.r_off=1e8"
 
 
-class TestVteamThatRectifiesThroughWires(VteamContract):
-    uri = "sim:vteam?k_off=50&selector=rectifying&selector.v_on=0.5&selector.rectification=10&r_wire=1"
-    tolerance, drive_voltage = THROUGH_WIRES, 1.6
+class TestRramThatRectifiesThroughWires(SimulatedContract):
+    uri = "sim:rram?model=nlsb&alpha=0.05&selector=rectifying&selector.rectification=10&r_wire=1"
+    tolerance, drive_voltage = THROUGH_WIRES, 2.2
 
 
 class TestVariableFlca(FlcaContract):

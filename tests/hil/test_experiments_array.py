@@ -21,21 +21,21 @@ def leak(scheme, n):
 
 def test_margins_and_power_are_the_textbook_s():
     """Ohmic cells, no wires, all neighbours at their highest conductance."""
-    experiment, records, _ = play("array", "sim:rram", sizes=[2, 5, 16], writes=1)
+    experiment, records, _ = play("array", "sim:rram", sizes=[2, 5, 20], writes=1)
     for number, scheme in enumerate(SCHEMES):
         found = where(records, scheme=number)
-        for k, n in enumerate((2, 5, 16)):
+        for k, n in enumerate((2, 5, 20)):
             assert found["margin"][k] == pytest.approx((1 - 1 / RATIO) / (1 + leak(scheme, n)), rel=1e-9)
             assert found["error"][k] == pytest.approx(leak(scheme, n), rel=1e-9, abs=1e-12)
     v, g = 1e-3, 1e-4
-    n = np.array([2, 5, 16])
+    n = np.array([2, 5, 20])
     assert where(records, scheme=0)["read_power"] == pytest.approx(g * v**2 * (1 + 2 * (n - 1) / 4), rel=1e-9)
     assert where(records, scheme=1)["read_power"] == pytest.approx(g * v**2 * (1 + (n**2 - 1) / 9), rel=1e-9)
     assert where(records, scheme=2)["read_power"] == pytest.approx(g * v**2 * n, rel=1e-9)
     told = {row.name: row.value for row in experiment.analyse(records)}
     assert told["V/2: size that leaks allow"] == pytest.approx(1 + 2 * (0.99 / 0.1 - 1))
     assert told["V/3: size that leaks allow"] == pytest.approx(1 + 3 * (0.99 / 0.1 - 1))
-    assert told["V/2: largest size measured with enough margin"] == 5
+    assert told["V/2: largest size measured with that margin"] == 5
 
 
 def test_wires_take_their_part_and_the_map_shows_where():
@@ -61,8 +61,8 @@ def test_the_size_that_leaks_allow_is_the_one_at_which_the_margin_is_least(selec
     uri = f"sim:rram?selector=exponential&selector.selectivity={selectivity:g}"
     experiment, records, _ = play("array", uri, sizes=[3], schemes=["V/2"], writes=1, map=False, least_margin=0.5)
     (told,) = (row.value for row in experiment.analyse(records) if row.name == "V/2: size that leaks allow")
-    share = records["error"][0] / 2
-    at_best = (records["current_on"] - records["current_off"])[0] / records["current_on"][0] * (1 + records["error"][0])
+    share, at_best = records["error"][0] / 2, records["margin_alone"][0]
+    assert records["leak"] == pytest.approx(records["error"], rel=1e-6)
     for size, better in ((told / 2, True), (2 * told, False)):
         assert (at_best / (1 + share * (size - 1)) > 0.5) == better
     assert told > 1.5 * selectivity**0.5
