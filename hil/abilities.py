@@ -142,6 +142,23 @@ class Embedding(Protocol):
 
 
 @runtime_checkable
+class Rebuilding(Protocol):
+    """A device that can be had once more in another size, and whose cells can be put anywhere; simulations are."""
+
+    def resized(self, rows: int, cols: int, *, wires: bool = True) -> Device:
+        """A new one, pristine, of the same parameters, with its wires or none; whoever asks closes it."""
+
+    def cell_range(self) -> tuple[float, float]:
+        """Lowest and highest conductance of a cell by itself, S; 0 if nothing bounds it from below."""
+
+    def furthest(self) -> tuple[int, int]:
+        """Row and column of the cell that is furthest from what drives its lines."""
+
+    def put(self, conductance: NDArray[np.float64]) -> None:
+        """Put every cell (rows, cols) at a conductance of its own, S, in no time; one that is stuck stays."""
+
+
+@runtime_checkable
 class Explaining(Protocol):
     """Says what it would do for a waveform without doing it; ``--dry-run`` asks."""
 

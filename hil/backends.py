@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from hil import presets
 from hil.config import by_present_names, validated
+from hil.converters.settings import ConverterSettings
 from hil.device import Device
 from hil.errors import HilError, InputError, nearest, shortened, told
 from hil.plugins import Registry
@@ -110,7 +111,8 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     ----------
     uri : str
         ``BACKEND:KIND`` with optional parameters, such as ``sim:flca?rows=784&cols=10``; with ``synapse=NAME``, weights
-        of several cells in front of it (`hil.synapses`).
+        of several cells in front of it (`hil.synapses`); with ``dac_bits=`` or ``adc_bits=``, converters
+        (`hil.converters`).
     defaults : mapping, optional
         Values for parameters that neither the URI nor its preset sets; names the device does not have are ignored.
     **parameters
@@ -122,9 +124,13 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
         For an unknown back end, kind or parameter (naming the nearest known one), a value of the wrong type or out
         of range, or a parameter given twice; or if the code of the device fails while it is built.
     """
-    kind, name, values, synapse = _resolved(uri, defaults, parameters)
+    kind, name, values, synapse, converters = _resolved(uri, defaults, parameters)
     try:
         device = kind.build(name, values)
+        if converters is not None:
+            from hil.converters.device import behind_converters
+
+            device = behind_converters(device, converters)
         return device if synapse is None else synapse.around(device)
     except HilError:
         raise
@@ -144,8 +150,8 @@ def check_address(uri: str, *, defaults: Mapping[str, Any] | None = None, **para
 
 def _resolved(
     uri: str, defaults: Mapping[str, Any] | None, parameters: Mapping[str, Any]
-) -> tuple[DeviceKind, str, BaseModel, AskedSynapse | None]:
-    """Kind, name and checked parameters of the device that `uri` names, and the synapse that it asks for.
+) -> tuple[DeviceKind, str, BaseModel, AskedSynapse | None, ConverterSettings | None]:
+    """Kind, name and checked parameters of the device that `uri` names, the synapse and the converters it asks for.
 
     With a synapse, `cols` are columns of weights, and the device has as many as these take.
     """
@@ -154,6 +160,7 @@ def _resolved(
     if twice:
         raise InputError(f"{uri}: parameter '{min(twice)}' is given twice")
     explicit, synapse = parted(uri, {**given, **parameters})
+    of_converters = {field: explicit.pop(field) for field in ConverterSettings.model_fields if field in explicit}
     preset = explicit.pop("preset", None)
     preset = None if preset is None else str(preset)
     name = f"{scheme}:{kind.name}"
@@ -165,12 +172,19 @@ def _resolved(
     usable = {known: value for known, value in usable.items() if known in kind.parameters.model_fields}
     values = {**usable, **chosen, **explicit}
     checked = validated(kind.parameters, values, name)
+    converters = validated(ConverterSettings, of_converters, name) if of_converters else None
     if synapse is None:
-        return kind, name, checked, None
+        return kind, name, checked, None, converters
     weights = getattr(checked, "cols", None)
     if not isinstance(weights, int):
         raise InputError(f"{name}: synapse = {synapse.name} needs a device whose address says how many columns it has")
-    return kind, name, validated(kind.parameters, values | {"cols": synapse.columns(weights)}, name), synapse
+    return (
+        kind,
+        name,
+        validated(kind.parameters, values | {"cols": synapse.columns(weights)}, name),
+        synapse,
+        converters,
+    )
 
 
 def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:

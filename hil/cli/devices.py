@@ -28,6 +28,8 @@ def devices(
 
     \b
     sim:flca-pair?preset=figure3&Dv=70&d2d=0.05
+
+    In front of any of them stand a synapse of several cells (synapse=NAME) and converters (dac_bits=4&adc_bits=8).
     """
     from hil.backends import backend_names, load_backend
     from hil.errors import InputError, told

@@ -111,6 +111,8 @@ class Network:
         sensed = [d.four_wire for d in drives.values()]
         self._lost = np.array([p.sense_open and remote for p, remote in zip(driven, sensed, strict=True)], bool)
         joined, grounded = _wired(driven, topology.nodes)
+        if self._wires is not None:
+            joined, grounded = self._wires.at_both_ends(joined), self._wires.at_both_ends(grounded)
         behind = [
             0.0 if p.contact_short else series + (0.0 if remote else contact)
             for p, remote in zip(driven, sensed, strict=True)

@@ -5,7 +5,7 @@ What a cell does is its law's (`sim.cells.law`); `sim.crossbar.cells` keeps all 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,13 +20,17 @@ from hil.programming import Programming
 from hil.waveform import Waveform
 from sim.cells.chosen_pulses import PulseSearch
 from sim.cells.law import Law, OhmicLaw
+from sim.crossbar.around import Around
 from sim.crossbar.cells import CellArray
 from sim.crossbar.coupled import Course, Surroundings, unmoved
 from sim.crossbar.embedded import embedded, require_embeddable
-from sim.crossbar.floating import FloatingLines, play_between
+from sim.crossbar.floating import play_between
+from sim.crossbar.nonideal.inverse import state_at
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.range import require_finite, within_range
-from sim.crossbar.wired import WiredArray, WiredLines
+from sim.crossbar.selected import Selected
+from sim.crossbar.wire_parameters import NO_WIRES
+from sim.crossbar.wired import WiredArray
 
 
 class SimulatedArray(Device):
@@ -45,8 +49,8 @@ class SimulatedArray(Device):
 
     Attributes
     ----------
-    wires : WiredArray or None
-        Its lines, where these have resistances.
+    around : Around
+        Wires and selectors.
     """
 
     def __init__(self, name: str, law: Law[Any], parameters: ArrayParameters) -> None:
@@ -57,12 +61,18 @@ class SimulatedArray(Device):
         require_memory(f"{name}: {p.rows:,} x {p.cols:,} cells", float(law.memory_a_cell) * p.rows * p.cols)
         self.name, self.rows, self.cols, self.law, self.parameters = name, p.rows, p.cols, law, p
         self.limits = Limits(v_min=-p.v_max, v_max=p.v_max, v_cell=2 * p.v_max, i_max=p.i_max)
-        self.read_voltage, self.read_disturbance = law.read_voltage, law.read_disturbance
+        self.read_voltage, self.read_disturbance = p.read_voltage(), law.read_disturbance
         self.programming = p.programming() if p.pulse_steps is None else self.choose_pulses(p.pulse_steps)
         self.thresholds = law.thresholds
         self.variability = p.variability()
-        self.array, self.wires = CellArray(law, p), WiredArray.of(p)
+        self.array = CellArray(law, p)
+        self.around = Around(name, p, self.array)
         self._measurements = 0
+
+    @property
+    def wires(self) -> WiredArray | None:
+        """Its lines, where these have resistances."""
+        return self.around.wires
 
     @property
     def time(self) -> float:
@@ -104,14 +114,12 @@ class SimulatedArray(Device):
         if v is not None:
             return super().read_rows(rows, v)
         self._require_open()
-        chosen, g = self._rows(rows), self._known_conductance()
-        if self.wires is None:
-            return g[chosen] + self._noise(g[chosen] ** 2)
-        if isinstance(self.law, OhmicLaw):
-            seen, power = self.wires.of_rows(g, chosen)
-            return seen + self._noise(power)
-        scan = self.law.read_voltage * np.eye(self.rows)[chosen]
-        return self._products(scan, reverse=False) / self.law.read_voltage
+        chosen = self._rows(rows)
+        seen = self.around.of_rows(self._known_conductance(), chosen)
+        if seen is not None:
+            return seen[0] + self._noise(seen[1])
+        scan = self.read_voltage * np.eye(self.rows)[chosen]
+        return self._products(scan, reverse=False) / self.read_voltage
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Currents out of the array for voltages of all other lines, see `Device.mvm`; nothing is disturbed.
@@ -131,27 +139,22 @@ class SimulatedArray(Device):
 
     def _products(self, v: NDArray[np.float64], reverse: bool) -> NDArray[np.float64]:
         """Currents out of the sensed lines for a batch of voltages of the driven ones, none floating."""
-        if self.wires is not None:
-            return self._through_wires(self.wires, v, reverse)
-        if isinstance(self.law, OhmicLaw):
-            known = self._known_conductance()
-            g = known.T if reverse else known
-            currents = v @ g
-            return currents + self._noise(v**2 @ g**2) if self.variability.read_noise.sigma else currents
+        noisy = bool(self.variability.read_noise.sigma)
+        conductance = self._known_conductance() if isinstance(self.law, OhmicLaw) else None
+        g = None if conductance is None or (noisy and self.wires) else self.around.conductance(conductance)
+        if g is not None:
+            g = g.T if reverse else g
+            return v @ g + self._noise(v**2 @ g**2) if noisy else v @ g
+        if not self.parameters.plain:
+            currents, power = self.around.currents(v, reverse)
+            return currents + self._noise(power)
         shape, out = (self.cols, self.rows), np.empty((len(v), self.rows if reverse else self.cols))
         power = np.empty_like(out)
         for k, driven in enumerate(v):
             across = -driven[:, None] if reverse else driven[None, :]
             i = self.array.current(np.broadcast_to(across, shape), measured=True)
             out[k], power[k] = (-i.sum(axis=0), (i**2).sum(axis=0)) if reverse else (i.sum(axis=1), (i**2).sum(axis=1))
-        return out + self._noise(power) if self.variability.read_noise.sigma else out
-
-    def _through_wires(self, wires: WiredArray, v: NDArray[np.float64], reverse: bool) -> NDArray[np.float64]:
-        if isinstance(self.law, OhmicLaw) and not self.variability.read_noise.sigma:
-            g = wires.effective(self._known_conductance())
-            return v @ (g.T if reverse else g)
-        currents, power = wires.currents(self.array, v, reverse)
-        return currents + self._noise(power)
+        return out + self._noise(power) if noisy else out
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Exact state: cell arrays, device time and the counters of the noise streams."""
@@ -208,29 +211,30 @@ class SimulatedArray(Device):
             If a number leaves the range of float64, or cells move in more steps than `sim.crossbar.coupled` takes;
             they are somewhere on their way then.
         """
+        around = self.around.selected(circuit)
         with within_range(f"{self.name}: what the voltages do"):
-            held = circuit.hold(self.array.branches())
+            held = around.hold(self.array.branches())
             self.array.begin(held.rows, held.cols, again)
             limits, end = held.limits, self.array.time + duration
             for piece in self.array.pieces(duration):
                 since = self.array.time
                 self.array.to_middle(piece)
                 if self.array.history is not None:
-                    held = circuit.hold(self.array.branches())
-                met = unmoved(self.array, circuit, held, piece, again) if circuit.stiff else None
+                    held = around.hold(self.array.branches())
+                met = unmoved(self.array, around, held, piece, again) if around.stiff else None
                 if met is None:
-                    met = Course(self.name, self.array, circuit, held).play(piece, again).limits
+                    met = Course(self.name, self.array, around, held).play(piece, again).limits
                 limits, again = tuple(a or b for a, b in zip(limits, met, strict=True)), True
                 self.array.time = since + piece
             self.array.time = end
             if self.array.fluctuates or self.array.history is not None:
-                circuit.hold(self.array.branches(measured=True))
+                around.hold(self.array.branches(measured=True))
             require_finite(self.array.state)
-        return limits
+        return around.own(limits) if isinstance(around, Selected) else limits
 
     def choose_pulses(self, steps: int = PULSES_OF_A_RANGE) -> Programming:
         """Pulses of which about `steps` take a cell through its range; see `sim.cells.chosen_pulses`."""
-        return PulseSearch(self.name, self.law, self.parameters.v_max).pulses(steps)
+        return self.parameters.behind_selector(PulseSearch(self.name, self.law, self.parameters.v_max).pulses(steps))
 
     def embed(
         self, circuit: CellCircuit, duration: float, *, measured: bool = False
@@ -259,6 +263,25 @@ class SimulatedArray(Device):
         cells, self._measurements = moment
         self.array.recall(cells)
 
+    def resized(self, rows: int, cols: int, *, wires: bool = True) -> Self:
+        """The same in another size; see `hil.abilities.Rebuilding`."""
+        update = {"rows": rows, "cols": cols} | ({} if wires else NO_WIRES)
+        return type(self)(self.name, self.law, self.parameters.model_copy(update=update))
+
+    def cell_range(self) -> tuple[float, float]:
+        """Lowest and highest conductance of a cell by itself, S."""
+        return self.parameters.bounded_range()
+
+    def furthest(self) -> tuple[int, int]:
+        """Row and column of the cell furthest from its drivers: a corner, or half-way between both ends."""
+        p = self.parameters
+        return (0 if p.col_ends == 1 else self.rows // 2), (self.cols - 1 if p.row_ends == 1 else self.cols // 2)
+
+    def put(self, conductance: NDArray[np.float64]) -> None:
+        """Put every cell (rows, cols) at a conductance, S, or at the end of its range that is nearest to it."""
+        self._require_open()
+        self.array.put(state_at(self.law, self.array.state, conductance.T * self.array.scale))
+
     def reset(self) -> None:
         """Pristine cells at time 0; spread and stuck cells stay as they were made."""
         self._require_open()
@@ -282,7 +305,7 @@ class SimulatedArray(Device):
     def _played(self, waveform: Waveform) -> Response:
         duration, rows, cols = waveform.duration, waveform.rows, waveform.cols
         floating = np.isnan(rows.sum(axis=1)) | np.isnan(cols.sum(axis=1))
-        coupled = floating | self._through_wires_at(rows, cols)
+        coupled = floating | self.around.apart(rows, cols)
         special = np.flatnonzero(waveform.measure | coupled)
         ends = self.time + np.cumsum(duration)
         starts = np.concatenate([[self.time], ends])
@@ -344,27 +367,17 @@ class SimulatedArray(Device):
         for piece in self.array.pieces(duration):
             since = self.array.time
             self.array.to_middle(piece)
-            given = play_between(self.name, self.array, self._lines(rows, cols), piece, again, measured)
-            charge, energy, again = charge + given[0], energy + given[1], True
+            given = play_between(self.name, self.array, self.around.lines(rows, cols), piece, again, measured)
+            charge, energy, again = charge + np.where(np.isnan(cols), 0.0, given[0]), energy + given[1], True
             self.array.time = since + piece
         return charge, energy
-
-    def _lines(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> FloatingLines | WiredLines:
-        """What drives the cells in one segment."""
-        return FloatingLines(rows, cols) if self.wires is None else self.wires.lines(rows, cols)
-
-    def _through_wires_at(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Segments in which current flows through wires that have resistances: not those at one voltage everywhere."""
-        if self.wires is None:
-            return np.zeros(len(rows), bool)
-        return ~((rows == rows[:, :1]).all(axis=1) & (cols == rows[:, :1]).all(axis=1))
 
     def _record(
         self, rows: NDArray[np.float64], cols: NDArray[np.float64], charge: NDArray[np.float64], energy: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
         """Column currents at the end of a segment, with read noise, its charge and energy, and its row currents."""
         cells = self.array.branches(measured=True)
-        current = cells.current(self._lines(rows, cols).hold(cells).of_cells()).T
+        current = cells.current(self.around.lines(rows, cols).hold(cells).of_cells()).T
         power = current**2
         out_of_columns = current.sum(axis=1) + self._noise(power.sum(axis=1))
         noise = self.variability.read_noise.row_noise(power.sum(axis=0), self.parameters.seed, self._measurements)

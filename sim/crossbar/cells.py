@@ -25,6 +25,7 @@ from sim.crossbar.pulses import PulseSpread
 from sim.crossbar.threads import ColumnThreads
 from sim.network.branches import NonOhmic, Ohmic
 from sim.network.lines import line_voltages
+from sim.selectors.selector import ON
 
 COURSE = "course"
 """Name of the state array that holds, with cycle-to-cycle spread, the noiseless course of a pulse (`PulseSpread`)."""
@@ -85,7 +86,7 @@ class CellArray:
         self._fluctuations = fluctuations(parameters, self._drawn)
         self._threads = ColumnThreads(parameters.threads, self.rows, self.cols)
         self.bounds = law.bounds()
-        self.in_pulse = tuple(variable.name for variable in law.states if variable.in_pulse)
+        self.in_pulse = (*(v.name for v in law.states if v.in_pulse), *parameters.selector_states())
         self.start()
 
     def start(self, state: dict[str, NDArray[Any]] | None = None, pulses: int = 0, time: float = 0.0) -> None:
@@ -93,6 +94,7 @@ class CellArray:
         self.time, given = time, state or {}
         begun: dict[str, NDArray[Any]] = {one.name: self._drawn.pristine(one) for one in self.law.states}
         self.state = begun | {name: array for name, array in given.items() if name not in SAVED}
+        self.state |= {name: np.zeros((self.cols, self.rows), bool) for name in self._parameters.selector_states()}
         self.history = history(self._parameters, self._drawn, self.law, self.stuck, self.state, self.gain)
         if self.history is not None and given:
             self.history.put(given)
@@ -295,10 +297,8 @@ class CellArray:
         self, duration: float, rows: NDArray[np.float64], cols: NDArray[np.float64], again: bool
     ) -> NDArray[np.float64]:
         """(cols, rows) `Law.dose` of all cells."""
-        play, out = (
-            self._segments(np.array([duration]), rows[None], cols[None], again),
-            np.zeros((self.cols, self.rows)),
-        )
+        play = self._segments(np.array([duration]), rows[None], cols[None], again)
+        out = np.zeros((self.cols, self.rows))
         self._of_law(play, lambda block, part: self.law.dose(self._cells(block), part, out[block]))
         return out
 
@@ -367,7 +367,7 @@ class CellArray:
     def _cells(self, columns: slice) -> Columns:
         low, high = self.bounds if self.spread is None else (-np.inf, np.inf)
         origin, factor = (_NONE, _NONE) if self.spread is None else (self.spread.origin, self.spread.factor)
-        state = {name: array[columns] for name, array in self.state.items() if name != COURSE}
+        state = {name: array[columns] for name, array in self.state.items() if name not in (COURSE, ON)}
         return Columns(state, self.gain[columns], low, high, origin[columns], factor[columns])
 
     def _advance(self, columns: slice, play: Segments) -> None:

@@ -58,6 +58,8 @@ def require_embeddable(array: SimulatedArray) -> None:
         raise Unsupported(
             f"{array.name}: r_wire is for the lines of a crossbar, and cells in circuits have none: set 0"
         )
+    if array.parameters.selector is not None:
+        raise Unsupported(f"{array.name}: a cell in a circuit of its own needs no selector: take selector away")
     if array.array.spread is not None:
         raise Unsupported(f"{array.name}: c2c is drawn for pulses on lines, not in circuits around cells: set c2c=0")
     if array.array.history is not None:

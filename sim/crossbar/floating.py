@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.crossbar.coupled import Course, Held
+from sim.crossbar.coupled import Course, Held, Surroundings
 from sim.crossbar.extrapolation import COLUMNS
-from sim.crossbar.wired import WiredLines
 from sim.network.branches import Branches
 from sim.network.lines import line_voltages
 
@@ -37,18 +36,20 @@ class FloatingLines:
 
     def hold(self, cells: Branches, /) -> Held:
         """Line voltages at the cells' present states."""
+        if not (np.isnan(self.rows).any() or np.isnan(self.cols).any()):
+            return Held(self.rows, self.cols)
         return Held(*line_voltages(cells, self.rows, self.cols))
 
 
 def play_between(
     name: str,
     cells: CellArray,
-    lines: FloatingLines | WiredLines,
+    lines: Surroundings,
     duration: float,
     again: bool,
     measured: bool,
 ) -> tuple[NDArray[np.float64], float]:
-    """Play one segment between lines whose voltages move with the cells: the columns' charge, C, and the energy, J.
+    """Play one segment between lines whose voltages move with the cells: charge of the columns, C, and energy, J.
 
     `name` is what the user calls the array, for messages; `again` says whether the lines were driven like this before;
     without `measured`, all is 0.
@@ -56,4 +57,4 @@ def play_between(
     columns = EVERY_COLUMN if isinstance(lines, FloatingLines) else COLUMNS
     course = Course(name, cells, lines, lines.hold(cells.branches()), measured, columns)
     followed = course.play(duration, again)
-    return np.where(np.isnan(lines.cols), 0.0, followed.charge), followed.energy
+    return followed.charge, followed.energy

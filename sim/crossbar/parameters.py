@@ -17,15 +17,23 @@ from hil.fraction import Fraction
 from hil.programming import Programming
 from sim.cells.law import CellParameters, Law, unit
 from sim.crossbar.nonideal.registry import NonIdealParameters
+from sim.crossbar.selected import Pairs
 from sim.crossbar.variability import CycleToCycle, DeviceToDevice, ReadNoise, StuckCells, Variability
+from sim.crossbar.wire_parameters import WireParameters
+from sim.network.branches import Ohmic
+from sim.selectors.selector import ON, SELECTORS, Selector, selected
 
 WIRED_OVERDRIVE = 1.5
 """Programming voltage over the cell's own where wires have resistances: in the middle between what moves no cell, as
 some of it is lost on the way, and twice as much, half of which would move cells that are not meant."""
 
 
+HEADROOM = 1.001
+"""Programming voltage behind a selector over what just leaves a cell its own."""
+
+
 class CrossbarParameters(BaseModel):
-    """Size, limits, spread, stuck cells and wires of an array."""
+    """Size, limits, spread and stuck cells of an array."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -59,11 +67,8 @@ class CrossbarParameters(BaseModel):
         description="conductance of cells stuck off; a cell's own lowest if not given",
         json_schema_extra=unit("S"),
     )
-    r_wire: float = Field(
-        0.0, ge=0, description="resistance of a line from one cell to the next; 0: none", json_schema_extra=unit("ohm")
-    )
-    r_driver: float = Field(
-        0.0, ge=0, description="resistance of what drives or senses a line, with r_wire", json_schema_extra=unit("ohm")
+    selector: Any = Field(
+        None, description=f"in series with every cell: {', '.join(SELECTORS.names())}; set by selector.NAME=VALUE"
     )
     pulse_steps: int | None = Field(
         None,
@@ -82,7 +87,7 @@ class CrossbarParameters(BaseModel):
     threads: int = Field(0, ge=0, description="threads that share the columns; 0 for one a processor")
 
 
-class ArrayParameters(NonIdealParameters, CrossbarParameters):
+class ArrayParameters(NonIdealParameters, WireParameters, CrossbarParameters):
     """Parameters that every simulated crossbar has."""
 
     @abstractmethod
@@ -109,14 +114,40 @@ class ArrayParameters(NonIdealParameters, CrossbarParameters):
         own = self.law().programming
         if own is None:
             return None
-        factor = self.overdrive or (WIRED_OVERDRIVE if self.r_wire else 1.0)
-        return replace(own, v_set=factor * own.v_set, v_reset=factor * own.v_reset)
+        factor = self.overdrive or (WIRED_OVERDRIVE if self.wired else 1.0)
+        return self.behind_selector(replace(own, v_set=factor * own.v_set, v_reset=factor * own.v_reset))
 
-    @model_validator(mode="after")
-    def _wires(self) -> Self:
-        if self.r_driver and not self.r_wire:
-            raise ValueError(f"r_driver = {self.r_driver:g} ohm: give r_wire > 0 as well, the resistance of a segment")
-        return self
+    def behind_selector(self, cell: Programming) -> Programming:
+        """Pulses of a line that put those of a `cell` on it behind its selector, and the range that is read there."""
+        if self.selector is None:
+            return cell
+        selector: Selector = self.selector
+        low, high = cell.g_min, cell.g_max
+        own = np.array([cell.up, cell.down])
+        taken = np.abs(selector.drop(own * high, np.ones(2, bool)))
+        up, down = (HEADROOM * max(v, selector.least(1 / low)) for v in (np.abs(own) + taken).tolist())
+        v = np.full((1, 2), selector.read_voltage)
+        on = selector.turning_on(v)
+        read = Pairs(selector, Ohmic(np.array([[low, high]])), on).current(v)[0] / selector.read_voltage
+        return replace(cell, v_set=up, v_reset=down, g_min=float(read[0]), g_max=float(read[1]))
+
+    def read_voltage(self) -> float:
+        """Voltage of the least disturbing read, V: the law's, or that at which selectors conduct."""
+        return float(self.law().read_voltage if self.selector is None else self.selector.read_voltage)
+
+    def selector_states(self) -> tuple[str, ...]:
+        """Names of states that selectors have."""
+        return (ON,) if self.selector is not None and self.selector.hysteretic else ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether cells see the difference of their lines' voltages, with neither wires nor selectors between."""
+        return not self.wired and self.selector is None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _selected(cls, values: Any) -> Any:
+        return selected(values) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
     def _off_state(self) -> Self:

@@ -25,7 +25,7 @@ class PulseStepArray(SimulatedArray):
     def offer(self, layer: type[Layer], *question: Any) -> Layer | None:
         """The compiled spiking core, for ideal wires, cells without a past and a rule that it knows."""
         p = self.parameters
-        if layer is not SpikingCore or p.r_wire or p.nonideal or not plays(question[1]):
+        if layer is not SpikingCore or not p.plain or p.nonideal or not plays(question[1]):
             return None
         own = CompiledCore(self, *question)
         return own if isinstance(own, layer) else None
@@ -71,7 +71,7 @@ class PulseStepArray(SimulatedArray):
         p, chosen = self.programming, scheme_for(self.cells, self.limits.channels) if scheme is None else scheme
         require_scheme(chosen)
         own = self.pulse_step.programming
-        plain = self.wires is None and not self.parameters.nonideal
+        plain = self.parameters.plain and not self.parameters.nonideal
         if p is None or not plain or not spares_others(p, own, chosen):
             super().program(counts, scheme=chosen)
             return

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.crossbar.coupled import Held
 from sim.network.branches import Branches, Ohmic
-from sim.network.wires import WiredCrossbar, WireResistance, Wires
+from sim.network.wires import WiredCrossbar, Wires
 
 if TYPE_CHECKING:
     from sim.crossbar.cells import CellArray
@@ -38,10 +38,8 @@ class WiredArray:
     @classmethod
     def of(cls, parameters: ArrayParameters) -> WiredArray | None:
         """The wires that some parameters ask for; None if these have no resistance."""
-        p = parameters
-        if not p.r_wire:
-            return None
-        return cls(WiredCrossbar(p.rows, p.cols, WireResistance.alike(p.r_wire, p.r_driver)))
+        p, wires = parameters, parameters.wires()
+        return None if wires is None else cls(WiredCrossbar(p.rows, p.cols, wires))
 
     @property
     def topology(self) -> Wires:
@@ -56,7 +54,6 @@ class WiredArray:
         """`WiredCrossbar.effective`, solved anew only where conductances have changed."""
         if self._known is None or not _same(self._known[0], conductance):
             self._known = _kept(conductance), self._crossbar.effective(conductance)
-        return self._known[1]
         return self._known[1]
 
     def of_rows(self, conductance: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float64]:

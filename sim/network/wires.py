@@ -1,13 +1,14 @@
 """A crossbar whose wires have resistances: two nodes a cell, solved sparsely.
 
-Row r is a wire from its terminal, where it is driven, past the cells (r, 0), (r, 1), ... to its open end; column c one
-from its open end past (0, c), (1, c), ... to its terminal. So a row is driven at the first column and a column at the
+Row r is a wire from its terminal, where it is driven, past the cells (r, 0), (r, 1), ... to its far end; column c one
+from its far end past (0, c), (1, c), ... to its terminal. So a row is driven at the first column and a column at the
 last row, as in badcrossbar (Joksas and Mehonic, SoftwareX 12, 100617, 2020). Every segment between two cells has a
-resistance, and so has what lies between a terminal and the wire's first cell: a segment and the driver.
+resistance, and so has what lies between a terminal and the wire's first cell: a segment and the driver. Far ends are
+open, or driven as well: by a source of their own at the same voltage, which lets go of the line when that floats.
 
 With G the conductances of all branches and D the incidence of branches and nodes, Kirchhoff's current law is
 D^T G D u = 0 at every node that is not driven. One sparse factorisation of that Laplacian serves any number of drives;
-for a single one, of ohmic cells, conjugate gradients take far less (`sim.network.line_gradients`).
+conjugate gradients take far less (`sim.network.line_gradients`), and so does Newton's method on them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.network.branches import Branches, NonOhmic, Ohmic
-from sim.network.line_gradients import along_lines
+from sim.network.line_gradients import Lines, along_lines, outflow
+from sim.network.line_newton import newton_along_lines
 from sim.network.newton import potentials
 
 
@@ -34,12 +36,16 @@ class WireResistance:
         Of a segment between two cells, > 0.
     row_end, column_end : float
         Between a terminal and the first cell of its wire, > 0: a segment, and what drives or senses the line.
+    row_far, column_far : float or None
+        The same at the far ends, where these are driven too; None where they are open.
     """
 
     row: float
     column: float
     row_end: float
     column_end: float
+    row_far: float | None = None
+    column_far: float | None = None
 
     @classmethod
     def alike(cls, segment: float, driver: float = 0.0) -> WireResistance:
@@ -50,8 +56,9 @@ class WireResistance:
 class Wires:
     """Topology of a crossbar with wire resistances, for `sim.network.newton` and `sim.network.ports`.
 
-    Nodes are the R row terminals, the C column terminals, then (r, c) along the rows and (r, c) along the columns;
-    branches, in one flat array, are the R C cells, the R C segments of the rows and those of the columns.
+    Nodes are the R row terminals, the C column terminals, (r, c) along the rows, (r, c) along the columns, and the
+    terminals at driven far ends; branches, in one flat array, are the R C cells, the R C segments of the rows, those of
+    the columns, and those at the far ends.
 
     Parameters
     ----------
@@ -64,23 +71,49 @@ class Wires:
     def __init__(self, rows: int, cols: int, resistance: WireResistance) -> None:
         """Lay out the nodes."""
         self.rows, self.cols = rows, cols
-        cell = np.arange(rows * cols).reshape(rows, cols)
+        cell, lines = np.arange(rows * cols).reshape(rows, cols), np.arange(rows + cols)
         along_row, along_col = rows + cols + cell, rows + cols + rows * cols + cell
-        before = np.column_stack([np.arange(rows), along_row[:, :-1]])
-        below = np.vstack([along_col[1:], rows + np.arange(cols)])
-        self._plus = np.concatenate([along_row.ravel(), before.ravel(), along_col.ravel()])
-        self._minus = np.concatenate([along_col.ravel(), along_row.ravel(), below.ravel()])
-        in_row, in_col = np.full((rows, cols), 1 / resistance.row), np.full((rows, cols), 1 / resistance.column)
-        in_row[:, 0], in_col[-1] = 1 / resistance.row_end, 1 / resistance.column_end
-        self._wires = np.concatenate([in_row.ravel(), in_col.ravel()])
+        before = np.column_stack([lines[:rows], along_row[:, :-1]])
+        below = np.vstack([along_col[1:], lines[rows:]])
+        r = resistance
+        in_row, in_col = np.full((rows, cols), 1 / r.row), np.full((rows, cols), 1 / r.column)
+        in_row[:, 0], in_col[-1] = 1 / r.row_end, 1 / r.column_end
+        far = [
+            (n, last, ohm)
+            for n, last, ohm in (
+                (lines[:rows], along_row[:, -1], r.row_far),
+                (lines[rows:], along_col[0], r.column_far),
+            )
+            if ohm is not None
+        ]
+        self._twinned = np.concatenate([lines[:0], *(n for n, _, _ in far)])
+        self._nodes = rows + cols + 2 * rows * cols + len(self._twinned)
+        twins = np.arange(self._nodes - len(self._twinned), self._nodes)
+        last = np.concatenate([lines[:0], *(n for _, n, _ in far)])
+        self._plus = np.concatenate([along_row.ravel(), before.ravel(), along_col.ravel(), twins])
+        self._minus = np.concatenate([along_col.ravel(), along_row.ravel(), below.ravel(), last])
+        ends = [np.full(len(n), 1 / ohm) for n, _, ohm in far]
+        self._wires = np.concatenate([in_row.ravel(), in_col.ravel(), *ends])
 
     @property
     def nodes(self) -> int:
-        """Number of nodes, R + C + 2 R C."""
-        return self.rows + self.cols + 2 * self.rows * self.cols
+        """Number of nodes: R + C + 2 R C, and one for every line that is driven at both ends."""
+        return self._nodes
+
+    def at_both_ends(self, terminals: NDArray[Any]) -> NDArray[Any]:
+        """(..., N) of what holds for the nodes, where far ends get what their lines' terminals have."""
+        spread = terminals.copy()
+        spread[..., self._nodes - len(self._twinned) :] = terminals[..., self._twinned]
+        return spread
+
+    def given(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(..., N) voltages of all nodes as far as they are known, V, from those of the lines; else NaN."""
+        found = np.full((*rows.shape[:-1], self._nodes), np.nan)
+        found[..., : self.rows + self.cols] = np.concatenate([rows, cols], axis=-1)
+        return self.at_both_ends(found)
 
     def across(self, potential: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """(3 R C,) voltages of all branches, V."""
+        """(E,) voltages of all branches, V."""
         return potential[self._plus] - potential[self._minus]
 
     def outflow(self, current: NDArray[np.float64], /) -> NDArray[np.float64]:
@@ -89,7 +122,7 @@ class Wires:
         return (out - back).astype(np.float64, copy=False)
 
     def flat(self, conductance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(3 R C,) conductances of all branches, S, where those of the cells are (R, C)."""
+        """(E,) conductances of all branches, S, where those of the cells are (R, C)."""
         return np.concatenate([conductance.ravel(), self._wires])
 
     def branches(self, cells: Branches) -> Branches:
@@ -109,8 +142,13 @@ class Wires:
 
     def of_cells(self, potential: NDArray[np.float64]) -> NDArray[np.float64]:
         """(R, C) voltages of the cells between nodes at `potential` (N,), V."""
-        along = potential[self.rows + self.cols :].reshape(2, self.rows, self.cols)
+        along = self.along(potential)
         return np.subtract(along[0], along[1])
+
+    def along(self, potential: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(2, R, C) voltages of the cells' ends at their rows and at their columns, V."""
+        first, count = self.rows + self.cols, 2 * self.rows * self.cols
+        return potential[first : first + count].reshape(2, self.rows, self.cols)
 
     def settle(
         self,
@@ -119,7 +157,7 @@ class Wires:
         injected: NDArray[np.float64] | None = None,
         /,
     ) -> NDArray[np.float64]:
-        """Fill in the nodes that are not driven, `conductance` (3 R C,) being that of all branches; see `Topology`."""
+        """Fill in the nodes that are not driven, `conductance` (E,) being that of all branches; see `Topology`."""
         floating = np.isnan(potential if potential.ndim == 1 else potential[:, 0])
         if floating.all():
             return np.zeros_like(potential)
@@ -159,9 +197,21 @@ class WiredCrossbar:
 
     def __init__(self, rows: int, cols: int, resistance: WireResistance) -> None:
         """Nothing is solved yet."""
-        self.wires = Wires(rows, cols, resistance)
-        self.resistance, r = resistance, resistance
-        self._conductances = 1 / r.row, 1 / r.column, 1 / r.row_end, 1 / r.column_end
+        self.shape, self.resistance = (rows, cols), resistance
+        r = resistance
+        far = 1 / r.row_far if r.row_far else 0.0, 1 / r.column_far if r.column_far else 0.0
+        self._row_ends, self._col_ends = np.array([1 / r.row_end, far[0]]), np.array([far[1], 1 / r.column_end])
+
+    @cached_property
+    def wires(self) -> Wires:
+        """The network of the wires, node by node."""
+        return Wires(*self.shape, self.resistance)
+
+    def _lines(self, rows: NDArray[np.float64], cols: NDArray[np.float64]) -> Lines:
+        """What the lines are, where some float."""
+        r = self.resistance
+        ends = (np.where(np.isnan(v)[:, None], 0.0, g) for v, g in ((rows, self._row_ends), (cols, self._col_ends)))
+        return Lines(1 / r.row, 1 / r.column, *ends)
 
     def voltages(
         self, cells: Branches, rows: NDArray[np.float64], cols: NDArray[np.float64]
@@ -187,18 +237,12 @@ class WiredCrossbar:
         InputError
             If Newton's method finds no voltages for cells that are not ohmic.
         """
-        if isinstance(cells, Ohmic):
-            along = self._by_lines(cells.conductance, rows, cols)
-            if along is not None:
-                open_ends = np.concatenate([along[0, :, 0], along[1, -1]])
-                given = np.concatenate([rows, cols])
-                return along, np.where(np.isnan(given), open_ends, given)
-        wires = self.wires
-        given = np.full(wires.nodes, np.nan)
-        given[: wires.rows], given[wires.rows : wires.rows + wires.cols] = rows, cols
-        found = potentials(wires, wires.branches(cells), given)
-        ends = wires.rows + wires.cols
-        return found[ends:].reshape(2, wires.rows, wires.cols), found[:ends]
+        given, along = np.concatenate([rows, cols]), self._by_lines(cells, rows, cols)
+        if along is None:
+            wires = self.wires
+            along = wires.along(potentials(wires, wires.branches(cells), wires.given(rows, cols)))
+        open_ends = np.concatenate([along[0, :, 0], along[1, -1]])
+        return along, np.where(np.isnan(given), open_ends, given)
 
     def many(
         self, conductance: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
@@ -212,32 +256,31 @@ class WiredCrossbar:
         rows, cols : (B, R) and (B, C) arrays
             Voltages at the terminals, V; NaN for one that floats.
         """
-        across = np.empty((len(rows), *conductance.shape))
-        for k, drive in enumerate(zip(rows, cols, strict=True)):
-            along = self._by_lines(conductance, *drive)
-            if along is None:
-                return self._by_factors(conductance, rows, cols)
-            across[k] = along[0] - along[1]
-        return across
+        if not len(rows) or (np.isnan(rows[0]).all() and np.isnan(cols[0]).all()):
+            return np.zeros((len(rows), *conductance.shape))
+        lines = self._lines(rows[0], cols[0])
+        found = along_lines(conductance, lines, np.nan_to_num(rows), np.nan_to_num(cols))
+        return self._by_factors(conductance, rows, cols) if found is None else found[:, 0] - found[:, 1]
 
     def _by_lines(
-        self, conductance: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+        self, cells: Branches, rows: NDArray[np.float64], cols: NDArray[np.float64]
     ) -> NDArray[np.float64] | None:
-        """Voltages (2, R, C) of ohmic cells by conjugate gradients; None where these take too long."""
+        """Voltages (2, R, C) by conjugate gradients; None where these take too long."""
         if np.isnan(rows).all() and np.isnan(cols).all():
-            return np.zeros((2, *conductance.shape))
-        return along_lines(conductance, rows, cols, self._conductances)
+            return np.zeros((2, *self.shape))
+        lines, rows, cols = self._lines(rows, cols), np.nan_to_num(rows), np.nan_to_num(cols)
+        if not isinstance(cells, Ohmic):
+            return newton_along_lines(cells, lines, rows, cols)
+        found = along_lines(cells.conductance, lines, rows[None], cols[None])
+        return None if found is None else found[0]
 
     def _by_factors(
         self, conductance: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Voltages (B, R, C) across ohmic cells by one factorisation."""
-        wires, ends = self.wires, self.wires.rows + self.wires.cols
-        given = np.full((wires.nodes, len(rows)), np.nan)
-        given[: wires.rows], given[wires.rows : ends] = rows.T, cols.T
-        found = wires.settle(wires.flat(conductance), given)[ends:]
-        along = found.T.reshape(len(rows), 2, wires.rows, wires.cols)
-        return np.subtract(along[:, 0], along[:, 1])
+        wires = self.wires
+        found = wires.settle(wires.flat(conductance), np.ascontiguousarray(wires.given(rows, cols).T))
+        return np.stack([wires.of_cells(potential) for potential in found.T])
 
     def effective(self, conductance: NDArray[np.float64]) -> NDArray[np.float64]:
         """Conductances (R, C), S, that an ideal crossbar would need to carry the same currents into 0 V.
@@ -253,8 +296,11 @@ class WiredCrossbar:
         by_row = self.wires.rows <= self.wires.cols
         lines, others = sorted((self.wires.rows, self.wires.cols))
         drive, silent = np.eye(lines), np.zeros((lines, others))
-        across = self.many(conductance, *((drive, silent) if by_row else (silent, drive)))
-        currents = across * conductance
+        given = (drive, silent) if by_row else (silent, drive)
+        found = outflow(conductance, self._lines(*(lines[0] for lines in given)), *given)
+        if found is not None:
+            return found[1] if by_row else -found[0].T
+        currents = self._by_factors(conductance, *given) * conductance
         return currents.sum(axis=1) if by_row else -currents.sum(axis=2).T
 
 

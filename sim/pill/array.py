@@ -138,7 +138,7 @@ class PillArray(SimulatedArray):
         inputs, protocol = question
         if protocol.timing == "serial" or protocol.front not in ("minimum", "resistors"):
             return None
-        if p.nonideal or p.d2d or p.c2c or p.read_noise or p.r_wire or pair_count(inputs) != self.rows:
+        if p.nonideal or p.d2d or p.c2c or p.read_noise or not p.plain or pair_count(inputs) != self.rows:
             return None
         own: PairedCore
         if p.torch is None:
@@ -185,7 +185,7 @@ class PillArray(SimulatedArray):
     def read(self, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of every weight, (rows, cols), S; see `SimulatedArray.read`."""
         p = self.parameters
-        if v is not None or p.read_noise or p.r_wire or p.nonideal:
+        if v is not None or p.read_noise or not p.plain or p.nonideal:
             return super().read(v)
         self._require_open()
         self._measurements += 1

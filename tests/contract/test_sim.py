@@ -133,6 +133,20 @@ class TestVteamThroughWires(VteamContract):
     tolerance = THROUGH_WIRES
 
 
+class TestRramBehindSelectors(SimulatedContract):
+    uri = "sim:rram?model=nlsb&alpha=0.05&selector=exponential&selector.selectivity=1e5"
+    drive_voltage = 2.2
+
+
+class TestVteamBehindThresholdSwitches(VteamContract):
+    uri = "sim:vteam?k_off=50&selector=threshold&selector.v_th=0.3&selector.r_off=1e8"
+
+
+class TestRramThatRectifiesThroughWires(SimulatedContract):
+    uri = "sim:rram?model=nlsb&alpha=0.05&selector=rectifying&selector.rectification=10&r_wire=1"
+    tolerance, drive_voltage = THROUGH_WIRES, 2.2
+
+
 class TestVariableFlca(FlcaContract):
     uri = "sim:flca?phi0=1e-3&d2d=0.1&d2d_r=0.1&c2c=0.1&stuck_on=0.1&stuck_off=0.1&seed=3"
     rows, cols = 6, 5

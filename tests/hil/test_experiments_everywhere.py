@@ -13,6 +13,7 @@ from hil.experiments.forming import ramp
 from hil.experiments.stdp_window import spike_pair
 
 SMALL = {
+    "array": {"writes": 2},
     "iv": {"stairs": 12},
     "ltp": {"pulses": 5, "cycles": 1},
     "stdp": {"delays": [-0.01, 0.01]},

@@ -61,9 +61,10 @@ def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
     assert np.array_equal(training._loop.arrays[name], whole._loop.arrays[name])
 
 
-def test_the_same_driver_trains_through_the_host_core(tmp_path, monkeypatch):
-    """A handful of digits on a noisy array with wires, event by event on the host."""
-    noisy = "sim:rram?alpha=0.05&c2c=0.05&read_noise=0.01&r_wire=0.1"
+@pytest.mark.parametrize("more", ["", "&dac_bits=4&adc_bits=8"])
+def test_the_same_driver_trains_through_the_host_core(tmp_path, monkeypatch, more):
+    """A handful of digits on a noisy array with wires, event by event on the host; and through converters."""
+    noisy = f"sim:rram?alpha=0.05&c2c=0.05&read_noise=0.01&r_wire=0.1{more}"
     config = {
         "train": {"neurons": 6, "epochs": 0.02, "seeds": 1, "labelling": 15, "curve": 0},
         "device": {"uri": noisy},
