@@ -8,6 +8,7 @@ the table says literally beside it.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,20 +37,22 @@ MODELS = {
     "linear ion drift": Model("sim:ion-drift?window=none", 1.0, 1.0, (0.3, 0.6)),
     "non-linear ion drift": Model("sim:nonlinear-drift?window=none", 1.0, 1.0, (0.3, 0.6)),
     "Simmons tunnel barrier": Model("sim:simmons", 0.9, 100.0, (1.5e-9, 1.8e-9)),
-    "TEAM": Model("sim:team?k_off=2e-9&k_on=-2e-11&x0=3e-10&resistance=exponential&window=none", 4.0, 1.0,
-                  (5e-10, 1e-9)),
-}  # fmt: skip
+    "TEAM": Model(
+        "sim:team?k_off=2e-9&k_on=-2e-11&x0=3e-10&resistance=exponential&window=none", 4.0, 1.0, (2e-9, 2.5e-9)
+    ),
+}
 
 POINTS = 400
 """Samples of a sine."""
 
-FAST = 1e6
+FAST = 1e12
 """Factor on the frequency at which a loop must have closed."""
 
 HP_K, HP_ON, HP_OFF, HP_START = 1e4, 100.0, 16e3, 0.3144654088050314
 """k = mu R_on / D^2, 1/C; resistances, ohm; and the doped part at first: of the preset `hp`."""
 
 
+@cache
 def law_of(address: str) -> RateLaw[Any]:
     """The law of a simulated cell that is given by its rates."""
     with open_device(address) as device:
@@ -87,15 +90,25 @@ def loops(scope: Scope) -> list[Finding]:
         claim = '"pinched hysteresis loop is its fundamental identifier"'
         rows += [
             Finding(
-                "1B", f"{name}: current at 0 V over the largest", claim, float(np.abs(i[v == 0]).max() / np.abs(i).max()),
-                accept=(-1e-9, 1e-9), follows=0.0, follows_by="the printed current is 0 at v = 0",
+                "1B",
+                f"{name}: current at 0 V over the largest",
+                claim,
+                float(np.abs(i[v == 0]).max() / np.abs(i).max()),
+                accept=(-1e-9, 1e-9),
+                follows=0.0,
+                follows_by="the printed current is 0 at v = 0",
             ),
             Finding(
-                "1B", f"{name}: area of a lobe over its triangle", claim, lobe(v, i), accept=above(0.01),
-                control=lobe(*loop(model, FAST)), control_is=f"{FAST:g} times the frequency: the state stays",
+                "1B",
+                f"{name}: area of a lobe over its triangle",
+                claim,
+                lobe(v, i),
+                accept=above(0.01),
+                control=lobe(*loop(model, FAST)),
+                control_is=f"{FAST:g} times the frequency: the state stays",
                 note=f"{model.volts:g} V, {model.hertz:g} Hz",
             ),
-        ]  # fmt: skip
+        ]
     save(figure, scope.folder / "xu-loops.png")
     return rows
 
@@ -121,9 +134,16 @@ def _drift() -> Finding:
         return float(HP_ON * x + HP_OFF * (1 - x))
 
     return Finding(
-        "T1", "linear ion drift: resistance after the positive half of 1 V, 1 Hz", "its equation; no number", ours, "ohm",
-        near(closed, 1e-4), follows=closed, follows_by="M^2 = M0^2 - 2 k (Roff - Ron) flux", **by_lsoda(independent),
-    )  # fmt: skip
+        "T1",
+        "linear ion drift: resistance after the positive half of 1 V, 1 Hz",
+        "its equation; no number",
+        ours,
+        "ohm",
+        near(closed, 1e-4),
+        follows=closed,
+        follows_by="M^2 = M0^2 - 2 k (Roff - Ron) flux",
+        **by_lsoda(independent),
+    )
 
 
 def _after(model: Model, seconds: float) -> float:
@@ -142,9 +162,15 @@ def _power() -> Finding:
         ours = float(device.state("w")[0, 0])
     closed = 1 / (1 + math.exp(-4 * 4.0 * 0.9**13 * 0.1))
     return Finding(
-        "T1", "non-linear ion drift: w after 0.1 s at 0.9 V from 0.5, Joglekar's window", "dw/dt = a f(w) v^m; no number",
-        ours, "", near(closed, 1e-6), follows=closed, follows_by="1 / (1 + exp(-4 a v^m t)), m = 13",
-    )  # fmt: skip
+        "T1",
+        "non-linear ion drift: w after 0.1 s at 0.9 V from 0.5, Joglekar's window",
+        "dw/dt = a f(w) v^m; no number",
+        ours,
+        "",
+        near(closed, 1e-6),
+        follows=closed,
+        follows_by="1 / (1 + exp(-4 a v^m t)), m = 13",
+    )
 
 
 def _barrier() -> list[Finding]:
@@ -159,12 +185,18 @@ def _barrier() -> list[Finding]:
         printed = 3.5e-6 - math.sinh(i / 115e-6) * math.exp(-math.exp(first) - w / 107e-12)
         rows.append(
             Finding(
-                "T1", f"Simmons: rate of the gap, {name}, {i * 1e6:g} uA at {w * 1e9:g} nm", "its equation, garbled",
-                1e9 * float(gap_rate(i, w, p)), "nm/s", near(closed, 1e-6), follows=closed,
-                follows_by="Pickett et al. 2009, eqs 1 and 2", open={"Table 1 as printed": 1e9 * printed},
+                "T1",
+                f"Simmons: rate of the gap, {name}, {i * 1e6:g} uA at {w * 1e9:g} nm",
+                "its equation, garbled",
+                1e9 * float(gap_rate(i, w, p)),
+                "nm/s",
+                near(closed, 1e-6),
+                follows=closed,
+                follows_by="Pickett et al. 2009, eqs 1 and 2",
+                open={"Table 1 as printed": 1e9 * printed},
                 note='printed "koff - sinh(...)" for both signs of the current, with one set of constants',
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -178,17 +210,30 @@ def _thresholds() -> list[Finding]:
     ours = 1e-3 / float(law.current(np.full((1, 1), 1e-3), {"x": middle})[0, 0])
     return [
         Finding(
-            "T1", "TEAM: rate at 200 uA, i_off 115 uA", "its equation, garbled", 1e9 * float(law.velocity(i * r, np.array(
-                [x]))[0]), "nm/s", near(closed, 1e-6), follows=closed, follows_by="k_off (i / i_off - 1)^3",
-            open={"Table 1 as printed": 0.0}, note='printed condition of both branches: "0 < i(t) < i", never true',
+            "T1",
+            "TEAM: rate at 200 uA, i_off 115 uA",
+            "its equation, garbled",
+            1e9 * float(law.velocity(i * r, np.array([x]))[0]),
+            "nm/s",
+            near(closed, 1e-6),
+            follows=closed,
+            follows_by="k_off (i / i_off - 1)^3",
+            open={"Table 1 as printed": 0.0},
+            note='printed condition of both branches: "0 < i(t) < i", never true',
         ),
         Finding(
-            "T1", "TEAM: resistance in the middle of the gap", "v = R_on lambda / (w_off - w_on) (w - w_on)", ours, "ohm",
-            near(math.sqrt(100.0 * 200e3), 1e-6), follows=math.sqrt(100.0 * 200e3), follows_by="sqrt(R_on R_off)",
+            "T1",
+            "TEAM: resistance in the middle of the gap",
+            "v = R_on lambda / (w_off - w_on) (w - w_on)",
+            ours,
+            "ohm",
+            near(math.sqrt(100.0 * 200e3), 1e-6),
+            follows=math.sqrt(100.0 * 200e3),
+            follows_by="sqrt(R_on R_off)",
             open={"Table 1 as printed, times i": 100.0 * ratio * 0.5},
             note="without exp, the resistance at w_on would be 0 and not R_on",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def properties(scope: Scope) -> list[Finding]:
@@ -207,11 +252,16 @@ def properties(scope: Scope) -> list[Finding]:
         slow, fast = (abs(float(law.velocity(part * model.volts, state)[0])) for part in (0.05, 1.0))
         rows.append(
             Finding(
-                "T1-properties", f"{name}: rate at a twentieth of {model.volts:g} V over that at {model.volts:g} V",
-                f"threshold: {threshold}", slow / fast, accept=accept,
-                note={"non-linear ion drift": "0.05^13: none in the strict sense, and in effect there is one"}.get(name, ""),
+                "T1-properties",
+                f"{name}: rate at a twentieth of {model.volts:g} V over that at {model.volts:g} V",
+                f"threshold: {threshold}",
+                slow / fast,
+                accept=accept,
+                note={"non-linear ion drift": "0.05^13: none in the strict sense, and in effect there is one"}.get(
+                    name, ""
+                ),
             )
-        )  # fmt: skip
+        )
         rows.append(_linearity(name, model, law, linear))
     return rows
 
@@ -227,11 +277,14 @@ def _linearity(name: str, model: Model, law: RateLaw[Any], claim: str) -> Findin
     r = small / law.current(np.full((1, 3), small), {law.programmed: x})[0]
     bent = float(r[1] / (0.5 * (r[0] + r[2])))
     return Finding(
-        "T1-properties", f"{name}: current at {v:g} V over twice that at {v / 2:g} V, at one state", f"linearity: {claim}",
-        one / (2 * half), accept=(0.999, 1.001) if claim == "linear" else _bent(one / (2 * half), bent),
+        "T1-properties",
+        f"{name}: current at {v:g} V over twice that at {v / 2:g} V, at one state",
+        f"linearity: {claim}",
+        one / (2 * half),
+        accept=(0.999, 1.001) if claim == "linear" else _bent(one / (2 * half), bent),
         open={"resistance half way over the mean of those at 1/4 and 3/4": bent},
         note="the table does not say in what: the current in the voltage, or the resistance in the state",
-    )  # fmt: skip
+    )
 
 
 def _bent(*values: float) -> tuple[float, float]:

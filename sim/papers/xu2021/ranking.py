@@ -68,7 +68,7 @@ def cost(name: str) -> float:
         return 1e9 * (time.process_time() - begun) / (POINTS * side * side)
 
 
-def ranking(scope: Scope) -> list[Finding]:
+def accuracy_and_cost(scope: Scope) -> list[Finding]:
     """Errors of neighbours in the table's order, and costs."""
     chosen = ORDER[:-1] if scope.quick else ORDER
     seeds = range(2 if scope.quick else SEEDS)
@@ -100,12 +100,20 @@ def _accuracies(errors: dict[tuple[str, str], tuple[float, ...]], seeds: int) ->
         apart = {r: tuple(b - w for b, w in zip(errors[better, r], errors[worse, r], strict=True)) for r in REFERENCES}
         rows.append(
             repeated(
-                "T1-ranking", quantity, claim, apart[first], accept=below(0.0), open={f"fitted to {other}": apart[other]},
-                control=0.0, control_is="one model less itself",
-                note="; ".join(f"{name} to {r}: {np.mean(errors[name, r]):.3g}" for name in (better, worse) for r in REFERENCES)
+                "T1-ranking",
+                quantity,
+                claim,
+                apart[first],
+                accept=below(0.0),
+                open={f"fitted to {other}": apart[other]},
+                control=0.0,
+                control_is="one model less itself",
+                note="; ".join(
+                    f"{name} to {r}: {np.mean(errors[name, r]):.3g}" for name in (better, worse) for r in REFERENCES
+                )
                 + " (rms of ln G)",
             )
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -120,14 +128,16 @@ def _costs() -> list[Finding]:
     turns = 5
     spent = {name: [cost(name) for _ in range(turns)] for name in ORDER}
     own = tuple(a / b for a, b in zip(spent["TEAM"][1:], spent["TEAM"][:-1], strict=True))
-    rows = [
+    return [
         repeated(
-            "T1-ranking", f"time of a step, Simmons tunnel barrier over {name}",
+            "T1-ranking",
+            f"time of a step, Simmons tunnel barrier over {name}",
             '"very complicated and computationally inefficient"',
-            tuple(a / b for a, b in zip(spent["Simmons tunnel barrier"], spent[name], strict=True)), accept=above(1.5),
-            control=own, control_is="TEAM over itself, another turn",
-            note=f"{min(spent['Simmons tunnel barrier']):,.0f} and {min(spent[name]):,.0f} ns; rule: half as much again",
+            tuple(a / b for a, b in zip(spent["Simmons tunnel barrier"], spent[name], strict=True)),
+            accept=above(1.5),
+            control=own,
+            control_is="TEAM over itself, another turn",
+            note=f"{min(spent['Simmons tunnel barrier']):,.0f} and {min(spent[name]):,.0f} ns; rule: 1.5",
         )
         for name in ORDER[:-1]
-    ]  # fmt: skip
-    return rows
+    ]

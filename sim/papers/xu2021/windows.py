@@ -16,7 +16,7 @@ WINDOWS = {
     "Joglekar": ("joglekar&p=1", 0.0),
     "Biolek": ("biolek&p=1", 1.0),
     "Prodromakis": ("prodromakis&p=1", 0.0),
-    "Zha": ("zha&p=1", 1.0),
+    "Zha": ("zha&p=1", 0.25),
 }
 """Addresses, and the closed form of the window at the bound that the current has just left."""
 
@@ -40,7 +40,7 @@ def returned(window: str) -> float:
         return float(there - device.state("x")[0, 0])
 
 
-def windows(scope: Scope) -> list[Finding]:
+def at_the_bounds(scope: Scope) -> list[Finding]:
     """Rates into the bound and out of it, and whether a driven cell comes back."""
     figure, (axis,) = canvas(1, (5, 3))
     x, rows = np.linspace(0, 1, 201), []
@@ -50,18 +50,28 @@ def windows(scope: Scope) -> list[Finding]:
         claim = '"needed to nullify the derivative"'
         rows += [
             Finding(
-                "windows", f"{name}: rate into the bound over that without a window", claim, ratio(window, 1.0, 1.0),
-                accept=(-1e-9, 1e-9), follows=0.0, follows_by="f(1) of the window's paper", control=1.0,
+                "windows",
+                f"{name}: rate into the bound over that without a window",
+                claim,
+                ratio(window, 1.0, 1.0),
+                accept=(-1e-9, 1e-9),
+                follows=0.0,
+                follows_by="f(1) of the window's paper",
+                control=1.0,
                 control_is="no window: the rate ends at the bound alone",
                 note="" if name != "Zha" else "not named by the review",
             ),
             Finding(
-                "windows", f"{name}: rate out of the bound over that without a window", None, ratio(window, 1.0, -1.0),
-                follows=leaves, follows_by="f(1) for the reversed current",
+                "windows",
+                f"{name}: rate out of the bound over that without a window",
+                None,
+                ratio(window, 1.0, -1.0),
+                follows=leaves,
+                follows_by="f(1) for the reversed current",
                 note=f"goes back {returned(window):.3g} of the range in {LONG:g} s of the reversed voltage, "
                 f"{returned('none'):.3g} without a window: " + ("leaves it" if leaves else "a film there stays there"),
             ),
-        ]  # fmt: skip
+        ]
     axis.set(xlabel="x = w / D", ylabel="f, current into x = 1", title="windows")
     axis.legend(frameon=False, fontsize=7)
     save(figure, scope.folder / "xu-windows.png")
