@@ -26,7 +26,7 @@ CELLS = {
 }
 """Cells that saturate: address, V, and width of a pulse, s."""
 
-RISES = np.geomspace(1 / 3, 3.0, 41)
+RISES = np.geomspace(1 / 3, 3.0, 21)
 """Last height over the first, tried; the higher of the two is that of the identical pulses."""
 
 READ, BRIEF = 1e-3, 1e-9
