@@ -87,7 +87,7 @@ def test_a_bridge_divides_its_input_by_its_memristances(polarity):
 
 
 def test_a_transistor_leaves_a_resistor_what_its_equation_says():
-    """k/2 ((V_g - V_t)^2 - (V_g - V_t - V_a)^2) = (V - V_a) / R, a quadratic in V_a; saturated, without the last term."""
+    """k/2 ((V_g - V_t)^2 - (V_g - V_t - V_a)^2) = (V - V_a) / R, quadratic in V_a; saturated, without the last term."""
     k, v_t, gate, v, r = 2e-4, 0.5, 1.7, 1.0, 2e4
     over = gate - v_t
     roots = np.roots([-k / 2, k * over + 1 / r, -v / r])
