@@ -96,7 +96,7 @@ def _raised(address: str, v: float, width: float) -> Train:
     tried = []
     for rise in RISES:
         heights = v * np.linspace(1.0, rise, PULSES) / max(rise, 1.0)
-        erased = -v * np.ones(PULSES), 4 * np.full(PULSES, width)
+        erased = np.full(1, -v), np.full(1, 4 * PULSES * width)
         tried.append(played(address, [erased, (heights, np.full(PULSES, width))])[1])
     moved = [train for train in tried if abs(train.g[-1] - train.g[0]) > 0.2 * abs(tried[0].g[-1] - tried[0].g[0])]
     return min(moved, key=lambda train: bent(train.g))

@@ -42,7 +42,7 @@ MODELS = {
     ),
 }
 
-POINTS = 400
+POINTS = 200
 """Samples of a sine."""
 
 FAST = 1e12
