@@ -2,7 +2,7 @@
 
     python benchmarks/law_steps.py [--quick] [--json FILE] [--only NAME]
 
-A step is one segment of constant voltage of one cell: a sine of 200 segments that opens the law's loop, on an array
+A step is one segment of constant voltage of one cell: a sine of 2,000 segments that opens the law's loop, on an array
 whose cells differ, one thread, processor time, least of several turns. What it is compared with steps the same
 equations by Euler's rule, once a segment: one cell after the other, as MemTorch and most published code do it, with
 numpy's functions and nothing compiled; and all cells of the array at once, in numpy's arrays. Neither controls its
@@ -36,7 +36,7 @@ from sim.export.cell import ExportedCell, describe
 from sim.export.expression import FUNCTIONS, Formula, ordered
 from sim.export.sweeps import usual_amplitude, usual_frequency
 
-POINTS, CELLS, TURNS = 200, (32, 32), 3
+POINTS, CELLS, TURNS = 2000, (16, 16), 3
 EXPLICIT, IMPLICIT = "at most 60", "at most 1,000"
 PLAIN_STEPS = 2000
 """Steps of the loop over single cells."""

@@ -18,11 +18,17 @@ MODELS = {
     "vteam": (1.4, 50.0),
     "yakopcic": (0.45, 100.0),
     "mss": (0.5, 100.0),
+    "mss-switches?number=100": (0.3, 1000.0),
     "stanford": (1.8, 1e6),
+    "well-posed-rram": (1.2, 1e6),
     "jart-vcm": (1.3, 1e3),
     "hysteretic": (1.0, 1e3),
     "threshold?preset=slow": (2.2, 1e3),
     "flca": (0.1, 1.0),
+    "flca-pair?preset=figure3": (1.0, 1.0),
+    "flca-step?R=100,1e6&D=1": (0.1, 1.0),
+    "rram?alpha=0.4&w0=0": (1.2, 1e3),
+    "curve?w0=0": (1.2, 1e3),
     "diffusive": (1.0, 0.5),
     "mott?u0=0.05": (0.5, 1e7),
 }
@@ -46,8 +52,8 @@ def main(path: str) -> None:
     """Draw all of them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 9), layout="constrained")
-    for axis, (name, (amplitude, frequency)) in zip(figure.subplots(4, 4).flat, MODELS.items(), strict=False):
+    figure = Figure(figsize=(10, 11), layout="constrained")
+    for axis, (name, (amplitude, frequency)) in zip(figure.subplots(5, 4).flat, MODELS.items(), strict=False):
         volts, currents = loop(name, amplitude, frequency)
         scale = 10.0 ** (3 * np.floor(np.log10(np.abs(currents).max()) / 3))
         axis.plot(np.append(volts, volts[0]), np.append(currents, currents[0]) / scale, lw=1.2)

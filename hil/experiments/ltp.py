@@ -1,7 +1,13 @@
-"""Potentiation and depression: conductance against the number of identical pulses.
+"""Potentiation and depression: conductance against the number of pulses, identical ones or not.
 
 A cycle is a train of positive pulses, then one of negative pulses, a read after each pulse. Which of the two
 potentiates is for the data to say. One train of negative pulses, not counted, brings the cell to its starting point.
+
+Pulses may become higher (`rise`) or wider (`widen`) from the first to the last of a train, or be followed by a smaller
+one of the other sign (`opposite`), as published trains that come nearer to a straight line do (Park et al. 2013; Chang
+et al. 2017; Li et al. 2016, all in Table 4 of Xu et al., Front. Nanotechnol. 3:645995, 2021). With `linearise` the
+first cycle is measured with identical pulses, and those of all further ones are as wide as its slope is flat
+(`hil.writing.shapes`; Fu et al. 2019, Figure 5 there), at the same height.
 
 The nonlinearity of a train is the exponent alpha of ``G = (G_0^alpha (1 - w) + G_1^alpha w)^(1/alpha)``, ``w = n / N``
 (Jang et al., IEEE Electron Device Letters 36, 457 (2015)); a train that saturates early fits it badly, as its residual
@@ -20,6 +26,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hil.device import Device
+from hil.errors import InputError
 from hil.experiments import figures
 from hil.experiments.bench import CellBench
 from hil.experiments.experiment import (
@@ -41,8 +48,10 @@ from hil.experiments.experiment import (
 )
 from hil.experiments.fits import STEEPEST, STEEPEST_LABEL, neurosim_train, nonlinear_train
 from hil.experiments.iv import pairs, require_positive
+from hil.fraction import Fraction
 from hil.runs.results import Row, repeated
 from hil.waveform import Waveform
+from hil.writing.shapes import equal_steps
 
 MOVED = 1e-3
 """Change of the conductance over the conductance below which trains do nothing."""
@@ -62,6 +71,27 @@ class PotentiationSettings(PulseSettings):
     widths: Several | None = Field(
         None, min_length=1, description="family of widths; width alone if not given", json_schema_extra=unit("s")
     )
+
+    rise: float = Field(1.0, gt=0, le=100, description="height of a train's last pulse over that of its first")
+    widen: float = Field(1.0, gt=0, le=1e6, description="width of a train's last pulse over that of its first")
+    opposite: Fraction = Field(
+        0.0, ge=0, le=1, description="pulse of the other sign after each, of its own height; 0: none (bipolar)"
+    )
+    linearise: bool = Field(
+        False, description="first cycle identical pulses; then widths inverse to the slope measured in it"
+    )
+
+    def train(self, polarity: int, scale: float, widths: NDArray[np.float64]) -> Waveform:
+        """Read, then pulses and reads: heights `scale` times the signed one's, rising; each of its own width (N,)."""
+        count, other = len(widths), self.opposite * scale * self.signed(-polarity)
+        parts = [self.read_and_gap()]
+        for k, width in enumerate(widths):
+            height = scale * self.signed(polarity) * (1 + (self.rise - 1) * k / max(count - 1, 1))
+            parts.append(self.pulse(height, float(width)))
+            if other:
+                parts.append(self.pulse(other, float(width), measure=False))
+            parts.append(parts[0])
+        return Waveform.concat(parts)
 
     def resolved(self, device: Device) -> PotentiationSettings:
         """Fill in the device's own pulse; a family of one where no family is given."""
@@ -92,6 +122,16 @@ class Potentiation(Experiment):
         """Refuse amplitudes and widths that are not positive."""
         for name in ("amplitudes", "widths"):
             require_positive(f"ltp.{name}", getattr(settings, name) or ())
+        if settings.linearise:
+            for name, plain in (("rise", 1.0), ("widen", 1.0), ("opposite", 0.0)):
+                if getattr(settings, name) != plain:
+                    raise InputError(
+                        f"ltp.{name} = {getattr(settings, name):g}: linearise = true shapes identical pulses"
+                    )
+            if settings.cycles < 2:
+                raise InputError(
+                    f"ltp.cycles = {settings.cycles} must be >= 2 with linearise = true: the first measures"
+                )
 
     def blocks(self) -> Sequence[Block]:
         """One block a train."""
@@ -102,18 +142,25 @@ class Potentiation(Experiment):
         for amplitude in s.amplitudes:
             for width in s.widths:
                 trains: dict[int, Waveform] = {}
+                widths = width * np.geomspace(1.0, s.widen, s.pulses)
                 member = {"amplitude": grid.volts(amplitude), "width": grid.seconds(width)}
                 for cycle, polarity in [(-1, -1), *((c, p) for c in range(s.cycles) for p in (1, -1))]:
                     height = grid.volts(amplitude * s.signed(polarity) / s.amplitude)
                     if polarity not in trains:
-                        trains[polarity] = grid.waveform(s.read_and_gap() + s.pulse_and_read(height, width) * s.pulses)
+                        trains[polarity] = self._train(polarity, amplitude, widths)
+                    note = "widths inverse to the slope of cycle 0" if s.linearise and cycle > 0 else ""
                     name = f"{quantity(height, 'V')}, {quantity(member['width'], 's')}, cycle {cycle}"
-                    found.append(Block(name, (trains[polarity],), {**member, "cycle": cycle, "polarity": polarity}))
+                    found.append(
+                        Block(name, (trains[polarity],), {**member, "cycle": cycle, "polarity": polarity}, note)
+                    )
         return found
 
     def measure(self, block: Block, bench: CellBench, past: Records) -> Iterator[Record]:
         """One point a pulse; the first is the read before the train."""
-        samples = bench.play(block.waveforms[0])
+        waveform = block.waveforms[0]
+        if self.settings.linearise and block.values["cycle"] > 0:
+            waveform = self._shaped(block, past)
+        samples = bench.play(waveform)
         reads, pulses = samples[::2], samples[1::2]
         reads.tripped[1:] = np.maximum(reads.tripped[1:], pulses.tripped)
         current = np.concatenate([[np.nan], pulses.current])
@@ -122,12 +169,35 @@ class Potentiation(Experiment):
             width=block.values["width"], pulse_current=current, conductance=reads.conductance,
         )  # fmt: skip
 
+    def _train(self, polarity: int, amplitude: float, widths: NDArray[np.float64]) -> Waveform:
+        """A train as the device can drive it."""
+        s = self.settings
+        if s.rise == 1.0 and s.widen == 1.0 and not s.opposite and np.ptp(widths) == 0:
+            height = self.grid.volts(amplitude * s.signed(polarity) / s.amplitude)
+            return self.grid.waveform(s.read_and_gap() + s.pulse_and_read(height, float(widths[0])) * s.pulses)
+        return self.grid.waveform(s.train(polarity, amplitude / s.amplitude, widths))
+
+    def _shaped(self, block: Block, past: Records) -> Waveform:
+        """The train of a block with widths from the first cycle; as it is where that did not move the cell."""
+        told = {name: block.values[name] for name in ("amplitude", "width", "polarity")}
+        g = where(past, cycle=0, **told)["conductance"]
+        widths = equal_steps(told["width"] * np.arange(len(g), dtype=np.float64), g, self.settings.pulses)
+        if widths is None:
+            return block.waveforms[0]
+        finest = max(self.grid.time_step, np.finfo(np.float64).tiny)
+        return self._train(int(told["polarity"]), told["amplitude"], np.maximum(widths, finest))
+
     def analyse(self, records: Records) -> list[Row]:
         """On/off ratio, nonlinearity of both branches, asymmetry, spread from cycle to cycle."""
         rows: list[Row] = []
         for amplitude, width in pairs(records, "amplitude", "width"):
             head = f"{quantity(amplitude, 'V')} {quantity(width, 's')}"
-            member = _member_rows(where(records, amplitude=amplitude, width=width))
+            whole = where(records, amplitude=amplitude, width=width)
+            if self.settings.linearise:
+                first = whole["cycle"] <= 0
+                before, whole = ({k: c[part] for k, c in whole.items()} for part in (first, ~first))
+                rows += [replace(row.under("identical pulses: "), headline=False) for row in _member_rows(before)]
+            member = _member_rows(whole)
             rows += [row.under(f"{head}: ", amplitude=amplitude, width=width) for row in member]
         return rows + tripped_rows(records)
 

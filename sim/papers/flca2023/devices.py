@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hil.reproduction.papers import Finding, Scope, above, near
 from sim.circuits import GROUND, Circuit, Drive, Flca, Memristor, Resistor, Source, Transient, simulate
-from sim.papers.flca2023.canvas import canvas, save
+from sim.papers.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda, single
 
 VOLATILE = Flca(R=(100.0, 1e6), A=1.0, D=1.0, volatile=True)

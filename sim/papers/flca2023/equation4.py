@@ -12,7 +12,7 @@ from collections.abc import Callable
 from hil.backends import open_device
 from hil.reproduction.papers import Finding, Scope, above, near
 from hil.waveform import Waveform
-from sim.papers.flca2023.canvas import canvas, save
+from sim.papers.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda, single
 
 A, D = 1.0, 1.0

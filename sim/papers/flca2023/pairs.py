@@ -11,7 +11,7 @@ from sim.circuits import Flca
 from sim.circuits.bidirectional import pulse_pair, stdp_window
 from sim.circuits.desensitisation import VOLATILE, desensitisation
 from sim.circuits.figures import RATES, draw_stdp
-from sim.papers.flca2023.canvas import canvas, save
+from sim.papers.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda, pair
 
 VOLTS, WIDTH = 1.0, 1e-3
