@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hil.cli import options
+from hil.cli.about import About, flags_of, with_about
 from hil.cli.flags import with_flags
 from hil.evaluation.settings import EvaluateConfig
 from hil.runs.stopping import refuse_with_resume
@@ -19,19 +20,15 @@ Source = Annotated[
 ]
 
 
+@with_about
 def _evaluate(
     source: Source = None,
     config: options.Config = None,
     settings: options.Settings = None,
     run: options.RunFolder = None,
     resume: options.Resume = None,
-    name: options.Name = None,
-    sample: options.Sample = None,
-    wafer: options.Wafer = None,
-    die: options.Die = None,
-    operator: options.Operator = None,
-    comment: options.Comment = None,
-    tag: options.Tag = None,
+    *,
+    about: About,
     json: options.Json = None,
     **flags: Any,
 ) -> None:
@@ -39,10 +36,9 @@ def _evaluate(
     from hil.runs.metadata import checked
     from hil.runs.results import report
 
-    about = options.about(name, sample, wafer, die, operator, comment, tag)
     if resume is not None:
         told = {"MODEL|RUN": source, "--config": config, "--set": settings, "--run": run}
-        refuse_with_resume({**told, **flags, **options.flags_of(about)})
+        refuse_with_resume({**told, **flags, **flags_of(about)})
         done = play.restart(resume)
     else:
         values = options.resolve(config, settings, {"evaluate.source": source, **flags})
