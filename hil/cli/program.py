@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hil.cli import checks, options
 from hil.cli.about import About, flags_of, with_about
 from hil.runs.stopping import refuse_with_resume
+
+if TYPE_CHECKING:
+    from hil.runs.outcome import Outcome
 
 Source = Annotated[
     Path | None,
@@ -82,7 +85,6 @@ def program(
     RUN/written.npz has target, conductance, error, pulses and fate (1 reached, 2 as near as a pulse gets, -1 given up)
     of every cell.
     """
-    from hil.runs.metadata import checked
     from hil.runs.results import report
     from hil.writing import play
 
@@ -90,15 +92,29 @@ def program(
         "source": source, "device": device, "synapse": synapse, "layer": layer, "tolerance": tolerance,
         "controller": controller, "scheme": scheme, "v_max": v_max, "max_pulses": max_pulses,
     }  # fmt: skip
-    if resume is not None:
-        told = {("FILE" if key == "source" else f"--{key.replace('_', '-')}"): value for key, value in flags.items()}
-        refuse_with_resume({**told, "--config": config, "--set": settings, "--run": run, **flags_of(about)})
-        done = play.restart(resume)
-    else:
-        full = [item if "." in item.partition("=")[0] else f"{play.KIND}.{item}" for item in settings or []]
-        values = options.resolve(config, full, {f"{play.KIND}.{key}": value for key, value in flags.items()})
-        done = play.start(values.get(play.KIND, {}), run, checked(about))
+    done = _played(flags, config, settings, run, resume, about)
     report(done.rows, str(done.path), json)
     for figure in done.figures:
         print(f"picture: {figure}", file=sys.stderr)
     print(f"cells: {done.path / play.WRITTEN}", file=sys.stderr)
+
+
+def _played(
+    flags: dict[str, Any],
+    config: Path | None,
+    settings: list[str] | None,
+    run: Path | None,
+    resume: Path | None,
+    about: About,
+) -> Outcome:
+    """Begin the write that the flags ask for, or go on with one."""
+    from hil.runs.metadata import checked
+    from hil.writing import play
+
+    if resume is not None:
+        told = {("FILE" if key == "source" else f"--{key.replace('_', '-')}"): value for key, value in flags.items()}
+        refuse_with_resume({**told, "--config": config, "--set": settings, "--run": run, **flags_of(about)})
+        return play.restart(resume)
+    full = [item if "." in item.partition("=")[0] else f"{play.KIND}.{item}" for item in settings or []]
+    values = options.resolve(config, full, {f"{play.KIND}.{key}": value for key, value in flags.items()})
+    return play.start(values.get(play.KIND, {}), run, checked(about))

@@ -23,7 +23,7 @@ NOTES = {
 """What a step is, in words."""
 
 Seeds = Sequence[Mapping[str, Any]]
-"""One entry a seed, as `hil.evaluation.stages.Found.as_json` has it."""
+"""One entry a seed, as `hil.evaluation.stages.SeedOutcome.as_json` has it."""
 
 
 def steps(seeds: Seeds) -> list[str]:

@@ -46,8 +46,8 @@ class EvaluatedDevice(Section):
     uri: Annotated[str, CliFlag("BACKEND:KIND?NAME=VALUE&..., see `hil devices`.", "--device", "URI")] = Field(
         "sim:rram", description="what the weights are written into, one device for each matrix"
     )
-    synapse: Annotated[str | None, CliFlag("Cells of a weight, see `hil synapses`.", metavar="NAME")] = Field(
-        None, description="cells of a weight; two, differential, if not given and weights have both signs"
+    synapse: Annotated[str | None, CliFlag("Cells of a weight: differential, single, several ...", metavar="NAME")] = (
+        Field(None, description="cells of a weight; two, differential, if not given and weights have both signs")
     )
 
 

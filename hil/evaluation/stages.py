@@ -32,7 +32,7 @@ LONGEST_REAL_WAIT = 600.0
 
 
 @dataclass(frozen=True)
-class Found:
+class SeedOutcome:
     """Outcome of one seed.
 
     Attributes
@@ -90,9 +90,9 @@ class Evaluation:
             config.device.uri, synapse or ("differential" if subject.signed and not asked else None)
         )
 
-    def play(self, seed: int, stop: StopRequest | None = None) -> Found:
+    def play(self, seed: int, stop: StopRequest | None = None) -> SeedOutcome:
         """All steps of one seed; `KeyboardInterrupt` where the user stops it between two verifications."""
-        found, shuffled = Found(), self.subject.shuffled(seed)
+        found, shuffled = SeedOutcome(), self.subject.shuffled(seed)
         self._note(found, FLOAT, self.subject.alone(self.images, seed), shuffled.alone(self.images, seed))
         with self._opened(seed) as devices:
             exact = self._set(devices, shuffled)
@@ -138,7 +138,9 @@ class Evaluation:
             array.set_conductances(target)
         return True
 
-    def _program(self, devices: Mapping[str, Device], found: Found, pristine: bool, stop: StopRequest | None) -> None:
+    def _program(
+        self, devices: Mapping[str, Device], found: SeedOutcome, pristine: bool, stop: StopRequest | None
+    ) -> None:
         """Write all matrices by write-verify, from pristine cells where they were set before."""
         for name, device in devices.items():
             if pristine:
@@ -161,7 +163,7 @@ class Evaluation:
                 )
             array.apply(Waveform.rest(duration, array.rows, array.cols))
 
-    def _note(self, found: Found, step: str, answers: Answers | None, control: Answers | None) -> None:
+    def _note(self, found: SeedOutcome, step: str, answers: Answers | None, control: Answers | None) -> None:
         if answers is None:
             return
         found.accuracy[step] = float((answers == self.labels).mean() * 100)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from hil.errors import InputError, nearest
 from hil.files import reason
 from hil.networks.layers import MatrixLayer
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 from hil.plugins import Registry
 
 MOST_BYTES = 1 << 31
@@ -23,7 +23,7 @@ class NetworkReader(ABC):
     """Of the names of its files, in small letters."""
 
     @abstractmethod
-    def read(self, path: Path, activation: str) -> Network:
+    def read(self, path: Path, activation: str) -> LayeredNetwork:
         """Read a network.
 
         Parameters
@@ -49,7 +49,7 @@ def endings() -> dict[str, str]:
     return {ending: name for name in FORMATS.names() for ending in FORMATS.find(name).endings}
 
 
-def read_network(path: Path, activation: str = "relu") -> Network:
+def read_network(path: Path, activation: str = "relu") -> LayeredNetwork:
     """Read a trained network from a file of any format; `InputError` with one sentence where it cannot be."""
     known = endings()
     if path.suffix.lower() not in known:
@@ -67,7 +67,7 @@ def read_network(path: Path, activation: str = "relu") -> Network:
     return network
 
 
-def layer_of(network: Network, name: str | None, where: str) -> MatrixLayer:
+def layer_of(network: LayeredNetwork, name: str | None, where: str) -> MatrixLayer:
     """One layer of a network by its name; without a name, the only one."""
     matrices = {layer.name: layer for layer in network.matrices}
     if name is None:

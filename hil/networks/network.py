@@ -1,4 +1,4 @@
-"""`Network`: layers in their order, played in floating point or with products by devices, at once or step by step."""
+"""`LayeredNetwork`: layers in their order, in floating point or with products by devices, at once or step by step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hil.networks.neurons import Neurons
 
 
 @dataclass(frozen=True)
-class Network:
+class LayeredNetwork:
     """Layers in their order.
 
     Attributes

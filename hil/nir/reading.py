@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError, told
 from hil.networks.files import NetworkReader
 from hil.networks.layers import Convolution, Dense, Flatten, Layer, Pool
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 from hil.networks.neurons import Neurons
 
 STEPS = 25
@@ -24,7 +24,7 @@ class NirGraph(NetworkReader):
 
     endings: ClassVar = (".nir",)
 
-    def read(self, path: Path, activation: str) -> Network:
+    def read(self, path: Path, activation: str) -> LayeredNetwork:
         """Follow the edges from the input to the output."""
         try:
             import nir
@@ -37,7 +37,7 @@ class NirGraph(NetworkReader):
         return from_graph(graph, str(path))
 
 
-def from_graph(graph: Any, where: str = "graph") -> Network:
+def from_graph(graph: Any, where: str = "graph") -> LayeredNetwork:
     """Make a network of a graph of NIR.
 
     Raises
@@ -58,7 +58,7 @@ def from_graph(graph: Any, where: str = "graph") -> Network:
         except InputError as error:
             raise InputError(f"{where}: node '{name}', a {kind}: {error}") from None
     steps = STEPS if any(isinstance(layer, Neurons) for layer in layers) else 0
-    return Network(tuple(layers), steps=steps)
+    return LayeredNetwork(tuple(layers), steps=steps)
 
 
 def _chain(graph: Any, where: str) -> list[str]:

@@ -14,7 +14,7 @@ from hil.data.datasets import load
 from hil.errors import InputError
 from hil.files import replacing
 from hil.networks.layers import Dense, Flatten
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 from hil.networks.neurons import Neurons
 from hil.runs.run import Run, summary
 from hil.training.wta_settings import WtaConfig
@@ -26,7 +26,7 @@ NOT_HELD = (
 """Note in the metadata of the neurons."""
 
 
-def to_graph(network: Network) -> Any:
+def to_graph(network: LayeredNetwork) -> Any:
     """Graph of NIR of a network of dense layers and neurons.
 
     Raises
@@ -53,7 +53,7 @@ def to_graph(network: Network) -> Any:
     return nir.NIRGraph(nodes, list(pairwise(names)))
 
 
-def write_network(network: Network, path: Path) -> Path:
+def write_network(network: LayeredNetwork, path: Path) -> Path:
     """Write a network into a file of NIR, whole or not at all; return its path."""
     return _written(to_graph(network), path)
 
@@ -83,7 +83,7 @@ def export_nir(run: Path, path: Path) -> Path:
     tau = own.neuron.leak * ones
     threshold = own.neuron.lif(total, own.train.seed).threshold + arrays[f"theta/{stage}"]
     neurons = Neurons("neurons", tau, tau, 0 * ones, threshold, 0 * ones)
-    graph = to_graph(Network((Dense("synapses", weight), neurons)))
+    graph = to_graph(LayeredNetwork((Dense("synapses", weight), neurons)))
     graph.nodes["neurons"].metadata["note"] = NOT_HELD
     graph.nodes["neurons"].metadata["labels"] = ",".join(
         data.class_names[k] if k >= 0 else "" for k in arrays[f"label/{stage}"]

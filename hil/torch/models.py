@@ -14,7 +14,7 @@ from hil.errors import InputError, told
 from hil.networks.files import NetworkReader
 from hil.networks.formats.named_arrays import folded, from_state
 from hil.networks.layers import Convolution, Dense, Flatten, Function, Layer, Pool
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 
 PLAIN: Mapping[type[Any], str] = {
     nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.Identity: "identity", nn.Dropout: "identity",
@@ -35,7 +35,7 @@ class TorchModel(NetworkReader):
 
     endings: ClassVar = (".pt", ".pth")
 
-    def read(self, path: Path, activation: str) -> Network:
+    def read(self, path: Path, activation: str) -> LayeredNetwork:
         """Load it without running code of its own."""
         try:
             with torch.serialization.safe_globals([*KNOWN, set]):
@@ -55,7 +55,7 @@ class TorchModel(NetworkReader):
         return from_state(arrays, activation, str(path))
 
 
-def from_module(model: nn.Module, where: str = "model") -> Network:
+def from_module(model: nn.Module, where: str = "model") -> LayeredNetwork:
     """Make a network from a module of torch's own layers, one after the other.
 
     Raises
@@ -75,7 +75,7 @@ def from_module(model: nn.Module, where: str = "model") -> Network:
             layers[-1] = folded(layers[-1], {k: v.double().numpy() for k, v in module.state_dict().items()}, module.eps)
         else:
             layers.append(_layer(name, module, where))
-    return Network(tuple(layers))
+    return LayeredNetwork(tuple(layers))
 
 
 def _in_order(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:

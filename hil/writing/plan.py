@@ -128,5 +128,7 @@ class WritePlan(PulsePlan):
     device: Annotated[str, CliFlag("BACKEND:KIND?NAME=VALUE&..., see `hil devices`.", metavar="URI")] = Field(
         "sim:rram", description="what is programmed"
     )
-    synapse: str | None = Field(None, description="cells of a weight, see `hil synapses`; as in the address otherwise")
+    synapse: str | None = Field(
+        None, description="cells of a weight, such as differential; as in the address otherwise"
+    )
     layer: str | None = Field(None, description="layer of a trained network; the only one if not given")

@@ -14,7 +14,7 @@ from hil.evaluation import play
 from hil.evaluation.settings import seconds
 from hil.networks.files import read_network
 from hil.networks.layers import Convolution
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 from hil.synapses.catalogue import with_synapse
 
 
@@ -170,7 +170,7 @@ class TestModelsOfTorch:
         model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)).double()
         torch.save(model.state_dict(), tmp_path / "s.pt")
         x = np.random.default_rng(0).random((5, 4))
-        found: Network = read_network(tmp_path / "s.pt", "tanh")
+        found: LayeredNetwork = read_network(tmp_path / "s.pt", "tanh")
         np.testing.assert_allclose(found.forward(x, (2, 2)), model(torch.from_numpy(x)).detach().numpy(), atol=1e-12)
         assert found.notes == ("tanh between layers: a state_dict does not say",)
 

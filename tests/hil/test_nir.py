@@ -11,7 +11,7 @@ from hil.errors import InputError
 from hil.evaluation import play
 from hil.networks.files import read_network
 from hil.networks.layers import Dense, Pool
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 from hil.networks.neurons import Neurons
 from hil.writing.targets import read
 
@@ -68,7 +68,7 @@ def reference(graph, images) -> np.ndarray:
 def test_spike_counts_are_those_of_its_equations():
     graph, images = two_layers(), RNG.random((6, 16))
     found = from_graph(graph)
-    network = Network(found.layers, steps=STEPS, dt=DT)
+    network = LayeredNetwork(found.layers, steps=STEPS, dt=DT)
     counts = network.forward(images, (4, 4))
     assert counts.sum() > 50
     np.testing.assert_array_equal(counts, reference(graph, images))
@@ -114,7 +114,7 @@ def test_what_is_not_played_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match="is no graph of NIR"):
         read_network(tmp_path / "x.nir")
     with pytest.raises(InputError, match="a Pool is not written to NIR"):
-        write_network(Network((Dense("a", np.ones((2, 2))), Pool("max", (2, 2), (2, 2)))), tmp_path / "y.nir")
+        write_network(LayeredNetwork((Dense("a", np.ones((2, 2))), Pool("max", (2, 2), (2, 2)))), tmp_path / "y.nir")
 
 
 def test_a_graph_is_written_and_evaluated_on_a_device(tmp_path):

@@ -17,7 +17,7 @@ from hil.evaluation.settings import EvaluateConfig
 from hil.evaluation.subject import Answers, Matrix, Subject
 from hil.networks.files import endings, read_network
 from hil.networks.layers import Product
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 from hil.spiking.encoding import intensities
 from hil.synapses.mapping import Mapping as WeightMapping
 
@@ -31,13 +31,13 @@ class TrainedNetwork(Subject):
 
     Attributes
     ----------
-    network : Network
+    network : LayeredNetwork
         Its layers.
     full_scale : dict
         Input of each matrix that is driven by the read voltage.
     """
 
-    network: Network
+    network: LayeredNetwork
     weights: dict[str, Matrix]
     full_scale: dict[str, float]
     shape: tuple[int, int]

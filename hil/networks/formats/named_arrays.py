@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from hil.networks.files import NetworkReader
 from hil.networks.layers import Dense, Flatten, Function, Layer
-from hil.networks.network import Network
+from hil.networks.network import LayeredNetwork
 
 EPS = 1e-5
 """Torch's default of a batch normalisation."""
@@ -24,7 +24,7 @@ class NamedArrays(NetworkReader):
 
     endings: ClassVar = (".npz",)
 
-    def read(self, path: Path, activation: str) -> Network:
+    def read(self, path: Path, activation: str) -> LayeredNetwork:
         """Layers in the order of the archive."""
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -34,7 +34,7 @@ class NamedArrays(NetworkReader):
         return from_state(arrays, activation, str(path))
 
 
-def from_state(arrays: Mapping[str, NDArray[Any]], activation: str, where: str) -> Network:
+def from_state(arrays: Mapping[str, NDArray[Any]], activation: str, where: str) -> LayeredNetwork:
     """Make a network of dense layers from a state_dict, in its order; batch normalisations are folded in.
 
     Raises
@@ -60,7 +60,7 @@ def from_state(arrays: Mapping[str, NDArray[Any]], activation: str, where: str) 
             raise InputError(f"{where}: {name} ({', '.join(sorted(parts))}) is no dense layer")
     dense = sum(isinstance(layer, Dense) for layer in layers)
     notes = (f"{activation} between layers: a state_dict does not say",) if dense > 1 else ()
-    return Network(tuple(layers), notes)
+    return LayeredNetwork(tuple(layers), notes)
 
 
 def folded(layer: Dense, parts: Mapping[str, NDArray[Any]], eps: float = EPS) -> Dense:
