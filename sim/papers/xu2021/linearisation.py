@@ -33,14 +33,14 @@ READ, BRIEF = 1e-3, 1e-9
 """V and s, below every threshold."""
 
 
-class Train(NamedTuple):
+class PlayedTrain(NamedTuple):
     """Conductance after 0, 1, ... pulses, S, and the energy of all pulses until then, J."""
 
     g: NDArray[np.float64]
     energy: NDArray[np.float64]
 
 
-def played(address: str, trains: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> list[Train]:
+def played(address: str, trains: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> list[PlayedTrain]:
     """Trains of (heights in V, widths in s), one after the other on one cell."""
     found = []
     with open_device(address) as device:
@@ -49,7 +49,7 @@ def played(address: str, trains: list[tuple[NDArray[np.float64], NDArray[np.floa
             dwell = np.append(BRIEF, np.stack([widths, np.full(len(widths), BRIEF)], axis=1))
             answer = device.apply(Waveform.samples(volts, dwell=dwell, measure=True))
             energy = np.append(0.0, np.cumsum(answer.energy[1::2]))
-            found.append(Train(answer.currents[::2, 0] / READ, energy))
+            found.append(PlayedTrain(answer.currents[::2, 0] / READ, energy))
     return found
 
 
@@ -91,7 +91,7 @@ def figure_5(scope: Scope) -> list[Finding]:
     return rows
 
 
-def _raised(address: str, v: float, width: float) -> Train:
+def _raised(address: str, v: float, width: float) -> PlayedTrain:
     """The straightest of the trains at one width whose heights change by equal steps, the highest at `v`."""
     tried = []
     for rise in RISES:
@@ -102,7 +102,9 @@ def _raised(address: str, v: float, width: float) -> Train:
     return min(moved, key=lambda train: bent(train.g))
 
 
-def _rows(name: str, plain: tuple[Train, Train], flat: tuple[Train, Train], raised: Train) -> list[Finding]:
+def _rows(
+    name: str, plain: tuple[PlayedTrain, PlayedTrain], flat: tuple[PlayedTrain, PlayedTrain], raised: PlayedTrain
+) -> list[Finding]:
     claim = '"linear and symmetric weight update in LTP and LTD"'
     rows = [
         Finding(
@@ -146,7 +148,7 @@ def _rows(name: str, plain: tuple[Train, Train], flat: tuple[Train, Train], rais
     return rows
 
 
-def _energy(name: str, plain: Train, flat: Train, raised: Train) -> Finding:
+def _energy(name: str, plain: PlayedTrain, flat: PlayedTrain, raised: PlayedTrain) -> Finding:
     """Energy of shaped pulses over that of the identical ones that go as far."""
 
     way = np.abs(plain.g - plain.g[0])

@@ -24,7 +24,7 @@ from sim.papers.canvas import canvas, save
 from sim.papers.flca2023.checks import by_lsoda
 
 
-class Model(NamedTuple):
+class TableModel(NamedTuple):
     """A model of Table 1, and a sine that opens its loop: address, V, Hz; and two of its states."""
 
     address: str
@@ -34,10 +34,10 @@ class Model(NamedTuple):
 
 
 MODELS = {
-    "linear ion drift": Model("sim:ion-drift?window=none", 1.0, 1.0, (0.3, 0.6)),
-    "non-linear ion drift": Model("sim:nonlinear-drift?window=none", 1.0, 1.0, (0.3, 0.6)),
-    "Simmons tunnel barrier": Model("sim:simmons", 0.9, 100.0, (1.5e-9, 1.8e-9)),
-    "TEAM": Model(
+    "linear ion drift": TableModel("sim:ion-drift?window=none", 1.0, 1.0, (0.3, 0.6)),
+    "non-linear ion drift": TableModel("sim:nonlinear-drift?window=none", 1.0, 1.0, (0.3, 0.6)),
+    "Simmons tunnel barrier": TableModel("sim:simmons", 0.9, 100.0, (1.5e-9, 1.8e-9)),
+    "TEAM": TableModel(
         "sim:team?k_off=2e-9&k_on=-2e-11&x0=3e-10&resistance=exponential&window=none", 4.0, 1.0, (2e-9, 2.5e-9)
     ),
 }
@@ -60,7 +60,7 @@ def law_of(address: str) -> RateLaw[Any]:
         return device.law
 
 
-def loop(model: Model, faster: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def loop(model: TableModel, faster: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Voltage, V, and current, A, at the samples of the second period of a sine."""
     phase = np.arange(2 * POINTS) + 1
     volts = model.volts * np.sin(2 * np.pi * phase / POINTS)
@@ -146,7 +146,7 @@ def _drift() -> Finding:
     )
 
 
-def _after(model: Model, seconds: float) -> float:
+def _after(model: TableModel, seconds: float) -> float:
     """Conductance after the first part of a sine, S."""
     steps = 4000
     t = (np.arange(steps) + 0.5) * seconds / steps
@@ -266,7 +266,7 @@ def properties(scope: Scope) -> list[Finding]:
     return rows
 
 
-def _linearity(name: str, model: Model, law: RateLaw[Any], claim: str) -> Finding:
+def _linearity(name: str, model: TableModel, law: RateLaw[Any], claim: str) -> Finding:
     """How far the current is from proportional to the voltage at one state, and the resistance from linear in it."""
     at = {law.programmed: np.full((1, 1), model.states[0])}
     v = model.volts
