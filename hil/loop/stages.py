@@ -81,8 +81,7 @@ def stages(loop: Loop) -> Iterator[LoopStage]:
     yield LoopStage(
         "check", "Check on held-back data",
         "Does the model predict readings that its fit has not seen?",
-        lambda loop: ["fit", loop.data, "--model", loop.winner, "--hold-back", f"{loop.plan.hold_back:g}"],
-        lambda loop: not loop.populations,
+        _check, lambda loop: not loop.populations,
     )  # fmt: skip
     yield LoopStage(
         "pulses", "Pulses on the fitted model",
@@ -131,6 +130,11 @@ def _measure(loop: Loop) -> Words:
 
 def _import(loop: Loop) -> Words:
     return ["import", loop.plan.source, *loop.plan.columns]
+
+
+def _check(loop: Loop) -> Words:
+    share = f"{loop.plan.hold_back:g}"
+    return ["fit", loop.data, "--model", loop.winner, "--hold-back", share, "--no-profile"]
 
 
 def _pulses(loop: Loop) -> Words:

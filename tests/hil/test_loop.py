@@ -348,3 +348,26 @@ def test_data_without_steps_are_refused_before_anything_is_fitted(tmp_path, monk
         with pytest.raises(InputError, match=r"a spike-timing window.*needs trains of pulses or sweeps"):
             play.start(LoopPlan(source=source, **SMALL), tmp_path / f"loop{began}")
         assert not list(tmp_path.glob("loop*/fit"))
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium")
+def test_a_browser_shows_the_page_with_all_its_pictures(finished, tmp_path):
+    from matplotlib.image import imread
+
+    page, shot = finished.figures[0], tmp_path / "page.png"
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'user'}"]
+    size, address = "--window-size=1100,2600", page.resolve().as_uri()
+    subprocess.run(
+        [BROWSER, *flags, size, f"--screenshot={shot}", address], check=True, capture_output=True, timeout=120
+    )
+    drawn = imread(shot)[..., :3]
+    assert drawn.shape[:2] == (2600, 1100)
+    inked = (drawn < 0.9).any(axis=2)
+    assert inked[:300].any() and inked[-600:].any() and not inked[:, :20].any() and not inked[:, -20:].any()
+    seen = subprocess.run(
+        [BROWSER, *flags, "--dump-dom", address], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert seen.stdout.count("<img") == page.read_text().count("<img") >= 5
