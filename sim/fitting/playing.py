@@ -149,7 +149,7 @@ def _as_rectangle(
             f"a pulse that changes {device.name} by {100 * HEIGHT * max(map(abs, changes)):.3g} % would be "
             f"{max(up, down):.3g} times its window: give --pairs, if the table tells the change by several pairs"
         )
-    cell = {
+    cell: dict[str, float | str] = {
         "model": "lhb", "alpha": up, "alpha_dep": down, "g_min": programming.g_min, "g_max": programming.g_max,
     }  # fmt: skip
     width = WIDTH * constants[0]
