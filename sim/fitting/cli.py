@@ -56,6 +56,8 @@ Out = Annotated[
     typer.Option("--out", metavar="FILE.toml", callback=checks.output_file, help="Write settings that play a window."),
 ]
 
+Profile = Annotated[bool, typer.Option("--profile/--no-profile", help="Intervals from the profile of the likelihood.")]
+
 
 @lists(FITS, "Models, and every simulated device by its name")
 def fit(
@@ -69,9 +71,7 @@ def fit(
     device: Annotated[int | None, typer.Option(min=0, help="Only this device of a run, counted from 0.")] = None,
     cell: importing.Cell = None,
     spread: Spread = False,
-    profile: Annotated[
-        bool, typer.Option("--profile/--no-profile", help="Intervals from the profile of the likelihood.")
-    ] = True,
+    profile: Profile = True,
     hold_back: HoldBack = None,
     play: Play = "sim:rram?alpha=0.01",
     pairs: Pairs = 1,

@@ -95,7 +95,8 @@ def _knows_rectangles_alone(device: Device) -> bool:
     own = []
     for rule in (Stdp(), PairStdp()):
         try:
-            own.append(device.offer(SpikingCore, Lif(threshold=1.0), rule) is not None)  # type: ignore[type-abstract]
+            core = device.offer(SpikingCore, Lif(threshold=1.0), rule)  # type: ignore[type-abstract]  # names the layer
+            own.append(core is not None)
         except Unsupported:  # it has neurons for that rule, with other time constants
             own.append(True)
     return own == [True, False]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hil.data.datasets import Dataset
 from hil.data.labelled import LabelledSamples, class_names, dataset, grey_pixels, parted, require_finite
 from hil.data.own import DataReader
-from hil.data.readers.table import ArraySettings, made
+from hil.data.readers.table import LabelledSettings, made
 from hil.errors import InputError, told
 
 SAMPLES = ("images", "x", "data", "features", "samples")
@@ -30,14 +30,14 @@ class Arrays(DataReader):
     features or pixels as in a table.
     """
 
-    options: ClassVar = ArraySettings
+    options: ClassVar = LabelledSettings
     looks: ClassVar = "an archive .npz (or tensors .pt) with arrays images and labels"
 
     def recognises(self, path: Path) -> bool:
         """By the ending."""
         return path.is_file() and path.suffix.lower() in (".npz", ".pt", ".pth")
 
-    def read(self, path: Path, name: str, options: ArraySettings) -> Dataset:
+    def read(self, path: Path, name: str, options: LabelledSettings) -> Dataset:
         """Find samples and labels by their names."""
         arrays = _archive(path) if path.suffix.lower() == ".npz" else _tensors(path)
         train = _part(arrays, "train", path) or _part(arrays, "", path)
@@ -52,7 +52,7 @@ class Arrays(DataReader):
         return _images(name, train, test, options, str(path))
 
 
-def _images(name: str, train: LabelledSamples, test: LabelledSamples, options: ArraySettings, where: str) -> Dataset:
+def _images(name: str, train: LabelledSamples, test: LabelledSamples, options: LabelledSettings, where: str) -> Dataset:
     both = [_grey(part.values, where) for part in (train, test)]
     height, width = both[0].shape[1:]
     if both[1].shape[1:] != (height, width):

@@ -27,7 +27,7 @@ FEWEST_PIXELS = 16
 """Columns from which on whole numbers 0 .. 255 in a square number of columns are taken for pixels."""
 
 
-class ArraySettings(ReadSettings):
+class LabelledSettings(ReadSettings):
     """Options of numbers that may be features or pixels."""
 
     shape: str | None = Field(None, description="WIDTHxHEIGHT of an image; found from the numbers if not given")
@@ -43,13 +43,13 @@ class ArraySettings(ReadSettings):
         return shape
 
 
-class TableSettings(ArraySettings):
+class TableSettings(LabelledSettings):
     """Options of a table."""
 
     class_column: str | None = Field(None, description="name or number of the column with the class")
 
 
-def made(name: str, train: LabelledSamples, test: LabelledSamples, options: ArraySettings, where: str) -> Dataset:
+def made(name: str, train: LabelledSamples, test: LabelledSamples, options: LabelledSettings, where: str) -> Dataset:
     """Make a data set of samples (N, columns): of pixels, where they look so or a shape is given, else of features."""
     if train.values.shape[1:] != test.values.shape[1:]:
         raise InputError(f"{where}: test samples of shape {test.values.shape[1:]}, training {train.values.shape[1:]}")
