@@ -52,6 +52,9 @@ MOST_OF_A_MAP = 64
 """Points of a map along a side; of a larger array, as many cells, evenly apart."""
 
 
+SIZES = 4, 8, 16, 32
+"""Of simulated arrays, where the user names neither any nor a device of more than one cell."""
+
 LINEAR = "V/2", "V/3"
 """Schemes in which the leak goes by the number of rows."""
 
@@ -60,7 +63,9 @@ class ArraySettings(PulseSettings):
     """Settings of `hil characterize array`."""
 
     sizes: Annotated[tuple[int, ...], BeforeValidator(lambda v: (v,) if isinstance(v, int) else v)] = Field(
-        (), description="rows and columns of square arrays; the device's own if not given"
+        (),
+        description="rows and columns of square arrays; if not given the device's own, and 4, 8, 16, 32 where it is "
+        "one cell of a simulation",
     )
     schemes: Annotated[tuple[str, ...], BeforeValidator(lambda v: v.split(",") if isinstance(v, str) else v)] = Field(
         (), description=f"of {', '.join(SCHEMES)}, with commas between them; all that the device can drive if not given"
@@ -73,8 +78,9 @@ class ArraySettings(PulseSettings):
         """Fill in what the device can drive."""
         rebuilt = isinstance(device, Rebuilding)
         own = tuple(SCHEMES) if rebuilt else (scheme_for(device.cells, device.limits.channels),)
+        sizes = self.sizes or (SIZES if rebuilt and device.cells == (1, 1) else ())
         filled_in = super().resolved(device)
-        return filled_in.model_copy(update={"schemes": self.schemes or own})
+        return filled_in.model_copy(update={"schemes": self.schemes or own, "sizes": sizes})
 
 
 class Disturbance(NamedTuple):

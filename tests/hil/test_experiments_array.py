@@ -91,3 +91,10 @@ def test_cells_are_put_where_they_are_to_be(uri):
         assert device.conductance == pytest.approx(wanted, rel=1e-6)
         with device.resized(5, 4) as other:
             assert other.cells == (5, 4) and other.name == device.name
+
+
+def test_one_cell_of_a_simulation_is_no_array():
+    """Sizes are chosen then, and those of a device that has more are its own."""
+    for address, sizes in (("sim:rram?r_wire=2", {4, 8, 16, 32}), ("sim:rram?rows=3&cols=3", {3})):
+        _, records, _ = play("array", address, writes=1, schemes="V/2", map=False)
+        assert set(records["size"].tolist()) == sizes
