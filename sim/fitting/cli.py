@@ -90,16 +90,14 @@ def fit(
 ) -> None:
     """Fit device models to measured data: intervals, correlations, residuals, and a preset that devices load.
 
-    Several cells, of one file or of many, are fitted each alone and then together: the preset has their spread (d2d,
-    d2d_r), and what varies from pulse to pulse (c2c) and from reading to reading (read_noise). Retention is a power law
-    or an exponential; tables of paired pulses and of spike-timing windows are fitted as well.
+    Several cells, of one file or of many, are fitted alone and then together: the preset has their spread (d2d, d2d_r,
+    c2c, read_noise). Retention, paired pulses and spike-timing windows are fitted by formulas.
 
     \b
     hil fit runs/ltp-sim-rram-001 --model nlhb
     hil fit data.csv --model all                        # ranks every law that can explain the data
     hil fit devices.csv --model nlhb                    # many cells: one preset with their spread
-    hil fit stdp.csv --out wta.toml                     # a window, as a rule of hil train wta
-    hil fit stdp.csv --play fpga:golden --out wta.toml  # the same, on the neurons of the emulator
+    hil fit stdp.csv --play fpga:golden --out wta.toml  # a window, as a rule of hil train wta on that device
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
     from hil.importing.request import request

@@ -20,6 +20,7 @@ from sim.fitting.advice import advice
 from sim.fitting.data import sweep, train
 from sim.fitting.fitting import Noise, fit
 from sim.fitting.law_search import thinned
+from sim.fitting.sources import gather
 
 NEVER = {"diffusive": {"r_on"}, "mott": {"u0"}, "stanford": {"F_min"}}
 """Parameters that these sweeps do not tell: no filament closes, a hot core forgets, a jump lies between two samples."""
@@ -206,3 +207,16 @@ def test_a_current_that_is_not_ohmic_is_explained_by_a_law_that_is_not(tmp_path)
     assert fits[0]["r_squared"] > 0.99
     ohmic = max(f["r_squared"] for f in fits if f["model"] in ("vteam", "threshold", "team", "ion-drift", "hysteretic"))
     assert ohmic < 0.9
+
+
+def test_a_law_with_a_hyperbolic_sine_explains_a_current_that_is_not_ohmic(tmp_path):
+    """The winner of all laws on such a sweep, from near where its search ends, against steps of an ohmic cell."""
+    measurement = gather([non_ohmic(tmp_path / "s.csv")]).cells[""]
+    law = catalogue.model("yakopcic", measurement)
+    near = {
+        "a1": 3.3e-5, "a2": 3.3e-5, "b": 3.0, "v_p": 0.83, "v_n": 0.85, "a_p": 6.7, "a_n": 7.5, "x_p": 1.0, "x_n": 0.95,
+        "alpha_p": 0.01, "alpha_n": 5e4, "x0": 0.15,
+    }  # fmt: skip
+    found = fit(law, profile=False, starts=[near])
+    assert found.r_squared > 0.99 and found.values["b"] == pytest.approx(3.0, rel=0.05)
+    assert fit(catalogue.model("lhb", measurement), profile=False).r_squared < 0.9
