@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 import numpy as np
@@ -133,9 +134,10 @@ def compare(uri: str, state: str, count: int, peer_count: int, plain: Callable) 
     note = f"{inside:.2f} s in apply, {total:.2f} s in all"
     rows.append(Row(f"{uri}, {cores} threads", count / inside, unit, n=count, note=note))
     for name, xp in peers().items():
-        image = plain(xp, device)
-        peer(xp, image, device.parameters.phi0, pool, 2)
-        seconds, weights = peer(xp, image, device.parameters.phi0, pool, peer_count)
+        with like_numpy(xp):
+            image = plain(xp, device)
+            peer(xp, image, device.parameters.phi0, pool, 2)
+            seconds, weights = peer(xp, image, device.parameters.phi0, pool, peer_count)
         error = np.abs(weights - reached).max() / (PROTOCOL.amplitude * PROTOCOL.width)
         rate = peer_count / seconds
         note = f"weights differ from ours by {error:.1e} of one pulse after {peer_count} images"
@@ -145,17 +147,31 @@ def compare(uri: str, state: str, count: int, peer_count: int, plain: Callable) 
 
 
 def peers() -> dict[str, ModuleType]:
-    """Array libraries to compare with; torch where it is installed, held to one thread."""
+    """Array libraries to compare with; torch where it is installed."""
     found: dict[str, ModuleType] = {"numpy": np}
     try:
         import torch
 
-        torch.set_num_threads(1)
-        torch.set_default_dtype(torch.float64)
         found["torch"] = torch
     except ImportError:
         print("torch is not installed: `make bench` installs it")
     return found
+
+
+@contextmanager
+def like_numpy(library: ModuleType) -> Iterator[None]:
+    """Hold torch to one thread and to double precision for a while."""
+    if library.__name__ != "torch":
+        yield
+        return
+    threads, precision = library.get_num_threads(), library.get_default_dtype()
+    library.set_num_threads(1)
+    library.set_default_dtype(library.float64)
+    try:
+        yield
+    finally:
+        library.set_num_threads(threads)
+        library.set_default_dtype(precision)
 
 
 def main() -> None:

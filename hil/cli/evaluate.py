@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +11,8 @@ import typer
 
 from hil.cli import options
 from hil.cli.about import About, flags_of, with_about
-from hil.cli.flags import with_flags
-from hil.evaluation.settings import EvaluateConfig
+from hil.cli.group import made_when_used
+from hil.errors import InputError
 from hil.runs.stopping import refuse_with_resume
 
 Source = Annotated[
@@ -42,6 +43,8 @@ def _evaluate(
         done = play.restart(resume)
     else:
         values = options.resolve(config, settings, {"evaluate.source": source, **flags})
+        if "source" not in values.get("evaluate", {}):
+            raise InputError("name a network or a run: hil evaluate MODEL|RUN --device URI (see hil evaluate --help)")
         done = play.start(values, run, checked(about))
     report(done.rows, done.rows.title, json)
     for figure in done.figures:
@@ -49,8 +52,16 @@ def _evaluate(
     print(f"confusion: {done.path / play.CONFUSION}", file=sys.stderr)
 
 
-evaluate = with_flags(_evaluate, EvaluateConfig)
-evaluate.__doc__ = """Evaluate a trained network or a run on devices, step by step, beside shuffled weights.
+def _made() -> Callable[..., None]:
+    from hil.cli.flags import with_flags
+    from hil.evaluation.settings import EvaluateConfig
+
+    return with_flags(_evaluate, EvaluateConfig)
+
+
+@made_when_used(_made)
+def evaluate() -> None:
+    """Evaluate a trained network or a run on devices, step by step, beside shuffled weights.
 
     Accuracy in floating point; mapped (cells set exactly, where the device can: range, states, noise of reads, wires);
     programmed by write-verify; and after times of rest. Every layer of a network has a device of its own, two cells a

@@ -42,6 +42,7 @@ def with_flags(function: Callable[..., None], model: type[BaseModel]) -> Callabl
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*offered, *own)]
     command.__dict__["__signature__"] = inspect.Signature(parameters)
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = inspect.getdoc(function)
     return command
 
 

@@ -32,6 +32,27 @@ def lists(registry: Registry[Any], heading: str) -> Callable[[Function], Functio
     return decorated
 
 
+def made_when_used(make: Callable[[], Callable[..., None]]) -> Callable[[Function], Function]:
+    """Decorate a verb that is only its help: `make` gives the function with all options, whatever that must import."""
+
+    class Deferred(TyperCommand):
+        """The command until it is used."""
+
+        def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **more: Any) -> Any:
+            """Read the words after the verb as the command that was made."""
+            function = make()
+            function.__doc__ = self.help
+            app = typer.Typer(add_completion=False, rich_markup_mode=self.rich_markup_mode)
+            app.command(self.name)(function)
+            return typer.main.get_command(app).make_context(info_name, args, parent=parent, **more)
+
+    def decorated(function: Function) -> Function:
+        vars(function)["command_class"] = Deferred
+        return function
+
+    return decorated
+
+
 def _write(registry: Registry[Any], heading: str, formatter: Any) -> None:
     with formatter.section(heading):
         formatter.write_dl([(name, registry.summary(name)) for name in registry.names()])

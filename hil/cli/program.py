@@ -10,6 +10,7 @@ import typer
 
 from hil.cli import checks, options
 from hil.cli.about import About, flags_of, with_about
+from hil.errors import InputError
 from hil.runs.stopping import refuse_with_resume
 
 if TYPE_CHECKING:
@@ -117,4 +118,7 @@ def _played(
         return play.restart(resume)
     full = [item if "." in item.partition("=")[0] else f"{play.KIND}.{item}" for item in settings or []]
     values = options.resolve(config, full, {f"{play.KIND}.{key}": value for key, value in flags.items()})
-    return play.start(values.get(play.KIND, {}), run, checked(about))
+    asked = values.get(play.KIND, {})
+    if "source" not in asked:
+        raise InputError("name the matrix to write: hil program FILE --device URI (see hil program --help)")
+    return play.start(asked, run, checked(about))

@@ -38,7 +38,8 @@ def rows(seeds: Seeds, labels: NDArray[np.int64], notes: Sequence[str], toleranc
         values, control = ([seed[part].get(step) for seed in seeds] for part in ("accuracy", "control"))
         known = [value for value in control if value is not None]
         note = NOTES.get(step, "all lines at rest in between")
-        told = "control: shuffled weights" if known else "no control: shuffled weights would have to be written"
+        how = "" if step in (FLOAT, MAPPED) else ", set without pulses"
+        told = f"control: shuffled weights{how}" if known else "no control: shuffled weights would have to be written"
         extra = "".join(f"; {text}" for text in notes) if step == FLOAT else ""
         found.append(
             repeated(

@@ -140,12 +140,13 @@ class WholeArray(Experiment):
         """One block a size and scheme, and the map."""
         s = self.settings
         shapes = [(n, n) for n in sorted(s.sizes)] or [self._cells]
-        pulses = tuple(s.pulse(s.signed(sign), measure=False) for sign in (1, -1))
+        pulses = [s.pulse(s.signed(sign), measure=True) for sign in (1, -1)]
+        written = [segment for pulse in pulses for segment in (s.read(), *s.writes * (pulse,), s.read())]
         schemes = list(SCHEMES)
         blocks = [
             Block(
                 f"{rows} x {cols}, {scheme}",
-                (s.read(), *pulses),
+                (s.read(), *written),
                 {"size": float(rows), "scheme": float(schemes.index(scheme))},
                 f"on the furthest cell, other lines as {scheme} says; {s.writes} pulses of each sign",
             )

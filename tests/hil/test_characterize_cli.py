@@ -61,7 +61,7 @@ def test_the_figure_overlays_all_devices(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["characterize"], "name an experiment: desensitisation, endurance"),
+        (["characterize"], "name an experiment: array, desensitisation, endurance"),
         (["characterize", "ltpp"], "no experiment 'ltpp'"),
         (["characterize", "ltp", "--device", "sim:rramm"], "did you mean 'rram'?"),
         (["characterize", "ltp", "--set", "pulse=3"], "unknown parameter 'pulse' (known: amplitude"),

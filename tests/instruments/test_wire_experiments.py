@@ -25,6 +25,7 @@ SETTINGS = {
     "endurance": {**PULSES, "cycles": 1, "pulses": 2},
     "ispp": {"levels": 2, "width": 2e-3},
     "forming": {"allowed": True, "stop": 1.2, "width": 2e-3},
+    "array": {**PULSES, "writes": 2},
 }
 OTHERS = ("2400", "2461", "2602B", "B2901A")
 CASES = [*((name, "2450") for name in SETTINGS), *(("ltp", model) for model in OTHERS)]
