@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from hil.errors import InputError, told
-from hil.networks.files import NetworkReader
 from hil.networks.formats.named_arrays import folded, from_state
 from hil.networks.layers import Convolution, Dense, Flatten, Function, Layer, Pool
 from hil.networks.network import LayeredNetwork
@@ -30,29 +29,24 @@ KNOWN: tuple[Any, ...] = (
 """Modules that a file may hold; no other code is run when it is read."""
 
 
-class TorchModel(NetworkReader):
-    """File of torch (.pt, .pth): a state_dict, or a saved nn.Sequential of torch's own layers."""
-
-    endings: ClassVar = (".pt", ".pth")
-
-    def read(self, path: Path, activation: str) -> LayeredNetwork:
-        """Load it without running code of its own."""
-        try:
-            with torch.serialization.safe_globals([*KNOWN, set]):
-                content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise InputError(
-                f"{path} holds neither a state_dict nor an nn.Sequential of torch's own layers (save "
-                f"model.state_dict()): {_first(told(error))}"
-            ) from None
-        if isinstance(content, nn.Module):
-            return from_module(content, str(path))
-        if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-            content = content["state_dict"]
-        if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
-            raise InputError(f"{path} holds a {type(content).__name__}, a state_dict was expected")
-        arrays = {str(key): value.detach().double().numpy() for key, value in content.items()}
-        return from_state(arrays, activation, str(path))
+def read_model(path: Path, activation: str) -> LayeredNetwork:
+    """Load a file without running code of its own; as `hil.networks.files.NetworkReader.read`."""
+    try:
+        with torch.serialization.safe_globals([*KNOWN, set]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(
+            f"{path} holds neither a state_dict nor an nn.Sequential of torch's own layers (save "
+            f"model.state_dict()): {_first(told(error))}"
+        ) from None
+    if isinstance(content, nn.Module):
+        return from_module(content, str(path))
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not all(isinstance(v, torch.Tensor) for v in content.values()):
+        raise InputError(f"{path} holds a {type(content).__name__}, a state_dict was expected")
+    arrays = {str(key): value.detach().double().numpy() for key, value in content.items()}
+    return from_state(arrays, activation, str(path))
 
 
 def from_module(model: nn.Module, where: str = "model") -> LayeredNetwork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +190,16 @@ class TestModelsOfTorch:
             torch.save(content, tmp_path / "m.pt")
             with pytest.raises(InputError, match=told):
                 read_network(tmp_path / "m.pt")
+
+
+def test_without_torch_its_files_are_refused_and_others_are_read(tmp_path, monkeypatch):
+    from hil.networks.files import read_network
+
+    for name in [n for n in sys.modules if n.partition(".")[0] == "torch" or n.startswith("hil.torch")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "m.pt").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"models of torch need the extra torch: pip install 'memhil\[torch\]'"):
+        read_network(tmp_path / "m.pt")
+    np.savez(tmp_path / "m.npz", **{"a.weight": np.eye(3)})
+    assert [layer.name for layer in read_network(tmp_path / "m.npz").matrices] == ["a"]
