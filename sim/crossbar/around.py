@@ -69,11 +69,14 @@ class Around:
     def of_rows(
         self, known: NDArray[np.float64], rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """What a read at 1 V of each row finds, A, and the sums of squared cell currents; None where it is no such."""
-        if not isinstance(self._cells.law, OhmicLaw) or self._parameters.selector is not None:
-            return None
-        if self.wires is None:
+        """What a read of each row finds, over its voltage, S, and the sums of squares that make it up.
+
+        None where cells that are not ohmic share their voltage with wires or selectors.
+        """
+        if self._parameters.plain:
             return known[rows], known[rows] ** 2
+        if self.wires is None or self._parameters.selector is not None or not isinstance(self._cells.law, OhmicLaw):
+            return None
         seen, power = self.wires.of_rows(known, rows)
         return seen, power
 
