@@ -156,7 +156,7 @@ def accuracy(scope: Scope) -> list[Finding]:
         shutil.copyfile(training.run.figure("maps.png"), scope.folder / f"accuracy-{name}.png")
         by_readout = {r: training.accuracies("trained", "test", r) for r in READOUTS}
         shuffled = tuple(training.accuracies("shuffled", "test", "raw"))
-        nearest = next(row.value for row in training.rows() if "nearest class mean" in row.name)
+        nearest = next(row.value for row in training.rows() if row.conditions.get("baseline") == "nearest class mean")
         g = training.maps()
         apart = float(np.abs(g - g.mean(axis=1, keepdims=True)).max() / g.mean())
         count = round(training.config.train.epochs * len(training.dataset.train_images))
