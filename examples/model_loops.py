@@ -30,7 +30,7 @@ MODELS = {
     "rram?alpha=0.4&w0=0": (1.2, 1e3),
     "curve?w0=0": (1.2, 1e3),
     "diffusive": (1.0, 0.5),
-    "mott?u0=0.05": (0.5, 1e7),
+    "mott": (1.5, 1e6),
 }
 """Device and amplitude (V), frequency (Hz)."""
 
