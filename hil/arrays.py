@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError, shortened
+from hil.files import reason
+from hil.needs import require_memory
 
 MOST_VALUES = 1 << 30
 """Values of one table at most: 8 GiB of float64."""
 
 _KINDS = {"U": "text", "S": "bytes", "b": "truth values", "c": "complex numbers", "M": "dates", "m": "time spans"}
+
+
+def archive(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an archive of numpy (.npz) by name, in its order.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is none, it holds Python objects, or its arrays would not fit into memory.
+    """
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            require_memory(f"{path}: its arrays", float(sum(member.file_size for member in zipped.infolist())))
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise InputError(f"no file {path}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {reason(error)}") from None
+    except InputError:
+        raise
+    except Exception as error:  # a damaged archive raises a dozen kinds, from zipfile's to struct's
+        objects = ": it holds Python objects" if "allow_pickle" in str(error) else ""
+        raise InputError(f"{path} is no archive of arrays{objects}") from None
 
 
 def numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:

@@ -135,6 +135,9 @@ class WholeArray(Experiment):
                 f"sizes = {list(s.sizes)}: {device.name} has {device.rows} x {device.cols} cells and comes in no other "
                 "size: give none"
             )
+        if s.sizes and isinstance(device, Rebuilding):
+            most = max(s.sizes)
+            device.resized(most, most).close()  # which refuses what would not fit, before anything is measured
 
     def blocks(self) -> Sequence[Block]:
         """One block a size and scheme, and the map."""

@@ -95,6 +95,7 @@ def _model(loop: Loop, found: Mapping[str, Rows]) -> Iterator[Row]:
 
 def _cells(loop: Loop) -> Iterator[Row]:
     best = loop.populations[0]
+    yield Row("R^2", best["r_squared"], note="median over the cells, each fitted alone")
     own = "cells of networks on the model differ as these do; " * (loop.model == loop.fitted)
     yield Row("cells", len(best["cells"]), note=f"{own}the emulator has the median")
     for name, spread in best["spreads"].items():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from hil.errors import InputError, told
+from hil.errors import InputError
 from hil.networks.formats.named_arrays import folded, from_state
 from hil.networks.layers import Convolution, Dense, Flatten, Function, Layer, Pool
 from hil.networks.network import LayeredNetwork
@@ -34,10 +34,9 @@ def read_model(path: Path, activation: str) -> LayeredNetwork:
     try:
         with torch.serialization.safe_globals([*KNOWN, set]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception:
         raise InputError(
-            f"{path} holds neither a state_dict nor an nn.Sequential of torch's own layers (save "
-            f"model.state_dict()): {_first(told(error))}"
+            f"{path} holds neither a state_dict nor an nn.Sequential of torch's own layers: save model.state_dict()"
         ) from None
     if isinstance(content, nn.Module):
         return from_module(content, str(path))
@@ -112,7 +111,3 @@ def _pair(value: Any) -> tuple[int, int]:
 
 def _array(tensor: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(tensor.detach().double().numpy())
-
-
-def _first(text: str) -> str:
-    return text.split(". ")[0][:200]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.arrays import archive
 from hil.device import Device
 from hil.errors import InputError, nearest
-from hil.files import reason
+from hil.files import read_text, reason
 from hil.networks.files import endings, layer_of, read_network
 from hil.synapses.mapping import cell_targets
 from hil.synapses.synapse import Synapse
@@ -145,23 +145,21 @@ def _scale(file: Mapping[str, Any]) -> float:
 
 
 def _from_archive(path: Path) -> Targets:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            for name in NAMES:
-                if name in file.files:
-                    return Targets(checked(file[name], name, str(path)).values, name, _scale(file))
-            known = list(file.files)
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path} is no archive of arrays: {str(error).splitlines()[0]}") from None
-    raise InputError(f"{path} holds no array {nearest('weights', known)}; name one weights or conductances")
+    arrays = archive(path)
+    for name in NAMES:
+        if name in arrays:
+            return Targets(checked(arrays[name], name, str(path)).values, name, _scale(arrays))
+    raise InputError(f"{path} holds no array {nearest('weights', arrays)}; name one weights or conductances")
 
 
 def _from_table(path: Path) -> NDArray[Any]:
     try:
         if path.suffix == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
-        with path.open(encoding="utf-8") as lines:
-            first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-        return np.loadtxt(path, delimiter="," if "," in first else None, ndmin=2, encoding="utf-8")
-    except (ValueError, EOFError, UnicodeDecodeError) as error:
+        lines = read_text(path, "table").splitlines()
+        first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+        return np.loadtxt(lines, delimiter="," if "," in first else None, ndmin=2)
+    except InputError:
+        raise
+    except (ValueError, EOFError) as error:
         raise InputError(f"{path} holds no matrix of numbers: {str(error).splitlines()[0]}") from None

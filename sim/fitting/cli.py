@@ -228,6 +228,7 @@ def _many(found: Sources, asked: Asked, config: Config, run: Path | None, json: 
         pictures.keep(folder.path, drawn)
         for shown in drawn:
             shown.draw(folder.figures)
+        table += many.ranking(everything)
         folder.save_results(table)
         write_json(folder.path / "populations.json", [many.details(one) for one in everything])
         folder.set_state("finished")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ def rows(found: Population) -> list[Row]:
     """Parameters of the median cell, the spreads with intervals, and how many cells there are."""
     units = {p.name: p.unit for p in found.model.parameters}
     table = [Row("cells", len(found.cells), note=f"{len(found.still)} more do not move" if found.still else "")]
+    median, lowest = found.r_squared
+    table.append(Row("R^2", median, n=len(found.cells), note=f"each cell alone: median; lowest {lowest:.4f}"))
     for name, middle in found.middles.items():
         alone = f"each cell alone: median {middle.value:.4g}, 95 %: {middle.low:.4g} .. {middle.high:.4g}"
         spread = f"; ln over cells {_told(middle.spread)}" if len(found.cells) > 1 else ""
@@ -54,6 +56,18 @@ def rows(found: Population) -> list[Row]:
             continue
         table.append(Row(name, one.value, n=one.count, note=f"{WORDS[name]}; {_ends(one)}", headline=True))
     return table
+
+
+def ranking(everything: Sequence[Population]) -> list[Row]:
+    """Models that compete for the same cells, the best first; none where there is one alone."""
+    best = min(found.aicc for found in everything)
+    return [
+        Row(
+            "AICc", found.aicc, n=len(found.cells) + len(found.still), label=f"AICc {found.model.name}",
+            note=f"delta {found.aicc - best:.1f}, all cells, each alone; R^2 {found.r_squared[0]:.4f}",
+        ).under(model=found.model.name)
+        for found in (everything if len(everything) > 1 else ())
+    ]  # fmt: skip
 
 
 def warnings(found: Population) -> Iterator[str]:
@@ -84,6 +98,8 @@ def details(found: Population) -> dict[str, Any]:
     """Everything about a population, for JSON."""
     return {
         "model": found.model.name,
+        "aicc": found.aicc,
+        "r_squared": found.r_squared[0],
         "values": found.values,
         "relative_errors": {name: e if np.isfinite(e) else None for name, e in found.errors.items()},
         "spreads": {name: _plain(s) for name, s in spreads(found).items()},

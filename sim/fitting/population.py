@@ -104,6 +104,17 @@ class Population:
         """The model, on the first cell."""
         return self.cells[0].fit.model
 
+    @property
+    def aicc(self) -> float:
+        """Of all cells, each fitted alone: what other models of the same cells are ranked by."""
+        return sum(cell.fit.aicc for cell in (*self.cells, *self.still))
+
+    @property
+    def r_squared(self) -> tuple[float, float]:
+        """Median and lowest R^2 of the cells that move, each fitted alone."""
+        found = [cell.fit.r_squared for cell in self.cells]
+        return float(np.median(found)), min(found)
+
 
 def steps(cells: int, generations: int) -> int:
     """Steps that `populate` tells its watch."""

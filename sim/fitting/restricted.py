@@ -51,8 +51,10 @@ class Restricted:
         """Logarithms of c2c and read noise, (2,), at which it is highest."""
         from scipy.optimize import minimize
 
-        found = minimize(self, spread, method="Nelder-Mead", options={"xatol": 2e-3, "fatol": 1e-2, "maxfev": 120,
-                         "initial_simplex": spread + np.array([[0.0, 0.0], [0.2, 0.0], [0.0, 0.05]])})  # fmt: skip
+        simplex = spread + np.array([[0.0, 0.0], [0.2, 0.0], [0.0, 0.05]])
+        options = {"xatol": 2e-3, "fatol": 1e-2, "maxfev": 120, "initial_simplex": simplex}
+        with np.errstate(invalid="ignore"):  # two corners may both be infinitely unlikely
+            found = minimize(self, spread, method="Nelder-Mead", options=options)
         return np.clip(found.x, LOWEST, HIGHEST)
 
     def strengths(self, spread: Vector) -> tuple[Spreading, Spreading]:

@@ -30,7 +30,7 @@ class Varying:
 
 
 def populations(cells: Mapping[str, Measurement], asked: Asked, watching: Watching) -> list[Population]:
-    """Fit cells by every model that is asked for, the one best told first.
+    """Fit cells by every model that is asked for; the lowest AICc of all cells together first.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def populations(cells: Mapping[str, Measurement], asked: Asked, watching: Watchi
             watch("first cell", before - progress.done)
             found.append(populate(list(cells), list(cells.values()), _maker(model.address, asked), asked.noise, watch))
         progress.advance(progress.total - progress.done)
-    return found
+    return sorted(found, key=lambda one: one.aicc)
 
 
 def varying(fit: Fit, asked: Asked) -> Varying:

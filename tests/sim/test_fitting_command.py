@@ -55,6 +55,18 @@ def test_many_cells_of_a_file_are_one_preset_with_their_spread_which_a_device_lo
     assert list(population["cells"]) == ["D00", "D01", "D02", "D03"]
 
 
+def test_models_of_many_cells_are_ranked_by_all_cells_however_they_are_named(tmp_path):
+    """By their names, the wrong law would come first, and `hil loop` takes the first."""
+    file, run = devices(tmp_path / "devices.csv", cells=3, d2d=0.3), tmp_path / "run"
+    assert not hil(file, "--model", "flca,lhb", "--run", run).exit_code
+    ranked = json.loads((run / "populations.json").read_text())
+    assert [one["model"] for one in ranked] == ["lhb", "flca"]
+    assert ranked[0]["r_squared"] > 0.999 > ranked[1]["r_squared"]
+    _, found = rows(run)
+    told = [row for row in found if row["name"] == "AICc"]
+    assert [row["conditions"]["model"] for row in told] == ["lhb", "flca"] and told[1]["value"] > told[0]["value"] + 100
+
+
 def test_one_cell_of_many_is_chosen_by_its_name_and_files_are_cells(tmp_path):
     file = devices(tmp_path / "devices.csv", cells=2, read_noise=0.01)
     hil(file, "--model", "lhb", "--cell", "D01", "--no-profile", "--run", tmp_path / "one")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,11 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.arrays import archive
 from hil.data.datasets import Dataset
 from hil.data.labelled import LabelledSamples, class_names, dataset, grey_pixels, parted, require_finite
 from hil.data.own import DataReader
 from hil.data.readers.table import LabelledSettings, made
-from hil.errors import InputError, told
+from hil.errors import InputError
 
 SAMPLES = ("images", "x", "data", "features", "samples")
 LABELS = ("labels", "y", "targets", "target", "classes", "label")
@@ -39,7 +39,10 @@ class Arrays(DataReader):
 
     def read(self, path: Path, name: str, options: LabelledSettings) -> Dataset:
         """Find samples and labels by their names."""
-        arrays = _archive(path) if path.suffix.lower() == ".npz" else _tensors(path)
+        if path.suffix.lower() == ".npz":
+            arrays = {key.lower(): array for key, array in archive(path).items()}
+        else:
+            arrays = _tensors(path)
         train = _part(arrays, "train", path) or _part(arrays, "", path)
         if train is None:
             known = ", ".join(sorted(arrays)) or "none"
@@ -99,14 +102,6 @@ def _part(arrays: Mapping[str, NDArray[Any]], part: str, path: Path) -> Labelled
     return LabelledSamples(values, named)
 
 
-def _archive(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key.lower(): file[key] for key in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path} is no archive of arrays: {str(error).splitlines()[0]}") from None
-
-
 def _tensors(path: Path) -> dict[str, NDArray[Any]]:
     """Tensors of a file of torch: by name, or two in order, samples and labels."""
     try:
@@ -115,8 +110,8 @@ def _tensors(path: Path) -> dict[str, NDArray[Any]]:
         raise InputError(f"{path}: tensors of torch need the extra torch: pip install memhil[torch]") from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"{path} holds no plain tensors: {told(error)[:200]}") from None
+    except Exception:
+        raise InputError(f"{path} holds no plain tensors, as torch.save writes them") from None
     if isinstance(content, tuple | list) and len(content) == 2:
         content = {"images": content[0], "labels": content[1]}
     if not isinstance(content, Mapping):

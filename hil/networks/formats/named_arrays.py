@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.arrays import archive
 from hil.errors import InputError
 from hil.networks.files import NetworkReader
 from hil.networks.layers import Dense, Flatten, Function, Layer
@@ -26,12 +26,7 @@ class NamedArrays(NetworkReader):
 
     def read(self, path: Path, activation: str) -> LayeredNetwork:
         """Layers in the order of the archive."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
-        except (zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-            raise InputError(f"{path} is no archive of arrays: {str(error).splitlines()[0]}") from None
-        return from_state(arrays, activation, str(path))
+        return from_state(archive(path), activation, str(path))
 
 
 def from_state(arrays: Mapping[str, NDArray[Any]], activation: str, where: str) -> LayeredNetwork:
