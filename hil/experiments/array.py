@@ -263,33 +263,35 @@ class WholeArray(Experiment):
             rows += self._of_scheme(scheme, {name: column[np.argsort(found["size"])] for name, column in found.items()})
         seen = records["error"][np.isfinite(records["row"])]
         if len(seen):
-            rows.append(Row("map: error of the worst read", float(seen[np.abs(seen).argmax()]), headline=True))
-            rows.append(Row("map: mean error", float(seen.mean()), note=f"{len(seen)} cells, all at their highest"))
+            worst = Row("error of the worst read", float(seen[np.abs(seen).argmax()]), headline=True)
+            mean = Row("mean error", float(seen.mean()), note=f"{len(seen)} cells, all at their highest")
+            rows += [row.under("map: ", part="map") for row in (worst, mean)]
         return [*rows, *tripped_rows(records)]
 
     def _of_scheme(self, scheme: str, found: Mapping[str, NDArray[np.float64]]) -> list[Row]:
         s, last = self.settings, {name: float(column[-1]) for name, column in found.items()}
         n = int(last["size"])
-        told = f"{scheme}, {n} rows: "
         none = "cells cannot be put at both ends of their range"
         rows = [
-            known(f"{told}read margin", last["margin"], note="of the worst cell", why=none, headline=True),
-            known(f"{told}read error", last["error"], note="of the worst cell"),
-            known(f"{told}read power", last["read_power"], "W"),
-            known(f"{told}disturb", float(np.nanmax([last["disturb_positive"], last["disturb_negative"]])),
+            known("read margin", last["margin"], note="of the worst cell", why=none, headline=True),
+            known("read error", last["error"], note="of the worst cell"),
+            known("read power", last["read_power"], "W"),
+            known("disturb", float(np.nanmax([last["disturb_positive"], last["disturb_negative"]])),
                   note=f"largest change of another cell over its range, {s.writes} pulses"),
-            known(f"{told}written", float(np.fmin(last["written_positive"], last["written_negative"])),
+            known("written", float(np.fmin(last["written_positive"], last["written_negative"])),
                   note="change of the worst cell over that of one alone", why=none),
-            known(f"{told}write power", last["write_power"], "W"),
+            known("write power", last["write_power"], "W"),
         ]  # fmt: skip
+        rows = [row.under(f"{scheme}, {n} rows: ", scheme=scheme, size=n) for row in rows]
         enough = found["size"][found["margin"] >= s.least_margin]
         if np.isfinite(last["margin"]):
             most = int(enough.max()) if len(enough) else None
-            rows.append(Row(f"{scheme}: largest size measured with that margin", most, note=f"{s.least_margin:g}"))
+            sizes = [Row("largest size measured with that margin", most, note=f"{s.least_margin:g}")]
             note = f"rows with a margin of {s.least_margin:g} where each leaks as at the smallest size; without wires"
             size = allowed(found, s.least_margin) if scheme in LINEAR else float("nan")
             why = "nothing leaks, or not in proportion to the rows"
-            rows.append(known(f"{scheme}: size that leaks allow", size, note=note, why=why))
+            sizes.append(known("size that leaks allow", size, note=note, why=why))
+            rows += [row.under(f"{scheme}: ", scheme=scheme) for row in sizes]
         return rows
 
     @classmethod

@@ -29,6 +29,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.4rem; border-bottom: 1px solid #ccc; }
 table { border-collapse: collapse; margin: .8rem 0; font-size: .86rem; }
 th, td { text-align: left; vertical-align: top; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e4e4e4; }
+td:first-child { min-width: 14rem; } td:nth-child(2) { white-space: nowrap; } td:last-child { overflow-wrap: anywhere; }
 caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
 pre { background: #f5f5f5; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }
 img { max-width: 100%; } figure { margin: 1rem 0; } figcaption, .note { color: #555; font-size: .85rem; }

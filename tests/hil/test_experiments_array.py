@@ -32,7 +32,7 @@ def test_margins_and_power_are_the_textbook_s():
     assert where(records, scheme=0)["read_power"] == pytest.approx(g * v**2 * (1 + 2 * (n - 1) / 4), rel=1e-9)
     assert where(records, scheme=1)["read_power"] == pytest.approx(g * v**2 * (1 + (n**2 - 1) / 9), rel=1e-9)
     assert where(records, scheme=2)["read_power"] == pytest.approx(g * v**2 * n, rel=1e-9)
-    told = {row.name: row.value for row in experiment.analyse(records)}
+    told = {row.text: row.value for row in experiment.analyse(records)}
     assert told["V/2: size that leaks allow"] == pytest.approx(1 + 2 * (0.99 / 0.1 - 1))
     assert told["V/3: size that leaks allow"] == pytest.approx(1 + 3 * (0.99 / 0.1 - 1))
     assert told["V/2: largest size measured with that margin"] == 5
@@ -60,7 +60,7 @@ def test_the_size_that_leaks_allow_is_the_one_at_which_the_margin_is_least(selec
     """Told at 3 rows, it holds at the size told: an array of half of it has more than that margin, twice it less."""
     uri = f"sim:rram?selector=exponential&selector.selectivity={selectivity:g}"
     experiment, records, _ = play("array", uri, sizes=[3], schemes=["V/2"], writes=1, map=False, least_margin=0.5)
-    (told,) = (row.value for row in experiment.analyse(records) if row.name == "V/2: size that leaks allow")
+    (told,) = (row.value for row in experiment.analyse(records) if row.text == "V/2: size that leaks allow")
     share, at_best = records["error"][0] / 2, records["margin_alone"][0]
     assert records["leak"] == pytest.approx(records["error"], rel=1e-6)
     for size, better in ((told / 2, True), (2 * told, False)):

@@ -68,7 +68,8 @@ def test_rows_of_runs_of_every_kind_are_plain(hil, tmp_path):
     assert hil("characterize", "ltp", "--set", "pulses=10", "--device", "sim:rram", "--device", "sim:flca", "--run",
                "runs/ltp")[0] == 0  # fmt: skip
     assert hil("fit", "runs/ltp", "--model", "lhb,nlsb", "--no-profile", "--run", "runs/fit")[0] == 0
-    for name in ("train", "ltp", "fit"):
+    assert hil("characterize", "array", "--set", "sizes=[2,3]", "--run", "runs/array")[0] == 0
+    for name in ("train", "ltp", "fit", "array"):
         rows = load_json(tmp_path / f"runs/{name}/results.json")
         require_plain(rows)
     for words in (["runs"], ["devices", "sim:rram"], ["runs", "compare", "ltp", "train"]):
