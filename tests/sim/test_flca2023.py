@@ -10,6 +10,7 @@ from PIL import Image
 from hil.cli.main import main
 from hil.config import validated
 from hil.reproduction.papers import Scope, Verdict
+from hil.runs.results import Row
 from hil.training.pill_lines import line_given_pair, separation
 from hil.training.stdp import StdpConfig, StdpTraining
 from sim.circuits.valved import valved
@@ -183,7 +184,7 @@ def test_accuracy_verdict_follows_the_readouts(monkeypatch, tmp_path, raw, verdi
         training.accuracies = lambda stage, _, readout: [found[readout] if stage == "trained" else 10.0] * 3
         training.maps = lambda: np.array([[1.0, 1.1], [1.0, 0.9]])
         training.config = validated(StdpConfig, {"train": config["train"]}, "test")
-        training.rows = lambda: [type("Row", (), {"name": "nearest class mean", "value": 82.0})]
+        training.rows = lambda: [Row("accuracy", 82.0, "%", conditions={"baseline": "nearest class mean"})]
         return training
 
     monkeypatch.setattr(Scope, "train", train)
