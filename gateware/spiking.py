@@ -15,6 +15,7 @@ from gateware.geometry import CODE_BITS, SLOWEST, Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 from hil.device import Unsupported
 from hil.spiking.core import Code, SpikingCore
+from hil.spiking.course import LearningCourse
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Stdp
@@ -110,6 +111,7 @@ class FpgaCore(SpikingCore):
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
         self._tick = device.parameters.tick
+        self.course = LearningCourse()
         self._settings = self._registers()
         device.place_columns(lif.ranks(device.cols))
         self.theta = np.zeros(self.neurons)
@@ -204,6 +206,7 @@ class FpgaCore(SpikingCore):
             )
         if lif.tie == "membrane" and lif.inhibition == 0:
             raise Unsupported(f"{device.name}: without inhibition, ties by membrane have no order in the emulator")
+        self._require_constants()
         threshold, highest = round(lif.threshold * FULL_WEIGHT), (1 << device.geometry.v_bits) - 1
         if not 1 <= threshold <= highest:
             raise Unsupported(
@@ -224,6 +227,16 @@ class FpgaCore(SpikingCore):
             "window": self._ticks("window", self.stdp.window),
             "theta_plus": theta_plus,
         }
+
+    def _require_constants(self) -> None:
+        lif, rule = self.lif, self.stdp
+        for name, asked, had in (
+            ("theta_mean", lif.theta_mean, "free"), ("theta_plus_end", lif.theta_plus_end, None),
+            ("pulse_probability", rule.pulse_probability, 1.0),
+            ("pulse_probability_end", rule.pulse_probability_end, None),
+        ):  # fmt: skip
+            if asked != had:
+                raise Unsupported(f"{self.device.name}: the emulator has no {name} = {asked}, {had} alone")
 
     def _keep(self) -> int:
         keep = round(ONE * np.exp(-self._tick / self.lif.leak))
