@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from hil.insitu.layers import ArrayLayer, Matrix
 
 
 class ArrayNetwork:
-    """A multi-layer perceptron: ``ReLU`` between its layers, softmax and cross-entropy, or a linear output, behind them.
+    """A multi-layer perceptron: ``ReLU`` between its layers; what its outputs mean is up to the rule that trains it.
 
     Parameters
     ----------
@@ -64,10 +65,9 @@ def starting_weights(sizes: Sequence[int], bias: bool, seed: int, limit: float) 
     Those beyond +-`limit` are put there.
     """
     found = []
-    for number, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for number, (inputs, outputs) in enumerate(pairwise(sizes)):
         last = number == len(sizes) - 2
-        drawn = np.random.default_rng([seed, 11, number]).normal(
-            0, ((1 if last else 2) / inputs) ** 0.5, (inputs, outputs)
-        )
+        spread = ((1 if last else 2) / inputs) ** 0.5
+        drawn = np.random.default_rng([seed, 11, number]).normal(0, spread, (inputs, outputs))
         found.append(np.vstack([np.clip(drawn, -limit, limit), np.zeros((int(bias), outputs))]))
     return found

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.insitu.layers import Counts, Matrix
+from hil.insitu.layers import Counts, Matrix, Part
 from hil.insitu.network import ArrayNetwork, softmax
 
 Rounding = Literal["stochastic", "nearest", "sign"]
@@ -48,21 +48,33 @@ class GradientPulses:
         Up with the probability of the fraction; to the nearest whole number; one pulse where it is beyond one half.
     most : int
         Pulses of a weight a step at most.
+    last_only : bool
+        Whether the layers before the last one stay as they are.
     """
 
     def __init__(
-        self, lr: float, *, lr_end: float = 1.0, momentum: float = 0.0, rounding: Rounding = "stochastic", most: int = 3
+        self,
+        lr: float,
+        *,
+        lr_end: float = 1.0,
+        momentum: float = 0.0,
+        rounding: Rounding = "stochastic",
+        most: int = 3,
+        last_only: bool = False,
     ) -> None:
         """Begin without momentum."""
+        self.last_only = last_only
         self.lr, self.lr_end, self.momentum, self.rounding, self.most = lr, lr_end, momentum, rounding, most
         self._velocity: dict[int, Matrix] = {}
 
     def learn(self, network: ArrayNetwork, x: Matrix, one_hot: Matrix, step: Step) -> None:
         """Show (B, inputs) with the classes (B, classes) that are right, and pulse all layers."""
         passed = network.forward(x)
-        errors = network.errors(passed, softmax(passed[-1]) - one_hot)
+        delta, last = softmax(passed[-1]) - one_hot, len(network.layers) - 1
+        errors = {last: delta} if self.last_only else dict(enumerate(network.errors(passed, delta)))
         rate = self.lr * self.lr_end**step.share
-        for number, (layer, inputs, error) in enumerate(zip(network.layers, passed, errors, strict=False)):
+        for number, error in errors.items():
+            layer, inputs = network.layers[number], passed[number]
             wanted = -rate * layer.gradient(inputs, error)
             if self.momentum:
                 wanted += self.momentum * self._velocity.get(number, 0.0)
@@ -92,13 +104,13 @@ class GradientPulses:
 class SignPulses:
     """STELLAR-like learning from signs alone, one image a step, SET on one image and RESET on the next.
 
-    An output whose error is beyond `threshold` has the sign of the error, any other one none. A weight of the last layer
-    gets one pulse where its input is above 0; hidden layers get the sign of the error that comes back through the
-    weights, where it is beyond `hidden_threshold`, for inputs beyond `lit`. Outputs are linear, and the right one is to
-    be `target`, all others 0.
+    An output whose error is beyond `threshold` has the sign of the error, any other one none. A weight of the last
+    layer gets one pulse where its input is above 0; hidden layers get the sign of the error that comes back through
+    the weights, where it is beyond `hidden_threshold`, for inputs beyond `lit`. Outputs are linear, and the right one
+    is to be `target`, all others 0.
 
-    The rule is the one of the authors' published code (Tsinghua, "fully system-integrated memristor chip", 2023) as told
-    by two reviews; there, only the last layer learns (`last_only`).
+    The authors' published code (Tsinghua, "fully system-integrated memristor chip", 2023) does this for the last layer
+    alone (`last_only`), with a first layer that was trained before.
 
     Parameters
     ----------
@@ -140,7 +152,7 @@ class SignPulses:
         passed = network.forward(image)
         error = self.target * wanted - self.gain * passed[-1]
         signs = np.sign(error) * (np.abs(error) > self.threshold)
-        part = ("set", "reset")[number % 2] if self.alternate else "both"
+        part: Part = "both" if not self.alternate else "reset" if number % 2 else "set"
         for place in range(len(network.layers) - 1, -1, -1):
             layer, inputs = network.layers[place], passed[place]
             beyond = inputs > (self.lit if place == 0 else 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ class BackpropTraining(InsituTraining):
     """
 
     kind = "train backprop"
-    config_model = BackpropConfig
+    config_model: ClassVar[type[Section]] = BackpropConfig
 
     @property
     def batch(self) -> int:

@@ -7,8 +7,10 @@ device of its own, opened from the address of section [device] with the layer's 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,13 +45,13 @@ class NetworkTrainee(Trainee):
     """Layers of weights in devices, shown images in batches."""
 
     def __init__(
-        self, devices: Devices, layers: Sequence[ArrayLayer], rule: Rule, start: Sequence[Matrix], data: Dataset,
-        settings: NetworkSettings, seed: int,
+        self, devices: Devices, layers: Sequence[ArrayLayer], rule: Rule, data: Dataset,
+        settings: NetworkSettings, seed: int, start: Sequence[Matrix], first: Callable[[NetworkTrainee], None],
     ) -> None:  # fmt: skip
-        """Take over the layers of a seed, in order."""
+        """Take over the layers of a seed, and their first weights; `first` is called before the first batch."""
         super().__init__(devices)
         self.network, self.rule, self.seed = ArrayNetwork(layers), rule, seed
-        self._start, self._data, self._settings = start, data, settings
+        self._settings, self._start, self._first = settings, start, first
         self._pixels = intensities(data.train_images, data.full_scale)
 
     def check(self, stage: Stage) -> None:
@@ -69,6 +71,8 @@ class NetworkTrainee(Trainee):
 
     def show(self, stage: Stage, here: slice) -> None:
         """Learn from a batch."""
+        if here.start == 0:
+            self._first(self)
         shown = stage.order[here]
         step = Step(here.start, here.start / len(stage.order), self.seed)
         self.rule.learn(self.network, self._pixels[shown], stage.targets[here].astype(float), step)
@@ -95,6 +99,7 @@ class InsituTraining(Seeded, Driver):
     """Stages, controls, rows and pictures of a network that is trained in place."""
 
     config_model: ClassVar[Any]
+    software_note: ClassVar[str] = "the same network and steps in floating point, no device"
     hint: ClassVar[str] = "show more images (--epochs), another rate, or a device with finer steps"
 
     def __init__(self, config: Any, dataset: Dataset, run: Run) -> None:
@@ -110,7 +115,7 @@ class InsituTraining(Seeded, Driver):
                 f"train.faults = {train.faults:g}: cells of {config.device.uri} cannot be made to stick; "
                 "leave it out, or take a simulated device"
             )
-        weights = sum(a * b for a, b in zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        weights = sum(a * b for a, b in pairwise(self.sizes))
         require_memory(f"train.layers = {','.join(map(str, self.sizes))}: {weights:,} weights", 100.0 * weights)
         self._loop = TrainingLoop(run, self._open, self.batch)
 
@@ -126,6 +131,13 @@ class InsituTraining(Seeded, Driver):
     @abstractmethod
     def software(self, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
         """Weights of the same network trained in floating point on (N, inputs), (N, classes), in this order."""
+
+    def first(self, seed: int, trainee: NetworkTrainee) -> None:
+        """Do what is to be done to layers with random weights before they are shown the first batch."""
+
+    def start(self, seed: int) -> list[Matrix]:
+        """Random weights of a seed to begin with."""
+        return starting_weights(self.sizes, self.config.train.bias, seed, self.config.train.weight_max)
 
     def stages(self) -> list[Stage]:
         """For every seed: untrained, trained, shuffled labels, and weights of software loaded."""
@@ -146,7 +158,7 @@ class InsituTraining(Seeded, Driver):
 
     def accuracies(self, role: str) -> list[float]:
         """Accuracy in % of every seed after the stage with this role."""
-        return self._outcomes(role, "accuracy")
+        return self.outcomes(role, "accuracy")
 
     def rows(self) -> list[Row]:
         """Accuracy beside its controls, then what it took."""
@@ -158,19 +170,19 @@ class InsituTraining(Seeded, Driver):
             f"{shape} in place, {shown:,} presentations; seeds {self.seeds[0]} to {self.seeds[-1]}; control: untrained"
         )
         rows = [repeated(name, self.accuracies("trained"), "%", control=untrained, note=note, headline=True)]
-        for role, words, told in self._controls():
+        for role, words, told in self.controls():
             rows.append(beside(repeated(f"control {name}", self.accuracies(role), "%", note=told), "control", words))
         if self.config.train.controls:
-            told = "the same network and steps in floating point, no device"
-            rows.append(beside(repeated(f"control {name}", self._outcomes(LOADED, "float"), "%", note=told),
+            told = self.software_note
+            rows.append(beside(repeated(f"control {name}", self.outcomes(LOADED, "float"), "%", note=told),
                                "baseline", "software"))  # fmt: skip
         rows.append(beside(repeated("baseline accuracy", self._nearest(), "%", note="no device"),
                            "baseline", "nearest class mean"))  # fmt: skip
-        per_cell = [given / self._cells for given in self._outcomes("trained", "pulses")]
+        per_cell = [given / self._cells for given in self.outcomes("trained", "pulses")]
         rows.append(repeated("pulses a cell", per_cell, note=f"of {self._cells:,} cells, first weights included"))
-        rows.append(repeated("weight a pulse", self._outcomes("trained", "pulse"), note="first layer, as measured"
+        rows.append(repeated("weight a pulse", self.outcomes("trained", "pulse"), note="first layer, as measured"
                              if self.config.train.pulse is None else "as given"))  # fmt: skip
-        rows.append(repeated("device time", self._outcomes("trained", "time"), "s", note="longest of the layers'"))
+        rows.append(repeated("device time", self.outcomes("trained", "time"), "s", note="longest of the layers'"))
         return rows
 
     def judge(self, doubts: Doubts) -> None:
@@ -186,9 +198,9 @@ class InsituTraining(Seeded, Driver):
         doubts.classes(data.class_names, data.train_labels[kept], labels)
         doubts.answers([o["answered"] for o in trained], data.class_names, f"{len(labels):,} images")
         name, mine = f"{images} accuracy", self.accuracies("trained")
-        for role, words in [("untrained", "untrained")] + [
-            ("shuffled", "shuffled labels")
-        ] * self.config.train.controls:
+        for role, words, _ in self.controls():
+            if role == LOADED:
+                continue
             result = ControlledResult(name, mine, self.accuracies(role), words, images=len(labels))
             doubts.accuracy(result, labels, self.hint)
 
@@ -209,19 +221,21 @@ class InsituTraining(Seeded, Driver):
             }
             levels = {"chance": 100 / self.dataset.classes}
             if self.config.train.controls:
-                levels |= {"software": float(np.mean(self._outcomes(LOADED, "float"))),
+                levels |= {"software": float(np.mean(self.outcomes(LOADED, "float"))),
                            "loaded": float(np.mean(self.accuracies(LOADED)))}  # fmt: skip
             plots.save_curves(series, levels, drawn[-1], "held-out images, trained in place")
         return drawn
 
-    def _controls(self) -> list[tuple[str, str, str]]:
+    def controls(self) -> list[tuple[str, str, str]]:
+        """Role, name and note of every control that is printed."""
         found = [("untrained", "untrained", "first weights")]
         if self.config.train.controls:
             found += [("shuffled", "shuffled labels", "the same training, labels permuted"),
-                      (LOADED, "loaded", "weights of software, written and verified, not trained in place")]  # fmt: skip
+                      (LOADED, "loaded", "weights of software, written and verified instead")]  # fmt: skip
         return found
 
-    def _outcomes(self, role: str, name: str) -> list[float]:
+    def outcomes(self, role: str, name: str) -> list[float]:
+        """What was found of every seed after the stage with this role."""
         return [self._loop.outcomes[stage_key(role, seed)][name] for seed in self.seeds]
 
     @property
@@ -230,7 +244,7 @@ class InsituTraining(Seeded, Driver):
 
     def _open(self, seed: int) -> NetworkTrainee:
         train = self.config.train
-        pairs = list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        pairs = list(pairwise(self.sizes))
         names = [f"layer{place + 1:02d}" for place in range(len(pairs))]
         more = {"stuck_off": train.faults} if train.faults else {}
         defaults = {
@@ -244,10 +258,12 @@ class InsituTraining(Seeded, Driver):
                 )
                 for name, (a, b) in zip(names, pairs, strict=True)
             ]  # fmt: skip
-            start = starting_weights(self.sizes, train.bias, seed, train.weight_max)
-            return NetworkTrainee(devices, layers, self.rule(), start, self.dataset, train, seed)
+            return NetworkTrainee(
+                devices, layers, self.rule(), self.dataset, train, seed, self.start(seed), partial(self.first, seed)
+            )
 
-    def _images(self, images: NDArray[np.uint8]) -> Matrix:
+    def images(self, images: NDArray[np.uint8]) -> Matrix:
+        """Intensities 0..1 of images."""
         return intensities(images, self.dataset.full_scale)
 
     def _evaluation(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -264,17 +280,16 @@ class InsituTraining(Seeded, Driver):
             return
         held = split(self.dataset, self.config.data.holdout, stage.seed)[1][: self.config.train.curve_images]
         if len(held):
-            right = trainee.network.answers(self._images(self.dataset.train_images[held]))
+            right = trainee.network.answers(self.images(self.dataset.train_images[held]))
             accuracy = float((right == self.dataset.train_labels[held]).mean() * 100)
             self.run.metric(seed=stage.seed, images=done, accuracy=accuracy)
 
     def _evaluate(self, stage: Stage, trainee: NetworkTrainee) -> None:
         outcome: dict[str, Any] = {}
         images, labels = self._evaluation(stage.seed)
-        x = self._images(images)
+        x = self.images(images)
         if stage.role == LOADED:
-            weights = self._load(stage.seed, trainee)
-            outcome["float"] = _percent(passed_through(weights, x, self.config.train.bias)[-1].argmax(axis=1), labels)
+            outcome |= self.load(stage.seed, trainee, x, labels)
         answers = trainee.network.answers(x)
         outcome |= {"accuracy": _percent(answers, labels), "answered": np.unique(answers).tolist()}
         layers = trainee.network.layers
@@ -293,23 +308,29 @@ class InsituTraining(Seeded, Driver):
             self._loop.outcomes["cells"] = sum(layer.cells for layer in layers)
         self._loop.outcomes[stage.key] = outcome
 
-    def _load(self, seed: int, trainee: NetworkTrainee) -> list[Matrix]:
-        """Train in software on what the seed is shown, and write its weights into the devices."""
-        stage = next(s for s in self.stages() if (s.role, s.seed) == ("trained", seed))
-        train = self.config.train
-        start = starting_weights(self.sizes, train.bias, seed, train.weight_max)
-        x = self._images(self.dataset.train_images[stage.order])
-        weights = self.software(start, x, stage.targets.astype(float))
+    def load(self, seed: int, trainee: NetworkTrainee, x: Matrix, labels: NDArray[np.int64]) -> dict[str, float]:
+        """Write weights of software into the devices; return what they reach in software on these images, in %."""
+        weights = self.trained_in_software(seed)
         for layer, w in zip(trainee.network.layers, weights, strict=True):
             layer.write(w)
-        return weights
+        return {"float": self.percent(weights, x, labels)}
+
+    def trained_in_software(self, seed: int) -> list[Matrix]:
+        """Weights of the software's training on what a seed is shown."""
+        stage = next(s for s in self.stages() if (s.role, s.seed) == ("trained", seed))
+        x = self.images(self.dataset.train_images[stage.order])
+        return self.software(self.start(seed), x, stage.targets.astype(float))
+
+    def percent(self, weights: Sequence[Matrix], x: Matrix, labels: NDArray[np.int64]) -> float:
+        """Accuracy of weights in software, %."""
+        return _percent(passed_through(weights, x, self.config.train.bias)[-1].argmax(axis=1), labels)
 
     def _nearest(self) -> list[float]:
         data, values = self.dataset, []
         for seed in self.seeds:
             kept = split(data, self.config.data.holdout, seed)[0]
             images, labels = self._evaluation(seed)
-            train, test = self._images(data.train_images[kept]), self._images(images)
+            train, test = self.images(data.train_images[kept]), self.images(images)
             values.append(
                 _percent(nearest_class_mean(train, data.train_labels[kept], test, range(data.classes)), labels)
             )
