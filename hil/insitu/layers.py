@@ -123,7 +123,7 @@ class ArrayLayer:
         above = self.weights()
         self.move(-ones)
         fall = above - self.weights()
-        moving = rise > 0.75 * np.quantile(rise, 0.95)
+        moving = rise > 0.6 * np.quantile(rise, 0.95)
         step = float(np.median(fall[moving])) if moving.any() else 0.0
         if not step > 0:
             raise Unsupported(
