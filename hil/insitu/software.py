@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,12 @@ def software(
             weights[place] = np.clip(weights[place] + velocity[place], -limit, limit)
             delta = (back[:, :-1] if bias else back) * (passed[place] > 0)
     return weights
+
+
+def in_batches(start: Sequence[Matrix], x: Matrix, one_hot: Matrix, batch: int, **settings: Any) -> list[Matrix]:
+    """Weights trained by `software` on (N, inputs) and (N, classes) in this order, `batch` images a step."""
+    cuts = range(0, len(x), batch)
+    return software(start, [(x[at : at + batch], one_hot[at : at + batch]) for at in cuts], **settings)
 
 
 def passed_through(weights: Sequence[Matrix], x: Matrix, bias: bool) -> list[Matrix]:

@@ -9,10 +9,14 @@ from pydantic import Field
 
 from hil.config import CliFlag, Section
 from hil.insitu.layers import Matrix
+from hil.insitu.software import in_batches
 from hil.insitu.updates import GradientPulses
-from hil.training.insitu import InsituTraining, gradient_descent
+from hil.training.insitu import InsituTraining
 from hil.training.insitu_settings import NetworkData, NetworkSettings
 from hil.training.settings import DeviceSettings
+
+SOFTWARE_RATE = 0.5
+"""Learning rate in software where steps in the array have no size, only a sign."""
 
 
 class BackpropSettings(NetworkSettings):
@@ -65,6 +69,20 @@ class BackpropTraining(InsituTraining):
             train.lr, lr_end=train.lr_end, momentum=train.momentum, rounding=train.rounding, most=train.most
         )
 
+    @property
+    def software_note(self) -> str:
+        """What the software does."""
+        return f"the same network and batches in floating point, rate {self._rate:g}, no device"
+
+    @property
+    def _rate(self) -> float:
+        """The learning rate; where signs alone count it sizes no step, and software takes one of its own."""
+        return SOFTWARE_RATE if self.config.train.rounding == "sign" else float(self.config.train.lr)
+
     def software(self, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
         """Gradient descent by the same steps, not rounded."""
-        return gradient_descent(self.config.train, start, x, one_hot)
+        train = self.config.train
+        return in_batches(
+            start, x, one_hot, train.batch, bias=train.bias, lr=self._rate, lr_end=train.lr_end,
+            momentum=train.momentum, limit=train.weight_max,
+        )  # fmt: skip

@@ -11,7 +11,7 @@ from pydantic import Field
 from hil.config import CliFlag, Section
 from hil.fraction import Fraction
 from hil.insitu.layers import Matrix
-from hil.insitu.software import software
+from hil.insitu.software import in_batches
 from hil.insitu.updates import GradientPulses
 from hil.runs.results import Row, beside, repeated
 from hil.training.backprop import BackpropSettings, BackpropTraining
@@ -65,7 +65,10 @@ class HybridTraining(BackpropTraining):
     config_model: ClassVar[type[Section]] = HybridConfig
     hint = "show more images (--epochs), another rate, or a device with finer steps"
 
-    software_note = "training in software, weights not rounded, no device"
+    @property
+    def software_note(self) -> str:
+        """What the software does."""
+        return f"training in software, rate {self.config.train.software_lr:g}, weights not rounded, no device"
 
     def rule(self) -> GradientPulses:
         """Gradient descent in pulses, of the last layer."""
@@ -142,5 +145,6 @@ class HybridTraining(BackpropTraining):
 
     def _descent(self, start: list[Matrix], x: Matrix, one_hot: Matrix, lr: float) -> list[Matrix]:
         train = self.config.train
-        batches = [(x[at : at + train.batch], one_hot[at : at + train.batch]) for at in range(0, len(x), train.batch)]
-        return software(start, batches, bias=train.bias, lr=lr, lr_end=1.0, momentum=0.0, limit=train.weight_max)
+        return in_batches(
+            start, x, one_hot, train.batch, bias=train.bias, lr=lr, lr_end=1.0, momentum=0.0, limit=train.weight_max
+        )

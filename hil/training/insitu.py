@@ -22,7 +22,7 @@ from hil.data.datasets import Dataset
 from hil.errors import InputError
 from hil.insitu.layers import ArrayLayer, Matrix
 from hil.insitu.network import ArrayNetwork, starting_weights
-from hil.insitu.software import passed_through, software
+from hil.insitu.software import passed_through
 from hil.insitu.updates import Rule, Step
 from hil.needs import require_memory
 from hil.runs.devices import Devices, States
@@ -99,7 +99,6 @@ class InsituTraining(Seeded, Driver):
     """Stages, controls, rows and pictures of a network that is trained in place."""
 
     config_model: ClassVar[Any]
-    software_note: ClassVar[str] = "the same network and steps in floating point, no device"
     hint: ClassVar[str] = "show more images (--epochs), another rate, or a device with finer steps"
 
     def __init__(self, config: Any, dataset: Dataset, run: Run) -> None:
@@ -123,6 +122,11 @@ class InsituTraining(Seeded, Driver):
     @abstractmethod
     def batch(self) -> int:
         """Images that the rule is shown at once."""
+
+    @property
+    @abstractmethod
+    def software_note(self) -> str:
+        """What `software` does, in a few words."""
 
     @abstractmethod
     def rule(self) -> Rule:
@@ -210,9 +214,8 @@ class InsituTraining(Seeded, Driver):
 
         drawn = [self.run.figure("weights.png")]
         weights = self._loop.arrays[f"w0/{stage_key('trained', self.seeds[0])}"][: self.dataset.inputs, :100]
-        most = float(np.abs(weights).max()) or 1.0
-        title = f"{self.config.device.uri}: weights of the first layer, {-most:.2g} (0) to {most:.2g} (1)"
-        plots.save_fields((weights / most + 1) / 2, self.dataset.shape, drawn[0], title)
+        title = f"{self.config.device.uri}, '{self.dataset.name}': weights of the first layer, seed {self.seeds[0]}"
+        plots.save_fields(weights, self.dataset.shape, drawn[0], title, signed=True)
         metrics = self.run.metrics()
         if metrics:
             drawn.append(self.run.figure("learning.png"))
@@ -335,15 +338,6 @@ class InsituTraining(Seeded, Driver):
                 _percent(nearest_class_mean(train, data.train_labels[kept], test, range(data.classes)), labels)
             )
         return values
-
-
-def gradient_descent(train: Any, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
-    """Weights of floating-point training by the settings of `hil.training.backprop`, in batches of ``train.batch``."""
-    batches = [(x[at : at + train.batch], one_hot[at : at + train.batch]) for at in range(0, len(x), train.batch)]
-    return software(
-        start, batches, bias=train.bias, lr=train.lr, lr_end=train.lr_end, momentum=train.momentum,
-        limit=train.weight_max,
-    )  # fmt: skip
 
 
 def _percent(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> float:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from hil.config import CliFlag, Section
 from hil.insitu.layers import Matrix
-from hil.insitu.software import software
+from hil.insitu.software import in_batches
 from hil.insitu.updates import SignPulses
 from hil.training.insitu import InsituTraining
 from hil.training.insitu_settings import NetworkData, NetworkSettings
@@ -60,7 +60,11 @@ class StellarTraining(InsituTraining):
     kind = "train stellar"
     config_model: ClassVar[type[Section]] = StellarConfig
     hint = "show more images (--epochs), another threshold, or a device with finer steps"
-    software_note = f"gradient descent, {SOFTWARE_BATCH} images a step, rate {SOFTWARE_RATE}, no device"
+
+    @property
+    def software_note(self) -> str:
+        """What the software does."""
+        return f"gradient descent, {SOFTWARE_BATCH} images a step, rate {SOFTWARE_RATE}, no device"
 
     @property
     def batch(self) -> int:
@@ -74,8 +78,8 @@ class StellarTraining(InsituTraining):
 
     def software(self, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
         """Gradient descent on the same images."""
-        train, step = self.config.train, SOFTWARE_BATCH
-        batches = [(x[at : at + step], one_hot[at : at + step]) for at in range(0, len(x), step)]
-        return software(
-            start, batches, bias=train.bias, lr=SOFTWARE_RATE, lr_end=1.0, momentum=0.0, limit=train.weight_max
-        )
+        train = self.config.train
+        return in_batches(
+            start, x, one_hot, SOFTWARE_BATCH, bias=train.bias, lr=SOFTWARE_RATE, lr_end=1.0, momentum=0.0,
+            limit=train.weight_max,
+        )  # fmt: skip

@@ -194,3 +194,18 @@ def test_smaller_images_are_means_of_areas():
     assert np.abs(small.test_images[:, 0] - first).max() <= 0.5
     with pytest.raises(InputError, match="cannot be scaled to 21 x 21"):
         scaled(slice_of, (21, 21), crop=4)
+
+
+def test_letters_have_one_wrong_pixel_at_most():
+    letters = load("letters3x3")
+    images, labels = letters.train_images, letters.train_labels
+    assert images.shape == (30, 9) and np.bincount(labels).tolist() == [10, 10, 10]
+    assert len(np.unique(images, axis=0)) == 30
+    for letter in range(3):
+        mine = images[labels == letter]
+        assert (mine != mine[0]).sum(axis=1).tolist() == [0] + [1] * 9
+        assert ["".join(".#"[p] for p in mine[0][3 * k : 3 * k + 3]) for k in range(3)] == list(
+            {"z": ("###", ".#.", "###"), "v": ("#.#", "#.#", ".#."), "n": (".#.", "#.#", "#.#")}[
+                letters.class_names[letter]
+            ]
+        )
