@@ -15,7 +15,7 @@ Rounding = Literal["stochastic", "nearest", "sign"]
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """Which step of a training it is: what a rule may need besides the batch.
 
     Attributes
@@ -67,7 +67,7 @@ class GradientPulses:
         self.lr, self.lr_end, self.momentum, self.rounding, self.most = lr, lr_end, momentum, rounding, most
         self._velocity: dict[int, Matrix] = {}
 
-    def learn(self, network: ArrayNetwork, x: Matrix, one_hot: Matrix, step: Step) -> None:
+    def learn(self, network: ArrayNetwork, x: Matrix, one_hot: Matrix, step: TrainingStep) -> None:
         """Show (B, inputs) with the classes (B, classes) that are right, and pulse all layers."""
         passed = network.forward(x)
         delta, last = softmax(passed[-1]) - one_hot, len(network.layers) - 1
@@ -81,7 +81,7 @@ class GradientPulses:
                 self._velocity[number] = wanted
             layer.move(self.counts(wanted / layer.pulse, step, number))
 
-    def counts(self, wanted: Matrix, step: Step, layer: int) -> Counts:
+    def counts(self, wanted: Matrix, step: TrainingStep, layer: int) -> Counts:
         """Whole pulses for a wanted number of them."""
         if self.rounding == "sign":
             found = np.sign(wanted) * (np.abs(wanted) > 0.5)
@@ -143,7 +143,7 @@ class SignPulses:
         self.target, self.threshold, self.hidden_threshold, self.lit = target, threshold, hidden_threshold, lit
         self.last_only, self.alternate, self.gain = last_only, alternate, gain
 
-    def learn(self, network: ArrayNetwork, x: Matrix, one_hot: Matrix, step: Step) -> None:
+    def learn(self, network: ArrayNetwork, x: Matrix, one_hot: Matrix, step: TrainingStep) -> None:
         """Show images one after the other, (B, inputs) with the classes (B, classes) that are right."""
         for offset, (image, wanted) in enumerate(zip(x, one_hot, strict=True)):
             self._one(network, image[None], wanted[None], step.number + offset)

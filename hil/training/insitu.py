@@ -23,7 +23,7 @@ from hil.errors import InputError
 from hil.insitu.layers import ArrayLayer, Matrix
 from hil.insitu.network import ArrayNetwork, starting_weights
 from hil.insitu.software import passed_through
-from hil.insitu.updates import Rule, Step
+from hil.insitu.updates import Rule, TrainingStep
 from hil.needs import require_memory
 from hil.runs.devices import Devices, States
 from hil.runs.interrupt import how_to_continue
@@ -74,7 +74,7 @@ class NetworkTrainee(Trainee):
         if here.start == 0:
             self._first(self)
         shown = stage.order[here]
-        step = Step(here.start, here.start / len(stage.order), self.seed)
+        step = TrainingStep(here.start, here.start / len(stage.order), self.seed)
         self.rule.learn(self.network, self._pixels[shown], stage.targets[here].astype(float), step)
 
     def snapshot(self) -> States:

@@ -13,7 +13,7 @@ from hil.errors import InputError
 from hil.insitu.layers import ArrayLayer
 from hil.insitu.network import ArrayNetwork, softmax, starting_weights
 from hil.insitu.software import passed_through, software
-from hil.insitu.updates import GradientPulses, SignPulses, Step
+from hil.insitu.updates import GradientPulses, SignPulses, TrainingStep
 
 PAIR = "sim:rram?alpha=0.01&synapse=differential"
 
@@ -103,13 +103,13 @@ def test_first_weights_are_near_what_is_asked_for():
 def test_pulses_of_a_step_round_as_they_say():
     wanted = np.full((200, 300), -1.3)
     rule = GradientPulses(1.0)
-    drawn = rule.counts(wanted, Step(50, 0.1, 7), 0)
+    drawn = rule.counts(wanted, TrainingStep(50, 0.1, 7), 0)
     assert set(np.unique(drawn)) == {-2, -1} and drawn.mean() == pytest.approx(-1.3, abs=4 * 0.46 / 245)
-    assert (drawn == GradientPulses(1.0).counts(wanted, Step(50, 0.9, 7), 0)).all()
-    for other in (Step(51, 0.1, 7), Step(50, 0.1, 8)):
+    assert (drawn == GradientPulses(1.0).counts(wanted, TrainingStep(50, 0.9, 7), 0)).all()
+    for other in (TrainingStep(51, 0.1, 7), TrainingStep(50, 0.1, 8)):
         assert (drawn != rule.counts(wanted, other, 0)).any()
-    assert (drawn != rule.counts(wanted, Step(50, 0.1, 7), 1)).any()
-    step = Step(0, 0.0, 0)
+    assert (drawn != rule.counts(wanted, TrainingStep(50, 0.1, 7), 1)).any()
+    step = TrainingStep(0, 0.0, 0)
     some = np.array([[-9.6, -0.51, -0.49, 0.2, 0.6, 4.4]])
     assert GradientPulses(1.0, rounding="nearest", most=5).counts(some, step, 0).tolist() == [[-5, -1, 0, 0, 1, 4]]
     assert GradientPulses(1.0, rounding="sign").counts(some, step, 0).tolist() == [[-1, -1, 0, 0, 1, 1]]
@@ -127,7 +127,7 @@ def test_exact_steps_in_the_array_are_those_of_software():
     batches = [(rng.uniform(0, 1, (5, 8)), np.eye(3)[rng.integers(0, 3, 5)]) for _ in range(40)]
     rule, network = GradientPulses(0.5, lr_end=0.1, momentum=0.5, rounding="nearest", most=10**5), ArrayNetwork(layers)
     for number, (x, one_hot) in enumerate(batches):
-        rule.learn(network, x, one_hot, Step(number, number / 40, 0))
+        rule.learn(network, x, one_hot, TrainingStep(number, number / 40, 0))
     trained = software(start, batches, bias=False, lr=0.5, lr_end=0.1, momentum=0.5, limit=1.0)
     moved = max(np.abs(w - s).max() for w, s in zip(trained, start, strict=True))
     for each, w in zip(layers, trained, strict=True):
@@ -141,18 +141,18 @@ def test_signs_alone_set_on_one_image_and_reset_on_the_next():
     cells = found.device.array
     before = cells.read()
     x = np.array([[0.0, 0.2, 0.5, 1.0]])
-    rule.learn(network, x, np.eye(3)[[1]], Step(0, 0.0, 0))
+    rule.learn(network, x, np.eye(3)[[1]], TrainingStep(0, 0.0, 0))
     step = 0.01 * (100e-6 - 1e-6)
     plus_of_the_right_class = np.zeros((4, 6))
     plus_of_the_right_class[2:, 2] = step
     assert cells.read() - before == pytest.approx(plus_of_the_right_class, abs=1e-9)
-    rule.learn(network, x, np.eye(3)[[1]], Step(1, 0.0, 0))
+    rule.learn(network, x, np.eye(3)[[1]], TrainingStep(1, 0.0, 0))
     both = plus_of_the_right_class.copy()
     both[2:, 3] = -step
     assert cells.read() - before == pytest.approx(both, abs=1e-9)
     assert found.given == 4
     rule = SignPulses(target=1.0, threshold=0.5, lit=0.3, alternate=False)
-    rule.learn(network, x, np.eye(3)[[1]], Step(0, 0.0, 0))
+    rule.learn(network, x, np.eye(3)[[1]], TrainingStep(0, 0.0, 0))
     assert found.given == 8
 
 
@@ -164,7 +164,7 @@ def test_the_order_of_images_decides_which_ones_set_whatever_the_batches():
         layers = [layer(6, 5), layer(5, 3)]
         rule = SignPulses(target=1.0, threshold=0.1, hidden_threshold=0.0)
         for low, high in pairwise(cuts):
-            rule.learn(ArrayNetwork(layers), x[low:high], one_hot[low:high], Step(low, 0.0, 0))
+            rule.learn(ArrayNetwork(layers), x[low:high], one_hot[low:high], TrainingStep(low, 0.0, 0))
         reads.append([each.weights() for each in layers])
     for one, other in zip(*reads, strict=True):
         assert (one == other).all()
