@@ -25,8 +25,8 @@ class Loaded(HTMLParser):
 @pytest.fixture
 def runs(hil):
     for name, seed in (("one", 0), ("two", 1)):
-        code, _, err = hil("train", "stdp", "--dataset", "lines3x3", "--seeds", "1", "--epochs", "0.02", "--seed", seed, "--run", name,
-                           "--sample", "<S7>", "--set", "data.holdout=0.2")  # fmt: skip
+        words = f"train stdp --dataset lines3x3 --seeds 1 --epochs 0.02 --seed {seed} --run {name} --sample <S7>"
+        code, _, err = hil(*words.split(), "--set", "data.holdout=0.2")
         assert code == 0, err
     return hil
 
