@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hil.backends import open_device
+from hil.backends import address_parameters, open_device
 from hil.data.datasets import Dataset
 from hil.errors import InputError
 from hil.needs import require_memory
@@ -173,14 +173,20 @@ class WtaTraining(Seeded, Driver):
     def _mute(self, starts: list[float]) -> str:
         """Why no neuron may fire."""
         uri, threshold = self.config.device.uri, self.config.neuron.lif(self._mean_intensity, 0).threshold
-        if starts and np.mean(starts) < 0.75 * PRISTINE_WEIGHT:
+        start = float(np.mean(starts)) if starts else PRISTINE_WEIGHT
+        if start < 0.75 * PRISTINE_WEIGHT:
+            lower = f"neuron.threshold (to {threshold * max(start, 0.01) / PRISTINE_WEIGHT:.2g} in proportion)"
+            meant = f"the threshold of {threshold:.3g} full weights is meant for {PRISTINE_WEIGHT}"
+            if "w0" not in type(address_parameters(uri)).model_fields:
+                return (
+                    f"the cells begin at a weight of {start:.2g}, and {meant}: let them begin higher, or lower {lower}"
+                )
             told = re.sub(r"\bw0=[^&]*", f"w0={PRISTINE_WEIGHT}", uri)
             if told == uri:
                 told += f"{'&' if '?' in uri else '?'}w0={PRISTINE_WEIGHT}"
             return (
-                f"the cells begin at a weight of {np.mean(starts):.2g} (w0 of the device or its preset), and the "
-                f"threshold of {threshold:.3g} full weights is meant for {PRISTINE_WEIGHT}: give --device "
-                f"'{told}', or lower neuron.threshold"
+                f"the cells begin at a weight of {start:.2g} (w0 of the device or its preset), and {meant}: give "
+                f"--device '{told}', or lower {lower}"
             )
         return f"the threshold of {threshold:.3g} full weights is not reached: lower neuron.threshold"
 
