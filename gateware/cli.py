@@ -151,20 +151,8 @@ def build(
     from gateware.boards import find_board
 
     target = find_board(board)
-    geometry = _geometry(
-        target.geometry,
-        rows,
-        cols,
-        lanes,
-        state_bits,
-        cell,
-        tie,
-        encoder,
-        annealing,
-        clock,
-        preset=preset,
-        device=device,
-    )
+    sizes = rows, cols, lanes, state_bits, cell, tie, encoder, annealing
+    geometry = _geometry(target.geometry, *sizes, clock, preset=preset, device=device)
     make = builder.build_in_time if clock is None else builder.build
     _show(make(target, geometry, seed, out), json)
 

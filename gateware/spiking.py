@@ -239,7 +239,7 @@ class FpgaCore(SpikingCore):
         lowest = rule.pulse_probability if rule.pulse_probability_end is None else rule.pulse_probability_end
         wanted = {"theta_mean = zero": lif.theta_mean == "zero", f"a pulse probability of {lowest:g}": lowest < 1}
         missing = " and ".join(name for name, asked in wanted.items() if asked)
-        if missing and not device.geometry.annealing:
+        if missing and not device.parameters.annealing:
             raise Unsupported(
                 f"{device.name}: {missing} needs an emulator with annealing: open it, and build it, with annealing=on"
             )

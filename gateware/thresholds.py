@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateware.protocol import Space
+from hil.device import Unsupported
 
 if TYPE_CHECKING:
     from gateware.spiking import SpikingEmulator
@@ -52,15 +53,28 @@ class Thresholds:
         return (self._own() - self._lowered() / SHARE) / FULL_WEIGHT
 
     def write(self, theta: NDArray[np.float64]) -> None:
-        """Set them, to 1 / 255 of a full weight, and exactly where they were read."""
-        shares = np.rint(np.asarray(theta) * (FULL_WEIGHT * SHARE)).astype(np.int64)
+        """Set them, to 1 / 255 of a full weight, and exactly where they were read.
+
+        Raises
+        ------
+        Unsupported
+            If the registers do not hold them.
+        """
+        theta = np.asarray(theta, np.float64)
+        shares = np.rint(theta * (FULL_WEIGHT * SHARE)).astype(np.int64)
         lowered = 0
         if self._device.geometry.annealing:
             # The fraction that all have in common, and as much more that no neuron's own part is below 0.
             fraction, least = int(-shares[0] % SHARE), max(-int(shares.min()), 0)
             lowered = min(fraction + SHARE * max(0, -((fraction - least) // SHARE)), (1 << 32) - 1)
             self._device.client.write_registers({"lowered": lowered})
-        self._write_own(np.clip(np.rint((shares + lowered) / SHARE), 0, FULL).astype(np.int64))
+        own = np.rint((shares + lowered) / SHARE).astype(np.int64)
+        if own.min() < 0 or own.max() > FULL:
+            raise Unsupported(
+                f"{self._device.name}: thresholds change by {theta.min():.4g} to {theta.max():.4g} full weights; the "
+                f"emulator holds 0 to {FULL / FULL_WEIGHT:g} or, with annealing=on, as much between lowest and highest"
+            )
+        self._write_own(own)
 
     def registers(self, theta_plus: float) -> dict[str, int]:
         """Registers for a presentation in which a spike adds `theta_plus` full weights."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Assert, Cat, Const, Cover, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -122,6 +122,8 @@ class NeuronRange(wiring.Component):
             total.eq(v + free["weight"]),
             potential.eq(Mux(listens, Mux(total > full, full, total), v)),
         ]
+        # From all thresholds no more can be taken than this.
+        m.d.comb += Assume(free["threshold"] >= -0xFFFF)
         with m.If(after(m, dut.latency)):
             m.d.comb += [
                 Assert(dut.potential == potential, "a membrane is not the saturated sum"),

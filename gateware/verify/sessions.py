@@ -211,8 +211,32 @@ def _edges(g: Geometry) -> Iterator[bytes]:
     leaking = {"refractory": 0, "keep": 60000, "threshold": 192}
     yield from (set_register(name, value) for name, value in leaking.items())
     yield from (bytes([Command.BEGIN]), events(0, ADVANCE | 1, 0), read(Space.COUNTS, 0, 1))
+    if g.tie != "rank" or g.annealing:
+        yield from _height_edges(g)
     if g.encoder:
         yield from _encoder_edges(g)
+
+
+def _height_edges(g: Geometry) -> Iterator[bytes]:
+    """All membranes rise alike, by 100: the last neuron is the furthest above its threshold, though none is higher.
+
+    With annealing its limit is below 0 at last, what is taken from all is not more than can be, and cells draw lots.
+    """
+    learning = {"flags": 1, "keep": 65536, "threshold": 90, "inhibition": 1, "refractory": 1, "theta_plus": 200}
+    yield from (set_register(name, value) for name, value in learning.items())
+    for n in range(g.cols):
+        yield write(Space.THETA, n, struct.pack("<H", 7 * (g.cols - 1 - n)))
+    for chances, share, lowered in ((65536, 0, 0), (30000, 20 << 16, 5 << 16), (1, 1 << 31, 1 << 31), (0, 1, 95 << 16)):
+        values = {"chances": chances, "theta_share": share, "lowered": lowered, "random": 99}
+        yield from (set_register(name, value) for name, value in values.items())
+        yield bytes([Command.BEGIN])
+        yield events(0, *([ADVANCE | 1, 0] * 6))
+        yield read(Space.LOG, 0, min(g.log_depth, 64))
+        yield read(Space.STATE, 0, min(g.words * g.lanes, 16))
+        yield bytes([Command.READ_REGISTERS, ADDRESS["updates"], 1])
+        yield bytes([Command.READ_REGISTERS, ADDRESS[ANNEALING[0]], len(ANNEALING)])
+    yield from (bytes([Command.PROGRAM, 0, 0]), bytes([Command.READ_REGISTERS, ADDRESS["random"], 1]))
+    yield from (set_register(name, value) for name, value in zip(ANNEALING, (65536, 0, 0), strict=True))
 
 
 def _encoder_edges(g: Geometry) -> Iterator[bytes]:

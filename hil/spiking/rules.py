@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Rule(ABC):
             raise InputError(
                 f"{type(self).__name__}: pulse_probability_end = {end} must be > 0 and at most pulse_probability = {p}"
             )
+
+    def constant(self) -> Self:
+        """Return this rule with every pulse given, for a layer that does not learn any more."""
+        return replace(self, pulse_probability=1.0, pulse_probability_end=None)
 
     @property
     @abstractmethod

@@ -352,6 +352,20 @@ def test_settings_beyond_the_registers_are_refused(lif, words):
         device.spiking(lif, Stdp())
 
 
+def test_thresholds_that_no_register_holds_are_refused():
+    with open_device("fpga:golden", rows=2, cols=2) as device:
+        core = device.spiking(Lif(), Stdp())
+        for theta in ([-0.1, 0.0], [0.0, 257.1]):
+            with pytest.raises(Unsupported, match="the emulator holds 0 to 257 or, with annealing=on"):
+                core.theta = np.array(theta)
+    with open_device("fpga:golden", rows=2, cols=2, annealing=True) as device:
+        core = device.spiking(Lif(), Stdp())
+        core.theta = np.array([-200.0, 57.0])
+        assert core.theta.tolist() == [-200.0, 57.0]
+        with pytest.raises(Unsupported, match=r"thresholds change by -200 to 58 full weights"):
+            core.theta = np.array([-200.0, 58.0])
+
+
 def test_lots_beyond_the_registers_are_refused():
     with open_device("fpga:golden", rows=2, cols=2) as device:
         for rule in (Stdp(pulse_probability=0.5), Stdp(pulse_probability_end=0.5)):

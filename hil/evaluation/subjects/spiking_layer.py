@@ -85,7 +85,9 @@ class SpikingLayer(Subject):
         """The class by the run's own readout; nothing is learned."""
         data, own = self.dataset, self.config
         total = int(data.train_images.sum(dtype=np.int64)) / (data.full_scale * len(data.train_images))
-        core = spiking(devices[LAYER], own.neuron.lif(total, own.train.seed), own.stdp.learning_rule(own.train.seed))
+        # Nothing falls, moves or is drawn any more: a device need not have what the training took for that.
+        lif = replace(own.neuron.lif(total, own.train.seed), theta_plus_end=None, theta_plus=0.0, theta_mean="free")
+        core = spiking(devices[LAYER], lif, own.stdp.learning_rule(own.train.seed).constant())
         core.theta = self.theta
         numbers = np.arange(len(images)) + FIRST
         counts = core.present_images(images, data.full_scale, own.code, own.train.seed, numbers, False)
