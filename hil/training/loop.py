@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.device import Device, Unsupported
+from hil.energy.meter import during
 from hil.errors import InputError
 from hil.needs import require_memory
 from hil.runs.devices import Devices, States, flattened, gathered
@@ -27,6 +28,9 @@ from hil.runs.interrupt import Interrupted, StopRequest
 from hil.runs.progress import Progress
 from hil.runs.run import Run
 from hil.runs.sending import Sent, noted, require_answered
+
+EVALUATION = "evaluation"
+"""Part of a run in which what was learned is read, in its energy (`hil.energy`)."""
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""
@@ -207,7 +211,8 @@ class TrainingLoop(Generic[Learner]):
                     progress.describe(stage.name)
                     self._begin(stage, trainee)
                     self._play_stage(stage, trainee, progress, stop, after_batch, advice)
-                    after_stage(stage, trainee)
+                    with during(EVALUATION, stage.seed):
+                        after_stage(stage, trainee)
                     self._stage, self._done = self._stage + 1, 0
                     self._save(trainee)
         finally:
@@ -268,10 +273,14 @@ class TrainingLoop(Generic[Learner]):
         saved = time.monotonic()
         while self._done < len(stage.order):
             here = slice(self._done, min(self._done + self.batch, len(stage.order)))
-            trainee.show(stage, here)
+            with during(stage.role, stage.seed) as account:
+                trainee.show(stage, here)
+                if account is not None:
+                    account.count("image", here.stop - here.start)
             self._done = here.stop
             progress.advance(here.stop - here.start)
-            after_batch(stage, trainee, self._done)
+            with during(EVALUATION, stage.seed):
+                after_batch(stage, trainee, self._done)
             stopping = stop.requested
             if stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
                 self._save(trainee)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.energy.dissipation import Dissipation
 from hil.spiking.core import SpikingCore
 from hil.spiking.host import prepare_reference, weight_of
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.spiking.trains import SpikeBatch, SpikeTrain
+from sim.crossbar.spiking_energy import SpikeEnergy, spike_energy
 from sim.crossbar.spiking_kernel import Chance, Conduction, play_trains
 
 if TYPE_CHECKING:
@@ -133,7 +135,7 @@ class CompiledCore(SpikingCore):
         state = (self._columns, self._inputs, self._theta, drawn)
         # With inhibition no input makes more than one neuron fire, so the output always fits.
         before = [array.copy() for array in state] if lif.inhibition == 0 else []
-        decay = self._decay(batch)
+        decay, pristine = self._decay(batch), self._columns.copy() if learn and self.device.meter else self._columns
         while True:
             fits = play_trains(
                 batch.time, batch.line, batch.start, decay, duration, *state[:3], self._gain, self._conduction, chance,
@@ -149,7 +151,32 @@ class CompiledCore(SpikingCore):
             times, lines = np.empty(4 * len(times)), np.empty(4 * len(times), np.int32)
         self.device.drawn = (int(drawn[0]), int(drawn[1]))
         total = starts[-1]
-        return counts, SpikeBatch(times[:total], lines[:total], starts)
+        fired = SpikeBatch(times[:total], lines[:total], starts)
+        if self.device.meter is not None:
+            self._note(batch, fired, duration, learn, (pristine + self._columns) / 2)
+        return counts, fired
+
+    def _note(
+        self, batch: SpikeBatch, fired: SpikeBatch, duration: float, learn: bool, weights: NDArray[np.floating]
+    ) -> None:
+        """Tell the meter what was read and programmed, of (neurons, rows) weights in between."""
+        device, cells, meter = self.device, self.device.array, self.device.meter
+        assert meter is not None
+        p = device.pulse_step.programming
+        g = (p.g_min + np.concatenate([weights, self._spare]).astype(np.float64) * (p.g_max - p.g_min)) / cells.scale
+        g = np.where(np.isnan(cells.stuck), g, cells.stuck)
+        found = SpikeEnergy(*spike_energy(
+            batch.time, batch.line, batch.start, fired.time, fired.line, fired.start, duration, g, *self._windows,
+            self.stdp.depresses_others, learn,
+        ))  # fmt: skip
+        meter.read_by_spikes(device, found.reads, found.read)
+        squares = np.square([p.v_set, p.v_reset])
+        drive = squares * p.width
+        meter.spent(
+            Dissipation(float(drive @ found.meant), float(drive @ found.half) / 4),
+            pulses=found.pulses.sum(), seconds=found.pulses.sum() * p.width, dac=(found.cells + found.lines).sum(),
+            rows=float(squares @ found.cells) / 2, cols=float(squares @ found.lines) / 2,
+        )  # fmt: skip
 
     def _decay(self, batch: SpikeBatch) -> NDArray[np.floating]:
         """Factor by which membranes leak from one input spike to the next; arbitrary at the first spike of a train."""
