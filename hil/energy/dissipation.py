@@ -140,6 +140,21 @@ def solved(
     return found.times(whole / part)._replace(sampled=len(first) - len(chosen))
 
 
+def settled(conductance: Array, row: Array, col: Array) -> tuple[Array, float]:
+    """Powers (R, C) of ohmic cells, W, and what the sources give, W, where some lines float (NaN): Kirchhoff's law."""
+    count, v = len(row), np.concatenate([row, col])
+    floats = np.isnan(v)
+    if floats.all():
+        return np.zeros(conductance.shape), 0.0
+    net = np.zeros((len(v), len(v)))
+    net[:count, count:], net[count:, :count] = -conductance, -conductance.T
+    net[np.diag_indices(len(v))] = -net.sum(axis=1)
+    if floats.any():
+        v[floats] = np.linalg.solve(net[np.ix_(floats, floats)], -net[np.ix_(floats, ~floats)] @ v[~floats])
+    cells = (v[:count, None] - v[count:]) ** 2 * conductance
+    return cells, float(cells.sum())
+
+
 def programmed(drive: Array, voltage: Array, conductance: Array, levels: tuple[float, float, float, float]) -> Array:
     """Energy of pulses that a biasing scheme brings to cells column by column, J: of those meant, and of all others.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from hil.abilities import Dissipating, Identified, Lined
 from hil.biasing import SCHEMES
 from hil.energy import within
 from hil.energy.account import Account, ArrayFacts, EnergyTally
-from hil.energy.dissipation import Dissipation, ohmic, programmed
+from hil.energy.dissipation import Dissipation, ohmic, programmed, settled, solved
 from hil.energy.figures import EnergySettings
 from hil.waveform import Waveform
 
@@ -174,7 +175,7 @@ class Meter:
             )  # fmt: skip
 
     def spent(self, drawn: Dissipation, **counted: float) -> None:
-        """Note energy of pulses that a device gives by itself, from conductances before and after; see `EnergyTally`."""
+        """Note energy of pulses that a device gives by itself, and what else is counted of them (`EnergyTally`)."""
         self._add(self._tally, drawn, estimated=drawn.total)
         self._tally.add(**counted)
 
@@ -215,8 +216,10 @@ class Meter:
         if isinstance(device, Dissipating):
             return device.dissipation(duration, rows, cols)
         known = self._known
-        if known is None or not np.isfinite(known).all() or np.isnan(rows).any() or np.isnan(cols).any():
+        if known is None or not np.isfinite(known).all():
             return None
+        if np.isnan(rows).any() or np.isnan(cols).any():
+            return solved(partial(settled, known), duration, rows, cols)
         return ohmic(known, duration, rows, cols)
 
 

@@ -77,13 +77,13 @@ def _completed(plan: WritePlan, targets: Targets, run: Run) -> Outcome:
     with (
         resumable(run.path, KIND, run.set_state),
         metering(run.account, plan.energy),
+        during(PROGRAMMING),
         open_device(address, defaults=_size(targets)) as device,
     ):
         run.set_state("running")
         write = Write(*targets.on(device, plan), plan, lambda write: _save(run, write, sample=True))
         _recall(run, write)
-        with during(PROGRAMMING):
-            _play(write, run)
+        _play(write, run)
         table = rows(write, run.metrics()) + weight_rows(write, device, targets)
         table += energy_section(run.account, plan.energy)
         with replacing(run.path / WRITTEN) as file:

@@ -12,7 +12,7 @@ from hil.config import validated
 from hil.data.datasets import load
 from hil.device import Device, Response
 from hil.energy.account import Account
-from hil.energy.dissipation import Dissipation, ohmic, solved
+from hil.energy.dissipation import Dissipation, ohmic, settled, solved
 from hil.energy.figures import EnergySettings
 from hil.energy.meter import attach, during, metering
 from hil.energy.report import energy_section
@@ -119,6 +119,19 @@ def test_sums_over_cells_are_those_of_a_loop():
     same = ohmic(g, t[:8], rows[:8], cols[:8])
     assert few.sampled == 0 and few.meant == pytest.approx(same.meant) and few.half == pytest.approx(same.half)
     assert solved(power, t, rows, cols).sampled == 12
+
+
+def test_floating_lines_settle_as_the_simulation_lets_them():
+    g = RNG.random((4, 3)) * 1e-5 + 1e-6
+    device, account = metered("sim:rram", rows=4, cols=3)
+    device.put(g)
+    wave = Waveform.pulse([0.4, np.nan, np.nan, 0.1], [0.0, np.nan, np.nan], width=1e-6, measure=True)
+    told = float(device.apply(wave).energy[0])
+    cells, given = settled(device.conductance, wave.rows[0], wave.cols[0])
+    assert given * 1e-6 == pytest.approx(told, rel=1e-9) and given == pytest.approx(cells.sum())
+    tally = only(account)
+    assert tally.meant == pytest.approx((cells[0, 0] + cells[3, 0]) * 1e-6, rel=1e-6)
+    assert tally.meant + tally.half == pytest.approx(told, rel=1e-9)
 
 
 def test_wires_take_what_the_cells_do_not():
