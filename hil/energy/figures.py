@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import Field, create_model
 
-from hil.config import Section
+from hil.config import Model, Section
 
 ADC_BITS = 8
 """Bits of the converter that the stated figures are of; taken where an address names none."""
@@ -44,11 +44,11 @@ class EnergySettings(Section):
         return 16e-3 / (8 * 1.2e9) * 2.0 ** ((ADC_BITS if bits is None else bits) - ADC_BITS)
 
 
-def with_energy(model: type[BaseModel]) -> type[BaseModel]:
+def with_energy(model: type[Model]) -> type[Model]:
     """Configuration with a section [energy]; as it is where it has one."""
     if "energy" in model.model_fields:
         return model
     field = (EnergySettings, Field(default_factory=EnergySettings, description="stated figures, see docs/energy.md"))
-    made: type[BaseModel] = create_model(model.__name__, __base__=model, __module__=model.__module__, energy=field)
+    made: type[Model] = create_model(model.__name__, __base__=model, __module__=model.__module__, energy=field)
     made.__doc__ = model.__doc__
     return made
