@@ -43,9 +43,12 @@ class SpikeEnergy(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def spike_energy(
-    time, line, start, out_time, out_line, out_start, duration, g, potentiating, depressing, others, learn
+    time, line, start, out_time, out_line, out_start, duration, g, potentiating, depressing, others, learn, odds
 ):
-    """Go through spikes again; `g` is (cols, rows), S, its first columns those of neurons; see `SpikeEnergy`."""
+    """Go through spikes again; `g` is (cols, rows), S, its first columns those of neurons; see `SpikeEnergy`.
+
+    With `odds` (B,), the probability that a cell gets a pulse that is asked for, what is expected.
+    """
     cols, rows = g.shape
     of_row, of_col = np.zeros(rows), np.zeros(cols)
     for c in range(cols):
@@ -57,6 +60,7 @@ def spike_energy(
     now = np.empty(1, potentiating.dtype)
     reads, read = 0.0, 0.0
     for b in range(start.size - 1):
+        p = odds[b]
         last_in[:] = -np.inf
         last_out[:] = -np.inf
         j = out_start[b]
@@ -79,10 +83,10 @@ def spike_energy(
                         others_of += of_col[n] - g[n, row]
                 if chosen:
                     pulses[1] += 1
-                    cells[1] += chosen
-                    lines[1] += chosen
-                    meant[1] += own
-                    half[1] += of_row[row] - own + others_of
+                    cells[1] += p * chosen
+                    lines[1] += p * chosen
+                    meant[1] += p * own
+                    half[1] += of_row[row] - p * own + p * others_of
             last = k + 1 == start[b + 1] or time[k + 1] > time[k]
             while last and j < out_start[b + 1] and out_time[j] <= time[k]:
                 n = out_line[j]
@@ -96,16 +100,16 @@ def spike_energy(
                             seen += of_row[r]
                     if inside:
                         pulses[0] += 1
-                        cells[0] += inside
+                        cells[0] += p * inside
                         lines[0] += 1
-                        meant[0] += own
-                        half[0] += seen - own + of_col[n] - own
+                        meant[0] += p * own
+                        half[0] += p * (seen - own) + of_col[n] - p * own
                     if others and inside < rows:
                         outside = of_col[n] - own
                         pulses[1] += 1
-                        cells[1] += rows - inside
+                        cells[1] += p * (rows - inside)
                         lines[1] += 1
-                        meant[1] += outside
-                        half[1] += (of_row.sum() - seen) - outside + own
+                        meant[1] += p * outside
+                        half[1] += p * (of_row.sum() - seen - outside) + of_col[n] - p * outside
                 j += 1
     return reads, read, pulses, cells, lines, meant, half
