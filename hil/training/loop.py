@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -29,8 +30,8 @@ from hil.runs.progress import Progress
 from hil.runs.run import Run
 from hil.runs.sending import Sent, noted, require_answered
 
-EVALUATION = "evaluation"
-"""Part of a run in which what was learned is read, in its energy (`hil.energy`)."""
+EVALUATION, PREPARATION = "evaluation", "preparation"
+"""Parts of a run, in its energy (`hil.energy`): what was learned is read; cells are brought to where they begin."""
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""
@@ -200,16 +201,17 @@ class TrainingLoop(Generic[Learner]):
                     if stage.fresh:
                         given_once.close()
                         advice = how_to_resume
-                    if trainee is None or open_seed != stage.seed:
-                        if trainee is not None:
-                            trainee.devices.close()
-                        trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
-                        trainee.check(stage)
-                        if self._would_be_given_twice(trainee):
-                            given_once.enter_context(self._noted(stage, trainee))
-                            advice = ""
-                    progress.describe(stage.name)
-                    self._begin(stage, trainee)
+                    with self._preparing(stage):
+                        if trainee is None or open_seed != stage.seed:
+                            if trainee is not None:
+                                trainee.devices.close()
+                            trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
+                            trainee.check(stage)
+                            if self._would_be_given_twice(trainee):
+                                given_once.enter_context(self._noted(stage, trainee))
+                                advice = ""
+                        progress.describe(stage.name)
+                        self._begin(stage, trainee)
                     self._play_stage(stage, trainee, progress, stop, after_batch, advice)
                     with during(EVALUATION, stage.seed):
                         after_stage(stage, trainee)
@@ -253,6 +255,17 @@ class TrainingLoop(Generic[Learner]):
     def _last_reset(self, stage: int) -> int:
         """Number of the stage before which the cells were last reset; 0 where they never were."""
         return max(k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0)
+
+    @contextmanager
+    def _preparing(self, stage: Stage) -> Iterator[None]:
+        """Count what is done before a stage as a part of its own; not where a checkpoint undoes it."""
+        undone, account = bool(self._states), self.run.account
+        kept = deepcopy(account.tallies)
+        with during(PREPARATION, stage.seed):
+            yield
+        if undone:
+            account.tallies.clear()
+            account.tallies.update(kept)
 
     def _begin(self, stage: Stage, trainee: Trainee) -> None:
         if self._states:

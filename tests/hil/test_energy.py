@@ -271,6 +271,29 @@ def test_a_stopped_and_resumed_run_has_the_same_energy_to_the_bit(tmp_path, monk
         assert set(run.account.parts()) == {"evaluation", "trained", "shuffled"}
 
 
+def test_what_a_checkpoint_undoes_is_not_counted_again(tmp_path, monkeypatch):
+    """A reference column is depressed whenever neurons are put on a device, and set back by a checkpoint."""
+    from hil.training.wta_trainee import SpikingTrainee
+
+    settings = {"device": "sim:rram", "dataset": "lines3x3", "seeds": 1, "epochs": 0.02, "neurons": 2}
+    more = {"config": {"neuron": {"reference": "column"}, "train": {"batch": 4, "labelling": 6, "curve": 0}}}
+    whole = hil.train("wta", run=tmp_path / "whole", **settings, **more)
+    show = SpikingTrainee.show
+
+    def stopping(self, stage, here):
+        show(self, stage, here)
+        os.kill(os.getpid(), 2)
+
+    monkeypatch.setattr(SpikingTrainee, "show", stopping)
+    with pytest.raises(Interrupted):
+        hil.train("wta", run=tmp_path / "parts", **settings, **more)
+    monkeypatch.setattr(SpikingTrainee, "show", show)
+    parts = hil.train("wta", resume=tmp_path / "parts")
+    mine, other = ([(r.text, r.value) for r in o.rows if "part" in r.conditions] for o in (whole, parts))
+    assert mine == other
+    assert any(text == "preparation: energy" and value > 0 for text, value in mine)
+
+
 def test_every_driver_has_the_section_without_a_line_of_its_own(tmp_path):
     """A driver of another package, with several devices."""
     from two_devices import TwoDevices
