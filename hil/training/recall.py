@@ -177,6 +177,14 @@ class RecallTraining(Seeded, Driver):
             return [100 * float(np.mean(each)) for each in values]
         return [float(max(each)) if what == "other" else float(np.mean(each)) for each in values]
 
+    def on_the_diagonal(self, role: str) -> list[float]:
+        """One number a seed: patterns that more spikes lie on than on any other pattern when they are shown whole."""
+        found = [np.array(self._loop.outcomes[stage_key(role, seed)]["shares"]) for seed in self.seeds]
+        return [
+            float((np.diag(shares) > 0).astype(int) @ (shares.argmax(axis=1) == np.arange(len(shares))))
+            for shares in found
+        ]
+
     def rows(self) -> list[Row]:
         """Completion beside its controls, the window, and what whole patterns do."""
         control = float(np.mean(self.measured("untrained", "completed")))
