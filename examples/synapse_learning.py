@@ -25,7 +25,7 @@ SYNAPSES = {
     "by turns": f"{STEPS}&synapse=several&synapse.count=3&synapse.update=turn",
     "ratio": f"{STEPS}&synapse=ratio",
     "bridge": f"{STEPS}&synapse=bridge",
-    "transistor": "sim:vteam?r_off=1e5&x0=0.3&set=positive&threads=1&synapse=transistor&synapse.steps=20",
+    "transistor": "sim:vteam?r_off=1e5&alpha_on=1&set=positive&threads=1&synapse=transistor&synapse.steps=20",
 }
 
 

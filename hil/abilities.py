@@ -6,7 +6,7 @@ Nothing needs them to train or measure; where a device has one, its users are to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +139,18 @@ class Embedding(Protocol):
         the cells and that of reading them. In no time, it is only solved. Raises `Unsupported`, with the reason, and
         `LimitError` where a cell voltage is beyond the device's limits.
         """
+
+    def nominal(self, rows: int, cols: int) -> Embedding:
+        """New pristine cells of the same kind, all alike and without noise; whoever asks closes them."""
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Exact state; see `Device.snapshot`."""
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Return to a snapshot; see `Device.restore`."""
+
+    def close(self) -> None:
+        """Let go of the cells; see `Device.close`."""
 
 
 @runtime_checkable

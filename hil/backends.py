@@ -114,7 +114,8 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
         of several cells in front of it (`hil.synapses`); with ``dac_bits=`` or ``adc_bits=``, converters
         (`hil.converters`).
     defaults : mapping, optional
-        Values for parameters that neither the URI nor its preset sets; names the device does not have are ignored.
+        Values for parameters that neither the URI nor its preset sets, and for settings of its synapse where the URI
+        sets no parameter of that name; names that neither has are ignored.
     **parameters
         Further parameters, as if they stood in the URI.
 
@@ -170,6 +171,9 @@ def _resolved(
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     usable = {known: value for known, value in usable.items() if known in kind.parameters.model_fields}
+    if synapse is not None:
+        unsaid = {name: value for name, value in (defaults or {}).items() if not _says(kind, explicit, name)}
+        synapse = synapse.starting(unsaid)
     values = {**usable, **chosen, **explicit}
     checked = validated(kind.parameters, values, name)
     converters = validated(ConverterSettings, of_converters, name) if of_converters else None
@@ -185,6 +189,11 @@ def _resolved(
         synapse,
         converters,
     )
+
+
+def _says(kind: DeviceKind, explicit: Mapping[str, Any], name: str) -> bool:
+    """Whether an address sets a parameter, by this name or by the one that it has now."""
+    return not by_present_names(kind.parameters, {name: None}).keys().isdisjoint(explicit)
 
 
 def _parse(uri: str) -> tuple[str, DeviceKind, dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hil.config import validated
@@ -25,6 +25,12 @@ class AskedSynapse:
     name: str
     kind: type[Synapse]
     settings: SynapseSettings
+
+    def starting(self, defaults: Mapping[str, Any]) -> AskedSynapse:
+        """With defaults for settings that the address does not give; those that the synapse does not have are left."""
+        usable = {name: value for name, value in defaults.items() if name in self.kind.settings_model.model_fields}
+        given = self.settings.model_dump(exclude_unset=True)
+        return replace(self, settings=validated(self.kind.settings_model, usable | given, f"synapse = {self.name}"))
 
     def columns(self, weights: int) -> int:
         """Columns of an array that has so many columns of weights."""

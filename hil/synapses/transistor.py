@@ -1,13 +1,8 @@
 """1M-1T: a cell in series with a transistor, whose gate limits the current and so where potentiation ends; w = G.
 
-The transistor is a long-channel one without body effect (SPICE level 1, lambda = 0). Between the cell, at `V_a`, and
-the column, at `V_b`, it carries
-
-    i = k/2 (max(V_g - V_t - V_b, 0)^2 - max(V_g - V_t - V_a, 0)^2)
-
-A potentiating pulse raises the cell's conductance until the current that the gate allows leaves the cell no more than
-its threshold V_th: G ends at i / V_th, with the rest of the pulse, V_ds = v_set - V_th, across the transistor. While
-the transistor is not saturated (V_g - V_t >= V_ds) that is
+What the transistor does is in `hil.synapses.transistor_cells`. A potentiating pulse raises the cell's conductance until
+the current that the gate allows leaves the cell no more than its threshold V_th: G ends at i / V_th, with the rest of
+the pulse, V_ds = v_set - V_th, across the transistor. While the transistor is not saturated (V_g - V_t >= V_ds) that is
 
     G(V_g) = k ((V_g - V_t) V_ds - V_ds^2 / 2) / V_th                  linear in the gate's voltage
 
@@ -15,25 +10,30 @@ So a weight has gate levels 0 .. `steps`. A step up is a potentiating pulse at t
 down is one depressing pulse with the gate fully on, and a potentiating one at the level below (Li et al., Nature
 Communications 9, 2385 (2018)). Cells that are not chosen have their gates at 0 V: no current sneaks, nothing is half
 selected.
+
+A cell creeps to that line, and a step down must go all the way there in one pulse: `hil.synapses.gate_levels` finds
+how long a pulse must be, and where it ends.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
-from hil.abilities import CellCurrents, Embedding, Thresholded
+from hil.abilities import Embedding, Thresholded
 from hil.device import Device, Unsupported
 from hil.errors import InputError
+from hil.fraction import Fraction
 from hil.limits import LimitError
 from hil.needs import require_memory
 from hil.programming import MOST_PULSES, Programming
-from hil.synapses.settling import settled
+from hil.synapses.gate_levels import GateLevels
 from hil.synapses.synapse import Synapse, SynapseSettings
+from hil.synapses.transistor_cells import TransistorCells
 
 READ_OVERDRIVE = 20.0
 """Gate overdrive of a read and of a depression over V_ds, where the user names no gate voltage for them."""
@@ -53,45 +53,18 @@ class TransistorSettings(SynapseSettings):
         None, gt=0, description="potentiating pulse; twice the cell's threshold if not given; V"
     )
     v_reset: float | None = Field(None, gt=0, description="depressing one; likewise, magnitude; V")
-    width: float | None = Field(None, gt=0, description="of both; twenty of the cell's own pulses if not given; s")
+    width: float | None = Field(
+        None,
+        gt=0,
+        description="of both; if not given, twenty of the cell's own pulses, doubled until a second one moves a cell "
+        "by less than half a level; s",
+    )
+    w0: Fraction | None = Field(
+        None, ge=0, le=1, description="pristine weight, set by gate levels; that of the cells as they are if not given"
+    )
     gate_low: float | None = Field(None, description="gate at level 0; v_t + (v_set - V_th) if not given; V")
     gate_high: float | None = Field(None, description="gate at the last level; v_t + 3 (v_set - V_th); V")
     gate_on: float | None = Field(None, description="gate of reads and depression; v_t + 20 (v_set - V_th); V")
-
-
-@dataclass(frozen=True, eq=False)
-class TransistorCells:
-    """Every cell with its transistor between a row and a column; a `hil.abilities.CellCircuit`.
-
-    Attributes
-    ----------
-    rows, cols, gates : arrays that fit the cells
-        Voltages at the two ends, and of the gates, V.
-    k, v_t : float
-        Of the transistors.
-    polarity : int
-        1 where the cell's plus end is at the row.
-    """
-
-    rows: NDArray[np.float64]
-    cols: NDArray[np.float64]
-    gates: NDArray[np.float64]
-    k: float
-    v_t: float
-    polarity: int
-
-    def across(self, cells: CellCurrents, /) -> NDArray[np.float64]:
-        """Voltages of all cells, V."""
-        row, col, gate = np.broadcast_arrays(self.rows, self.cols, self.gates)
-        over, p = gate - self.v_t, self.polarity
-        at_col = np.maximum(over - col, 0.0) ** 2
-
-        def balance(a: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-            open_ = np.maximum(over - a, 0.0)
-            into = p * cells.current(p * (row - a)) - self.k / 2 * (at_col - open_**2)
-            return into, -cells.differential_conductance(p * (row - a)) - self.k * open_
-
-        return p * (row - settled(balance, np.minimum(row, col), np.maximum(row, col)))
 
 
 class TransistorSynapse(Synapse):
@@ -101,6 +74,7 @@ class TransistorSynapse(Synapse):
     structure: ClassVar = "1M-1T"
     formula: ClassVar = "G"
     transistors: ClassVar = 1
+    _levels: NDArray[np.int64]
     note: ClassVar = "no sneak paths; potentiation linear in the gate's voltage; a step down takes two pulses"
 
     @classmethod
@@ -146,15 +120,17 @@ class TransistorSynapse(Synapse):
                 f"V to synapse.gate_on = {self.gate_on:g} V at most"
             )
         self.k = s.k or 0.9 * own.g_max / float(self.limited(self.gates[-1:], 1.0)[0])
-        self.width, self._polarity = s.width or 20 * own.width, p
+        self._polarity = p
         for field, v in (("v_set", self.v_set), ("v_reset", self.v_reset)):
             if v > min(self.limits.v_max, -self.limits.v_min, self.limits.v_cell):
                 raise LimitError(f"{self.name}: synapse.{field} = {v:g} V is beyond the {self.limits.v_max:g} V of it")
-        low, high = self.through(self.limited(self.gates[[0, -1]], self.k))
+        self._embed(0.0, 0.0, 0.0, 0.0)
+        levels = GateLevels(self._embedding, self._circuit, self.gates, self.gate_on, self.v_set, self.v_reset)
+        self.width, self.ends = levels.found(own.width, s.width)
+        low, high = self.through(self.ends[[0, -1]])
         self.programming = Programming(self.v_set, self.v_reset, self.width, float(low), float(high))
         self.conductance_step = 0.0
-        self._levels = self._nearest_levels()
-        self._embed(0.0, 0.0, 0.0, 0.0)
+        self._begin()
 
     def limited(self, gate: NDArray[np.float64], k: float) -> NDArray[np.float64]:
         """Conductance of a cell at which a gate (V) ends a potentiating pulse, S; see the module."""
@@ -224,10 +200,13 @@ class TransistorSynapse(Synapse):
         for n in range(1, int(min(counts.max(initial=0), last + 1)) + 1):
             self._set(np.minimum(self._levels + n, last), up & (counts >= n))
         for n in range(1, int(min(-counts.min(initial=0), last + 1)) + 1):
-            chosen = down & (-counts >= n)
-            self._pulse(0.0, np.where(chosen, self.v_reset, 0.0), np.where(chosen, self.gate_on, 0.0))
-            self._set(np.maximum(self._levels - n, 0), chosen)
+            self._lower(down & (-counts >= n), np.maximum(self._levels - n, 0))
         self._levels = levels
+
+    def _lower(self, chosen: NDArray[np.bool_], levels: NDArray[np.int64]) -> None:
+        """A depressing pulse on the chosen weights with their gates on, and a potentiating one at those of levels."""
+        self._pulse(0.0, np.where(chosen, self.v_reset, 0.0), np.where(chosen, self.gate_on, 0.0))
+        self._set(levels, chosen)
 
     def _set(self, levels: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
         """A potentiating pulse on the chosen weights, at the gates of their levels."""
@@ -243,14 +222,21 @@ class TransistorSynapse(Synapse):
     ) -> NDArray[np.float64]:
         """Currents from rows to columns at the end, (rows, cols), A."""
         row, col, gate = (np.broadcast_to(np.asarray(x, np.float64), self.cells) for x in (rows, cols, gates))
-        circuit = TransistorCells(row, col, gate, self.k, self.settings.v_t, self._polarity)
+        circuit = self._circuit(row, col, gate)
         return self._polarity * self._embedding.embed(circuit, duration, measured=measured)[1]
 
-    def _nearest_levels(self) -> NDArray[np.int64]:
-        """Level whose conductance is nearest to that of each cell as it is."""
-        ends = self.limited(self.gates, self.k)
-        middles = (ends[1:] + ends[:-1]) / 2
-        return np.searchsorted(middles, self.array.read()).astype(np.int64)
+    def _circuit(
+        self, rows: NDArray[np.float64], cols: NDArray[np.float64], gates: NDArray[np.float64]
+    ) -> TransistorCells:
+        return TransistorCells(rows, cols, gates, self.k, self.settings.v_t, self._polarity)
+
+    def _begin(self) -> None:
+        """Take pristine cells to the level of the pristine weight, or each for the level that is nearest to it."""
+        middles = (self.ends[1:] + self.ends[:-1]) / 2
+        self._levels = np.searchsorted(middles, self.array.read()).astype(np.int64)
+        if self.settings.w0 is not None:
+            self._levels = np.full(self.cells, round(self.settings.w0 * (len(self.gates) - 1)))
+            self._lower(np.ones(self.cells, bool), self._levels)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Snapshot of the array, and the gate level of every weight."""
@@ -265,9 +251,9 @@ class TransistorSynapse(Synapse):
         self._levels = levels.astype(np.int64)
 
     def reset(self) -> None:
-        """Pristine cells, at the levels that are nearest to them."""
+        """Pristine cells, at the level of `w0` or those that are nearest to them."""
         super().reset()
-        self._levels = self._nearest_levels()
+        self._begin()
 
     def _ranged(self, own: Programming | None) -> Programming | None:
         """As the array's: the range that gates give is worked out with them."""

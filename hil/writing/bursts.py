@@ -28,12 +28,26 @@ class Bursts:
         Width of a pulse, s.
     dose : (R, C) array
         What the controller that asked for them calls their size.
+    back : Bursts or None
+        What is played after all of it and before the next verification.
     """
 
     count: NDArray[np.int64]
     voltage: NDArray[np.float64]
     width: NDArray[np.float64]
     dose: NDArray[np.float64]
+    back: Bursts | None = None
+
+    @property
+    def parts(self) -> tuple[Bursts, ...]:
+        """These, and what is played after them."""
+        return (self,) if self.back is None else (self, *self.back.parts)
+
+    @property
+    def pulses(self) -> NDArray[np.int64]:
+        """(R, C) pulses a cell, those of all parts."""
+        total: NDArray[np.int64] = np.sum([part.count for part in self.parts], axis=0)
+        return total
 
     @property
     def signed(self) -> NDArray[np.int64]:
@@ -52,17 +66,25 @@ def play(device: Device, bursts: Bursts, scheme: str | None = None) -> None:
     LimitError
         If the device cannot drive one of them. Nothing has been driven then.
     """
-    own = device.programming
-    if own is not None and bursts.count.any():
-        used = bursts.count > 0
-        full = (bursts.voltage == own.up) | (bursts.voltage == own.down)
-        if (full & (bursts.width == own.width))[used].all():
-            device.program(own.polarity * bursts.signed, scheme=scheme)
-            return
-    for waveform in trains(bursts, device.limits.channels, scheme, once=True):
-        device.limits.check(waveform)
-    for waveform in trains(bursts, device.limits.channels, scheme):
-        device.apply(waveform)
+    channels, whole = device.limits.channels, [_is_own(device, part) for part in bursts.parts]
+    for own, part in zip(whole, bursts.parts, strict=True):
+        for waveform in () if own else trains(part, channels, scheme, once=True):
+            device.limits.check(waveform)
+    for own, part in zip(whole, bursts.parts, strict=True):
+        if own and device.programming is not None:
+            device.program(device.programming.polarity * part.signed, scheme=scheme)
+            continue
+        for waveform in trains(part, channels, scheme):
+            device.apply(waveform)
+
+
+def _is_own(device: Device, bursts: Bursts) -> bool:
+    """Whether all pulses are the device's own."""
+    own, used = device.programming, bursts.count > 0
+    if own is None or not used.any():
+        return False
+    full = (bursts.voltage == own.up) | (bursts.voltage == own.down)
+    return bool((full & (bursts.width == own.width))[used].all())
 
 
 def trains(

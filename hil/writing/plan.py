@@ -31,9 +31,9 @@ class PulsePlan(Section):
     tolerance: Annotated[Fraction, CliFlag("Largest error, of the device's conductance range.")] = Field(
         0.02, gt=0, lt=1, description="largest error that counts as reached, fraction of the conductance range"
     )
-    controller: Annotated[str, CliFlag("How pulses are chosen: pulses, ispp, pi, rising, shaped.", metavar="NAME")] = (
-        Field("pulses", description="way of choosing the pulses")
-    )
+    controller: Annotated[
+        str, CliFlag("How pulses are chosen: pulses, ispp, pi, rising, shaped, bipolar.", metavar="NAME")
+    ] = Field("pulses", description="way of choosing the pulses")
     scheme: Annotated[str | None, CliFlag("Biasing: V/2, V/3, grounded, floating (default: the least disturbing).")] = (
         Field(None, description="biasing scheme; the one that the device's channels allow if not given")
     )

@@ -152,14 +152,15 @@ class Write:
             if not bursts.count.any():
                 self.done = True
                 break
-            self.pulses += bursts.count
+            self.pulses += bursts.pulses
             self._before_pulses(self)
             play(self.device, bursts, self.scheme)
             before, self.conductance = self.conductance, self._read()
             change = self.conductance - before
             if self.sign_known or self._finds_sign(bursts, change):
                 self.controller.learn(bursts, change, 2.0 * self.noise)
-            self.energy += self._energy(bursts, (before + self.conductance) / 2)
+            mean = (before + self.conductance) / 2
+            self.energy += np.sum([self._energy(part, mean) for part in bursts.parts], axis=0)
             yield self._verified(bursts, before)
         self.fate[self.fate == Fate.OPEN] = Fate.GIVEN_UP
 
@@ -217,7 +218,7 @@ class Write:
             self.round - 1, int(within.sum()), unsettled, float(np.sqrt(np.mean(distance**2))),
             float(np.sqrt(np.mean(rest**2))) if rest.size else float("nan"),
             float(np.abs(rest).max()) if rest.size else float("nan"),
-            0 if bursts is None else int(bursts.count.sum()),
+            0 if bursts is None else int(bursts.pulses.sum()),
         )  # fmt: skip
 
     def _judge(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -254,6 +254,10 @@ class SimulatedArray(Device):
             raise
         return v, i
 
+    def nominal(self, rows: int, cols: int) -> Self:
+        """Cells of its law alone; see `hil.abilities.Embedding`."""
+        return type(self)(self.name, self.law, self.parameters.nominal(rows, cols))
+
     def moment(self) -> tuple[Any, ...]:
         """Everything as it is now, in the middle of a pulse too, for `recall` by callers that use `follow`."""
         return self.array.moment(), self._measurements

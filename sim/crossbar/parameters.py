@@ -94,6 +94,15 @@ class ArrayParameters(NonIdealParameters, WireParameters, CrossbarParameters):
     def law(self) -> Law[Any]:
         """Return the law of the cells, with its parameters."""
 
+    def nominal(self, rows: int, cols: int) -> Self:
+        """The same cells in another number, without spread, noise, wires, selectors and whatever else is not ideal."""
+        ideal = {
+            name: field.get_default()
+            for name, field in ArrayParameters.model_fields.items()
+            if name not in ("v_max", "threads")
+        }
+        return self.model_copy(update=ideal | {"rows": rows, "cols": cols})
+
     def conductance_range(self) -> tuple[float, float]:
         """Lowest and highest conductance of a cell without spread, S; 0 if nothing bounds it from below."""
         return self.law().conductance_range(self.v_max)

@@ -8,17 +8,19 @@ agrees with `HostCore` spike for spike; float32 halves the memory traffic.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.spiking.core import SpikingCore
+from hil.spiking.course import LearningCourse, odds
 from hil.spiking.host import prepare_reference, weight_of
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.spiking.trains import SpikeBatch, SpikeTrain
-from sim.crossbar.spiking_kernel import Chance, Conduction, play_trains
+from sim.crossbar.spiking_kernel import TIES, play_trains
+from sim.crossbar.spiking_learning import Chance, Conduction
 
 if TYPE_CHECKING:
     from sim.crossbar.pulse_step import PulseStepArray
@@ -67,6 +69,7 @@ class CompiledCore(SpikingCore):
         self._windows = tuple(np.array(w, dtype=dtype) for w in (stdp.potentiating, stdp.depressing))
         self._theta = np.zeros(self.neurons, dtype=dtype)
         self._rank = lif.ranks(self.neurons)
+        self.course = LearningCourse()
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -129,17 +132,19 @@ class CompiledCore(SpikingCore):
         drawn = np.array(self.device.drawn)
         spare = self.device.cols - 1 if self.reference is not None else -1
         read = np.array([p.read_noise], self._theta.dtype)
-        chance = Chance(np.uint64(p.seed), p.c2c, read, spare, drawn)
-        state = (self._columns, self._inputs, self._theta, drawn)
+        asked = np.array([self.course.asked])
+        chance = Chance(np.uint64(p.seed), p.c2c, read, spare, drawn, np.uint64(self.stdp.seed), asked)
+        falling = self._by_presentation(learn, len(batch))
+        state = (self._columns, self._inputs, self._theta, drawn, asked)
         # With inhibition no input makes more than one neuron fire, so the output always fits.
         before = [array.copy() for array in state] if lif.inhibition == 0 else []
         decay = self._decay(batch)
         while True:
             fits = play_trains(
                 batch.time, batch.line, batch.start, decay, duration, *state[:3], self._gain, self._conduction, chance,
-                self._rank, lif.threshold, lif.refractory, lif.inhibition, lif.reset == "all", lif.tie == "rank",
-                lif.theta_plus if learn else 0.0, np.exp(-duration / lif.theta_decay) if learn else 1.0,
-                *self._windows, self.stdp.depresses_others, self._steps, learn, counts, times, lines, starts,
+                self._rank, lif.threshold, lif.refractory, lif.inhibition, lif.reset == "all", TIES.index(lif.tie),
+                *falling[:2], np.exp(-duration / lif.theta_decay) if learn else 1.0, falling[2], *self._windows,
+                 self.stdp.depresses_others, self._steps, learn, counts, times, lines, starts,
             )  # fmt: skip
             if fits:
                 break
@@ -148,8 +153,17 @@ class CompiledCore(SpikingCore):
             counts[:] = 0
             times, lines = np.empty(4 * len(times)), np.empty(4 * len(times), np.int32)
         self.device.drawn = (int(drawn[0]), int(drawn[1]))
+        self.course.asked = int(asked[0])
+        self.course.presentations += len(batch) if learn else 0
         total = starts[-1]
         return counts, SpikeBatch(times[:total], lines[:total], starts)
+
+    def _by_presentation(self, learn: bool, count: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+        """theta_plus, what is taken from all thresholds with it, and the odds of a pulse, for each presentation."""
+        plus, probability = self._falling(learn, count)
+        share = [one / self.neurons if self.lif.theta_mean == "zero" else 0.0 for one in plus]
+        dtype = self._theta.dtype
+        return np.array(plus, dtype), np.array(share, dtype), np.array([odds(p) for p in probability], np.int64)
 
     def _decay(self, batch: SpikeBatch) -> NDArray[np.floating]:
         """Factor by which membranes leak from one input spike to the next; arbitrary at the first spike of a train."""

@@ -73,5 +73,5 @@ def test_an_example_configuration_is_accepted(path):
     if "axis" in content:
         find_driver(content["kind"])
         return
-    kind = "pill" if path.stem.startswith("pill") else "stdp"
+    kind = next((kind for kind in ("pill", "wta") if path.stem.startswith(kind)), "stdp")
     validated(find_driver(f"train {kind}").config_model, content, path.name)

@@ -6,7 +6,7 @@ import pytest
 from hil.backends import open_device
 from hil.synapses.bridge import Bridges
 from hil.synapses.catalogue import SYNAPSES
-from hil.synapses.transistor import TransistorCells
+from hil.synapses.transistor_cells import TransistorCells
 
 STEP = "sim:rram?alpha=0.02&w0=0.5&g_min=1e-6&g_max=101e-6&threads=1"
 """One pulse moves a cell by 2 uS."""
@@ -113,3 +113,46 @@ def test_a_potentiating_pulse_behind_a_transistor_ends_on_the_line_of_its_gate()
         series = 1 / (1 / found + 1 / (synapse.k * (synapse.gate_on - synapse.settings.v_t)))
         assert synapse.read()[:, 0] == pytest.approx(series, rel=1e-3)
         assert synapse.transistors == 1 and synapse.area_of(synapse.settings) == 24.0
+
+
+CREEPING = "sim:vteam?r_off=1e5&set=positive&threads=1&synapse=transistor&synapse.steps=8"
+"""Rates go with the third power of the overdrive: a cell comes to its threshold with the square root of time."""
+
+
+def test_a_step_down_behind_a_transistor_ends_at_the_level_below():
+    """One pulse must do from a full depression what many did on the way up; in 20 of the cell's pulses it does not."""
+    with opened("transistor", 1, 1, CREEPING.replace("&synapse=transistor", "")) as synapse:
+        levels = synapse.through(synapse.ends)
+        apart = np.diff(levels).min()
+        assert np.ptp(np.diff(synapse.ends)) < 0.1 * np.diff(synapse.ends).mean()  # still a line
+        assert synapse.width > 20 * synapse.array.programming.width
+        synapse.program([[8]])
+        for level in range(7, -1, -1):
+            synapse.program([[-1]])
+            assert synapse.read()[0, 0] == pytest.approx(levels[level], abs=0.05 * apart)
+        for level in range(1, 9):
+            synapse.program([[1]])
+            assert synapse.read()[0, 0] == pytest.approx(levels[level], abs=0.5 * apart)
+    with opened("transistor&synapse.width=0.032", 1, 1, CREEPING.replace("&synapse=transistor", "")) as short:
+        short.program([[8]])
+        reached = short.read()[0, 0]
+        short.program([[-1]])
+        assert reached - short.read()[0, 0] > 3 * np.diff(short.through(short.ends)).mean()
+
+
+def test_weights_behind_a_transistor_begin_where_they_are_told_and_after_a_reset():
+    with open_device(f"{CREEPING}&synapse.w0=0.5", rows=2, cols=1, d2d=0.2) as synapse:
+        begun = synapse.weights()
+        assert begun == pytest.approx(0.5, abs=0.05)
+        synapse.program([[2], [-3]])
+        synapse.reset()
+        assert np.array_equal(synapse.weights(), begun)
+
+
+def test_a_driver_that_begins_at_a_weight_says_so_to_the_synapse_unless_the_address_does():
+    size = {"rows": 1, "cols": 1}
+    with open_device(f"{CREEPING}&x0=0.1", **size) as synapse:
+        as_it_is = synapse.weights()[0, 0]
+    for address, weight in ((CREEPING, 0.75), (f"{CREEPING}&x0=0.1", as_it_is), (f"{CREEPING}&synapse.w0=1", 1.0)):
+        with open_device(address, defaults={"w0": 0.75} | size) as synapse:
+            assert synapse.weights()[0, 0] == pytest.approx(weight, abs=0.05)

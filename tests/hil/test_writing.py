@@ -16,7 +16,7 @@ from hil.device import Unsupported
 from hil.errors import InputError
 from hil.runs.interrupt import Interrupted
 from hil.writing import play as writing
-from hil.writing.bursts import Bursts, trains
+from hil.writing.bursts import Bursts, play, trains
 from hil.writing.controller import CONTROLLERS
 from hil.writing.plan import WritePlan
 from hil.writing.targets import Targets, read
@@ -136,6 +136,36 @@ def test_coarse_pulses_stop_on_the_better_side():
         twin.program(np.where(stuck, sign, 0))
         further = np.abs(twin.read() - write.target) >= np.abs(write.error) * 0.3
         assert further[stuck].all()
+
+
+def test_pairs_of_both_signs_reach_what_full_pulses_step_over():
+    """A reset of another height than the set: pulses of one sign stop as near as they get, pairs come within 1 %."""
+    coarse = {"tolerance": 0.01, "rounds": 200, "pulse_set": 1.3, "pulse_reset": 1.1, "pulse_width": 4e-4,
+              "g_min": 1e-5, "g_max": 1e-4}  # fmt: skip
+    uri = "sim:vteam?set=positive&r_off=1e5&v_off=0.5&threads=1"
+    alone, paired = (written(uri, controller=name, **coarse) for name in ("pulses", "bipolar"))
+    assert (alone.fate == Fate.AS_NEAR).sum() > 6
+    assert (paired.fate == Fate.REACHED).all() and (errors(paired) <= 0.01 + 1e-12).all()
+
+
+def test_a_pair_is_a_full_pulse_and_a_lower_one_of_the_other_sign_and_counts_as_two(monkeypatch):
+    driven = []
+
+    def noted(device, bursts, scheme=None):
+        driven.append(bursts)
+        play(device, bursts, scheme)
+
+    monkeypatch.setattr("hil.writing.write.play", noted)
+    write = written("sim:vteam?set=positive&r_off=1e5&threads=1", controller="bipolar", tolerance=0.01, pulse_set=1.3,
+                    pulse_reset=1.2, pulse_width=4e-4, g_min=1e-5, g_max=1e-4)  # fmt: skip
+    pairs = [(b, b.back, b.back.count > 0) for b in driven if b.back.count.any()]
+    assert pairs
+    for there, back, which in pairs:
+        up = there.voltage[which] > 0
+        assert (there.count[which] == 1).all() and (back.voltage[which] * there.voltage[which] < 0).all()
+        assert np.isin(there.voltage[which], [1.3, -1.2]).all()
+        assert (np.abs(back.voltage[which]) <= np.where(up, 1.2, 1.3)).all()
+    assert np.array_equal(write.pulses, sum(b.count + b.back.count for b in driven))
 
 
 def test_energy_is_that_of_the_measured_pulses():
