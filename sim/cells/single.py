@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit
+from sim.cells.pointers import call_current, call_rate
 from sim.cells.stepping import STABILITY, TOLERANCE, TOLERANCE_OF_CHARGE, measure
 
 DONE, TOO_LONG, NOT_FINITE, STIFF = 0, 1, 2, 3
@@ -31,7 +32,7 @@ BRIEF = 4e-3
 def _rate(rate, v, y, p, gain, low, high, x, f):
     """Rate at `y`, which the equation sees within the bounds."""
     x[0] = min(max(y, low), high)
-    rate(v, x, p, f)
+    call_rate(rate, v, x, p, f)
     return gain * f[0]
 
 
@@ -42,7 +43,7 @@ def _current(current, v, y, p, low, high, origin, factor, x):
     if factor != 1.0:
         y = min(max(origin + factor * (y - origin), low), high)
     x[0] = y
-    return current(v, x, p)
+    return call_current(current, v, x, p)
 
 
 @njit(inline="always", error_model="numpy")
@@ -85,29 +86,42 @@ def _brief(rate, current, v, p, gain, y, low, high, span, h, k_0, i_0, measured,
     return h * abs(i_0 - 2.0 * i_1 + i_2) <= 6.0 * TOLERANCE_OF_CHARGE * abs(charge), end, charge
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(inline="always", error_model="numpy")
 def follow(rate, current, v, p, gain, y, low, high, duration, measured, origin, factor, x, f):
     """Move a state `y` through a segment: how that ended, the state, the charge, and the time that is left.
 
     `x` and `f` are arrays of one number that the equations read and write.
     """
+    how, charge, left = DONE, 0.0, 0.0
     k_0 = _rate(rate, v, y, p, gain, low, high, x, f)
-    if not np.isfinite(k_0):
-        return NOT_FINITE, y, 0.0, duration
     i_0 = _current(current, v, y, p, low, high, origin, factor, x) if measured else 0.0
-    if k_0 == 0.0 or (y >= high and k_0 > 0.0) or (y <= low and k_0 < 0.0):
-        return DONE, y, i_0 * duration, 0.0
-    bounded = high - low < np.inf
-    span = high - low if bounded else abs(y)
+    span = high - low if high - low < np.inf else abs(y)
     way = abs(k_0) * duration / measure(y, span)
-    if way <= 1e-3 * TOLERANCE:
-        return DONE, min(max(y + duration * k_0, low), high), i_0 * duration, 0.0
-    if way <= BRIEF:
-        fine, end, charge = _brief(
-            rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f
-        )  # fmt: skip
+    if not np.isfinite(k_0):
+        how, left = NOT_FINITE, duration
+    elif k_0 == 0.0 or (y >= high and k_0 > 0.0) or (y <= low and k_0 < 0.0):
+        charge = i_0 * duration
+    elif way <= 1e-3 * TOLERANCE:
+        y, charge = min(max(y + duration * k_0, low), high), i_0 * duration
+    else:
+        fine = False
+        if way <= BRIEF:
+            fine, end, charge = _brief(
+                rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f
+            )  # fmt: skip
         if fine:
-            return DONE, end, charge, 0.0
+            y = end
+        else:
+            how, y, charge, left = _stepped(
+                rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f
+            )  # fmt: skip
+    return how, y, charge, left
+
+
+@njit(error_model="numpy", _nrt=False)
+def _stepped(rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f):
+    """`follow` by Dormand and Prince's steps, from the rate `k_0` and the current `i_0` at `y`."""
+    bounded = high - low < np.inf
     charge, left, h, sharp = 0.0, duration, duration, 0
     if bounded and abs(k_0) * h > 0.05 * span:
         h = 0.05 * span / abs(k_0)

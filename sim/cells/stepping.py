@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit
+from sim.cells.pointers import call_current, call_rate
 
 TOLERANCE = 1e-9
 """Error of a state allowed in a step: relative to its magnitude plus a thousandth of its range or largest magnitude."""
@@ -66,7 +67,7 @@ def measure(x, span):
 def evaluate(rate, v, p, gain, moved, x, low, high, held, inside, f, out, s):
     """Rates of all states in row s of `out`; none that is `held` at its low (-1) or high (1) bound points outward."""
     _clipped(x, low, high, inside)
-    rate(v, inside, p, f)
+    call_rate(rate, v, inside, p, f)
     f[moved] *= gain
     for i in range(x.size):
         out[s, i] = 0.0 if held[i] * f[i] > 0.0 else f[i]
@@ -79,7 +80,7 @@ def carried(current, v, p, moved, x, low, high, origin, factor, inside):
     if factor != 1.0:
         on_course = origin + factor * (inside[moved] - origin)
         inside[moved] = min(max(on_course, low[moved]), high[moved])
-    return current(v, inside, p)
+    return call_current(current, v, inside, p)
 
 
 @njit(error_model="numpy", _nrt=False)
