@@ -66,7 +66,7 @@ def test_every_verb_of_ours_has_its_place_in_the_help(hil, monkeypatch):
     assert sorted(verb for verbs in SHELVES.values() for verb in verbs) == sorted(ours)
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = hil("--help")
-    assert code == 0 and "..." not in out and max(map(len, out.splitlines())) <= 80
+    assert code == 0 and "..." not in out.partition("Measure:")[2] and max(map(len, out.splitlines())) <= 80
     heads = [
         line.removesuffix(":")
         for line in out.splitlines()
