@@ -12,10 +12,14 @@ from hil.errors import InputError
 CELLS: tuple[CellKind, ...] = ("step", "flca")
 """Kinds of cell, by the value of register `cell`."""
 
-TIES: tuple[Tie, ...] = ("rank", "membrane")
-"""Rules for ties between neurons, by bit 1 of register `options`."""
+TIES: tuple[Tie, ...] = ("rank", "membrane", "margin")
+"""Rules for ties between neurons; bits 1 and 3 of register `options` stand for the latter two."""
 
-_STEP_ONLY = ("tie", "encoder")
+_STEP_ONLY = ("tie", "encoder", "annealing")
+
+
+_EXTRAS = ("encoder", "annealing")
+_BUILT = ("rows", "cols", "cell", "state_bits", "tie", *_EXTRAS)
 
 
 def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[FpgaParameters, Geometry]:
@@ -27,7 +31,7 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
         What the user called the emulator, for messages.
     asked : FpgaParameters
         Of the address. Sizes that it does not name are the emulator's; an encoder on chip that it does not name is
-        used.
+        used, and annealing that is there need not be.
     found : mapping
         All registers of what answers.
 
@@ -47,7 +51,7 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
         again = f"build it again with: {asked.build_command()}"
         raise InputError(f"{name}: the emulator speaks version {found['version']}, memhil {VERSION}; {again}")
     geometry = _built(found)
-    built = {field: getattr(geometry, field) for field in ("rows", "cols", "cell", "state_bits", "tie", "encoder")}
+    built = {field: getattr(geometry, field) for field in _BUILT}
     given = {
         field: getattr(asked, field)
         for field in asked.model_fields_set & built.keys()
@@ -57,8 +61,8 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
     used = asked.model_copy(update={"lanes": geometry.lanes} | built | given)
     if missing:
         wrong = "; ".join(
-            "encoder = on was asked for, it has none"
-            if field == "encoder"
+            f"{field} = on was asked for, it has none"
+            if field in _EXTRAS
             else f"{field} = {given[field]} was asked for, it has {built[field]}"
             for field in missing
         )
@@ -67,13 +71,14 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
 
 
 def _lacks(field: str, given: object, built: object) -> bool:
-    """Whether what was built differs from what was asked for; an encoder that is there need not be used."""
-    return bool(given) and not built if field == "encoder" else given != built
+    """Whether what was built differs from what was asked for; an extra that is there need not be used."""
+    return bool(given) and not built if field in _EXTRAS else given != built
 
 
 def _built(found: Mapping[str, int]) -> Geometry:
     options = found["options"]
     return Geometry(
         found["rows"], found["cols"], found["lanes"], found["state_bits"], CELLS[found["cell"]], found["v_bits"],
-        found["t_bits"], bool(options & 1), found["log_depth"], TIES[options >> 1 & 1], clock=found["clock"],
+        found["t_bits"], bool(options & 1), found["log_depth"], TIES[(options >> 1 & 1) + 2 * (options >> 3 & 1)],
+        bool(options >> 4 & 1), clock=found["clock"],
     )  # fmt: skip

@@ -15,7 +15,7 @@ from hil.config import validated
 from hil.errors import InputError
 from hil.presets import Preset
 
-SIZES = ("rows", "cols", "state_bits", "lanes", "tie", "encoder")
+SIZES = ("rows", "cols", "state_bits", "lanes", "tie", "encoder", "annealing")
 """Sizes that an address may name."""
 
 

@@ -29,8 +29,19 @@ Cell = Annotated[
     typer.Option("--cell", help="step: pulse tables and learning on chip; flca: memristor under waveforms."),
 ]
 Tie = Annotated[
-    Literal["rank", "membrane"] | None,
-    typer.Option("--tie", help="Which of several ready neurons fires: the lowest column, or the highest membrane."),
+    Literal["rank", "membrane", "margin"] | None,
+    typer.Option(
+        "--tie",
+        help="Which of several ready neurons fires: the lowest column, the highest membrane, or the membrane furthest "
+        "above its own threshold.",
+    ),
+]
+Annealing = Annotated[
+    bool | None,
+    typer.Option(
+        "--annealing/--no-annealing",
+        help="Registers for what falls during a run: pulses by lot, and thresholds of zero mean.",
+    ),
 ]
 Encoder = Annotated[bool | None, typer.Option("--encoder/--no-encoder", help="Turn images into spikes on chip.")]
 
@@ -103,6 +114,7 @@ def build(
     cell: Cell = None,
     tie: Tie = None,
     encoder: Encoder = None,
+    annealing: Annealing = None,
     clock: Clock = None,
     preset: Preset = None,
     device: Device = None,
@@ -139,9 +151,8 @@ def build(
     from gateware.boards import find_board
 
     target = find_board(board)
-    geometry = _geometry(
-        target.geometry, rows, cols, lanes, state_bits, cell, tie, encoder, clock, preset=preset, device=device
-    )
+    sizes = rows, cols, lanes, state_bits, cell, tie, encoder, annealing
+    geometry = _geometry(target.geometry, *sizes, clock, preset=preset, device=device)
     make = builder.build_in_time if clock is None else builder.build
     _show(make(target, geometry, seed, out), json)
 
@@ -229,6 +240,7 @@ def serve(
     cell: Cell = None,
     tie: Tie = None,
     encoder: Encoder = None,
+    annealing: Annealing = None,
     preset: Preset = None,
     device: Device = None,
 ) -> None:
@@ -246,7 +258,9 @@ def serve(
     from gateware.toolchain import ToolError, say
 
     default = Geometry(rows=784, cols=10, lanes=10)
-    geometry = _geometry(default, rows, cols, lanes, state_bits, cell, tie, encoder, None, preset=preset, device=device)
+    geometry = _geometry(
+        default, rows, cols, lanes, state_bits, cell, tie, encoder, annealing, None, preset=preset, device=device
+    )
     with PtyServer(CARRIERS[engine].open(geometry)) as server:
         print(server.path, flush=True)
         say(f"{geometry.rows} x {geometry.cols} by {engine}: device fpga:{server.path}; Ctrl-C ends it")
@@ -299,6 +313,7 @@ def _geometry(
     cell: str | None,
     tie: str | None,
     encoder: bool | None,
+    annealing: bool | None,
     clock: float | None,
     *,
     preset: str | None,
@@ -311,7 +326,7 @@ def _geometry(
 
     given: dict[str, Any] = {
         "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
-        "encoder": encoder, "clock": None if clock is None else clock * 1e6,
+        "encoder": encoder, "annealing": annealing, "clock": None if clock is None else clock * 1e6,
     }  # fmt: skip
     parameters = parameters_of(preset, device)
     if parameters is None:

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from gateware.core.arguments import Arguments
 from gateware.core.divider import Divider
 from gateware.core.ports import HOST_LATENCY
-from gateware.core.registers import COUNTERS, FIRST_WRITABLE, RANDOM_REGISTERS, WRITABLE, Registers
+from gateware.core.registers import COUNTERS, FIRST_WRITABLE, MOVED_REGISTERS, WRITABLE, Registers
 from gateware.core.sequencer import Operation, Sequencer
 from gateware.core.spaces import memories, place_bits
 from gateware.geometry import Geometry
@@ -95,7 +95,7 @@ class Executor(wiring.Component):
             if counter.name not in ("cycles", "link_errors")
         ]
         m.d.comb += [getattr(sequencer, register.name).eq(getattr(registers, register.name)) for register in WRITABLE]
-        for name in RANDOM_REGISTERS:
+        for name in MOVED_REGISTERS:
             for part in (f"{name}_step", f"{name}_next"):
                 m.d.comb += getattr(registers, part).eq(getattr(sequencer, part))
         header = self._arguments.header

@@ -22,7 +22,7 @@ SLOWEST = 4
 """Clock cycles that a command takes for a word of states, at the very most."""
 
 CellKind = Literal["step", "flca"]
-Tie = Literal["rank", "membrane"]
+Tie = Literal["rank", "membrane", "margin"]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,12 @@ class Geometry:
         Whether images are turned into spikes on chip.
     log_depth : int
         Output spikes of a presentation that are kept with their times.
-    tie : {"rank", "membrane"}
-        Which of several ready neurons fires first: the lowest column, or the highest membrane and then that.
+    tie : {"rank", "membrane", "margin"}
+        Which of several ready neurons fires first: the lowest column; the highest membrane and then that; or the
+        membrane furthest above its own threshold and then that.
+    annealing : bool
+        Whether there are registers for what falls during a run (step only): pulses by lot, and a part of all
+        thresholds that spikes take away together.
     frame_buffer : int
         Bytes of frames that may wait, a power of two: 512 hold the longest frame, 1024 three of them.
     clock : float
@@ -67,6 +71,7 @@ class Geometry:
     encoder: bool = True
     log_depth: int = 256
     tie: Tie = "rank"
+    annealing: bool = False
     frame_buffer: int = 1024
     clock: float = 50e6
     loaded: PowerUp | None = None
@@ -79,6 +84,8 @@ class Geometry:
         ):  # fmt: skip
             if not low <= getattr(self, field) <= high:
                 raise InputError(f"geometry: {field} = {getattr(self, field)} must be in {low} .. {high}")
+        if self.annealing and self.cell != "step":
+            raise InputError(f"geometry: cell = {self.cell} learns by waveforms, which have no annealing to build in")
         if self.frame_buffer not in (512, 1024, 2048, 4096):
             raise InputError(f"geometry: frame_buffer = {self.frame_buffer} must be 512, 1024, 2048 or 4096")
         if self.loaded is not None and self.cell != "step":
@@ -95,6 +102,11 @@ class Geometry:
     def words(self) -> int:
         """Words of the state memory: word ``group * rows + row`` holds one row of a group of columns."""
         return self.groups * self.rows
+
+    @property
+    def height_bits(self) -> int:
+        """Width of what ready neurons are compared by; above a threshold of 16 bits below 0 a membrane is that high."""
+        return max(self.v_bits, 16) + 1 if self.tie == "margin" else self.v_bits
 
     @property
     def drive_bits(self) -> int:

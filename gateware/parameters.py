@@ -45,7 +45,12 @@ class FpgaParameters(BaseModel):
     encoder: bool | None = Field(
         None, description="turn images into spikes in the emulator (step); where a board can, if not given"
     )
-    tie: Literal["rank", "membrane"] = Field("rank", description="which of several ready neurons fires (step)")
+    tie: Literal["rank", "membrane", "margin"] = Field(
+        "rank", description="which of several ready neurons fires (step)"
+    )
+    annealing: bool | None = Field(
+        None, description="pulses by lot, and thresholds of zero mean (step); where a board can, if not given"
+    )
     tick: float = Field(1e-6, gt=0, description="time step of neurons and spikes (step)", json_schema_extra=unit("s"))
     rounding: Literal["stochastic", "nearest"] = Field("stochastic", description="how states are rounded (step)")
     seed: int = Field(0, ge=0, le=2**63 - 1, description="seed of rounding and encoder (step)")
@@ -102,7 +107,7 @@ class FpgaParameters(BaseModel):
         lanes = self.lanes or min(16, self.cols)
         return Geometry(
             self.rows, self.cols, lanes, self.width, self.cell, encoder=bool(self.encoder) and self.cell == "step",
-            tie=self.tie if self.cell == "step" else "rank",
+            tie=self.tie if self.cell == "step" else "rank", annealing=bool(self.annealing) and self.cell == "step",
         )  # fmt: skip
 
     @property
@@ -145,6 +150,7 @@ class FpgaParameters(BaseModel):
         return (
             f"hil fpga build --board BOARD --rows {self.rows} --cols {self.cols} --cell {self.cell} "
             f"--state-bits {self.width} --tie {self.tie}{' --encoder' * bool(self.encoder)}"
+            f"{' --annealing' * bool(self.annealing)}"
         )
 
 

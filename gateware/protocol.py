@@ -28,7 +28,7 @@ from enum import IntEnum
 IDENTITY = 0x6D656D68
 """Register `identity`: the letters memh."""
 
-VERSION = 2
+VERSION = 3
 """Register `version`: changes whenever this table does."""
 
 MAX_ARGUMENTS = 256
@@ -141,7 +141,13 @@ REGISTERS = (
     Register("v_bits", 8, False, "width of a membrane"),
     Register("t_bits", 8, False, "width of a time in ticks"),
     Register("log_depth", 16, False, "output spikes that are kept with their times"),
-    Register("options", 8, False, "bit 0: encoder on chip; bit 1: ties by membrane; bit 2: a device's tables built in"),
+    Register(
+        "options",
+        8,
+        False,
+        "bit 0: encoder on chip; bit 1: ties by membrane; bit 2: a device's tables built in; bit "
+        "3: ties by margin; bit 4: annealing",
+    ),
     Register("clock", 32, False, "clock, Hz"),
     Register("cycles", 32, False, "clock cycles in which a command was being carried out, modulo 2^32"),
     Register("events", 32, False, "input spikes played, modulo 2^32"),
@@ -161,8 +167,14 @@ REGISTERS = (
     Register("duration", 15, True, "ticks of a presentation that is encoded on chip"),
     Register("random", 32, True, "state of the random generator of state rounding, never 0", 1, 1),
     Register("encoder_random", 32, True, "state of the random generator of the encoder, never 0", 1, 1),
+    Register("chances", 17, True, "annealing: probability of a cell's pulse at an output spike, / 65536", 65536),
+    Register("theta_share", 32, True, "annealing: what a spike takes from all thresholds, / 65536"),
+    Register("lowered", 32, True, "annealing: what spikes have taken so far, / 65536; at most 2^32 - 1"),
 )
 """Address = place in this table."""
+
+ANNEALING = ("chances", "theta_share", "lowered")
+"""Registers that stay at their reset values, whatever is written, where annealing is not built in."""
 
 ADDRESS = {register.name: place for place, register in enumerate(REGISTERS)}
 """Address of every register by name."""

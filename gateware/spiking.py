@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from gateware.geometry import CODE_BITS, SLOWEST, Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
+from gateware.thresholds import FULL, FULL_WEIGHT, Thresholds
 from hil.device import Unsupported
 from hil.spiking.core import Code, SpikingCore
+from hil.spiking.course import LearningCourse
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Stdp
@@ -23,9 +25,10 @@ from hil.spiking.trains import SpikeBatch, SpikeTrain
 if TYPE_CHECKING:
     from gateware.host.client import Client
     from gateware.parameters import FpgaParameters
+    from hil.energy.meter import Meter
 
-FULL_WEIGHT = 255
-"""Membrane units that a full weight adds."""
+ON_CHIP = "pulses of neurons on the emulator, and reads of images that it encodes, are not told to the host"
+"""Why energies of some pulses are not known."""
 
 ONE = 1 << 16
 """Unit of registers `keep` and `theta_keep`."""
@@ -54,6 +57,9 @@ NO_SPIKE = 65535
 CERTAIN = 1 << CODE_BITS
 """Unit of a probability in table CODE."""
 
+CERTAIN_PULSE = 1 << 16
+"""Unit of register `chances`; at this value no lots are drawn."""
+
 _EDGE = 1e-6
 """Part of a tick that a time may lie below its edge and still count as on it: room for rounding in float64."""
 
@@ -68,6 +74,10 @@ class SpikingEmulator(Protocol):
     client: Client
     geometry: Geometry
     place: NDArray[np.int64]
+    meter: Meter | None
+
+    def note_reads(self, spikes: NDArray[np.int64]) -> None:
+        """Tell the meter of so many reads of every row."""
 
     @property
     def states(self) -> NDArray[np.uint16]:
@@ -110,6 +120,8 @@ class FpgaCore(SpikingCore):
         self.device, self.lif, self.stdp = device, lif, stdp
         self.rows, self.neurons = device.rows, device.cols
         self._tick = device.parameters.tick
+        self.course = LearningCourse()
+        self._thresholds = Thresholds(device, self.neurons, lif.theta_mean == "zero")
         self._settings = self._registers()
         device.place_columns(lif.ranks(device.cols))
         self.theta = np.zeros(self.neurons)
@@ -117,13 +129,11 @@ class FpgaCore(SpikingCore):
     @property
     def theta(self) -> NDArray[np.float64]:
         """Adaptive part of every neuron's threshold, in full weights."""
-        return self._neurons(Space.THETA) / FULL_WEIGHT
+        return self._thresholds.read()
 
     @theta.setter
     def theta(self, theta: NDArray[np.float64]) -> None:
-        columns = np.zeros(self.neurons, np.int64)
-        columns[self.device.place] = np.clip(np.rint(np.asarray(theta) * FULL_WEIGHT), 0, 65535)
-        self.device.client.write_memory(Space.THETA, 0, columns)
+        self._thresholds.write(theta)
 
     def weights(self) -> NDArray[np.float64]:
         """(rows, neurons) weights, 0..1, at the full width of a state."""
@@ -141,6 +151,7 @@ class FpgaCore(SpikingCore):
                 f"{device.geometry.log_depth} spikes: present_batch counts them, or build it with a deeper log"
             )
         self._prepare(duration, learn)
+        self._next(learn)
         client.begin()
         read, ticks, columns = 0, [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for first in range(0, len(items), piece):
@@ -152,6 +163,7 @@ class FpgaCore(SpikingCore):
             read = logged
         self._learned(learn)
         neurons = np.argsort(device.place)[np.concatenate(columns)]
+        self._note(SpikeBatch.of([spikes]), duration, len(neurons) if learn else 0)
         return SpikeTrain(np.concatenate(ticks).astype(np.float64) * self._tick, neurons)
 
     def present_batch(self, batch: SpikeBatch, duration: float, learn: bool) -> NDArray[np.int64]:
@@ -160,10 +172,13 @@ class FpgaCore(SpikingCore):
         played = self._items(batch, duration)
         self._prepare(duration, learn)
         for b, items in enumerate(played):
+            self._next(learn)
             self.device.client.begin()
             self.device.client.events(items, self._patience(EVENTS_A_FRAME))
             counts[b] = self._neurons(Space.COUNTS)
+            self._thresholds.fired(counts[b])
         self._learned(learn)
+        self._note(batch, duration, int(counts.sum()) if learn else 0)
         return counts
 
     def present_images(
@@ -188,11 +203,22 @@ class FpgaCore(SpikingCore):
         self._prepare(code.duration, learn, latency=code.kind == "latency")
         counts = np.zeros((len(images), self.neurons), np.int64)
         for b, image in enumerate(images):
+            self._next(learn)
             device.client.write_memory(Space.DRIVE, 0, image)
             device.client.present(self._patience(self._length(code.duration) * self.rows))
             counts[b] = self._neurons(Space.COUNTS)
+            self._thresholds.fired(counts[b])
         self._learned(learn)
+        if device.meter is not None:
+            device.meter.unknown(len(images) + (int(counts.sum()) if learn else 0), ON_CHIP)
         return counts
+
+    def _note(self, batch: SpikeBatch, duration: float, fired: int) -> None:
+        """Tell the meter of the reads of a batch, and of output spikes whose pulses nobody here has seen."""
+        device = self.device
+        if device.meter is not None:
+            device.note_reads(np.bincount(batch.line[batch.time < duration], minlength=self.rows))
+            device.meter.unknown(fired, ON_CHIP)
 
     def _registers(self) -> dict[str, int]:
         """Everything that stays the same from presentation to presentation."""
@@ -202,8 +228,9 @@ class FpgaCore(SpikingCore):
                 f"{device.name} settles ties by {device.geometry.tie}, not by {lif.tie}: open it, and build it, with "
                 f"tie={lif.tie}"
             )
-        if lif.tie == "membrane" and lif.inhibition == 0:
-            raise Unsupported(f"{device.name}: without inhibition, ties by membrane have no order in the emulator")
+        if lif.tie != "rank" and lif.inhibition == 0:
+            raise Unsupported(f"{device.name}: without inhibition, ties by {lif.tie} have no order in the emulator")
+        self._require_annealing()
         threshold, highest = round(lif.threshold * FULL_WEIGHT), (1 << device.geometry.v_bits) - 1
         if not 1 <= threshold <= highest:
             raise Unsupported(
@@ -211,10 +238,11 @@ class FpgaCore(SpikingCore):
                 f"{highest / FULL_WEIGHT:g}, what a membrane of {device.geometry.v_bits} bits holds"
             )
         theta_plus = round(lif.theta_plus * FULL_WEIGHT)
-        if theta_plus > 65535 or (lif.theta_plus > 0 and theta_plus == 0):
+        least = lif.theta_plus if lif.theta_plus_end is None else lif.theta_plus_end
+        if theta_plus > FULL or (least > 0 and round(least * FULL_WEIGHT) == 0):
             raise Unsupported(
-                f"{device.name}: theta_plus {lif.theta_plus:g} full weights must be 0 or in "
-                f"{1 / FULL_WEIGHT:.2g} .. {65535 // FULL_WEIGHT}"
+                f"{device.name}: theta_plus {least:g} full weights must be 0 or in "
+                f"{1 / FULL_WEIGHT:.2g} .. {FULL // FULL_WEIGHT}"
             )
         return {
             "threshold": threshold,
@@ -222,8 +250,23 @@ class FpgaCore(SpikingCore):
             "inhibition": self._ticks("inhibition", lif.inhibition, least=1 if lif.inhibition > 0 else 0),
             "refractory": self._ticks("refractory", lif.refractory),
             "window": self._ticks("window", self.stdp.window),
-            "theta_plus": theta_plus,
         }
+
+    def _require_annealing(self) -> None:
+        """Refuse what registers for what falls during a run would be needed for, and what they cannot hold."""
+        lif, rule, device = self.lif, self.stdp, self.device
+        lowest = rule.pulse_probability if rule.pulse_probability_end is None else rule.pulse_probability_end
+        wanted = {"theta_mean = zero": lif.theta_mean == "zero", f"a pulse probability of {lowest:g}": lowest < 1}
+        missing = " and ".join(name for name, asked in wanted.items() if asked)
+        if missing and not device.parameters.annealing:
+            raise Unsupported(
+                f"{device.name}: {missing} needs an emulator with annealing: open it, and build it, with annealing=on"
+            )
+        if round(lowest * CERTAIN_PULSE) < 1:
+            raise Unsupported(
+                f"{device.name}: a pulse probability of {lowest:g} is below {1 / CERTAIN_PULSE:.2g}, the emulator's "
+                "smallest"
+            )
 
     def _keep(self) -> int:
         keep = round(ONE * np.exp(-self._tick / self.lif.leak))
@@ -256,6 +299,11 @@ class FpgaCore(SpikingCore):
     def _theta_keep(self, duration: float) -> int:
         lost = -np.expm1(-duration / self.lif.theta_decay)
         keep = round(ONE * (1.0 - lost))
+        if self.lif.theta_mean == "zero" and keep != ONE:
+            raise Unsupported(
+                f"{self.device.name}: thresholds of zero mean are not forgotten in the emulator, as theta_decay = "
+                f"{self.lif.theta_decay:g} s asks: leave it out"
+            )
         if self.lif.theta_plus > 0 and keep == ONE and lost > NEGLIGIBLE:
             raise Unsupported(
                 f"{self.device.name}: theta_decay {self.lif.theta_decay:g} s takes {lost:.2g} of a threshold in a "
@@ -268,8 +316,17 @@ class FpgaCore(SpikingCore):
         flags |= (self.lif.reset == "all") << Flag.RESET_ALL
         changing = {"flags": flags, "duration": self._length(duration)}
         # Thresholds adapt while learning only.
-        changing |= {"theta_keep": self._theta_keep(duration)} if learn else {"theta_keep": ONE, "theta_plus": 0}
+        changing["theta_keep"] = self._theta_keep(duration) if learn else ONE
         self.device.set_registers(**self._settings | changing)
+        if learn and self.lif.theta_mean == "zero":
+            self._thresholds.make_room()
+
+    def _next(self, learn: bool) -> None:
+        """Registers of what falls, before a presentation."""
+        (theta_plus,), (probability,) = self._falling(learn, 1)
+        chances = {"chances": round(probability * CERTAIN_PULSE)} if self.device.geometry.annealing else {}
+        self.device.set_registers(**self._thresholds.registers(theta_plus), **chances)
+        self.course.presentations += learn
 
     def _patience(self, events: int) -> float:
         """Longest time in s that the emulator takes for so many input spikes: each makes all neurons fire that can."""

@@ -34,7 +34,7 @@ def begin(g: Geometry) -> int:
 
 def event(g: Geometry) -> int:
     """One input spike, exactly if no neuron fires."""
-    compare = ceil_log2(g.lanes) if g.tie == "membrane" else 0
+    compare = ceil_log2(g.lanes) if g.tie != "rank" else 0
     return _walk(g) + DELAY + compare + 3
 
 

@@ -201,8 +201,10 @@ def _spread(values: Sequence[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def save_fields(weights: NDArray[np.float64], shape: tuple[int, int], path: Path, title: str) -> None:
-    """Receptive fields: the weights (rows, neurons) of every neuron as an image, ten a line."""
+def save_fields(
+    weights: NDArray[np.float64], shape: tuple[int, int], path: Path, title: str, *, signed: bool = False
+) -> None:
+    """Receptive fields: the weights (rows, neurons) of every neuron as an image, ten a line; 0..1, or of both signs."""
     across = min(10, weights.shape[1])
     down = -(-weights.shape[1] // across)
     high, wide = shape[0] + 1, shape[1] + 1
@@ -211,7 +213,9 @@ def save_fields(weights: NDArray[np.float64], shape: tuple[int, int], path: Path
         top, left = k // across * high, k % across * wide
         mosaic[top : top + shape[0], left : left + shape[1]] = field.reshape(shape)
     figure, axes = _grid(1, 1, (0.8 * across + 1, 0.8 * down + 0.6))
-    image = axes[0, 0].imshow(mosaic, cmap="inferno", vmin=0.0, vmax=1.0)
+    most = float(np.nanmax(np.abs(mosaic))) or 1.0
+    look = {"cmap": "RdBu_r", "vmin": -most, "vmax": most} if signed else {"cmap": "inferno", "vmin": 0.0, "vmax": 1.0}
+    image = axes[0, 0].imshow(mosaic, **look)
     axes[0, 0].axis("off")
     axes[0, 0].set_title(literal(title), fontsize=9)
     figure.colorbar(image, ax=axes[0, 0], label="weight", shrink=0.8)

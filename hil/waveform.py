@@ -153,7 +153,7 @@ class Waveform:
             raise InputError(f"step {step} V must be finite")
         if whole(cycles, "cycles", least=0) < 1:
             raise InputError(f"cycles {cycles}: a sweep needs at least one loop")
-        _require_room(2 * (abs(peak) + abs(trough)) / step * cycles, 1, 1)
+        require_segments(2 * (abs(peak) + abs(trough)) / step * cycles, 1, 1)
         stairs = [np.zeros(1)]
         for start, stop in ((0.0, peak), (peak, trough), (trough, 0.0)):
             count = int(np.ceil(abs(stop - start) / step - 1e-9))
@@ -274,7 +274,7 @@ class Waveform:
             return NotImplemented
         if count < 1:
             raise InputError(f"cannot repeat a waveform {count} times: give a whole number >= 1")
-        _require_room(min(count, 1e300) * len(self), *self.lines)
+        require_segments(min(count, 1e300) * len(self), *self.lines)
         return Waveform(
             np.tile(self.duration, count),
             np.tile(self.rows, (count, 1)),
@@ -325,7 +325,7 @@ COPIES = 4
 """How often a waveform is in memory at once while it is joined, rounded to a device's grid and placed on its lines."""
 
 
-def _require_room(segments: float, rows: int, cols: int) -> None:
+def require_segments(segments: float, rows: int, cols: int) -> None:
     """Raise `NeedError` where that many segments do not fit into memory, or are more than any table may have."""
     require_memory(f"a waveform of {segments:,.4g} segments", COPIES * segments * (8.0 * (1 + rows + cols) + 1))
     values = segments * (rows + cols)

@@ -32,7 +32,7 @@ EASED = {
     "disable_error_code = ['valid-type'], disallow_subclassing_any = False": ["gateware.*"],
     "disallow_subclassing_any = False, disallow_untyped_decorators = False": ["hil.torch.*"],
     "disallow_untyped_defs = False": [
-        "gateware.golden.machine", "hil.spiking.encoding", "hil.training.pair_template", "sim.cells.*",
+        "gateware.golden.machine", "hil.mixing", "hil.spiking.encoding", "hil.training.pair_template", "sim.cells.*",
         "sim.circuits.kernel", "sim.crossbar.*", "sim.fitting.*", "sim.network.*", "sim.pill.kernel",
     ],
 }  # fmt: skip

@@ -27,7 +27,7 @@ class Crossbar(wiring.Component):
         A word of cells, `latency` cycles later.
     clear, mark, row, now, window : In
         Strobes for `RowTimes`.
-    program, base, lane, driven, stochastic : In
+    program, base, lane, driven, stochastic, chances : In
         A strobe and its arguments, which must stay, for `Update` (cell "step").
     segment, gain, decay : In
         The same for `FlcaSweep` (cell "flca").
@@ -56,7 +56,7 @@ class Crossbar(wiring.Component):
                 "address": In(word), "weights": Out(data.ArrayLayout(WEIGHT_BITS, g.lanes)),
                 "clear": In(1), "mark": In(1), "row": In(row), "now": In(g.t_bits), "window": In(15),
                 "program": In(1), "base": In(word), "lane": In(bits_for(g.lanes - 1)), "driven": In(1),
-                "stochastic": In(1),
+                "stochastic": In(1), "chances": In(17),
                 "segment": In(1), "gain": In(GAIN_BITS), "decay": In(DECAY_BITS),
                 "random": In(32), "draw": Out(1), "random_next": Out(32), "moved": Out(1),
                 "scan": In(1), "scan_row": In(row), "scan_enable": In(1), "pixel": Out(8),
@@ -126,6 +126,7 @@ class Crossbar(wiring.Component):
             update.lane.eq(self.lane),
             update.driven.eq(self.driven),
             update.stochastic.eq(self.stochastic),
+            update.chances.eq(self.chances),
             update.random.eq(self.random),
             self.draw.eq(update.draw),
             self.random_next.eq(update.random_next),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
-from gateware.core.neuron import Neuron
+from gateware.core.neuron import THRESHOLD_BITS, Neuron
 from gateware.core.ram import Ram
 from gateware.geometry import WEIGHT_BITS, Geometry
 
@@ -38,8 +38,8 @@ class Membranes(wiring.Component):
         One step of a pass: a group a cycle, each at most once in a pass.
     weights : In
         Of the group that was given one cycle ago.
-    ready_valid, ready_group, ready, potentials : Out
-        Which neurons are at their thresholds and all membranes, `latency` cycles after the step.
+    ready_valid, ready_group, ready, heights : Out
+        Which neurons are at their thresholds, and what they are compared by, `latency` cycles after the step.
     now, free, exempt_group, exempt_lane, threshold, keep, theta_keep : In
         Present tick; whether no neuron is inhibited, and the one that never is.
     select_group, select_lane, theta, count : In, Out
@@ -65,9 +65,9 @@ class Membranes(wiring.Component):
                 "valid": In(1), "group": In(group), "kind": In(Pass),
                 "weights": In(data.ArrayLayout(WEIGHT_BITS, g.lanes)),
                 "ready_valid": Out(1), "ready_group": Out(group), "ready": Out(g.lanes),
-                "potentials": Out(data.ArrayLayout(g.v_bits, g.lanes)),
+                "heights": Out(data.ArrayLayout(g.height_bits, g.lanes)),
                 "now": In(g.t_bits), "free": In(1), "exempt_group": In(group), "exempt_lane": In(lane),
-                "threshold": In(24), "keep": In(17), "theta_keep": In(17),
+                "threshold": In(signed(THRESHOLD_BITS)), "keep": In(17), "theta_keep": In(17),
                 "select_group": In(group), "select_lane": In(lane), "theta": Out(16), "count": Out(16),
                 "fire": In(1), "reset_own": In(1), "until": In(g.t_bits + 1), "theta_plus": In(16),
                 "theta_write": In(1), "theta_value": In(16),
@@ -129,7 +129,7 @@ class Membranes(wiring.Component):
                 neuron.decay_theta.eq(kind[0] == Pass.BEGIN),
                 neuron.factor.eq(Mux(neuron.decay_theta, self.theta_keep, self.keep)),
                 self.ready[n].eq(neuron.ready & present[n]),
-                self.potentials[n].eq(neuron.potential),
+                self.heights[n].eq(neuron.margin if g.tie == "margin" else neuron.potential),
                 theta.write_value[n].eq(neuron.scaled),
             ]
             with m.Switch(kind[-1]):

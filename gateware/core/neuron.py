@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from gateware.geometry import WEIGHT_BITS
+
+THRESHOLD_BITS = 26
+"""Width of a threshold: register `threshold`, less what has been taken from all of them, which may go below 0."""
 
 
 class Neuron(wiring.Component):
@@ -17,9 +20,10 @@ class Neuron(wiring.Component):
     v, until, theta, weight : In
         The neuron's registers and the weight of its cell.
     now, allowed, threshold : In
-        Present tick, and whether inhibition lets the neuron listen.
-    potential, ready : Out
-        Membrane with the weight, if the neuron listens, and whether it listens and is at its threshold.
+        Present tick, whether inhibition lets the neuron listen, and the part of all thresholds that is the same.
+    potential, ready, margin : Out
+        Membrane with the weight, if the neuron listens; whether it listens and is at its threshold; and, of a ready
+        neuron, how far it is above.
     decay_theta, factor : In
         Whether theta or the membrane is scaled, and by what, / 65536.
     scaled : Out
@@ -33,6 +37,7 @@ class Neuron(wiring.Component):
     def __init__(self, v_bits: int, t_bits: int) -> None:
         """Fix the widths."""
         self._v_bits = v_bits
+        self.margin_bits = max(v_bits, 16) + 1
         super().__init__(
             {
                 "v": In(v_bits),
@@ -41,8 +46,9 @@ class Neuron(wiring.Component):
                 "weight": In(WEIGHT_BITS),
                 "now": In(t_bits),
                 "allowed": In(1),
-                "threshold": In(24),
+                "threshold": In(signed(THRESHOLD_BITS)),
                 "potential": Out(v_bits),
+                "margin": Out(self.margin_bits),
                 "ready": Out(1),
                 "decay_theta": In(1),
                 "factor": In(17),
@@ -56,7 +62,7 @@ class Neuron(wiring.Component):
         full = (1 << self._v_bits) - 1
         listens, listened = Signal(), Signal()
         total, before, after = Signal(self._v_bits + 1), Signal(self._v_bits), Signal(self._v_bits)
-        limit, limit_later = Signal(25), Signal(25)
+        limit, limit_later = Signal(signed(THRESHOLD_BITS + 1)), Signal(signed(THRESHOLD_BITS + 1))
         m.d.sync += [
             listens.eq(self.allowed & (self.now >= self.until)),
             total.eq(self.v + self.weight),
@@ -67,6 +73,7 @@ class Neuron(wiring.Component):
             limit_later.eq(limit),
             self.potential.eq(after),
             self.ready.eq(listened & (after >= limit_later)),
+            self.margin.eq(after - limit_later),
         ]
         # A factor of 65536 and more is a sum, so that the product is one of 16 bits, as DSP blocks have them.
         operand, whole = Signal(len(self.scaled)), Signal(len(self.scaled))

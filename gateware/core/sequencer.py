@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -11,6 +11,7 @@ from gateware.core.crossbar import Crossbar
 from gateware.core.encoder import Encoder
 from gateware.core.flca import DECAY_BITS, GAIN_BITS
 from gateware.core.membranes import Membranes, Pass
+from gateware.core.neuron import THRESHOLD_BITS
 from gateware.core.ports import HostPort
 from gateware.core.registers import WRITABLE
 from gateware.core.rom import Rom
@@ -46,7 +47,7 @@ class Sequencer(wiring.Component):
     busy : Out
         From the cycle after the strobe.
     <name> : In
-        One for every writable register, and `random_next`, `random_step` (Out) and the like for the random ones.
+        One for every writable register, and `random_next`, `random_step` (Out) and the like for those that move.
     events, spikes, updates, logged, tick : Out
         Counters.
     host : In
@@ -61,7 +62,7 @@ class Sequencer(wiring.Component):
             "group": In(bits_for(g.groups - 1)), "lane": In(bits_for(g.lanes - 1)),
             "gain": In(GAIN_BITS), "decay": In(DECAY_BITS), "busy": Out(1),
             "random_step": Out(1), "random_next": Out(32), "encoder_random_step": Out(1),
-            "encoder_random_next": Out(32),
+            "encoder_random_next": Out(32), "lowered_step": Out(1), "lowered_next": Out(32),
             "events": Out(32), "spikes": Out(32), "updates": Out(32), "logged": Out(32), "tick": Out(g.t_bits),
             "host": In(HostPort(g)),
         }  # fmt: skip
@@ -105,6 +106,7 @@ class Sequencer(wiring.Component):
             crossbar.lane.eq(self._lane),
             crossbar.driven.eq(self._driven),
             crossbar.stochastic.eq(self.flags[Flag.STOCHASTIC]),
+            crossbar.chances.eq(self.chances),
             crossbar.gain.eq(self.gain),
             crossbar.decay.eq(self.decay),
             crossbar.random.eq(self.random),
@@ -115,6 +117,13 @@ class Sequencer(wiring.Component):
     def _connect_neurons(self, m: Module) -> None:
         g, membranes, winners, walk = self._geometry, self._membranes, self._winners, self._walk
         until, free = Signal(g.t_bits + 1), Signal()
+        threshold, taken = Signal(signed(THRESHOLD_BITS)), Signal(33)
+        m.d.sync += threshold.eq(self.threshold - self.lowered[16:])
+        m.d.comb += [
+            taken.eq(self.lowered + self.theta_share),
+            self.lowered_next.eq(Mux(taken[-1], 0xFFFFFFFF, taken)),
+            self.lowered_step.eq(membranes.fire),
+        ]
         m.d.sync += [until.eq(self._after(self.refractory)), free.eq(self.tick >= self._inhibited_until)]
         m.d.comb += [
             walk.row.eq(self._row),
@@ -126,7 +135,7 @@ class Sequencer(wiring.Component):
             membranes.free.eq(free),
             membranes.exempt_group.eq(self._exempt_group),
             membranes.exempt_lane.eq(self._exempt_lane),
-            membranes.threshold.eq(self.threshold),
+            membranes.threshold.eq(threshold),
             membranes.keep.eq(self.keep),
             membranes.theta_keep.eq(self.theta_keep),
             membranes.reset_own.eq(~self.flags[Flag.RESET_ALL]),
@@ -135,7 +144,7 @@ class Sequencer(wiring.Component):
             winners.valid.eq(membranes.ready_valid),
             winners.group.eq(membranes.ready_group),
             winners.ready.eq(membranes.ready),
-            winners.potentials.eq(membranes.potentials),
+            winners.heights.eq(membranes.heights),
             winners.read_group.eq(self._group),
             self._log.tick.eq(self.tick),
             self._log.neuron.eq(self._column + self._lane),
@@ -320,7 +329,7 @@ class Sequencer(wiring.Component):
         others = mask & (mask - 1)
         # Whether the mask has any neuron is kept beside it: worked out where it is needed, it would limit the clock.
         m.d.comb += [inhibits.eq(self.inhibition != 0), here.eq(some)]
-        if g.tie == "membrane":
+        if g.tie != "rank":
             m.d.comb += here.eq(Mux(inhibits, self._group == winners.best_group, some))
         with m.State("LOAD"):
             m.next = "LOADING"
@@ -331,7 +340,7 @@ class Sequencer(wiring.Component):
             for n in reversed(range(g.lanes)):
                 with m.If(mask[n]):
                     m.d.sync += self._lane.eq(n)
-            if g.tie == "membrane":
+            if g.tie != "rank":
                 with m.If(inhibits):
                     m.d.sync += self._lane.eq(winners.best_lane)
             with m.If(here):

@@ -41,6 +41,8 @@ class Update(wiring.Component):
         What is written to the column.
     moved : Out
         High for every cell that is moved.
+    stochastic, chances : In
+        Whether states are rounded at random; and, below 65536, the odds of a pulse that comes from STDP.
     draw, random_next : Out
         New state of the random generator, from `random`.
     latency : int
@@ -73,6 +75,7 @@ class Update(wiring.Component):
                 "state": Out(bits),
                 "moved": Out(1),
                 "stochastic": In(1),
+                "chances": In(17),
                 "random": In(32),
                 "draw": Out(1),
                 "random_next": Out(32),
@@ -116,10 +119,12 @@ class Update(wiring.Component):
             down.eq(Cat(self.down, down)),
         ]
 
-        rounding = Signal(max(fraction, 1))
+        rounding, lots, blank = Signal(max(fraction, 1)), Signal(), Signal()
         m.d.comb += [
             self.random_next.eq(xorshift32(self.random)),
-            self.draw.eq(valid[_STEP] & self.stochastic),
+            lots.eq(~self.chances[16] & ~self.driven),
+            blank.eq(lots & (self.random_next[:16] >= self.chances[:16])),
+            self.draw.eq(valid[_STEP] & (self.stochastic | lots)),
         ]
         if fraction:
             m.d.comb += rounding.eq(Mux(self.stochastic, self.random_next[32 - fraction :], 1 << (fraction - 1)))
@@ -127,7 +132,7 @@ class Update(wiring.Component):
         total = Signal(signed(19))
         m.d.sync += [
             change.eq(Mux(down[-1], -self.step, self.step) + rounding),
-            moved.eq(Cat(up[-1] | down[-1], moved[0])),
+            moved.eq(Cat((up[-1] | down[-1]) & ~blank, moved[0])),
             total.eq(Cat(Const(0, fraction), state[_STEP + 1]) + change),
             self.state.eq(Mux(total < 0, 0, Mux(total[16:] != 0, (1 << bits) - 1, total[fraction:16]))),
             self.moved.eq(moved[1] & valid[_WRITE - 1]),

@@ -1,4 +1,4 @@
-"""Ready neurons after an input spike: which they are, and which has the highest membrane."""
+"""Ready neurons after an input spike: which they are, and which is the highest."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Winners(wiring.Component):
     ----------
     clear : In
         A strobe before an input spike: nothing is ready.
-    valid, group, ready, potentials : In
-        One group.
+    valid, group, ready, heights : In
+        One group: which neurons are ready, and their membranes, or what these are above their thresholds.
     any : Out
         Whether any neuron is ready.
     best_group, best_lane : Out
-        The ready neuron with the highest membrane, then the lowest column (only with `geometry.tie` "membrane").
+        The ready neuron of the largest height, then the lowest column (with `geometry.tie` "membrane" or "margin").
     read_group, mask : In, Out
         Ready neurons of a group, 1 cycle later.
     busy : Out
@@ -35,7 +35,7 @@ class Winners(wiring.Component):
     def __init__(self, geometry: Geometry) -> None:
         """Size the comparison."""
         self._geometry = geometry
-        self.latency = 1 + ceil_log2(geometry.lanes) if geometry.tie == "membrane" else 1
+        self.latency = 1 + ceil_log2(geometry.lanes) if geometry.tie != "rank" else 1
         group, lane = bits_for(geometry.groups - 1), bits_for(geometry.lanes - 1)
         super().__init__(
             {
@@ -43,7 +43,7 @@ class Winners(wiring.Component):
                 "valid": In(1),
                 "group": In(group),
                 "ready": In(geometry.lanes),
-                "potentials": In(data.ArrayLayout(geometry.v_bits, geometry.lanes)),
+                "heights": In(data.ArrayLayout(geometry.height_bits, geometry.lanes)),
                 "any": Out(1),
                 "best_group": Out(group),
                 "best_lane": Out(lane),
@@ -54,7 +54,7 @@ class Winners(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the memory and, for ties by membrane, the tree."""
+        """Build the memory and, where neurons are compared, the tree."""
         m = Module()
         m.submodules.masks = masks = Ram(self._geometry.lanes, self._geometry.groups, latency=1)
         m.d.comb += [
@@ -68,18 +68,18 @@ class Winners(wiring.Component):
             m.d.sync += self.any.eq(0)
         with m.Elif(self.valid & self.ready.any()):
             m.d.sync += self.any.eq(1)
-        if self._geometry.tie == "membrane":
+        if self._geometry.tie != "rank":
             self._compare(m)
         return m
 
     def _compare(self, m: Module) -> None:
         """One level of the tree a cycle; of two neurons the left one stays unless the right one is higher."""
         g = self._geometry
-        entry = data.StructLayout({"ready": 1, "lane": bits_for(g.lanes - 1), "v": g.v_bits})
+        entry = data.StructLayout({"ready": 1, "lane": bits_for(g.lanes - 1), "v": g.height_bits})
         level = []
         for n in range(g.lanes):
             leaf = Signal(entry, name=f"leaf_{n}")
-            m.d.comb += [leaf.ready.eq(self.ready[n]), leaf.lane.eq(n), leaf.v.eq(self.potentials[n])]
+            m.d.comb += [leaf.ready.eq(self.ready[n]), leaf.lane.eq(n), leaf.v.eq(self.heights[n])]
             level.append(leaf)
         depth = self.latency - 1
         valid = Signal(depth)
@@ -99,7 +99,7 @@ class Winners(wiring.Component):
             level, group = above, group_later
         (top,) = level
         arrived = Signal()
-        best, found = Signal(g.v_bits), Signal()
+        best, found = Signal(g.height_bits), Signal()
         m.d.comb += [
             arrived.eq(valid[-1] if depth else self.valid),
             self.busy.eq(self.valid | valid.any()),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
 from gateware.golden.machine import NAMES, NEVER, Machine, begin, play, present, program, segment
-from gateware.protocol import IDENTITY, MAX_ARGUMENTS, REGISTERS, VERSION, Command, Space, Status
+from gateware.protocol import ANNEALING, IDENTITY, MAX_ARGUMENTS, REGISTERS, VERSION, Command, Space, Status
 
 MAX_REGISTERS = 64
 """Most registers that one command reads."""
@@ -48,7 +48,8 @@ class GoldenCore:
             "identity": IDENTITY, "version": VERSION, "build": build, "rows": g.rows, "cols": g.cols, "lanes": g.lanes,
             "state_bits": g.state_bits, "cell": int(g.cell == "flca"), "v_bits": g.v_bits, "t_bits": g.t_bits,
             "log_depth": g.log_depth, "clock": round(g.clock),
-            "options": g.encoder + 2 * (g.tie == "membrane") + 4 * (loaded is not None),
+            "options": g.encoder + 2 * (g.tie == "membrane") + 4 * (loaded is not None)
+            + 8 * (g.tie == "margin") + 16 * g.annealing,
             **(loaded.registers() if loaded else {}),
         }.items():  # fmt: skip
             registers[NAMES.index(name)] = value
@@ -168,7 +169,8 @@ class GoldenCore:
         targets = REGISTERS[first : first + len(values)]
         _require(all(register.writable for register in targets))
         for address, (register, value) in enumerate(zip(targets, values, strict=True), first):
-            self.machine.registers[self._place[address]] = int(value) & ((1 << register.bits) - 1)
+            if register.name not in ANNEALING or self.geometry.annealing:
+                self.machine.registers[self._place[address]] = int(value) & ((1 << register.bits) - 1)
 
     def _memory(self, space: int) -> tuple[NDArray[Any], str, int]:
         _require(space in self._spaces)

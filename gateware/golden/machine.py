@@ -16,6 +16,7 @@ NAMES = (
     "identity", "version", "build", "rows", "cols", "lanes", "state_bits", "cell", "v_bits", "t_bits", "log_depth",
     "options", "clock", "cycles", "events", "spikes", "updates", "link_errors", "logged", "tick", "flags", "threshold",
     "keep", "inhibition", "refractory", "window", "theta_plus", "theta_keep", "duration", "random", "encoder_random",
+    "chances", "theta_share", "lowered",
 )  # fmt: skip
 """Registers in the order of `Machine.registers`.
 
@@ -35,8 +36,10 @@ _FLAGS, _THRESHOLD, _KEEP, _INHIBITION, _REFRACTORY, _WINDOW = (
 _THETA_PLUS, _THETA_KEEP, _DURATION, _RANDOM, _ENCODER_RANDOM = (
     NAMES.index(name) for name in ("theta_plus", "theta_keep", "duration", "random", "encoder_random")
 )
+_CHANCES, _THETA_SHARE, _LOWERED = (NAMES.index(name) for name in ("chances", "theta_share", "lowered"))
 _LEARN, _RESET_ALL, _STOCHASTIC, _LATENCY = 1, 2, 4, 8
-_MEMBRANE_OPTION = 2
+_MEMBRANE_OPTION, _MARGIN_OPTION = 2, 8
+_ALWAYS = 65536
 _INHIBITED_UNTIL, _EXEMPT = range(2)
 _ADVANCE = 0x8000
 _WORD = 0xFFFFFFFF
@@ -126,10 +129,10 @@ def _event(m, row):
     now, cols = reg[_NOW], m.theta.size
     m.last[row] = now
     reg[_EVENTS] = (reg[_EVENTS] + 1) & _WORD
-    full, threshold = (1 << reg[_V_BITS]) - 1, reg[_THRESHOLD]
-    shift, highest = reg[_STATE_BITS] - 8, reg[_OPTIONS] & _MEMBRANE_OPTION
+    full, threshold = (1 << reg[_V_BITS]) - 1, reg[_THRESHOLD] - (reg[_LOWERED] >> 16)
+    shift, highest, margin = reg[_STATE_BITS] - 8, reg[_OPTIONS] & _MEMBRANE_OPTION, reg[_OPTIONS] & _MARGIN_OPTION
     free, exempt = now >= m.blocked[_INHIBITED_UNTIL], m.blocked[_EXEMPT]
-    winner = -1
+    winner, best = -1, 0
     for first in range(0, cols, lanes):
         word = m.states[first // lanes * reg[_ROWS] + row]
         for n in range(first, min(first + lanes, cols)):
@@ -139,8 +142,9 @@ def _event(m, row):
                 m.membrane[n] = v
                 if v >= threshold + m.theta[n]:
                     m.ready[n] = True
-                    if winner < 0 or (highest and v > m.membrane[winner]):
-                        winner = n
+                    height = v - (threshold + m.theta[n]) if margin else v
+                    if winner < 0 or ((highest or margin) and height > best):
+                        winner, best = n, height
     if winner < 0:
         return
     if reg[_INHIBITION] > 0:
@@ -167,6 +171,7 @@ def _fire(m, n):
         m.membrane[n] = 0
     m.until[n] = now + reg[_REFRACTORY]
     m.theta[n] = min(m.theta[n] + reg[_THETA_PLUS], 65535)
+    reg[_LOWERED] = min(reg[_LOWERED] + reg[_THETA_SHARE], _WORD)
     if reg[_INHIBITION] > 0:
         m.blocked[_INHIBITED_UNTIL], m.blocked[_EXEMPT] = now + reg[_INHIBITION], n
 
@@ -177,13 +182,16 @@ def program(m, n, driven):
     reg, lanes = m.registers, m.states.shape[1]
     bits = reg[_STATE_BITS]
     fraction, now, random = 16 - bits, reg[_NOW], reg[_RANDOM]
-    stochastic = reg[_FLAGS] & _STOCHASTIC
+    stochastic, lots = reg[_FLAGS] & _STOCHASTIC, reg[_CHANCES] < _ALWAYS and not driven
     u = 1 << fraction >> 1
     base, lane, updates = n // lanes * reg[_ROWS], n % lanes, 0
     for row in range(m.last.size):
-        if stochastic:
+        if stochastic or lots:
             random = _xorshift(random)
+        if stochastic:
             u = random >> (32 - fraction)
+        if lots and random & 0xFFFF >= reg[_CHANCES]:
+            continue
         if driven:
             up, down = m.drive[row] == 1, m.drive[row] == 255
         else:

@@ -201,6 +201,42 @@ MUTANTS = (
         (("(right.v > left.v)", "(right.v >= left.v)"),),
         geometry=1,
     ),
+    Mutant(
+        "winners: ties by margin go by membrane",
+        "core.membranes",
+        (('neuron.margin if g.tie == "margin" else neuron.potential', "neuron.potential"),),
+        geometry=3,
+    ),
+    Mutant(
+        "neuron: a margin is that to the threshold without its own part",
+        "core.neuron",
+        (("self.margin.eq(after - limit_later)", "self.margin.eq(after - self.threshold)"),),
+        _NEURON,
+    ),
+    Mutant(
+        "update: a cell gets its pulse too often",
+        "core.update",
+        (("(self.random_next[:16] >= self.chances[:16])", "(self.random_next[:16] > self.chances[:16])"),),
+        _UPDATE,
+    ),
+    Mutant(
+        "update: lots are drawn for the host's own pulses",
+        "core.update",
+        (("~self.chances[16] & ~self.driven", "~self.chances[16]"),),
+        geometry=3,
+    ),
+    Mutant(
+        "sequencer: what is taken from all thresholds wraps",
+        "core.sequencer",
+        (("Mux(taken[-1], 0xFFFFFFFF, taken)", "taken"),),
+        geometry=3,
+    ),
+    Mutant(
+        "sequencer: a spike takes nothing from the other thresholds",
+        "core.sequencer",
+        (("self.threshold - self.lowered[16:]", "self.threshold"),),
+        geometry=3,
+    ),
     Mutant("encoder: a code of zero may spike", "core.encoder", (("code > threshold", "code >= threshold"),)),
     Mutant(
         "encoder: random numbers are drawn while a spike waits",

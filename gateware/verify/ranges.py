@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Assert, Cat, Const, Cover, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Assert, Assume, Cat, Const, Cover, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from gateware.core.flca import DECAY_BITS, GAIN_BITS, FlcaCell
-from gateware.core.neuron import Neuron
+from gateware.core.neuron import THRESHOLD_BITS, Neuron
 from gateware.core.update import DEPRESS, POTENTIATE, Update
 from gateware.core.xorshift import xorshift32
 from gateware.geometry import WEIGHT_BITS, Geometry
@@ -50,6 +50,7 @@ class UpdateRange(wiring.Component):
         """Fix the width of a state."""
         self._geometry = Geometry(2, 2, lanes=1, state_bits=state_bits, t_bits=T_BITS, v_bits=V_BITS)
         free = {"state": state_bits, "drive": 8, "recent": 1, "step": 16, "random": 32, "stochastic": 1, "driven": 1}
+        free |= {"chances": 17}
         super().__init__({"start": In(1)} | {name: In(width) for name, width in free.items()})
 
     def elaborate(self, platform: object) -> Module:
@@ -59,6 +60,7 @@ class UpdateRange(wiring.Component):
         m.submodules.dut = dut = Update(self._geometry)
         state, drive, step, random = (constant(m, v) for v in (self.state, self.drive, self.step, self.random))
         recent, stochastic, driven = (constant(m, v) for v in (self.recent, self.stochastic, self.driven))
+        chances = constant(m, self.chances)
         m.d.comb += [
             dut.start.eq(self.start & ~dut.busy),
             dut.states[0].eq(state),
@@ -68,6 +70,7 @@ class UpdateRange(wiring.Component):
             dut.random.eq(random),
             dut.stochastic.eq(stochastic),
             dut.driven.eq(driven),
+            dut.chances.eq(chances),
         ]
         up, down, rounding = Signal(), Signal(), Signal(16)
         total = Signal(signed(20))
@@ -84,11 +87,13 @@ class UpdateRange(wiring.Component):
         with m.If(dut.write & after(m, dut.latency + 1)):
             m.d.comb += [
                 Assert(up | down, "a cell that rests is written"),
+                Assert(driven | (xorshift32(random)[:16] < chances), "a cell that has drawn a blank is written"),
                 Assert(dut.state == expected, "a new state is not the clipped sum"),
                 Assert(dut.index == state[bits - 8 :], "a step is not looked up at the state"),
                 Assert(dut.down == down, "a step is looked up in the wrong table"),
             ]
             m.d.comb += [Cover(total < 0), Cover((total >> 16) > 0), Cover(dut.state != state)]
+            m.d.comb += Cover(~driven & (chances < 1 << 15))
         return m
 
 
@@ -99,7 +104,7 @@ class NeuronRange(wiring.Component):
         """Make all its inputs free."""
         widths = {
             "v": V_BITS, "until": T_BITS + 1, "theta": 16, "weight": WEIGHT_BITS, "now": T_BITS, "allowed": 1,
-            "threshold": 24,
+            "threshold": signed(THRESHOLD_BITS),
         }  # fmt: skip
         self._names = tuple(widths)
         super().__init__({name: In(width) for name, width in widths.items()})
@@ -117,6 +122,8 @@ class NeuronRange(wiring.Component):
             total.eq(v + free["weight"]),
             potential.eq(Mux(listens, Mux(total > full, full, total), v)),
         ]
+        # From all thresholds no more can be taken than this.
+        m.d.comb += Assume(free["threshold"] >= -0xFFFF)
         with m.If(after(m, dut.latency)):
             m.d.comb += [
                 Assert(dut.potential == potential, "a membrane is not the saturated sum"),
@@ -124,7 +131,12 @@ class NeuronRange(wiring.Component):
                     dut.ready == (listens & (potential >= free["threshold"] + free["theta"])),
                     "a neuron is ready that is not at its threshold, or the other way round",
                 ),
+                Assert(
+                    ~dut.ready | (dut.margin == potential - (free["threshold"] + free["theta"])),
+                    "a ready neuron is not as far above its threshold as it says",
+                ),
                 Cover(total > full),
+                Cover(dut.ready & (free["threshold"] + free["theta"] < 0)),
                 Cover(dut.ready & (potential == free["threshold"] + free["theta"])),
                 Cover(~listens),
             ]

@@ -16,7 +16,7 @@ from cobs import cobs
 from gateware.core.spaces import memories
 from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
 from gateware.link import wire
-from gateware.protocol import ADDRESS, MAX_ARGUMENTS, REGISTERS, Command, Space
+from gateware.protocol import ADDRESS, ANNEALING, MAX_ARGUMENTS, REGISTERS, Command, Space
 
 INDICES = (0, 1, 2, 127, 255)
 """Where tables are written; states are drawn from there, so that short loads are enough."""
@@ -25,7 +25,8 @@ REGISTER_VALUES = {
     "flags": range(16), "threshold": (0, 200, 500, 1000), "keep": (0, 40000, 65535, 65536, 70000),
     "inhibition": (0, 0, 1, 3), "refractory": (0, 1, 3, 32767), "window": (0, 1, 2, 5), "theta_plus": (0, 100, 65535),
     "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 3), "random": (1, 0xDEADBEEF, 0),
-    "encoder_random": (1, 77777777),
+    "encoder_random": (1, 77777777), "chances": (0, 1, 30000, 65535, 65536, 70000, 65536),
+    "theta_share": (0, 0, 70000, (1 << 32) - 1), "lowered": (0, 0, 1 << 16, 20_000_000, (1 << 32) - 1),
 }  # fmt: skip
 
 ADVANCE = 0x8000
@@ -166,7 +167,7 @@ def _some_command(g: Geometry, dice: random.Random) -> bytes:
     """A command that may well be refused."""
     rows = [dice.randrange(g.rows) for _ in range(8)]
     items = [dice.choice((ADVANCE | 1, ADVANCE | 2, *rows)) for _ in range(dice.randrange(12))]
-    name = dice.choice(tuple(REGISTER_VALUES))
+    name = dice.choice(tuple(name for name in REGISTER_VALUES if g.annealing or name not in ANNEALING))
     space = dice.choice(tuple(memories(g)))
     rate = dice.choice((0, 1 << 12, 1 << 20, (1 << 24) - 1, 1 << 24))
     makers: list[tuple[int, Callable[[], bytes]]] = [
@@ -190,7 +191,11 @@ def _edges(g: Geometry) -> Iterator[bytes]:
     yield from (events(g.rows), bytes([Command.PROGRAM]) + struct.pack("<H", g.cols))
     if g.cell == "flca":
         return
+    # Where there is no annealing, these registers stay as they are.
+    yield from (set_register(name, 1) for name in ANNEALING)
+    yield bytes([Command.READ_REGISTERS, ADDRESS[ANNEALING[0]], len(ANNEALING)])
     yield from (write(Space.DRIVE, 0, b"\x01"), bytes([Command.PROGRAM, 0, 0]))
+    yield from (set_register(name, value) for name, value in zip(ANNEALING, (65536, 0, 0), strict=True))
     quiet = {"flags": 0, "keep": 65536, "theta_plus": 0, "refractory": 0, "inhibition": 0, "duration": 1}
     yield from (set_register(name, value) for name, value in quiet.items())
     yield from (write(Space.STATE, n, bytes(g.state_bytes)) for n in range(min(g.words * g.lanes, 4 * g.lanes)))
@@ -206,8 +211,32 @@ def _edges(g: Geometry) -> Iterator[bytes]:
     leaking = {"refractory": 0, "keep": 60000, "threshold": 192}
     yield from (set_register(name, value) for name, value in leaking.items())
     yield from (bytes([Command.BEGIN]), events(0, ADVANCE | 1, 0), read(Space.COUNTS, 0, 1))
+    if g.tie != "rank" or g.annealing:
+        yield from _height_edges(g)
     if g.encoder:
         yield from _encoder_edges(g)
+
+
+def _height_edges(g: Geometry) -> Iterator[bytes]:
+    """All membranes rise alike, by 100: the last neuron is the furthest above its threshold, though none is higher.
+
+    With annealing its limit is below 0 at last, what is taken from all is not more than can be, and cells draw lots.
+    """
+    learning = {"flags": 1, "keep": 65536, "threshold": 90, "inhibition": 1, "refractory": 1, "theta_plus": 200}
+    yield from (set_register(name, value) for name, value in learning.items())
+    for n in range(g.cols):
+        yield write(Space.THETA, n, struct.pack("<H", 7 * (g.cols - 1 - n)))
+    for chances, share, lowered in ((65536, 0, 0), (30000, 20 << 16, 5 << 16), (1, 1 << 31, 1 << 31), (0, 1, 95 << 16)):
+        values = {"chances": chances, "theta_share": share, "lowered": lowered, "random": 99}
+        yield from (set_register(name, value) for name, value in values.items())
+        yield bytes([Command.BEGIN])
+        yield events(0, *([ADVANCE | 1, 0] * 6))
+        yield read(Space.LOG, 0, min(g.log_depth, 64))
+        yield read(Space.STATE, 0, min(g.words * g.lanes, 16))
+        yield bytes([Command.READ_REGISTERS, ADDRESS["updates"], 1])
+        yield bytes([Command.READ_REGISTERS, ADDRESS[ANNEALING[0]], len(ANNEALING)])
+    yield from (bytes([Command.PROGRAM, 0, 0]), bytes([Command.READ_REGISTERS, ADDRESS["random"], 1]))
+    yield from (set_register(name, value) for name, value in zip(ANNEALING, (65536, 0, 0), strict=True))
 
 
 def _encoder_edges(g: Geometry) -> Iterator[bytes]:

@@ -190,8 +190,9 @@ def _show(measured: Measured, json: str | None) -> None:
 
 def _settings_rows(model: type[Settings]) -> list[Row]:
     """Every setting with its default, unit and range."""
-    from hil.cli.devices import allowed_range, shown_value
+    from hil.cli.devices import shown_value
     from hil.runs.results import Row
+    from hil.template import allowed_range
 
     rows = []
     for name, field in model.model_fields.items():

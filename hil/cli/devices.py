@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hil.cli import options
 
 if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-
     from hil.backends import DeviceKind
     from hil.runs.results import Row, Value
 
@@ -70,6 +68,7 @@ def _rows(address: str, kind: DeviceKind) -> list[Row]:
     from hil.errors import InputError
     from hil.fraction import UNIT, is_fraction
     from hil.runs.results import Row
+    from hil.template import allowed_range
 
     rows = []
     first = next(iter(kind.presets.values()), {})
@@ -101,12 +100,3 @@ def shown_value(value: object) -> Value | None:
     if isinstance(value, tuple):
         return ",".join(f"{x:g}" for x in value)
     return value if isinstance(value, int | float | None) else str(value)
-
-
-def allowed_range(field: FieldInfo) -> str | None:
-    """Range or choices of a parameter, as its model checks them."""
-    if get_origin(field.annotation) is Literal:
-        return " or ".join(str(choice) for choice in get_args(field.annotation))
-    signs = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
-    bounds = [f"{s} {getattr(m, a):g}" for m in field.metadata for a, s in signs if getattr(m, a, None) is not None]
-    return ", ".join(bounds) or None

@@ -107,6 +107,8 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
     ``lines3x3``
         All 512 binary 3x3 images, with label 1 where a full vertical line is present. The test part is the
         same 512 images, since there are no others.
+    ``letters3x3``
+        The letters z, v and n on 3x3 pixels, whole and with one wrong pixel: 30 images, which are the test part too.
     ``shapes32``
         500 drawn 32x32 outlines of circles, squares, triangles and crosses, shifted and scaled at random
         from a fixed seed: 400 for training, 100 for testing.

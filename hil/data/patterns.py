@@ -10,6 +10,9 @@ from hil.data.datasets import Dataset, DatasetSource
 
 LINE_CLASSES = ("no line", "line")
 LINE_SIZE = 3
+LETTERS = {"z": ("###", ".#.", "###"), "v": ("#.#", "#.#", ".#."), "n": (".#.", "#.#", "#.#")}
+"""Three letters on a 3x3 grid."""
+
 SHAPE_CLASSES = ("circle", "square", "triangle", "cross")
 SHAPE_SIZE = 32
 
@@ -40,6 +43,25 @@ def draw_lines() -> tuple[np.ndarray, np.ndarray]:
     images = (numbers[:, np.newaxis] >> np.arange(pixels)[::-1] & 1).astype(np.uint8)
     full_columns = np.all(images.reshape(-1, LINE_SIZE, LINE_SIZE), axis=1)
     return images, np.any(full_columns, axis=1).astype(np.int64)
+
+
+def draw_letters() -> tuple[np.ndarray, np.ndarray]:
+    """Draw the letters z, v and n, each as it is and with every one of its nine pixels inverted in turn.
+
+    The task of the first perceptron in a memristive crossbar, Prezioso et al. (2015), Nature 521, 61; the letters are
+    drawn by us.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8, (30, 9), values 0 and 1.
+    labels : numpy.ndarray
+        int64, (30,), the letter's place in `LETTERS`.
+    """
+    whole = np.array([[pixel == "#" for pixel in "".join(lines)] for lines in LETTERS.values()])
+    wrong = np.vstack([np.zeros((1, LINE_SIZE**2), bool), np.eye(LINE_SIZE**2, dtype=bool)])
+    images = (whole[:, None] ^ wrong[None]).astype(np.uint8).reshape(-1, LINE_SIZE**2)
+    return images, np.repeat(np.arange(len(LETTERS)), len(wrong))
 
 
 def draw_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -123,6 +145,20 @@ def _lines(_: str | Path | None) -> Dataset:
     )
 
 
+def _letters(_: str | Path | None) -> Dataset:
+    images, labels = draw_letters()
+    return Dataset(
+        name="letters3x3",
+        shape=(LINE_SIZE, LINE_SIZE),
+        full_scale=1,
+        class_names=tuple(LETTERS),
+        train_images=images,
+        train_labels=labels,
+        test_images=images,
+        test_labels=labels,
+    )
+
+
 def _shapes(_: str | Path | None) -> Dataset:
     images, labels = draw_shapes(_SHAPES_TRAIN + _SHAPES_TEST, _SHAPES_SEED)
     return Dataset(
@@ -139,5 +175,6 @@ def _shapes(_: str | Path | None) -> Dataset:
 
 SETS = (
     DatasetSource("lines3x3", "all 512 binary 3x3 images, with or without a vertical line; drawn", _lines),
+    DatasetSource("letters3x3", "z, v and n on 3x3 pixels, one of them wrong at most: 30 images; drawn", _letters),
     DatasetSource("shapes32", "outlines of four shapes, 32x32, drawn at random places and sizes", _shapes),
 )

@@ -50,7 +50,7 @@ from hil.experiments.fits import STEEPEST, STEEPEST_LABEL, neurosim_train, nonli
 from hil.experiments.iv import pairs, require_positive
 from hil.fraction import Fraction
 from hil.runs.results import Row, repeated
-from hil.waveform import Waveform
+from hil.waveform import Waveform, require_segments
 from hil.writing.shapes import equal_steps
 
 MOVED = 1e-3
@@ -139,6 +139,7 @@ class Potentiation(Experiment):
         grid.require_different("ltp.amplitudes", "V", [(v, grid.volts(v)) for v in s.amplitudes])
         grid.require_different("ltp.widths", "s", [(t, grid.seconds(t)) for t in s.widths])
         require_blocks(float(len(s.amplitudes) * len(s.widths)) * (2 * s.cycles + 1))
+        require_segments(4.0 * s.pulses, 1, 1)
         for amplitude in s.amplitudes:
             for width in s.widths:
                 trains: dict[int, Waveform] = {}

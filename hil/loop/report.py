@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from hil import notebook
+from hil import pages
 from hil.files import read_json, write_text
 from hil.loop.agreement import OF_WEIGHTS, ON_THE_CURVE, agreement
 from hil.loop.loop import Loop
@@ -23,18 +22,6 @@ STATE = "stages.json"
 
 REPORT = "report.html"
 """The page, in the loop's folder."""
-
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.4rem; border-bottom: 1px solid #ccc; }
-table { border-collapse: collapse; margin: .8rem 0; font-size: .86rem; }
-th, td { text-align: left; vertical-align: top; padding: .2rem .7rem .2rem 0; border-bottom: 1px solid #e4e4e4; }
-td:first-child { min-width: 14rem; } td:nth-child(2) { white-space: nowrap; } td:last-child { overflow-wrap: anywhere; }
-caption { text-align: left; font-weight: 600; padding-bottom: .3rem; }
-pre { background: #f5f5f5; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }
-img { max-width: 100%; } figure { margin: 1rem 0; } figcaption, .note { color: #555; font-size: .85rem; }
-.warning { background: #fff4d6; border-left: 4px solid #e0a800; padding: .4rem .8rem; margin: .5rem 0; }
-"""
 
 
 def results(loop: Loop, stage: LoopStage) -> list[Row]:
@@ -151,46 +138,28 @@ def page(loop: Loop, rows: list[Row], meta: Mapping[str, Any]) -> str:
     source = loop.plan.source or loop.plan.device
     title = f"{source}: from a measured device to an emulated network"
     body = [
-        f"<h1>{escape(title)}</h1>",
         "<p>Which model explains this device, does an emulator on an FPGA behave like it, and what does a network of "
         "such cells learn? Every number stands beside its control; every part names the command that repeats it.</p>",
-        _table(rows, "Answer"),
+        pages.results(rows, "Answer"),
         *(_section(loop, stage, ran[stage.name]) for stage in stages(loop) if stage.name in ran),
         "<h2>Made by</h2>",
-        _command(f"hil loop --resume {shlex.quote(str(loop.path))}"),
-        notebook.table(["package", "version"], [(str(k), str(v)) for k, v in meta.get("versions", {}).items()]),
-        f"<p class=note>{escape(str(meta.get('platform', '')))}, Python {escape(str(meta.get('python', '')))}, "
-        f"begun {escape(str(meta.get('started', '')))}</p>",
+        pages.command(f"hil loop --resume {shlex.quote(str(loop.path))}"),
+        *pages.origin(meta),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body>\n" + "\n".join(body) + "\n</body></html>\n"
-    )
+    return pages.page(title, body)
+
+
+def _took(ran: Mapping[str, Any]) -> str:
+    return f"{ran['seconds']:.3g} s, {ran.get('processor', 0.0):.3g} s of processor time"
 
 
 def _section(loop: Loop, stage: LoopStage, ran: Mapping[str, Any]) -> str:
     parts = [
         f"<h2>{escape(stage.title)}</h2><p>{escape(stage.question)}</p>",
-        _command("hil " + shlex.join(ran["command"])),
-        _table(results(loop, stage), f"{ran['seconds']:.3g} s, {ran.get('processor', 0.0):.3g} s of processor time"),
-        *map(_picture, sorted(loop.folder(stage.name).rglob("*.png"))),
+        pages.command("hil " + shlex.join(ran["command"])),
+        pages.results(
+            results(loop, stage), f"{ran['seconds']:.3g} s, {ran.get('processor', 0.0):.3g} s of processor time"
+        ),
+        *map(pages.picture, sorted(loop.folder(stage.name).rglob("*.png"))),
     ]
     return "\n".join(parts)
-
-
-def _table(rows: Iterable[Row], caption: str) -> str:
-    told = Rows(rows, caption)
-    warned = "".join(f"<p class=warning>{escape(sentence)}</p>" for sentence in warnings_in(told))
-    plain = Rows((row for row in told if not warnings_in([row])), caption)
-    return (plain._repr_html_() if plain else "") + warned
-
-
-def _command(words: str) -> str:
-    return f"<pre>{escape(words)}</pre>"
-
-
-def _picture(path: Path) -> str:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    name = escape(path.stem.replace("_", " "))
-    return f'<figure><img alt="{name}" src="data:image/png;base64,{data}"><figcaption>{name}</figcaption></figure>'

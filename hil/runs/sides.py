@@ -14,6 +14,8 @@ from hil.runs.results import PLAIN_WIDTH, WARNING, Row, in_words
 Key = tuple[str, str, str]
 """Quantity, unit, conditions as JSON: rows that mean the same in several runs."""
 
+ALIKE = "made alike: same configuration, metadata and versions"
+
 MOST_LETTERS = 28
 """Letters of a setting's value in the table of what differs."""
 
@@ -39,13 +41,20 @@ class Sides:
         from rich.console import Console
 
         console = Console(file=file, width=None if file.isatty() else PLAIN_WIDTH, highlight=False)
-        numbers = self._numbers()
-        self._print(console, "quantity", [(row.text.strip(), cells) for row, cells in numbers])
-        differs = [(name, cells) for name, cells in self._facts() if len(set(cells)) > 1]
+        self._print(console, "quantity", self.numbers())
+        differs = self.differences()
         if differs:
             self._print(console, "what differs", differs)
         else:
-            console.print("made alike: same configuration, metadata and versions")
+            console.print(ALIKE)
+
+    def numbers(self) -> list[tuple[str, list[str]]]:
+        """Every quantity, and its value in every run as text."""
+        return [(row.text.strip(), cells) for row, cells in self._numbers()]
+
+    def differences(self) -> list[tuple[str, list[str]]]:
+        """Every setting, metadata and version that is not the same in all runs, and what it is in each."""
+        return [(name, cells) for name, cells in self._facts() if len(set(cells)) > 1]
 
     def _print(self, console: Any, head: str, lines: Sequence[tuple[str, Sequence[str]]]) -> None:
         from rich.table import Table

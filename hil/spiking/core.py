@@ -10,7 +10,11 @@ For every input spike at time t on row r, in order of time, then of row:
 2. every neuron that is neither refractory nor inhibited gains the weight of its cell in row r;
 3. cells of row r are programmed, if the rule asks for that at an input spike;
 4. of the neurons that have reached their threshold, the winner fires (or all of them, where nothing inhibits): its
-   column is programmed by the rule, membranes are reset, it is refractory and the others are inhibited.
+   column is programmed by the rule, membranes are reset, it is refractory and the others are inhibited, its threshold
+   rises by theta_plus and, with ``theta_mean = zero``, all fall by theta_plus / N.
+
+Where the rule has a pulse probability, every spike that asks for pulses draws lots among its cells first. Lots, and
+values that fall during a run, hang on the counts in `SpikingCore.course` alone.
 
 A weight is w = (G - g_min) / (g_max - g_min). Membrane and threshold count full weights: a threshold of 60 is reached
 by 60 simultaneous inputs of weight 1. On a read with voltage v, a membrane of 1 is a current of v (g_max - g_min).
@@ -27,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
+from hil.spiking.course import LearningCourse
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.spiking.trains import SpikeBatch, SpikeTrain
@@ -75,12 +80,15 @@ class SpikingCore(ABC):
     stdp : Rule
     rows, neurons : int
         Inputs and neurons; with a reference column, there is one neuron less than columns.
+    course : hil.spiking.course.LearningCourse
+        Progress through the run; whoever keeps weights and thresholds keeps it, too.
     reference : Reference or None
         The reference column, where there is one.
     """
 
     lif: Lif
     stdp: Rule
+    course: LearningCourse
     rows: int
     neurons: int
     reference: Reference | None = None
@@ -125,6 +133,16 @@ class SpikingCore(ABC):
         Parameters as of `hil.spiking.encoding.SpikeCode.encode`, which is used unless the core encodes by itself.
         """
         return self.present_batch(code.encode(images, full_scale, seed, numbers), code.duration, learn)
+
+    def _falling(self, learn: bool, count: int) -> tuple[list[float], list[float]]:
+        """theta_plus and the pulse probability in each of the next `count` presentations."""
+        lif, rule = self.lif, self.stdp
+        if not learn:
+            return [0.0] * count, [1.0] * count
+        return (
+            self.course.values("theta_plus", lif.theta_plus, lif.theta_plus_end, count),
+            self.course.values("pulse_probability", rule.pulse_probability, rule.pulse_probability_end, count),
+        )
 
     def flush(self) -> None:  # noqa: B027 - a core that works on the device itself has nothing to bring
         """Bring the device up to date with what was learned, where the core works on a copy."""

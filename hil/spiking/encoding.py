@@ -13,6 +13,7 @@ from pydantic import Field
 from hil.compiling import njit
 from hil.config import Section
 from hil.fraction import Fraction
+from hil.mixing import GOLDEN, mix
 from hil.spiking.trains import SpikeBatch
 
 QUANTILES = 4096
@@ -84,11 +85,8 @@ def _normal() -> NDArray[np.float64]:
 @njit(cache=True, inline="always")
 def _next(state):
     """SplitMix64: the next state, and 64 random bits."""
-    state += np.uint64(0x9E3779B97F4A7C15)
-    z = state
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state, z ^ (z >> np.uint64(31))
+    state += GOLDEN
+    return state, mix(state)
 
 
 @njit(cache=True, inline="always")

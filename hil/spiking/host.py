@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from hil.abilities import PulseChoosing
 from hil.device import Device, Unsupported
 from hil.errors import InputError
+from hil.mixing import lots
 from hil.programming import Programming, pulse
 from hil.spiking.core import Reference, SpikingCore
+from hil.spiking.course import LearningCourse, odds
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.spiking.trains import SpikeTrain
@@ -72,6 +74,7 @@ class HostCore(SpikingCore):
             self.neurons -= 1
         self._theta = np.zeros(self.neurons)
         self._rank = lif.ranks(self.neurons)
+        self.course = LearningCourse()
 
     @property
     def theta(self) -> NDArray[np.float64]:
@@ -90,6 +93,7 @@ class HostCore(SpikingCore):
         """Play one presentation; see `SpikingCore.present`."""
         lif = self.lif
         self._require_rows(int(spikes.line.max(initial=0)))
+        (theta_plus,), (probability,) = self._falling(learn, 1)
         self._theta *= np.exp(-duration / lif.theta_decay) if learn else 1.0
         membrane, refractory = np.zeros(self.neurons), np.zeros(self.neurons)
         last_input, last_output = np.full(self.rows, -np.inf), np.full(self.neurons, -np.inf)
@@ -105,19 +109,22 @@ class HostCore(SpikingCore):
             if now < inhibited_until:
                 listening &= np.arange(self.neurons) == exempt
             membrane[listening] += self._row(row)[listening]
-            if learn:
-                self._depress(row, now - last_output)
+            if learn and self.stdp.depressing:
+                self._depress(row, now - last_output, self._lots(self.neurons, probability))
             ready = np.flatnonzero(listening & (membrane >= lif.threshold + self._theta))
             for neuron in self._winners(ready, membrane):
                 fired.append((now, neuron))
                 last_output[neuron] = now
                 if learn:
-                    self._learn(neuron, now - last_input)
+                    self._learn(neuron, now - last_input, self._lots(self.rows, probability))
                 membrane[slice(None) if lif.reset == "all" else neuron] = 0.0
                 refractory[neuron] = now + lif.refractory
-                self._theta[neuron] += lif.theta_plus if learn else 0.0
+                self._theta[neuron] += theta_plus
+                if lif.theta_mean == "zero":
+                    self._theta -= theta_plus / self.neurons
                 if lif.inhibition > 0:
                     inhibited_until, exempt = now + lif.inhibition, neuron
+        self.course.presentations += learn
         times, neurons = zip(*fired, strict=True) if fired else ((), ())
         return SpikeTrain(np.array(times), np.array(neurons, dtype=np.int64))
 
@@ -125,9 +132,16 @@ class HostCore(SpikingCore):
         """Neurons that fire, in order."""
         if not len(ready):
             return []
-        height = -membrane[ready] if self.lif.tie == "membrane" else np.zeros(len(ready))
-        order = ready[np.lexsort((self._rank[ready], height))]
+        height = np.zeros(len(ready)) if self.lif.tie == "rank" else membrane[ready]
+        if self.lif.tie == "margin":
+            height = height - (self.lif.threshold + self._theta[ready])
+        order = ready[np.lexsort((self._rank[ready], -height))]
         return [int(n) for n in (order[:1] if self.lif.inhibition > 0 else order)]
+
+    def _lots(self, cells: int, probability: float) -> NDArray[np.bool_]:
+        """Which cells of a row or column get what a spike asks for."""
+        self.course.asked += 1
+        return lots(self.stdp.seed, self.course.asked, cells, odds(probability))
 
     def _row(self, row: int) -> NDArray[np.float64]:
         """What an input on a row adds to the membranes, from the currents of one read."""
@@ -135,19 +149,19 @@ class HostCore(SpikingCore):
         subtracted = {"exact": p.g_min, "column": conductance[-1], "none": 0.0}[self.lif.reference]
         return (conductance[: self.neurons] - subtracted) / (p.g_max - p.g_min)
 
-    def _learn(self, neuron: int, elapsed: NDArray[np.float64]) -> None:
-        """Pulses on a neuron's column; `elapsed` since the last spike of every row."""
+    def _learn(self, neuron: int, elapsed: NDArray[np.float64], given: NDArray[np.bool_]) -> None:
+        """Pulses on a neuron's column where they are `given`; `elapsed` since the last spike of every row."""
         column, p = np.arange(self.device.cols) == neuron, self.programming
         pulses = [(elapsed <= window, p.up) for window in self.stdp.potentiating]
         if self.stdp.depresses_others:
             pulses.append((~np.logical_or.reduce([rows for rows, _ in pulses]), p.down))
-        self._play([pulse(rows, column, v, p.width) for rows, v in pulses if rows.any()])
+        self._play([pulse(rows & given, column, v, p.width) for rows, v in pulses if (rows & given).any()])
 
-    def _depress(self, row: int, elapsed: NDArray[np.float64]) -> None:
-        """Pulses on the cells of a row; `elapsed` since the last spike of every neuron."""
+    def _depress(self, row: int, elapsed: NDArray[np.float64], given: NDArray[np.bool_]) -> None:
+        """Pulses on the cells of a row where they are `given`; `elapsed` since the last spike of every neuron."""
         one, p = np.arange(self.rows) == row, self.programming
         unused = np.zeros(self.device.cols - self.neurons, bool)
-        chosen = [np.append(elapsed <= window, unused) for window in self.stdp.depressing]
+        chosen = [np.append((elapsed <= window) & given, unused) for window in self.stdp.depressing]
         self._play([pulse(one, cols, p.down, p.width) for cols in chosen if cols.any()])
 
     def _play(self, pulses: list[Waveform]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ MOST_PULSES = 100
 """Programming pulses that one pair of spikes may ask for."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
     """A learning rule: which programming pulses cells get when a row or a neuron spikes.
 
@@ -24,9 +25,34 @@ class Rule(ABC):
     ----------
     depresses_others : bool
         Whether rows that get no potentiation at a neuron's spike then get one depression pulse.
+    pulse_probability : float
+        Probability, > 0 and <= 1, with which a cell gets what a spike asks for it, drawn for every cell and spike
+        (`hil.mixing.lots`): all pulses of that spike or none. Learning slows down by it where the device's
+        steps are what they are.
+    pulse_probability_end : float or None
+        To which it falls geometrically during the run (`hil.spiking.course.LearningCourse`); None: it stays.
+    seed : int
+        Of the draws.
     """
 
     depresses_others: ClassVar[bool]
+    pulse_probability: float = 1.0
+    pulse_probability_end: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the range of the probabilities."""
+        p, end = self.pulse_probability, self.pulse_probability_end
+        if not 0 < p <= 1:
+            raise InputError(f"{type(self).__name__}: pulse_probability = {p} must be > 0 and at most 1")
+        if end is not None and not 0 < end <= p:
+            raise InputError(
+                f"{type(self).__name__}: pulse_probability_end = {end} must be > 0 and at most pulse_probability = {p}"
+            )
+
+    def constant(self) -> Self:
+        """Return this rule with every pulse given, for a layer that does not learn any more."""
+        return replace(self, pulse_probability=1.0, pulse_probability_end=None)
 
     @property
     @abstractmethod
@@ -58,6 +84,7 @@ class Stdp(Rule):
 
     def __post_init__(self) -> None:
         """Check the range."""
+        super().__post_init__()
         if not self.window >= 0:
             raise InputError(f"Stdp: window = {self.window} s must be >= 0")
 
@@ -92,6 +119,7 @@ class PairStdp(Rule):
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        super().__post_init__()
         for field in ("n_plus", "n_minus"):
             if not 0 <= getattr(self, field) <= MOST_PULSES:
                 raise InputError(f"PairStdp: {field} = {getattr(self, field)} must be in 0 .. {MOST_PULSES}")

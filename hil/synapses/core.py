@@ -26,16 +26,16 @@ class SynapseCore(HostCore):
         super().__init__(synapse, lif, stdp)
         self.synapse = synapse
 
-    def _learn(self, neuron: int, elapsed: NDArray[np.float64]) -> None:
+    def _learn(self, neuron: int, elapsed: NDArray[np.float64], given: NDArray[np.bool_]) -> None:
         counts = np.zeros(self.synapse.cells, np.int64)
         raised = np.sum([elapsed <= window for window in self.stdp.potentiating], axis=0, dtype=np.int64)
         lowered = (raised == 0) & self.stdp.depresses_others
-        counts[:, neuron] = raised - lowered
+        counts[:, neuron] = (raised - lowered) * given
         self._program(counts)
 
-    def _depress(self, row: int, elapsed: NDArray[np.float64]) -> None:
+    def _depress(self, row: int, elapsed: NDArray[np.float64], given: NDArray[np.bool_]) -> None:
         counts = np.zeros(self.synapse.cells, np.int64)
-        counts[row] = -np.sum([elapsed <= window for window in self.stdp.depressing], axis=0, dtype=np.int64)
+        counts[row] = -np.sum([elapsed <= window for window in self.stdp.depressing], axis=0, dtype=np.int64) * given
         self._program(counts)
 
     def _program(self, counts: NDArray[np.int64]) -> None:

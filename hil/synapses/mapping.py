@@ -70,10 +70,11 @@ class Mapping:
         """(B, cols) products of weights and (B, rows) voltages from currents, without what weights of 0 conduct."""
         return (currents - self.zero * v.sum(axis=1, keepdims=True)) / self.siemens
 
-    def through(self, device: Device, x: Matrix, x_max: float) -> Matrix:
+    def through(self, device: Device, x: Matrix, x_max: float | Matrix) -> Matrix:
         """(B, cols) products of the weights in a device with (B, rows) inputs, in the unit of a weight times an input.
 
-        An input of `x_max` is driven by the device's read voltage, all others in proportion, on its grid of voltages.
+        An input of `x_max`, one number or (B, 1) for each vector, is driven by the device's read voltage, all others in
+        proportion, on its grid of voltages.
         """
         v = x * (device.read_voltage / x_max)
         if device.limits.v_step:

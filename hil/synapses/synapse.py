@@ -233,6 +233,10 @@ class Synapse(Device):
 class SummedSynapse(Synapse):
     """A synapse whose cells carry currents that add up, each with its sign: w = sum of sign G."""
 
+    def cell_pulses(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Pulses of the cells, (rows, columns of the array), for pulses (rows, cols) of weights."""
+        return self._flat(counts[:, :, None] * self.signs)
+
     def combine(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum of the conductances with their signs."""
         return g @ self.signs.astype(np.float64)

@@ -26,6 +26,7 @@ QUANTITIES: Mapping[str, tuple[str, str, str]] = {
     "frame": ("difference", "S", "layer less its reference after a number of images"),
     "theta": ("threshold", "", "of every neuron, added to neuron.threshold, full weights"),
     "label": ("label", "", "class of every neuron, -1 for none"),
+    "share": ("share", "", "neurons x classes: P(class | neuron)"),
 }
 """Names that drivers give to arrays in checkpoints: what they are called here, their unit, and what they are."""
 
@@ -42,7 +43,8 @@ def of_spiking_layer(
     weights: NDArray[np.float64],
     theta: NDArray[np.float64],
     programming: Programming | None,
-    classes: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    shares: NDArray[np.float64],
 ) -> dict[str, NDArray[Any]]:
     """What a layer of neurons has learned, by the names of `QUANTITIES`.
 
@@ -54,10 +56,14 @@ def of_spiking_layer(
         What was added to the threshold of every neuron.
     programming : Programming or None
         Of the device, with the conductances of weights 0 and 1.
-    classes : (neurons,) array of int
-        Label of every neuron.
+    labels : (neurons,) array of int
+        Class of every neuron.
+    shares : (neurons, classes) array
+        P(class | neuron).
     """
-    found: dict[str, NDArray[Any]] = {"w": weights.astype(np.float32), "theta": np.array(theta), "label": classes}
+    found: dict[str, NDArray[Any]] = {
+        "w": weights.astype(np.float32), "theta": np.array(theta), "label": labels, "share": shares
+    }  # fmt: skip
     if programming is not None:
         found["g"] = programming.g_min + weights * (programming.g_max - programming.g_min)
     return found

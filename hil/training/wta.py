@@ -17,25 +17,22 @@ from numpy.typing import NDArray
 
 from hil.backends import address_parameters, open_device
 from hil.data.datasets import Dataset
-from hil.device import Device
 from hil.errors import InputError
 from hil.needs import require_memory
-from hil.runs.devices import SOLE, Devices, States
 from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
-from hil.spiking.encoding import SpikeCode, intensities
-from hil.spiking.host import spiking
-from hil.spiking.neurons import Lif
-from hil.spiking.rules import Rule
+from hil.spiking.encoding import intensities
 from hil.training.driver import Driver, Seeded
 from hil.training.learned import of_spiking_layer
-from hil.training.loop import Stage, Trainee, TrainingLoop, presentation_order, presentations, stage_key
+from hil.training.loop import Stage, TrainingLoop, presentation_order, presentations, stage_key
 from hil.training.readout import nearest_class_mean
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells, repeatability
 from hil.training.settings import split
-from hil.training.wta_measures import class_of_winner, efficiency, preferred_class, weight_contrast
+from hil.training.wta_measures import efficiency, weight_contrast
+from hil.training.wta_readout import DECIDES, KINDS, Kind, NeuronAnswers, tallied
 from hil.training.wta_settings import WtaConfig
+from hil.training.wta_trainee import SpikingTrainee
 
 ENOUGH = 30_000
 """Presentations that a small data set is repeated for, unless told otherwise."""
@@ -43,59 +40,12 @@ ENOUGH = 30_000
 PRISTINE_WEIGHT = 0.8
 """Weight before training, as in the paper, unless the device's address says otherwise."""
 
+AT_ONCE = 10_000
+"""Labelling digits whose spikes are held in memory together."""
+
 ROLES = ("untrained", "trained")
 
 _LABELLING, _TESTING = 10**8, 2 * 10**8
-
-
-class SpikingTrainee(Trainee):
-    """A device behind a spiking core, shown images as spikes."""
-
-    def __init__(self, device: Device, lif: Lif, stdp: Rule, code: SpikeCode, dataset: Dataset, seed: int) -> None:
-        """Put neurons on the device's columns."""
-        super().__init__(Devices({SOLE: device}))
-        self.lif, self.stdp, self._code = lif, stdp, code
-        self._data, self._seed = dataset, seed
-        self.core = spiking(device, lif, stdp)
-
-    def check(self, stage: Stage) -> None:
-        """Compare the number of rows with the images."""
-        if self.device.rows != self._data.inputs:
-            raise InputError(
-                f"{self.device.name} has {self.device.rows} rows, the images of '{self._data.name}' have "
-                f"{self._data.inputs} pixels: rows={self._data.inputs}"
-            )
-
-    def show(self, stage: Stage, here: slice) -> None:
-        """Present a batch and learn from it."""
-        numbers = np.arange(here.start, here.stop)
-        self._present(self._data.train_images[stage.order[here]], numbers, True)
-
-    def responses(self, images: NDArray[np.uint8], first_number: int) -> NDArray[np.int64]:
-        """(B, neurons) output spikes, counted, without learning."""
-        numbers = np.arange(len(images)) + first_number
-        return self._present(images, numbers, False)
-
-    def snapshot(self) -> States:
-        """State of the device and thresholds of the neurons on its columns."""
-        self.core.flush()
-        states = super().snapshot()
-        states[SOLE]["theta"] = self.core.theta
-        return states
-
-    def restore(self, states: States) -> None:
-        """Return to a snapshot."""
-        super().restore({name: {k: v for k, v in state.items() if k != "theta"} for name, state in states.items()})
-        self.core = spiking(self.device, self.lif, self.stdp)
-        self.core.theta = states[SOLE]["theta"]
-
-    def reset(self) -> None:
-        """Pristine cells and thresholds."""
-        super().reset()
-        self.core = spiking(self.device, self.lif, self.stdp)
-
-    def _present(self, images: NDArray[np.uint8], numbers: NDArray[np.int64], learn: bool) -> NDArray[np.int64]:
-        return self.core.present_images(images, self._data.full_scale, self._code, self._seed, numbers, learn)
 
 
 class WtaTraining(Seeded, Driver):
@@ -141,7 +91,8 @@ class WtaTraining(Seeded, Driver):
         self._shown(len(data.train_images))
         neurons = f"train.neurons = {train.neurons}"
         require_memory(f"{neurons}: {data.inputs * train.neurons:,} weights", 24.0 * data.inputs * train.neurons)
-        together = max(len(data.test_images), *(min(n, len(data.train_images)) for n in (train.batch, train.labelling)))
+        shown = (train.batch, min(train.labelling, AT_ONCE))
+        together = max(len(data.test_images), *(min(n, len(data.train_images)) for n in shown))
         require_memory(f"{neurons}: the spikes of {together:,} images, counted", 8.0 * together * train.neurons)
         bright = self._mean_intensity / data.inputs
         rate = min(code.f_min * (1 - bright) + code.f_max * bright, 1 / code.shortest)
@@ -155,7 +106,8 @@ class WtaTraining(Seeded, Driver):
 
     def rows(self) -> list[Row]:
         """Accuracy beside its controls, then what the paper measures of a training."""
-        images, n = self.config.data.evaluate, self.config.train.neurons
+        images, train = self.config.data.evaluate, self.config.train
+        n = train.neurons
         outcomes = [self._loop.outcomes[stage_key("trained", seed)] for seed in self.seeds]
         pristine = [self._loop.outcomes[stage_key("untrained", seed)]["accuracy"] for seed in self.seeds]
         shuffled = [o["shuffled"] for o in outcomes]
@@ -163,8 +115,13 @@ class WtaTraining(Seeded, Driver):
         rows = [
             repeated(
                 f"{images} accuracy", [o["accuracy"] for o in outcomes], "%", control=float(np.mean(pristine)),
-                note=f"{n} neurons, most active one decides; {shown:,} presentations without labels; seeds "
+                note=f"{n} neurons, {DECIDES[train.readout]}; {shown:,} presentations without labels; seeds "
                 f"{self.seeds[0]} to {self.seeds[-1]}; control: untrained",
+            ),
+            *(
+                beside(repeated(f"{images} accuracy", values, "%", note=DECIDES[kind]), "readout", kind)
+                for kind in KINDS if kind != train.readout
+                if (values := [o["by"][kind] for o in outcomes if "by" in o])
             ),
             beside(
                 repeated("control accuracy", pristine, "%", note="same weights everywhere, same labelling"),
@@ -264,7 +221,7 @@ class WtaTraining(Seeded, Driver):
         columns = config.train.neurons + (config.neuron.reference == "column")
         defaults = {"rows": data.inputs, "cols": columns, "seed": seed, "w0": PRISTINE_WEIGHT}
         device = open_device(config.device.uri, defaults=defaults)
-        lif, rule = config.neuron.lif(self._mean_intensity, seed), config.stdp.learning_rule()
+        lif, rule = config.neuron.lif(self._mean_intensity, seed), config.stdp.learning_rule(seed)
         return SpikingTrainee(device, lif, rule, config.code, data, seed)
 
     def _evaluation(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -281,21 +238,20 @@ class WtaTraining(Seeded, Driver):
             return self._evaluation(seed)
         return self.dataset.train_images[held], self.dataset.train_labels[held]
 
-    def _labelled(self, trainee: SpikingTrainee, seed: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Class of every neuron, with true and with permuted labels: which class's digits it answers most."""
+    def _labelled(self, trainee: SpikingTrainee, seed: int, count: int) -> list[NeuronAnswers]:
+        """What neurons answered to training digits, with true and with permuted labels."""
         kept = split(self.dataset, self.config.data.holdout, seed)[0][:count]
         labels = self.dataset.train_labels[kept]
-        counts = trainee.responses(self.dataset.train_images[kept], _LABELLING)
         permuted = np.random.default_rng([seed, 3]).permutation(labels)
-        return preferred_class(counts, labels, self._classes), preferred_class(counts, permuted, self._classes)
 
-    def _guess(self, classes: NDArray[np.int64], counts: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-        """Class of the most active neuron that has one; chance decides ties, and everything where none has."""
-        return class_of_winner(classes, counts, len(self._classes), np.random.default_rng([seed, 4]))
+        def respond(here: slice) -> NDArray[np.int64]:
+            return trainee.responses(self.dataset.train_images[kept[here]], _LABELLING + here.start)
 
-    @property
-    def _classes(self) -> range:
-        return range(self.dataset.classes)
+        return tallied(respond, (labels, permuted), self.dataset.classes, AT_ONCE)
+
+    def _guess(self, readout: NeuronAnswers, counts: NDArray[np.int64], seed: int, kind: Kind) -> NDArray[np.int64]:
+        """Class of every digit; chance decides ties, and everything where no neuron has answered."""
+        return readout.guess(kind, counts, np.random.default_rng([seed, 4]))
 
     def _curve_point(self, stage: Stage, trainee: SpikingTrainee, done: int) -> None:
         points, total = self.config.train.curve, len(stage.order)
@@ -305,20 +261,22 @@ class WtaTraining(Seeded, Driver):
         images, labels = self._curve_digits(stage.seed)
         images, labels = images[: self.config.train.curve_images], labels[: self.config.train.curve_images]
         count = min(self.config.train.curve_labelling, self.config.train.labelling)
-        classes, _ = self._labelled(trainee, stage.seed, count)
-        guess = self._guess(classes, trainee.responses(images, _TESTING), stage.seed)
+        readout, _ = self._labelled(trainee, stage.seed, count)
+        guess = self._guess(readout, trainee.responses(images, _TESTING), stage.seed, self.config.train.readout)
         contrast = weight_contrast(trainee.core.weights())
         self.run.metric(seed=stage.seed, images=done, accuracy=float((guess == labels).mean() * 100), contrast=contrast)
 
     def _evaluate(self, stage: Stage, trainee: SpikingTrainee) -> None:
         images, labels = self._evaluation(stage.seed)
-        classes, permuted = self._labelled(trainee, stage.seed, self.config.train.labelling)
-        counts = trainee.responses(images, _TESTING)
+        readout, permuted = self._labelled(trainee, stage.seed, self.config.train.labelling)
+        counts, kind = trainee.responses(images, _TESTING), self.config.train.readout
+        guesses = {each: self._guess(readout, counts, stage.seed, each) for each in KINDS}
         weights = trainee.core.weights()
         trainee.core.flush()
         self._loop.outcomes[stage.key] = {
-            "accuracy": float((self._guess(classes, counts, stage.seed) == labels).mean() * 100),
-            "shuffled": float((self._guess(permuted, counts, stage.seed) == labels).mean() * 100),
+            "accuracy": float((guesses[kind] == labels).mean() * 100),
+            "by": {each: float((guess == labels).mean() * 100) for each, guess in guesses.items()},
+            "shuffled": float((self._guess(permuted, counts, stage.seed, kind) == labels).mean() * 100),
             "contrast": weight_contrast(weights),
             "spikes": float(counts.sum(axis=1).mean()),
             "silent": float((counts.sum(axis=1) == 0).mean() * 100),
@@ -326,9 +284,10 @@ class WtaTraining(Seeded, Driver):
         if trainee.core.reference is not None:
             self._loop.outcomes[stage.key]["reference"] = asdict(trainee.core.reference)
         if stage.role == "trained":
-            kept = of_spiking_layer(weights, trainee.core.theta, trainee.device.programming, classes)
+            core, programming = trainee.core, trainee.device.programming
+            kept = of_spiking_layer(weights, core.theta, programming, readout.labels, readout.shares)
             self._loop.arrays.update({f"{name}/{stage.key}": array for name, array in kept.items()})
-        self._keep_evidence(stage, trainee, weights, counts, self._guess(classes, counts, stage.seed))
+        self._keep_evidence(stage, trainee, weights, counts, guesses[kind])
 
     def _keep_evidence(
         self,
@@ -358,7 +317,7 @@ class WtaTraining(Seeded, Driver):
             kept = split(data, self.config.data.holdout, seed)[0]
             images, labels = self._evaluation(seed)
             train, test = (intensities(x, data.full_scale) for x in (data.train_images[kept], images))
-            guess = nearest_class_mean(train, data.train_labels[kept], test, list(self._classes))
+            guess = nearest_class_mean(train, data.train_labels[kept], test, range(data.classes))
             values.append(float((guess == labels).mean() * 100))
         return values
 

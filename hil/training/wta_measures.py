@@ -1,4 +1,4 @@
-"""Figures of merit of a winner-take-all training: neurons' classes, weight contrast, training duration, efficiency."""
+"""Figures of merit of a winner-take-all training: weight contrast, training duration, efficiency."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-
-from hil.training.readout import class_means, winners
-
-
-def preferred_class(counts: NDArray[np.int64], labels: NDArray[np.int64], classes: range) -> NDArray[np.int64]:
-    """Class whose digits a neuron answers most on average, (neurons,); -1 for a neuron that answers none.
-
-    `counts` (B, neurons) are the output spikes of digits with `labels` (B,). A class that no digit has is never chosen.
-    """
-    means = class_means(counts, labels, classes)
-    best = np.where(np.isnan(means), -np.inf, means).argmax(axis=0)
-    return np.where(counts.any(axis=0), best, -1)
 
 
 def weight_contrast(weights: NDArray[np.float64]) -> float:
@@ -66,23 +54,3 @@ def efficiency(images: Sequence[int], accuracy: Sequence[float], best: bool = Fa
         first = images[k - 1] + share * (images[k] - images[k - 1])
     duration = first / images[-1]
     return duration, (level + 1.0 - duration) / 2.0
-
-
-def class_of_winner(
-    classes: NDArray[np.int64], counts: NDArray[np.int64], number: int, luck: np.random.Generator
-) -> NDArray[np.int64]:
-    """Class of the most active neuron that has one; chance decides ties, and everything where none has.
-
-    Parameters
-    ----------
-    classes : (neurons,) array of int
-        Of every neuron, -1 for none.
-    counts : (B, neurons) array of int
-        Output spikes.
-    number : int
-        Classes.
-    luck : numpy.random.Generator
-        What chance draws from.
-    """
-    chosen = classes[winners(np.where(classes >= 0, counts, np.nan), luck)]
-    return np.where(chosen >= 0, chosen, luck.integers(number, size=len(chosen)))

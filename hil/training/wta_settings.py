@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -27,8 +28,18 @@ class NeuronSettings(Section):
     refractory: float = Field(1e-9, ge=0, description="a neuron ignores inputs after its own spike, s")
     inhibition: float = Field(10e-6, ge=0, description="all others ignore inputs after it, s; 0 for none")
     reset: Literal["all", "own"] = Field("all", description="membranes that a spike sets to 0")
-    tie: Literal["rank", "membrane"] = Field("rank", description="who wins among several: a fixed order or the highest")
+    tie: Literal["rank", "membrane", "margin"] = Field(
+        "rank", description="who wins among several: a fixed order, the highest, or the furthest above its threshold"
+    )
     theta_plus: float = Field(0.0, ge=0, description="adaptive threshold: added by every spike, full weights")
+    theta_plus_end: float | None = Field(
+        None,
+        gt=0,
+        description="what theta_plus falls to during the run, full weights; not given: it stays",
+    )
+    theta_mean: Literal["free", "zero"] = Field(
+        "free", description="zero: a spike takes theta_plus / N from all thresholds, so that their mean stays"
+    )
     theta_decay: float = Field(1e9, gt=0, description="time constant of forgetting it, s of presentation")
     reference: Literal["exact", "column", "none"] = Field(
         "exact", description="subtracted from a column's current: g_min exactly, a column set to g_min, or none"
@@ -51,12 +62,20 @@ class StdpSettings(Section):
     n_minus: float = Field(1.0, ge=0, le=MOST_PULSES, description="pair: depression pulses at no delay")
     tau_plus: float = Field(60e-6, gt=0, description="pair: time constant of potentiation, s")
     tau_minus: float = Field(200e-6, gt=0, description="pair: time constant of depression, s")
+    pulse_probability: Fraction = Field(
+        1.0, gt=0, le=1, description="probability with which a cell gets what a spike asks for it, drawn each time"
+    )
+    pulse_probability_end: Fraction | None = Field(
+        None, gt=0, le=1, description="to which it falls during the run; not given: it stays"
+    )
 
-    def learning_rule(self) -> Rule:
-        """Build the rule that is asked for."""
-        if self.rule == "rectangular":
-            return Stdp(self.window)
-        return PairStdp(self.n_plus, self.n_minus, self.tau_plus, self.tau_minus)
+    def learning_rule(self, seed: int) -> Rule:
+        """Build the rule that is asked for; `seed` is that of the draws."""
+        rule: Rule = Stdp(self.window)
+        if self.rule == "pair":
+            rule = PairStdp(self.n_plus, self.n_minus, self.tau_plus, self.tau_minus)
+        start, end = self.pulse_probability, self.pulse_probability_end
+        return replace(rule, pulse_probability=start, pulse_probability_end=end, seed=seed)
 
 
 class WtaSettings(Section):
@@ -72,6 +91,9 @@ class WtaSettings(Section):
     )
     batch: int = Field(500, ge=1, description="digits between looks at Ctrl-C and checkpoints")
     labelling: int = Field(10_000, ge=1, description="training digits that give the neurons their classes")
+    readout: Literal["winner", "probability"] = Field(
+        "winner", description="what decides: the label of the most active neuron, or P(class | neuron) of all spikes"
+    )
     curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
     curve_images: int = Field(2000, ge=1, description="digits that a point of the curve is measured on, at most")
     curve_labelling: int = Field(4000, ge=1, description="training digits that label the neurons for a point, at most")

@@ -26,13 +26,14 @@ from pydantic import Field
 
 from hil.compiling import njit
 from hil.limits import LimitError
+from hil.mixing import GOLDEN, mix
 from hil.programming import Programming
 from sim.cells.law import Columns, Law, State, StateVariable
 from sim.cells.mss import PRESETS, MssLaw, MssParameters
 from sim.cells.segments import Segments
 from sim.crossbar.chance import SWITCHES, uniform
 from sim.crossbar.kinds import simulated
-from sim.crossbar.normals import GOLDEN, key_of, mix
+from sim.crossbar.normals import key_of
 
 MOST_FLIPS = 20_000_000
 """Flips of a cell in one segment beyond which it is refused: about a second."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit
-from sim.crossbar.normals import key_of, mix
+from hil.mixing import mix
+from sim.crossbar.normals import key_of
 
 RTN, RTN_TIMES, RTN_CELLS, FLICKER, DRIFT, RELAXATION, LEVEL, WRITE, ENDURANCE, SWITCHES = range(6, 16)
 """Streams after those of `sim.crossbar.variability`: what one of them draws does not depend on the others."""

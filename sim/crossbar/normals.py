@@ -19,13 +19,12 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from hil.compiling import njit, types
+from hil.mixing import GOLDEN, mix
 
 BLOCK = 32
 """`fill_normals` fills whole blocks of so many places."""
 
 _PAIRS = BLOCK // 2
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""What counts are spread by before they are mixed."""
 
 
 @intrinsic
@@ -55,14 +54,6 @@ def _hashed(typing_context, x, key):
         return context.make_tuple(builder, signature.return_type, (one, other))
 
     return types.UniTuple(x, 2)(x, key), generate
-
-
-@njit(cache=True, inline="always")
-def mix(z):
-    """64 bits whose every bit depends on every bit of `z`: SplitMix64's finaliser."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 @njit(cache=True)

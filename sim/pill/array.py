@@ -174,6 +174,11 @@ class PillArray(SimulatedArray):
         self._require_open()
         return self.array.state["phi"]
 
+    def note_reads(self, rows: NDArray[np.float64], cols: NDArray[np.float64], count: int) -> None:
+        """Tell the meter of `count` reads, some of which are at line voltages (B, rows) and (B, cols), V."""
+        if self.meter is not None:
+            self.meter.looked(self, rows, cols, self.cols, looks=count, factor=count / len(rows))
+
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Call `job` with the number of every column, on all threads."""
         self.array.over_columns(job)
@@ -188,6 +193,7 @@ class PillArray(SimulatedArray):
         if v is not None or p.read_noise or not p.plain or p.nonideal:
             return super().read(v)
         self._require_open()
+        self._note_rows(np.arange(self.rows), self.read_voltage)
         self._measurements += 1
         return self.conductance
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.energy.dissipation import Dissipation, ohmic
 from hil.limits import LimitError
 from hil.pill.pairs import PairedCore, Weights
 from hil.pill.protocol import PillProtocol
@@ -20,8 +21,14 @@ from hil.waveform import Waveform
 from sim.cells.dose import time_constant
 from sim.pill.kernel import ImagePulses, learn, pulses, read
 
+if TYPE_CHECKING:
+    from hil.energy.meter import Meter
+
 LARGEST = 1e30
 """Flux of one pulse, V s, above which many of them could leave the range of float32."""
+
+METERED = 4
+"""Images of one call whose energy is worked out, where a run is metered; others are taken in proportion."""
 
 AT_ONCE = 512
 """Images whose pulses are laid out in memory at once."""
@@ -39,6 +46,10 @@ class PairWeights(Weights, Protocol):
         """(rows, cols) conductances, S."""
 
     parameters: Any
+    meter: Meter | None
+
+    def note_reads(self, rows: NDArray[np.float64], cols: NDArray[np.float64], count: int) -> None:
+        """Tell the meter of `count` reads, some of them at line voltages (B, R) and (B, C), V."""
 
     def fluxes(self) -> NDArray[np.float32]:
         """(cols, rows) flux linkages, V s: the array's own state, to be changed in place."""
@@ -82,6 +93,7 @@ class ClosedFormPairs(PairedCore):
         except LimitError:
             for responds in (False, True):
                 self._check_pair(_two_brightest(pixels[response.any(axis=1) == responds]), responds)
+        before = self._drawn(pixels, response)
         for start in range(0, len(pixels), AT_ONCE):
             here = slice(start, start + AT_ONCE)
             batch = pulses(pixels[here], response[here], self.protocol, self._flux_per_volt)
@@ -92,6 +104,33 @@ class ClosedFormPairs(PairedCore):
                 )
             self._play(batch)
         self.device.pass_time(len(pixels) * self._image_time)
+        if self.device.meter is not None and len(pixels):
+            self._note(len(pixels), before.plus(self._drawn(pixels, response)).times(0.5), pixels, response)
+
+    def _few(self, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> Waveform:
+        """Pulses of a few of the images, evenly apart, for their energy."""
+        few = np.unique(np.linspace(0, len(pixels) - 1, METERED).astype(int))
+        return self.protocol.waveform(pixels[few], response[few])
+
+    def _drawn(self, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> Dissipation:
+        """Energy of a few of the images at the weights of now, J, where a meter asks."""
+        if self.device.meter is None or not len(pixels):
+            return Dissipation()
+        wave = self._few(pixels, response)
+        return ohmic(self.device.conductance, wave.duration, wave.rows, wave.cols)
+
+    def _note(self, images: int, drawn: Dissipation, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> None:
+        """Tell the meter of images, a few of which have `drawn` energy, J; the others as many times more."""
+        wave, meter = self._few(pixels, response), self.device.meter
+        driven = wave.rows.any(axis=1) | wave.cols.any(axis=1)
+        factor = images / min(images, METERED)
+        assert meter is not None
+        meter.spent(
+            drawn.times(factor), pulses=factor * driven.sum(), seconds=factor * wave.duration[driven].sum(),
+            dac=factor * (np.count_nonzero(wave.rows) + np.count_nonzero(wave.cols)),
+            rows=2 * factor * (wave.rows**2).sum(), cols=2 * factor * (wave.cols**2).sum(),
+            sampled=images - min(images, METERED),
+        )  # fmt: skip
 
     def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """Read all pairs; see `PairedCore.currents`."""
@@ -101,6 +140,10 @@ class ClosedFormPairs(PairedCore):
         if v > self.device.limits.v_max:
             passed = v * self.protocol.passed(_two_brightest(pixels))
             self.device.limits.check(Waveform.samples(passed, np.zeros((len(passed), self.cols)), dwell=width))
+        if self.device.meter is not None and len(pixels):
+            few = pixels[np.unique(np.linspace(0, len(pixels) - 1, METERED).astype(int))]
+            drive, silent = v * self.protocol.passed(few), np.zeros((len(few), self.cols))
+            self.device.note_reads(drive, silent, len(pixels))
         return v * self._read(pixels.astype(np.float32))
 
     def conductances(self) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from gateware.golden.core import GoldenCore
 from gateware.host.golden_transport import GoldenTransport
 from gateware.parameters import FpgaParameters
 from gateware.protocol import Space
+from hil.device import Unsupported
 from hil.errors import InputError
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
@@ -25,6 +26,8 @@ from hil.spiking.rules import Stdp
         ({"state_bits": 9}, {"state_bits": 10}, "state_bits = 9 was asked for, it has 10"),
         ({"tie": "membrane"}, {}, "tie = membrane was asked for, it has rank.*--tie membrane"),
         ({"encoder": True}, {"encoder": False}, "encoder = on was asked for, it has none.*--encoder"),
+        ({"tie": "margin"}, {"tie": "membrane"}, "tie = margin was asked for, it has membrane.*--tie margin"),
+        ({"annealing": True}, {}, "annealing = on was asked for, it has none.*--annealing"),
     ],
 )
 def test_another_emulator_is_refused(asked, built, words):
@@ -58,6 +61,19 @@ def test_what_is_not_asked_for_is_taken_from_the_board():
 def test_a_refusal_says_how_to_build_what_was_asked_for_and_nothing_else_anew():
     with pytest.raises(InputError, match=r"cols = 5 was asked for, it has 3; build it with: .*--rows 6 --cols 5"):
         open_emulator("fpga:x", FpgaParameters(cols=5), served(rows=6, cols=3))
+
+
+def test_annealing_on_the_board_is_used_unless_told_otherwise():
+    lif, built = Lif(tie="margin", theta_mean="zero"), {"rows": 2, "cols": 3, "tie": "margin", "annealing": True}
+    for asked in ({}, {"annealing": True}, {"tie": "margin"}):
+        with open_emulator("fpga:x", FpgaParameters(**asked), served(**built)) as device:
+            assert device.geometry.tie == "margin" and device.parameters.annealing
+            assert device.spiking(lif, Stdp()).neurons == 3
+    with (
+        open_emulator("fpga:x", FpgaParameters(annealing=False), served(**built)) as device,
+        pytest.raises(Unsupported, match="theta_mean = zero needs an emulator with annealing"),
+    ):
+        device.spiking(lif, Stdp())
 
 
 @pytest.mark.parametrize(("asked", "on_chip"), [({}, True), ({"encoder": True}, True), ({"encoder": False}, False)])

@@ -158,7 +158,8 @@ def test_row_times(window):
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("stochastic", [0, 1])
 @pytest.mark.parametrize("driven", [0, 1])
-def test_update_sweeps_a_column(bits, stochastic, driven):
+@pytest.mark.parametrize("chances", [65536, 65535, 20000, 0])
+def test_update_sweeps_a_column(bits, stochastic, driven, chances):
     g = Geometry(24, 5, lanes=3, state_bits=bits)
     dut = Update(g)
     dice = random.Random(bits + stochastic)
@@ -170,13 +171,14 @@ def test_update_sweeps_a_column(bits, stochastic, driven):
 
     expected, random_state, moved = list(states), 12345, 0
     for row in range(g.rows):
-        u = 1 << fraction >> 1
-        if stochastic:
+        u, lots = 1 << fraction >> 1, chances < 65536 and not driven
+        if stochastic or lots:
             random_state = xorshift(random_state)
+        if stochastic:
             u = random_state >> (32 - fraction)
         up = actions[row] == POTENTIATE if driven else recent[row]
         down = actions[row] == DEPRESS if driven else not recent[row]
-        if up or down:
+        if (up or down) and not (lots and random_state & 0xFFFF >= chances):
             s = states[row]
             step = steps[bool(down), s >> (bits - 8)]
             expected[row] = min(max(((s << fraction) + (-step if down else step) + u) >> fraction, 0), highest)
@@ -188,6 +190,7 @@ def test_update_sweeps_a_column(bits, stochastic, driven):
         ctx.set(dut.lane, 2)
         ctx.set(dut.driven, driven)
         ctx.set(dut.stochastic, stochastic)
+        ctx.set(dut.chances, chances)
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)

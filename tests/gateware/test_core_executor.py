@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateware.executor import Executor
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
-from gateware.protocol import ADDRESS, Command, Space, Status
+from gateware.protocol import REGISTERS, Command, Space, Status
 from gateware.verify.sessions import dump, session, shows_cycles
 
 
@@ -28,7 +28,9 @@ GEOMETRIES = [
     Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5),
     Geometry(3, 5, state_bits=16, v_bits=24, t_bits=15, log_depth=1, encoder=False),
     Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane"),
-    Geometry(1, 1, log_depth=2),
+    Geometry(4, 7, lanes=3, v_bits=12, tie="margin", annealing=True, log_depth=5),
+    Geometry(3, 3, lanes=2, state_bits=16, v_bits=20, tie="margin", encoder=False),
+    Geometry(1, 1, log_depth=2, annealing=True),
     Geometry(4, 3, lanes=2, state_bits=16, cell="flca", log_depth=8),
     Geometry(3, 4, lanes=4, cell="flca", log_depth=8, tie="membrane"),
 ]
@@ -49,9 +51,10 @@ def test_agrees_with_the_golden_model_whatever_the_geometry(data):
     draw = data.draw
     geometry = Geometry(
         draw(st.integers(1, 9)), draw(st.integers(1, 9)), lanes=draw(st.integers(1, 6)),
-        state_bits=draw(st.integers(8, 16)), cell=draw(st.sampled_from(["step", "step", "flca"])),
+        state_bits=draw(st.integers(8, 16)), cell=(cell := draw(st.sampled_from(["step", "step", "flca"]))),
         v_bits=draw(st.integers(12, 24)), t_bits=draw(st.integers(6, 15)), encoder=draw(st.booleans()),
-        log_depth=draw(st.integers(1, 9)), tie=draw(st.sampled_from(["rank", "membrane"])),
+        log_depth=draw(st.integers(1, 9)), tie=draw(st.sampled_from(["rank", "membrane", "margin"])),
+        annealing=cell == "step" and draw(st.booleans()),
     )  # fmt: skip
     agree(geometry, session(geometry, draw(st.integers(0, 10**9)), 60), draw(st.sampled_from([1.0, 0.7])))
 
@@ -79,10 +82,11 @@ def test_arguments_out_of_range_have_no_effect():
     registers = bytes([Command.READ_REGISTERS])
     memory = bytes([Command.READ_MEMORY])
     refused = [
-        registers, registers + b"\0", registers + b"\0\0", registers + b"\0\x41", registers + bytes([30, 2]),
+        registers, registers + b"\0", registers + b"\0\0", registers + b"\0\x41",
+        registers + bytes([len(REGISTERS) - 1, 2]),
         set_registers(tick=1)[0], set_registers(keep=1)[0][:-1],
-        bytes([Command.WRITE_REGISTERS, ADDRESS["encoder_random"]]) + bytes(8),
-        bytes([Command.WRITE_REGISTERS, 32]), bytes([Command.WRITE_REGISTERS]),
+        bytes([Command.WRITE_REGISTERS, len(REGISTERS) - 1]) + bytes(8),
+        bytes([Command.WRITE_REGISTERS, len(REGISTERS) + 1]), bytes([Command.WRITE_REGISTERS]),
         memory, read(Space.COLUMNS, 0, 1), read(77, 0, 1), read(Space.STATE, 12, 1), read(Space.STATE, 2**32 - 1, 2),
         read(Space.POTENTIATION, 0, 129), read(Space.THETA, 2, 2), write(Space.COUNTS, 0, b"\0\0"),
         write(Space.LOG, 0, bytes(4)), write(Space.THETA, 0, b"\0"), write(Space.THETA, 2, bytes(4)),

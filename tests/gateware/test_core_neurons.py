@@ -30,16 +30,17 @@ def test_neuron(v_bits):
                 "factor": some(0, 65535, 65536, 131071, bits=17),
             }  # fmt: skip
             if dice.random() < 0.5:
-                case["threshold"] = max(0, case["v"] + case["weight"] - case["theta"] + dice.choice([-1, 0, 1]))
+                case["threshold"] = case["v"] + case["weight"] - case["theta"] + dice.choice([-1, 0, 1])
             for name, value in case.items():
                 ctx.set(getattr(dut, name), value)
             await ctx.tick().repeat(dut.latency)
             listens = case["allowed"] and case["now"] >= case["until"]
             v = min(case["v"] + case["weight"], full) if listens else case["v"]
-            ready = bool(listens and v >= (case["threshold"] & 0xFFFFFF) + case["theta"])
+            ready = bool(listens and v >= case["threshold"] + case["theta"])
             scaled = ((case["theta"] if case["decay_theta"] else case["v"]) * case["factor"] + 32768) >> 16
             kept = (1 << (16 if case["decay_theta"] else v_bits)) - 1
             assert (ctx.get(dut.potential), ctx.get(dut.ready)) == (v, ready)
+            assert not ready or ctx.get(dut.margin) == v - case["threshold"] - case["theta"]
             assert ctx.get(dut.scaled) & kept == scaled & kept
 
     simulate(dut, bench)
@@ -124,7 +125,7 @@ def test_membranes(g):
     simulate(dut, bench)
 
 
-@pytest.mark.parametrize("tie", ["rank", "membrane"])
+@pytest.mark.parametrize("tie", ["rank", "membrane", "margin"])
 @pytest.mark.parametrize(("cols", "lanes"), [(6, 3), (5, 1), (16, 8)])
 def test_winners(tie, cols, lanes):
     g = Geometry(1, cols, lanes=lanes, tie=tie)
@@ -143,14 +144,14 @@ def test_winners(tie, cols, lanes):
                 ctx.set(dut.valid, 1)
                 ctx.set(dut.group, group)
                 ctx.set(dut.ready, sum(flag << n for n, flag in enumerate(ready[part])))
-                ctx.set(dut.potentials, v[part])
+                ctx.set(dut.heights, v[part])
                 await ctx.tick()
             ctx.set(dut.valid, 0)
             for _ in range(dut.latency - 1):
                 await ctx.tick()
             assert not ctx.get(dut.busy)
             assert ctx.get(dut.any) == any(ready)
-            if tie == "membrane" and any(ready):
+            if tie != "rank" and any(ready):
                 best = max((n for n, flag in enumerate(ready) if flag), key=lambda n: (v[n], -n))
                 assert (ctx.get(dut.best_group), ctx.get(dut.best_lane)) == divmod(best, lanes)
             for group in range(g.groups):

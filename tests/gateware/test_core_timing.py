@@ -17,6 +17,7 @@ GEOMETRIES = [
     Geometry(7, 5, lanes=2, v_bits=12),
     Geometry(3, 9, lanes=1, tie="membrane"),
     Geometry(12, 6, lanes=6, tie="membrane"),
+    Geometry(12, 6, lanes=6, tie="margin", annealing=True),
     Geometry(1, 1),
 ]
 

@@ -20,6 +20,10 @@ SETTINGS = {
     "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 4), "random": (1, 0xDEADBEEF),
     "encoder_random": (1, 0xC0FFEE),
 }  # fmt: skip
+FALLING = {
+    "chances": (0, 1, 30000, 65535, 65536, 70000), "theta_share": (0, 0, 70000, (1 << 32) - 1),
+    "lowered": (0, 1 << 16, 20_000_000, (1 << 32) - 1),
+}  # fmt: skip
 ELEMENTS = {
     Space.CODE: (0, 1, 2, 0xFFFFFF, 0xFF000001, 2_300_000),
     Space.THETA: (0, 1, 300, 65535),
@@ -43,8 +47,9 @@ def random_command(g, dice):
     """Anything that may be said to an emulator, mostly something sensible."""
     kind = dice.randrange(10)
     if kind < 2:
-        name = dice.choice(list(SETTINGS))
-        return set_registers(**{name: dice.choice(SETTINGS[name])})[0]
+        settings = SETTINGS | (FALLING if g.annealing else {})
+        name = dice.choice(list(settings))
+        return set_registers(**{name: dice.choice(settings[name])})[0]
     if kind < 6:
         rows = [dice.randrange(g.rows) for _ in range(dice.randrange(41))]
         items = [row if dice.random() < 0.8 else advance(dice.randrange(4)) for row in rows]
@@ -112,6 +117,10 @@ def agree(g, seeds, count):
 
 def test_small_geometry(simulations):
     agree(Geometry(6, 7, lanes=3, tie="membrane", state_bits=12, t_bits=8, v_bits=12, log_depth=5), range(6), 150)
+
+
+def test_annealing(simulations):
+    agree(Geometry(6, 7, lanes=3, tie="margin", t_bits=8, v_bits=12, annealing=True, log_depth=5), range(6), 150)
 
 
 @pytest.mark.slow

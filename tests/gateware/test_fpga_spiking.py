@@ -1,5 +1,7 @@
 """Neurons in the emulator against the float core on the host."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,6 +71,71 @@ def test_spikes_and_weights_are_those_of_the_float_core(network, learn):
         assert core.weights() == pytest.approx(host.weights(), abs=1e-9)
         assert core.theta == pytest.approx(host.theta, abs=1e-9)
         assert emulated.read() == pytest.approx(simulated.read(), rel=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks(), st.integers(0, 200))
+def test_thresholds_of_zero_mean_and_ties_by_margin_are_those_of_the_float_core(network, plus):
+    """Shares of a whole number of 1 / 65536 on 1, 2 or 4 neurons: nothing rounds, and a run goes on from its state."""
+    rng, rows, _, lif = network
+    cols = 2 ** int(rng.integers(0, 3))
+    lif = replace(
+        lif, tie="margin", theta_mean="zero", theta_plus=4 * plus / 255, threshold=lif.threshold + 2, inhibition=2.0
+    )
+    weights = rng.choice([0, 60, 120, 255, int(rng.integers(256))], (rows, cols))
+    with (
+        open_device("sim:rram", rows=rows, cols=cols, alpha=20 / 255) as simulated,
+        open_emulator(rows=rows, cols=cols, state_bits=16, alpha=20 / 255, tie="margin", annealing=True) as emulated,
+    ):
+        simulated.set_weights(weights / 255)
+        emulated.write_states(weights * 257)
+        host, core = HostCore(simulated, lif, Stdp(3.0)), emulated.spiking(lif, Stdp(3.0))
+        host.theta = core.theta = rng.integers(-300, 300, cols) / 255
+        for k in range(6):
+            train = random_spikes(rng, rows, 80)
+            if k % 2:
+                assert core.present(train, 41.0, True) == host.present(train, 41.0, True)
+            else:
+                batch = SpikeBatch.of([train])
+                assert np.array_equal(core.present_batch(batch, 41.0, True), host.present_batch(batch, 41.0, True))
+            assert core.theta == pytest.approx(host.theta, abs=1e-9)
+            before = core.theta
+            core = emulated.spiking(lif, Stdp(3.0))
+            core.theta = before
+            assert np.array_equal(core.theta, before)
+        assert core.weights() == pytest.approx(host.weights(), abs=1e-9)
+
+
+def test_room_is_made_before_a_threshold_is_as_large_as_it_can_be():
+    """Each of 2 neurons spikes so often that its own part would pass 2^16 many times over; no limit changes."""
+    lif = Lif(9.0, np.inf, refractory=15.0, inhibition=1.0, tie="margin", theta_mean="zero", theta_plus=12.0)
+    train = SpikeTrain(np.arange(40.0), np.arange(40) % 4)
+    with (
+        open_device("sim:rram", rows=4, cols=2, w0=1.0, alpha=1e-9) as simulated,
+        open_emulator(rows=4, cols=2, w0=1.0, alpha=0.002, tie="margin", annealing=True) as emulated,
+    ):
+        rule = Stdp(100.0)
+        host, core = HostCore(simulated, lif, rule), emulated.spiking(lif, rule)
+        batch = SpikeBatch.of([train] * 200)
+        counts = host.present_batch(batch, 40.0, True)
+        assert counts.sum(axis=0).min() * 12 * 255 > 4 * 65535
+        assert np.array_equal(core.present_batch(batch, 40.0, True), counts)
+        assert core.theta == pytest.approx(host.theta, abs=1e-9)
+
+
+def test_pulses_by_lot_are_given_as_often_as_asked():
+    p, rows = 0.3, 400
+    with open_emulator(rows=rows, cols=1, state_bits=16, alpha=40 / 65535, w0=1.0, annealing=True, seed=3) as device:
+        lif = Lif(threshold=0.5, leak=np.inf, refractory=0.0, inhibition=0.0)
+        core = device.spiking(lif, Stdp(0.0, pulse_probability=2 * p, pulse_probability_end=p / 2))
+        core.course.horizon = 100
+        before = core.weights()
+        batch = SpikeBatch.of([SpikeTrain([0.0], [0])] * 100)
+        core.present_batch(batch, 1.0, True)
+        pulses = (before - core.weights())[1:, 0] * 65535 / 40
+    chances = np.array([2 * p * 0.25 ** (k / 100) for k in range(100)])
+    assert pulses.mean() == pytest.approx(chances.sum(), abs=4 * np.sqrt((chances * (1 - chances)).sum() / (rows - 1)))
+    assert pulses.std() == pytest.approx(np.sqrt((chances * (1 - chances)).sum()), rel=4 / np.sqrt(2 * rows))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -275,11 +342,41 @@ def test_silent_pixels_are_silent_on_chip():
         (Lif(leak=1.0), "leak 1 s must be 1 to 8192 ticks"),
         (Lif(theta_plus=0.001), "theta_plus 0.001"),
         (Lif(theta_plus=300.0), "theta_plus 300"),
+        (Lif(theta_plus=0.4, theta_plus_end=0.001), "theta_plus 0.001"),
+        (Lif(tie="margin"), "settles ties by rank, not by margin: open it, and build it, with tie=margin"),
+        (Lif(theta_plus=0.4, theta_mean="zero"), "theta_mean = zero needs an emulator with annealing"),
     ],
 )
 def test_settings_beyond_the_registers_are_refused(lif, words):
     with open_device("fpga:golden", rows=2, cols=2) as device, pytest.raises(Unsupported, match=words):
         device.spiking(lif, Stdp())
+
+
+def test_thresholds_that_no_register_holds_are_refused():
+    with open_device("fpga:golden", rows=2, cols=2) as device:
+        core = device.spiking(Lif(), Stdp())
+        for theta in ([-0.1, 0.0], [0.0, 257.1]):
+            with pytest.raises(Unsupported, match="the emulator holds 0 to 257 or, with annealing=on"):
+                core.theta = np.array(theta)
+    with open_device("fpga:golden", rows=2, cols=2, annealing=True) as device:
+        core = device.spiking(Lif(), Stdp())
+        core.theta = np.array([-200.0, 57.0])
+        assert core.theta.tolist() == [-200.0, 57.0]
+        with pytest.raises(Unsupported, match=r"thresholds change by -200 to 58 full weights"):
+            core.theta = np.array([-200.0, 58.0])
+
+
+def test_lots_beyond_the_registers_are_refused():
+    with open_device("fpga:golden", rows=2, cols=2) as device:
+        for rule in (Stdp(pulse_probability=0.5), Stdp(pulse_probability_end=0.5)):
+            with pytest.raises(Unsupported, match="a pulse probability of 0\\.5 needs an emulator with annealing"):
+                device.spiking(Lif(), rule)
+    with open_device("fpga:golden", rows=2, cols=2, annealing=True) as device:
+        with pytest.raises(Unsupported, match="a pulse probability of 1e-06 is below 1\\.5e-05"):
+            device.spiking(Lif(), Stdp(pulse_probability_end=1e-6))
+        core = device.spiking(Lif(theta_plus=0.4, theta_mean="zero", theta_decay=1.0), Stdp())
+        with pytest.raises(Unsupported, match="thresholds of zero mean are not forgotten in the emulator"):
+            core.present(SpikeTrain([0.0], [0]), 1e-3, True)
 
 
 def test_ties_by_membrane_need_inhibition():

@@ -40,9 +40,17 @@ def test_neurons_on_chip_find_the_digits_as_the_simulated_ones_do(tmp_path, mode
     assert results[0]["output spikes per digit"] == pytest.approx(results[1]["output spikes per digit"], rel=0.1)
 
 
-def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
+PLAIN = {"neuron": {"theta_plus": 0.1}}
+FALLING = {
+    "neuron": {"theta_plus": 0.4, "theta_plus_end": 0.04, "theta_mean": "zero", "tie": "margin"},
+    "stdp": {"pulse_probability": 0.9, "pulse_probability_end": 0.1},
+}
+
+
+@pytest.mark.parametrize(("more", "how"), [("", PLAIN), ("&tie=margin&annealing=on", FALLING)])
+def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch, more, how):
     """Rounding at random, adaptive thresholds, the layout of columns by rank: all in the checkpoint, or redone."""
-    config = wta("fpga:golden?alpha=0.02", epochs=0.5, batch=100) | {"neuron": {"theta_plus": 0.1}}
+    config = wta(f"fpga:golden?alpha=0.02{more}", epochs=0.5, batch=100) | how
     whole, expected = trained(tmp_path / "whole", WtaTraining, WtaConfig, config)
     stops = iter([False, True] + [False] * 1000)
 

@@ -56,12 +56,20 @@ class Slow:
             if self.now >= self.until[n] and (self.now >= self.inhibited_until or self.exempt == n):
                 weight = self.memductance[self.s[r][n] >> self.g.state_bits - 8]
                 self.v[n] = min(self.v[n] + weight, 2**self.g.v_bits - 1)
-                if self.v[n] >= self.reg["threshold"] + self.theta[n]:
+                if self.v[n] >= self.limit(n):
                     ready.append(n)
         if self.reg["inhibition"] > 0 and ready:
-            ready = [min(ready, key=lambda n: (-self.v[n], n)) if self.g.tie == "membrane" else ready[0]]
+            height = {
+                "rank": lambda n: 0,
+                "membrane": lambda n: self.v[n],
+                "margin": lambda n: self.v[n] - self.limit(n),
+            }
+            ready = [min(ready, key=lambda n: (-height[self.g.tie](n), n))]
         for n in ready:
             self.fire(n)
+
+    def limit(self, n):
+        return self.reg["threshold"] - (self.reg["lowered"] >> 16) + self.theta[n]
 
     def fire(self, n):
         self.log_memory[len(self.log) % self.g.log_depth] = (self.now, n)
@@ -70,20 +78,25 @@ class Slow:
         self.spikes += 1
         if self.reg["flags"] & LEARN:
             self.program(n, [1 if self.now - self.last.get(r, -(10**9)) <= self.reg["window"] else -1
-                             for r in range(self.g.rows)])  # fmt: skip
+                             for r in range(self.g.rows)], self.reg["chances"] < 65536)  # fmt: skip
         self.v = [0 if self.reg["flags"] & RESET_ALL or k == n else v for k, v in enumerate(self.v)]
         self.until[n] = self.now + self.reg["refractory"]
         self.theta[n] = min(self.theta[n] + self.reg["theta_plus"], 65535)
+        if self.g.annealing:
+            self.reg["lowered"] = min(self.reg["lowered"] + self.reg["theta_share"], 2**32 - 1)
         if self.reg["inhibition"] > 0:
             self.inhibited_until, self.exempt = self.now + self.reg["inhibition"], n
 
-    def program(self, n, actions):
+    def program(self, n, actions, lots=False):
         bits, fraction = self.g.state_bits, 16 - self.g.state_bits
         for r, action in enumerate(actions):
             u = 2**fraction // 2
-            if self.reg["flags"] & STOCHASTIC:
+            if self.reg["flags"] & STOCHASTIC or lots:
                 self.reg["random"] = xorshift32(self.reg["random"])
+            if self.reg["flags"] & STOCHASTIC:
                 u = self.reg["random"] >> 32 - fraction
+            if lots and self.reg["random"] % 65536 >= self.reg["chances"]:
+                continue
             s = self.s[r][n]
             if action > 0:
                 s = min((s << fraction) + self.potentiation[s >> bits - 8] + u >> fraction, 2**bits - 1)
@@ -125,7 +138,7 @@ def experiments(draw):
     g = Geometry(
         rows, cols, lanes=draw(st.integers(1, 4)), state_bits=draw(st.sampled_from([8, 9, 12, 16])),
         v_bits=12, t_bits=6, log_depth=draw(st.sampled_from([1, 3, 64])),
-        tie=draw(st.sampled_from(["rank", "membrane"])),
+        tie=draw(st.sampled_from(["rank", "membrane", "margin"])), annealing=draw(st.booleans()),
     )  # fmt: skip
     registers = {
         "flags": draw(st.integers(0, 15)), "threshold": draw(st.integers(1, 1500)),
@@ -133,8 +146,14 @@ def experiments(draw):
         "refractory": draw(st.integers(0, 4)), "window": draw(st.integers(0, 8)),
         "theta_plus": draw(st.sampled_from([0, 3, 40000])), "theta_keep": draw(st.sampled_from([65536, 60001])),
         "duration": draw(st.integers(0, 65)), "random": draw(st.integers(1, 2**32 - 1)),
-        "encoder_random": draw(st.integers(1, 2**32 - 1)),
+        "encoder_random": draw(st.integers(1, 2**32 - 1)), "chances": 65536, "theta_share": 0, "lowered": 0,
     }  # fmt: skip
+    if g.annealing:
+        registers |= {
+            "chances": draw(st.sampled_from([0, 1, 30000, 65535, 65536, 131071])),
+            "theta_share": draw(st.sampled_from([0, 65536, 2**24, 2**32 - 1])),
+            "lowered": draw(st.sampled_from([0, 100 << 16, 2000 << 16, 2**32 - 1])),
+        }
     items = st.one_of(
         st.integers(0, rows - 1), st.integers(0, 6).map(lambda t: 0x8000 + t), st.sampled_from([rows, 0x8040])
     )

@@ -8,7 +8,7 @@ from golden_bench import Bench
 
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
-from gateware.protocol import ADDRESS, IDENTITY, REGISTERS, Command, Space, Status
+from gateware.protocol import ADDRESS, ANNEALING, IDENTITY, REGISTERS, Command, Space, Status
 
 STEP = Geometry(4, 3, state_bits=12, t_bits=6)
 FLCA = Geometry(4, 3, state_bits=12, cell="flca")
@@ -30,7 +30,7 @@ FLCA = Geometry(4, 3, state_bits=12, cell="flca")
         (STEP, bytes([Command.READ_REGISTERS, 0, 0]), Status.RANGE),
         (STEP, bytes([Command.READ_REGISTERS, 1, len(REGISTERS)]), Status.RANGE),
         (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["tick"]]) + bytes(4), Status.RANGE),
-        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["random"]]) + bytes(12), Status.RANGE),
+        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["chances"]]) + bytes(16), Status.RANGE),
         (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["flags"]]) + bytes(3), Status.RANGE),
         (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.STATE, 0, 13), Status.RANGE),
         (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.POTENTIATION, 0, 129), Status.RANGE),
@@ -59,6 +59,19 @@ def test_a_new_core_describes_itself():
     assert read["identity"] == IDENTITY
     assert (read["rows"], read["cols"], read["lanes"], read["state_bits"]) == (5, 7, 2, 9)
     assert (read["cell"], read["options"], read["clock"], read["threshold"]) == (0, 2, 25_000_000, 15300)
+    for options, more in (
+        (8, {"tie": "margin"}),
+        (16, {"annealing": True}),
+        (25, {"annealing": True, "tie": "margin"}),
+    ):
+        assert Bench(Geometry(2, 2, encoder=options == 25, **more)).read_register("options") == options
+
+
+def test_registers_of_annealing_stay_as_they_are_where_it_is_not_built_in():
+    for annealing, kept in ((False, (65536, 0, 0)), (True, (5, 6, 7))):
+        bench = Bench(Geometry(2, 2, annealing=annealing))
+        bench.write_registers(chances=5, theta_share=6, lowered=7)
+        assert tuple(bench.read_register(name) for name in ANNEALING) == kept
 
 
 def test_values_keep_only_the_bits_they_have():

@@ -12,6 +12,7 @@ from hil.config import load_toml
 
 ROOT = Path(__file__).parents[2]
 SMALLEST = {
+    "alpha_network": ["--quick", "--without-brian2"],
     "pill_throughput": ["--quick"],
     "stdp_throughput": ["--quick"],
     "wta_throughput": ["--quick", "--without-brian2"],
@@ -72,5 +73,5 @@ def test_an_example_configuration_is_accepted(path):
     if "axis" in content:
         find_driver(content["kind"])
         return
-    kind = "pill" if path.stem.startswith("pill") else "stdp"
+    kind = next((kind for kind in ("pill", "wta") if path.stem.startswith(kind)), "stdp")
     validated(find_driver(f"train {kind}").config_model, content, path.name)

@@ -97,6 +97,23 @@ def test_a_run_of_ours_answers_on_another_device_as_on_its_own(tmp_path, driver,
         assert rows["accuracy mapped"].control < own - 15
 
 
+FALLING = {
+    "train": {"readout": "probability"},
+    "neuron": {"theta_plus": 0.1, "theta_plus_end": 0.01, "theta_mean": "zero"},
+    "stdp": {"pulse_probability_end": 0.5},
+}
+
+
+@pytest.mark.parametrize("device", ["sim:rram", "fpga:golden?annealing=on"])
+def test_a_run_that_decides_by_probability_is_evaluated_by_it(tmp_path, device):
+    """Also on an emulator: nothing falls any more, so that it need not have what falls, but thresholds below 0."""
+    run = hil.train("wta", seeds=1, run=tmp_path / "run", config=FALLING, neurons=40, epochs=2)
+    own, other = run.rows["test accuracy"].value, run.rows["readout winner"].value
+    rows = evaluated(tmp_path / "run", tmp_path / "evaluated", device, exact=True).rows
+    assert own > 50 and other != own
+    assert rows["accuracy mapped"].value == pytest.approx(own, abs=8)
+
+
 def test_what_cannot_be_evaluated_is_told_in_one_sentence(network, tmp_path):
     for source, settings, told in (
         (tmp_path / "none.pt", {}, "no file or run folder"),

@@ -3,8 +3,10 @@ import pytest
 
 from hil.backends import open_device
 from hil.errors import InputError
+from hil.mixing import lots
 from hil.programming import Programming
 from hil.spiking.core import Reference
+from hil.spiking.course import odds
 from hil.spiking.host import HostCore
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import PairStdp, Stdp
@@ -37,6 +39,16 @@ def test_spike_trains_are_sorted_by_time_then_line():
         (lambda: Lif(threshold=0), "Lif: threshold = 0 must be > 0"),
         (lambda: Lif(inhibition=-1), "Lif: inhibition = -1 must be >= 0"),
         (lambda: Stdp(window=-1), "Stdp: window = -1 s must be >= 0"),
+        (lambda: Stdp(pulse_probability=0), "Stdp: pulse_probability = 0 must be > 0 and at most 1"),
+        (
+            lambda: PairStdp(pulse_probability=0.5, pulse_probability_end=0.6),
+            "PairStdp: pulse_probability_end = 0.6 must be > 0 and at most pulse_probability = 0.5",
+        ),
+        (lambda: Lif(theta_plus_end=0.1), "Lif: theta_plus_end = 0.1 must be > 0 and at most theta_plus = 0"),
+        (
+            lambda: core(theta_plus=0.4, theta_plus_end=0.1).present(SpikeTrain([], []), 1.0, True),
+            "theta_plus falls from 0.4 to 0.1 over a run of unknown length: set course.horizon",
+        ),
         (lambda: PairStdp(n_plus=-1), "PairStdp: n_plus = -1 must be in 0 .. 100"),
         (lambda: PairStdp(n_minus=101), "PairStdp: n_minus = 101 must be in 0 .. 100"),
         (lambda: PairStdp(tau_plus=0), "PairStdp: tau_plus = 0 s must be > 0"),
@@ -77,6 +89,52 @@ def test_adaptive_thresholds_rise_with_every_spike_and_are_forgotten():
     assert subject.theta == pytest.approx([0.3])
     subject.present(SpikeTrain([], []), 1e-3, True)
     assert subject.theta == pytest.approx([0.3 * np.exp(-1)])
+
+
+@pytest.mark.parametrize(("tie", "winner"), [("rank", 0), ("membrane", 1), ("margin", 2)])
+def test_the_winner_is_the_first_the_highest_or_the_furthest_above_its_threshold(tie, winner):
+    """Weights 0.5, 0.9, 0.7; thresholds 0.4, 0.8, 0.5: margins of 0.1, 0.1 and 0.2."""
+    device = open_device("sim:rram", rows=1, cols=3)
+    device.set_weights(np.array([[0.5, 0.9, 0.7]]))
+    seed = next(s for s in range(100) if Lif(seed=s).ranks(3).argmin() == 0)
+    subject = HostCore(device, Lif(threshold=0.3, tie=tie, seed=seed), Stdp())
+    subject.theta = np.array([0.1, 0.5, 0.2])
+    assert subject.present(SpikeTrain([0.0], [0]), 1.0, False).line.tolist() == [winner]
+
+
+def test_thresholds_of_zero_mean_rise_where_a_neuron_fires_and_fall_everywhere():
+    subject = core(threshold=0.4, theta_plus=0.3, theta_mean="zero", cols=3, refractory=1.0)
+    (winner,) = subject.present(SpikeTrain([0.0], [0]), 1.0, True).line
+    assert subject.theta == pytest.approx(np.where(np.arange(3) == winner, 0.2, -0.1))
+
+
+def test_what_falls_does_so_geometrically_over_the_run_and_no_further():
+    subject = core(threshold=0.4, theta_plus=0.4, theta_plus_end=0.1, cols=1, refractory=1.0)
+    subject.course.horizon, seen = 4, []
+    for _ in range(6):
+        subject.theta = np.zeros(1)
+        subject.present(SpikeTrain([0.0], [0]), 1.0, True)
+        subject.present(SpikeTrain([0.0], [0]), 1.0, False)  # does not count
+        seen.append(subject.theta[0])
+    assert seen == pytest.approx([0.4 * 0.25 ** min(k / 4, 1) for k in range(6)])
+
+
+def test_cells_get_their_pulses_with_the_probability_that_is_asked_for():
+    """Counted on a linear device, of 200 spikes on 400 cells; cells and spikes draw independently."""
+    device, p = open_device("sim:rram?alpha=0.001&w0=0.5", rows=400, cols=1), 0.3
+    subject = HostCore(device, Lif(threshold=0.1, refractory=0.0), Stdp(0.0, pulse_probability=p, seed=5))
+    for _ in range(200):
+        subject.present(SpikeTrain([0.0], [0]), 1.0, True)
+    pulses = np.rint((0.5 - subject.weights()[1:, 0]) / 0.001)
+    spread = np.sqrt(200 * p * (1 - p))
+    assert pulses.mean() == pytest.approx(200 * p, abs=4 * spread / np.sqrt(399))
+    assert pulses.std() == pytest.approx(spread, rel=4 / np.sqrt(2 * 399))
+    assert subject.course.asked == 200
+    alone = np.array([lots(5, k, 400, odds(p)) for k in range(1, 201)])
+    assert np.array_equal(alone.sum(axis=0)[1:], pulses)
+    for one, other in ((alone[:-1], alone[1:]), (alone[:, :-1], alone[:, 1:])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(alone.size)
+    assert lots(5, 1, 400, odds(1.0)).all()
 
 
 def test_a_presentation_without_learning_leaves_nothing_behind():

@@ -122,7 +122,7 @@ def test_a_task_is_known_by_its_resolved_configuration(write):
         (
             "train stdp",
             "train stpd",
-            "kind = 'train stpd': no driver 'stpd' (known: lifelong, pill, stdp, wta); did you mean 'stdp'?",
+            "kind = 'train stpd': no driver 'stpd' (known: lifelong, patterns, pill, recall, stdp, wta); did you mean 'stdp'?",
         ),
         ("train stdp", "stdp", "kind = 'stdp' must be 'train stdp'"),
         ("[[axis]]", "[[axes]]", "grid.toml: unknown parameter 'axes'"),

@@ -11,7 +11,8 @@ from hil.runs.run import Run
 from hil.spiking.host import HostCore
 from hil.training.settings import split
 from hil.training.wta import WtaConfig, WtaTraining
-from hil.training.wta_measures import efficiency, preferred_class, weight_contrast
+from hil.training.wta_measures import efficiency, weight_contrast
+from hil.training.wta_readout import tallied
 from sim.crossbar.pulse_step import PulseStepArray
 
 DIGITS = load("digits")
@@ -38,7 +39,9 @@ def test_neurons_find_the_digits_without_labels(tmp_path, model):
 
 
 def test_a_stopped_run_ends_with_the_same_weights(tmp_path, monkeypatch):
-    config = {"train": QUICK | {"epochs": 2}, "neuron": {"theta_plus": 0.1}}
+    neuron = {"theta_plus": 0.1, "theta_plus_end": 0.01, "theta_mean": "zero", "tie": "margin"}
+    rule = {"pulse_probability": 0.8, "pulse_probability_end": 0.2}
+    config = {"train": QUICK | {"epochs": 2, "readout": "probability"}, "neuron": neuron, "stdp": rule}
     whole, expected, _ = trained(tmp_path / "whole", config)
     stops = iter([False, False, True] + [False] * 1000)
 
@@ -92,8 +95,14 @@ def test_a_neuron_gets_the_class_it_answers_most_and_never_one_that_was_not_show
     labels = np.array([1, 1, 1, 2])
     counts = np.array([[2, 0, 0, 0], [2, 0, 0, 1], [2, 0, 3, 0], [3, 1, 2, 0]])
     #                   3 > 2, 1 > 0, 2 > 1, 1/3 > 0; class 0 has no digit
-    assert preferred_class(counts, labels, range(3)).tolist() == [2, 2, 2, 1]
-    assert preferred_class(counts[:, :1] * 0, labels, range(3)).tolist() == [-1]
+    for piece in (1, 3, 4):
+        (readout,) = tallied(lambda here: counts[here], (labels,), 3, piece)
+        assert readout.labels.tolist() == [2, 2, 2, 1]
+        # P(class | neuron): mean spikes to class 1 over mean spikes to classes 1 and 2
+        assert readout.shares[:, 1] == pytest.approx([2 / 5, 0, (5 / 3 - 2 / 3) / 3, 1])
+        assert readout.shares.sum(axis=1) == pytest.approx(1)
+    (mute,) = tallied(lambda here: 0 * counts[here], (labels,), 3, 4)
+    assert mute.labels.tolist() == [-1] * 4 and not mute.shares.any()
 
 
 def test_weight_contrast_is_what_k_means_finds():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,10 +12,10 @@ from hil.spiking.neurons import Lif
 from hil.spiking.rules import PairStdp, Stdp
 from hil.spiking.trains import SpikeBatch, SpikeTrain
 from sim.crossbar.spiking_core import CompiledCore
-from sim.crossbar.spiking_kernel import _power
+from sim.crossbar.spiking_learning import power
 
 DURATION = 350e-6
-_power_of = njit(lambda base, exponent: _power(base, exponent))
+_power_of = njit(lambda base, exponent: power(base, exponent))
 MODELS = {
     "L-HB": "model=lhb&alpha=0.05",
     "NL-SB": "model=nlsb&alpha=0.05&gamma=2.5&alpha_dep=0.03&gamma_dep=1",
@@ -27,18 +29,21 @@ lifs = st.builds(
     refractory=st.sampled_from([0.0, 1e-9, 15e-6, 80e-6]),
     inhibition=st.sampled_from([0.0, 10e-6, 60e-6]),
     reset=st.sampled_from(["all", "own"]),
-    tie=st.sampled_from(["rank", "membrane"]),
+    tie=st.sampled_from(["rank", "membrane", "margin"]),
     seed=st.integers(0, 5),
     theta_plus=st.sampled_from([0.0, 0.2]),
+    theta_mean=st.sampled_from(["free", "zero"]),
     theta_decay=st.sampled_from([1e-3, np.inf]),
     reference=st.sampled_from(["exact", "none"]),
 )
-rules = st.builds(Stdp, st.sampled_from([0.0, 20e-6, 60e-6])) | st.builds(
+probabilities = {"pulse_probability": st.sampled_from([1.0, 0.6, 0.02]), "seed": st.integers(0, 3)}
+rules = st.builds(Stdp, st.sampled_from([0.0, 20e-6, 60e-6]), **probabilities) | st.builds(
     PairStdp,
     n_plus=st.floats(0, 4),
     n_minus=st.floats(0, 4),
     tau_plus=st.floats(5e-6, 100e-6),
     tau_minus=st.floats(5e-6, 100e-6),
+    **probabilities,
 )
 
 
@@ -68,14 +73,19 @@ def both_cores(model, network, lif, stdp):
 
 @pytest.mark.parametrize("model", MODELS)
 @settings(max_examples=60, deadline=None)
-@given(network=networks(), lif=lifs, rule=rules, learn=st.booleans())
-def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, rule, learn):
+@given(network=networks(), lif=lifs, rule=rules, learn=st.booleans(), falls=st.booleans())
+def test_compiled_core_is_the_host_core_spike_for_spike(model, network, lif, rule, learn, falls):
+    if falls:
+        lif = replace(lif, theta_plus_end=lif.theta_plus / 5 or None)
+        rule = replace(rule, pulse_probability_end=rule.pulse_probability / 10)
     host, compiled = both_cores(model, network, lif, rule)
+    host.course.horizon = compiled.course.horizon = len(network[3])
     for train in network[3]:
         expected = host.present(train, DURATION, learn)
         assert compiled.present(train, DURATION, learn) == expected
         assert compiled.weights() == pytest.approx(host.weights(), rel=1e-12, abs=1e-12)
         assert np.array_equal(compiled.theta, host.theta)
+        assert compiled.course == host.course
     compiled.flush()
     assert np.array_equal(compiled.device.weights, compiled.weights())
 
@@ -118,6 +128,37 @@ def test_a_batch_is_the_same_as_one_by_one(dtype):
     assert counts.sum() > 100
     assert np.array_equal(counts, [cores[1].present(t, DURATION, True).counts(50) for t in trains])
     assert np.array_equal(cores[0].weights(), cores[1].weights())
+
+
+@pytest.mark.parametrize("rule", [Stdp(40e-6), PairStdp(3.0, 2.0, 30e-6, 50e-6)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_falls_and_what_is_drawn_do_not_depend_on_pieces(dtype, rule):
+    """A run in one batch, and one that another core on another device goes on with after 7 of 20 presentations."""
+    lif = Lif(threshold=5.0, tie="margin", theta_plus=0.5, theta_plus_end=0.05, theta_mean="zero", theta_decay=5e-3)
+    rule = replace(rule, pulse_probability=0.9, pulse_probability_end=0.1, seed=4)
+    trains = busy_trains(20, 30, 0)
+
+    def new():
+        core = CompiledCore(open_device("sim:rram?alpha=0.02&w0=0.8", rows=30, cols=50), lif, rule, dtype)
+        core.course.horizon = 20
+        return core
+
+    whole, first, second = new(), new(), new()
+    counts = whole.present_batch(SpikeBatch.of(trains), DURATION, True)
+    begun = first.present_batch(SpikeBatch.of(trains[:7]), DURATION, True)
+    first.present_batch(SpikeBatch.of(trains[:3]), DURATION, False)  # a look in between
+    first.flush()
+    second.device.restore(first.device.snapshot())
+    second = CompiledCore(second.device, lif, rule, dtype)
+    second.theta, second.course.horizon = first.theta, 20
+    second.course.resume(first.course.saved())
+    assert np.array_equal(
+        counts, np.concatenate([begun, second.present_batch(SpikeBatch.of(trains[7:]), DURATION, True)])
+    )
+    assert np.array_equal(whole.weights(), second.weights())
+    assert np.array_equal(whole.theta, second.theta)
+    assert whole.course == second.course and whole.course.presentations == 20
+    assert abs(whole.theta.mean()) < 1e-5 < np.ptp(whole.theta)
 
 
 @pytest.mark.parametrize("model", MODELS)

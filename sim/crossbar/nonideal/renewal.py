@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit
+from hil.mixing import GOLDEN, mix
 from sim.crossbar.chance import uniform
-from sim.crossbar.normals import GOLDEN, mix
 
 
 @njit(cache=True, inline="always", error_model="numpy")
