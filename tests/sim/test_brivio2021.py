@@ -60,7 +60,10 @@ def test_figures_and_numbers_come_from_the_sweep(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["hil", "plot", "brivio", str(sweep)])
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert "no paper 'brivio' (known: brivio2021, flca, msnn2022, xu2021); did you mean 'brivio2021'?" in capsys.readouterr().err
+    assert (
+        "no paper 'brivio' (known: brivio2021, flca, msnn2022, xu2021); did you mean 'brivio2021'?"
+        in capsys.readouterr().err
+    )
 
 
 def test_unknown_dynamics_are_named(tmp_path, monkeypatch):
