@@ -62,11 +62,13 @@ def brian2_network(folder, presentations, neurons, dt_ns, method, rate, lit):
     import numpy as np
 
     b.set_device("cpp_standalone", directory=f"{folder}/code", build_on_run=True)
-    b.defaultclock.dt = dt_ns * b.ns
+    us = b.usecond
+    b.defaultclock.dt = dt_ns * b.nsecond
     b.prefs.devices.cpp_standalone.openmp_threads = 0
     names = {
-        "tau": 1 * b.us, "tsyn": 10 * b.ns, "C": 100 * b.pF, "er": 50 * b.mV, "k": 15 * b.mV, "von": 100 * b.mV,
-        "ron": 1 * b.kohm, "roff": 100 * b.kohm, "tst": 3 * b.us, "upre": 10 * b.nA, "upost": -0.1 * b.nA,
+        "us": us, "tau": 1 * us,
+        "tsyn": 10 * b.nsecond, "C": 100 * b.pfarad, "er": 50 * b.mV, "k": 15 * b.mV, "von": 100 * b.mV,
+        "ron": 1e3 * b.ohm, "roff": 1e5 * b.ohm, "tst": 3 * us, "upre": 10 * b.nA, "upost": -0.1 * b.nA,
         "top": 24 * b.uA, "rate": rate * b.Hz,
     }  # fmt: skip
     mif = """
@@ -87,7 +89,7 @@ def brian2_network(folder, presentations, neurons, dt_ns, method, rate, lit):
     pixels = np.zeros(1024)
     pixels[lit] = 1
     inputs.lit = pixels
-    spike = {"threshold": "v > 25*mV", "refractory": 3 * b.us, "method": method, "namespace": names}
+    spike = {"threshold": "v > 25*mV", "refractory": 3 * us, "method": method, "namespace": names}
     exc = b.NeuronGroup(neurons, mif + trace, reset="T += upost", **spike)
     inh = b.NeuronGroup(neurons, mif, reset="", **spike)
     for group in (exc, inh):
@@ -99,13 +101,13 @@ def brian2_network(folder, presentations, neurons, dt_ns, method, rate, lit):
     )  # fmt: skip
     plastic.connect()
     plastic.w = "rand()*12*uA"
-    plastic.arrive.delay = "(i % 40)*50*ns"
+    plastic.arrive.delay = "(i % 40)*0.05*us"
     partner = b.Synapses(exc, inh, on_pre="a_post += 300*uA")
     partner.connect(j="i")
     others = b.Synapses(inh, exc, on_pre="a_post -= 200*uA")
     others.connect(condition="i != j")
     monitor = b.SpikeMonitor(exc, record=False)
-    b.run(presentations * 50 * b.us)
+    b.run(presentations * 50 * us)
     print(json.dumps({"seconds": b.device._last_run_time, "spikes": int(monitor.num_spikes)}))
 
 
