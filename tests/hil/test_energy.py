@@ -389,3 +389,24 @@ def test_accounts_come_back_from_json_to_the_bit():
     back = Account.from_json(json.loads(json.dumps(account.as_json())))
     assert (back.tallies, back.arrays, back.counts) == (account.tallies, account.arrays, account.counts)
     assert Dissipation(1.0, 2.0, 3.0).plus(Dissipation(1.0)).times(2.0).total == 14.0
+
+
+def test_figures_of_a_write_are_set_as_everywhere_and_unknown_sections_are_refused(tmp_path, monkeypatch, capsys):
+    from hil.cli.main import main
+
+    np.save(tmp_path / "w.npy", np.full((2, 2), 0.7))
+
+    def run(*settings):
+        asked = [part for setting in settings for part in ("--set", setting)]
+        call = ["hil", "program", str(tmp_path / "w.npy"), "--device", "sim:rram", "--run", str(tmp_path / "run")]
+        monkeypatch.setattr("sys.argv", [*call, *asked])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code or 0, capsys.readouterr()
+
+    code, told = run("energy.dac=-1")
+    assert code == 2 and "energy.dac = -1 must be >= 0" in told.err
+    code, told = run("enrgy.dac=1")
+    assert code == 2 and "no section 'enrgy'" in told.err
+    code, told = run("energy.dac=0", "energy.adc=0")
+    assert code == 0 and "programming: energy" in told.out and "of converters" not in told.out
