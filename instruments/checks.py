@@ -9,17 +9,17 @@ from ctypes.util import find_library
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from hil.doctor.finding import Finding
+from hil.doctor.diagnosis import Diagnosis
 
 LAB = 'pip install "memhil[lab]"'
 
 
-def check() -> Iterator[Finding]:
+def check() -> Iterator[Diagnosis]:
     """Pyvisa and what it opens resources with, GPIB, USB, and a port on loopback."""
     for name, needed_for in (("pyvisa", "every instrument"), ("pyvisa-py", "sockets, serial and USB without NI-VISA")):
         yield _package(name, needed_for, LAB)
     visa = find_library("visa") or find_library("visa64")
-    yield Finding(
+    yield Diagnosis(
         "VISA library", "ok" if visa else "absent", visa or "none of NI, Keysight or R&S; pyvisa-py does without",
         "" if visa else "for GPIB through NI's or Keysight's interfaces: theirs",
     )  # fmt: skip
@@ -28,26 +28,26 @@ def check() -> Iterator[Finding]:
     yield _package("gpib-ctypes", "GPIB through linux-gpib", "pip install gpib-ctypes, and linux-gpib")
     for path in sorted(Path("/dev").glob("usbtmc*")):
         free = os.access(path, os.R_OK | os.W_OK)
-        yield Finding(
+        yield Diagnosis(
             str(path), "ok" if free else "fault", "may be opened" if free else "this user may not open it",
             "" if free else "a udev rule that gives it a group of yours",
         )  # fmt: skip
     yield _loopback()
 
 
-def _package(name: str, needed_for: str, cure: str) -> Finding:
+def _package(name: str, needed_for: str, cure: str) -> Diagnosis:
     try:
-        return Finding(name, "ok", version(name))
+        return Diagnosis(name, "ok", version(name))
     except PackageNotFoundError:
-        return Finding(name, "absent", f"not installed; for {needed_for}", cure)
+        return Diagnosis(name, "absent", f"not installed; for {needed_for}", cure)
 
 
-def _loopback() -> Finding:
+def _loopback() -> Diagnosis:
     try:
         with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname(), 2.0):
-            return Finding("loopback", "ok", "sockets on 127.0.0.1 work, for visa:virtual")
+            return Diagnosis("loopback", "ok", "sockets on 127.0.0.1 work, for visa:virtual")
     except OSError as error:
-        return Finding(
+        return Diagnosis(
             "loopback", "fault", f"no socket on 127.0.0.1: {error.strerror}", "a firewall or sandbox forbids it; "
             "visa:virtual needs it",
         )  # fmt: skip

@@ -9,7 +9,7 @@ import typer
 from hil.cli import options
 
 if TYPE_CHECKING:
-    from hil.doctor.finding import Finding
+    from hil.doctor.diagnosis import Diagnosis
     from hil.runs.results import Row
 
 MARKS = {"ok": "ok", "absent": "not there", "fault": "FAULT"}
@@ -30,12 +30,12 @@ def doctor(
     hil doctor                # everything, faults first
     hil doctor fpga           # tools, compiler, cache, serial ports and their permissions
     """
-    from hil.doctor.finding import CHECKS, findings
+    from hil.doctor.diagnosis import CHECKS, diagnoses
     from hil.runs.results import report
 
     if part is not None:
         CHECKS.find(part)
-    found = list(findings(part))
+    found = list(diagnoses(part))
     found.sort(key=lambda one: one[1].state != "fault")
     rows = [_row(where, each) for where, each in found]
     faults = sum(each.state == "fault" for _, each in found)
@@ -46,7 +46,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _row(part: str, found: Finding) -> Row:
+def _row(part: str, found: Diagnosis) -> Row:
     from hil.runs.results import Row
 
     note = found.told + (f"  ->  {found.cure}" if found.cure else "")

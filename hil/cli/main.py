@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hil.cli import streams
 from hil.errors import HilError, InputError, one_line, told
@@ -20,8 +21,31 @@ from hil.version import __version__
 
 _VERBS: Registry[Any] = Registry("hil.verbs", "verb")
 
+SHELVES = {
+    "Measure": ("lab", "characterize", "import", "program"),
+    "Model": ("devices", "synapses", "neuron", "fit", "compare", "export"),
+    "Train": ("train", "sweep", "evaluate", "loop", "reproduce"),
+    "Build": ("fpga",),
+    "Look": ("runs", "plot", "report", "init", "doctor"),
+}
+"""Headings of the help, and the verbs below each; verbs of other packages stand below ``More``."""
+
 _Usage: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 """Base of errors in a command line: click's own class or, in newer releases of typer, the copy inside it."""
+
+
+class Verbs(TyperGroup):
+    """The verbs, by what users do with them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for every shelf, each verb with its whole first sentence."""
+        shelved = {verb for verbs in SHELVES.values() for verb in verbs}
+        more = tuple(name for name in self.list_commands(ctx) if name not in shelved)
+        for heading, verbs in {**SHELVES, "More": more}.items():
+            known = [(name, command) for name in verbs if (command := self.get_command(ctx, name)) is not None]
+            if known:
+                with formatter.section(heading):
+                    formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in known])
 
 
 def _version(wanted: bool) -> None:
@@ -36,6 +60,7 @@ def build(only: str | None = None) -> typer.Typer:
     One that cannot be loaded says so when it is used.
     """
     app = typer.Typer(
+        cls=Verbs,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -47,7 +72,8 @@ def build(only: str | None = None) -> typer.Typer:
     def top(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False) -> None:
         """Train memristive neural networks on simulated devices, FPGA emulators and lab instruments.
 
-        One Device interface, the same training drivers on each. Start with `hil train stdp` and `hil devices`.
+        One Device interface, the same training drivers on each. Start with `hil train stdp` and `hil devices`;
+        `hil doctor` says what is missing here.
         """
 
     verbs, problems = _VERBS.found([only]) if only else ({}, {})

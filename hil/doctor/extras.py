@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution, packages_dist
 from importlib.util import find_spec
 from pathlib import Path
 
-from hil.doctor.finding import Finding
+from hil.doctor.diagnosis import Diagnosis
 
 PACKAGE = "memhil"
 
@@ -20,12 +20,12 @@ FOR_DEVELOPERS = ("dev", "clients")
 _REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)([^;]*);?.*extra == ['\"]([\w-]+)['\"]")
 
 
-def check() -> Iterator[Finding]:
+def check() -> Iterator[Diagnosis]:
     """Every extra, and every room."""
     try:
         asked = distribution(PACKAGE).requires or []
     except PackageNotFoundError:
-        yield Finding(PACKAGE, "fault", "is not installed, only found", "pip install -e . in its folder")
+        yield Diagnosis(PACKAGE, "fault", "is not installed, only found", "pip install -e . in its folder")
         return
     extras: dict[str, list[str]] = {}
     for requirement in asked:
@@ -35,13 +35,13 @@ def check() -> Iterator[Finding]:
     for extra, names in sorted(extras.items()):
         missing = sorted({name for name in names if not _installed(name)})
         if missing:
-            yield Finding(extra, "absent", f"without {', '.join(missing)}", f'pip install "{PACKAGE}[{extra}]"')
+            yield Diagnosis(extra, "absent", f"without {', '.join(missing)}", f'pip install "{PACKAGE}[{extra}]"')
         else:
-            yield Finding(extra, "ok", ", ".join(f"{name} {version(name)}" for name in names))
+            yield Diagnosis(extra, "ok", ", ".join(f"{name} {version(name)}" for name in names))
     yield from _rooms()
 
 
-def _rooms() -> Iterator[Finding]:
+def _rooms() -> Iterator[Diagnosis]:
     """Whether each room is ours: InstrumentKit and others install packages of the same names."""
     here = Path(__file__).parents[2]
     owners = packages_distributions()
@@ -51,12 +51,12 @@ def _rooms() -> Iterator[Finding]:
         others = sorted(set(owners.get(room, [])) - {PACKAGE})
         if where is not None and where != here / room:
             cure = f"remove {' or '.join(others) or where}, or use an environment for {PACKAGE} alone"
-            yield Finding(f"package {room}", "fault", f"is imported from {where}, not from {here / room}", cure)
+            yield Diagnosis(f"package {room}", "fault", f"is imported from {where}, not from {here / room}", cure)
         elif others:
             cure = f"an environment for {PACKAGE} alone: the next installation may overwrite ours"
-            yield Finding(f"package {room}", "fault", f"is installed by {', '.join(others)} too", cure)
+            yield Diagnosis(f"package {room}", "fault", f"is installed by {', '.join(others)} too", cure)
         else:
-            yield Finding(f"package {room}", "ok", str(where))
+            yield Diagnosis(f"package {room}", "ok", str(where))
 
 
 def _installed(name: str) -> bool:

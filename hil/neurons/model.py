@@ -39,6 +39,10 @@ class NeuronState:
     scale: float
 
 
+CLOCKS = ("since", "refractory", "lag")
+"""States that only tell time: neither drawn nor reported."""
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """How far a model's first state is from the exact solution of its equations, before its first spike and after.

@@ -10,7 +10,7 @@ import gateware.checks
 import instruments.checks
 import sim.checks
 from hil.doctor import extras, machine
-from hil.doctor.finding import CHECKS, Finding, findings
+from hil.doctor.diagnosis import CHECKS, Diagnosis, diagnoses
 
 
 def found(check, name):
@@ -35,7 +35,7 @@ def test_one_part_alone_and_a_part_that_is_none(hil):
 
 
 def test_every_finding_that_is_not_fine_has_a_cure():
-    for part, finding in findings():
+    for part, finding in diagnoses():
         assert finding.told and (finding.cure or finding.state == "ok"), (part, finding)
 
 
@@ -49,11 +49,11 @@ def test_a_fault_comes_first_and_gives_exit_code_1(hil, monkeypatch):
 
 def test_a_check_that_fails_is_a_finding_and_the_others_go_on(monkeypatch):
     def broken():
-        yield Finding("first", "ok", "fine")
+        yield Diagnosis("first", "ok", "fine")
         raise RuntimeError("no such thing")
 
     monkeypatch.setattr(CHECKS, "found", lambda only=None: ({"bad": broken, "machine": machine.check}, {}))
-    every = list(findings())
+    every = list(diagnoses())
     assert every[0][1].name == "first" and every[1][1].state == "fault" and "no such thing" in every[1][1].told
     assert any(finding.name == "Python" for _, finding in every[2:])
 
@@ -83,7 +83,7 @@ def test_an_extra_that_is_not_complete_names_what_lacks(monkeypatch):
 
     monkeypatch.setattr(extras, "version", without)
     finding = found(extras.check, "lab")
-    assert finding == Finding("lab", "absent", "without pyvisa", 'pip install "memhil[lab]"')
+    assert finding == Diagnosis("lab", "absent", "without pyvisa", 'pip install "memhil[lab]"')
 
 
 @pytest.mark.parametrize(

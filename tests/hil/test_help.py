@@ -57,3 +57,19 @@ def options(kind):
         for parameter in command.params:
             if parameter.param_type_name == "option" and getattr(parameter.type_descriptor, "annotation", None) is kind:
                 yield path, parameter.opts[0]
+
+
+def test_every_verb_of_ours_has_its_place_in_the_help(hil, monkeypatch):
+    from hil.cli.main import _VERBS, SHELVES
+
+    ours = set(_VERBS.names("memhil"))
+    assert sorted(verb for verbs in SHELVES.values() for verb in verbs) == sorted(ours)
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = hil("--help")
+    assert code == 0 and "..." not in out.partition("Measure:")[2] and max(map(len, out.splitlines())) <= 80
+    heads = [
+        line.removesuffix(":")
+        for line in out.splitlines()
+        if line.endswith(":") and not line.startswith((" ", "Options"))
+    ]
+    assert heads == [*SHELVES, *(["More"] if ours != set(_VERBS.names()) else [])]

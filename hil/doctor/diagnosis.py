@@ -1,4 +1,4 @@
-"""`Finding`: one thing that was looked at; the registry of all checks."""
+"""`Diagnosis`: what was found of one thing; the registry of all checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["ok", "absent", "fault"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at.
 
     Attributes
@@ -35,20 +35,20 @@ class Finding:
     cure: str = ""
 
 
-Check = Callable[[], Iterable[Finding]]
+Check = Callable[[], Iterable[Diagnosis]]
 
 CHECKS: Registry[Check] = Registry("hil.checks", "check")
 """All checks that are installed, by the part that they look at."""
 
 
-def findings(part: str | None = None) -> Iterator[tuple[str, Finding]]:
+def diagnoses(part: str | None = None) -> Iterator[tuple[str, Diagnosis]]:
     """Part and finding, of all checks one after the other, or of one; a check that fails is a finding."""
     checks, problems = CHECKS.found(None if part is None else [part])
     for name, problem in problems.items():
-        yield name, Finding(name, "fault", str(problem), "reinstall the package that brings it, or remove it")
+        yield name, Diagnosis(name, "fault", str(problem), "reinstall the package that brings it, or remove it")
     for part, check in checks.items():
         try:
             for finding in check():
                 yield part, finding
         except Exception as error:  # whatever is wrong with a machine, all other checks are still of use
-            yield part, Finding(part, "fault", f"the check itself failed: {told(error)}", "report this")
+            yield part, Diagnosis(part, "fault", f"the check itself failed: {told(error)}", "report this")
