@@ -17,8 +17,8 @@ import numpy as np
 
 from hil.compiling import njit, types
 from sim.cells.pointers import ADDRESS, call_current
-from sim.cells.single import DONE, MOST_STEPS, NOT_FINITE, SHARP, STIFF, TOO_LONG, follow, meeting
-from sim.cells.stepping import STABILITY, TOLERANCE, carried, evaluate, explicit, implicit, measure, slopes
+from sim.cells.single import BRIEF, DONE, MOST_STEPS, NOT_FINITE, SHARP, STIFF, TOO_LONG, follow, meeting
+from sim.cells.stepping import STABILITY, TOLERANCE, brief, carried, evaluate, explicit, implicit, measure, slopes
 
 float64, int64 = types.float64, types.int64
 
@@ -74,6 +74,15 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
         for i in range(n):
             x[i] = min(max(x[i] + duration * k[0, i], low[i]), high[i])
         return DONE, charge + i_k[0] * duration
+    if far <= BRIEF and not stiff:
+        fine, gained = brief(
+            rate, current, v, p, gain, moved, x, low, high, span, held, duration, k, i_k, new, inside, f,
+            measured, origin, factor,
+        )  # fmt: skip
+        if fine:
+            for i in range(n):
+                x[i] = new[i]
+            return DONE, gained
     for _ in range(MOST_STEPS):
         h = min(h, left)
         if stiff:
@@ -173,6 +182,48 @@ def _advanced(rate, current, p, moved, low, high, stiff, duration, rows, cols, x
     return DONE, 0, 0, 0
 
 
+@njit(error_model="numpy", _nrt=False)
+def _dosed(
+    rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out, work, one, rates
+):  # fmt: skip
+    """`dose`, likewise."""
+    for c in range(x.shape[0]):
+        for r in range(x.shape[1]):
+            v = rows[0, r] - cols[0, c]
+            if v == 0.0:
+                continue
+            start, many = (origin[c, r], factor[c, r]) if factor.size else (0.0, 1.0)
+            ended, out[c, r] = _moved(
+                rate, current, v, p, gain[c, r], moved, x[c, r], low, high, duration[0], stiff, True, start, many, work,
+                one, rates,
+            )  # fmt: skip
+            if ended != DONE:
+                return ended, 0, c, r
+    return DONE, 0, 0, 0
+
+
+@njit(error_model="numpy", _nrt=False)
+def _traced(
+    rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out, x, work, one, rates
+):  # fmt: skip
+    """`trace`, likewise."""
+    for t in range(duration.size):
+        if not np.isnan(start[t]):
+            for i in range(x.size):
+                x[i] = pristine[i]
+            x[moved] = start[t]
+        if duration[t] > 0.0:
+            v = rows[t, 0] - cols[t, 0]
+            ended, _ = _moved(
+                rate, current, v, p, 1.0, moved, x, low, high, duration[t], stiff, False, 0.0, 1.0, work, one, rates
+            )  # fmt: skip
+            if ended != DONE:
+                return ended, t, 0, 0
+        for i in range(x.size):
+            out[t, i] = x[i]
+    return DONE, 0, 0, 0
+
+
 _F, _M = float64[:, ::1], float64[:, :, ::1]
 _FIXED = types.Array(float64, 1, "C", readonly=True), types.Array(float64, 2, "C", readonly=True)
 
@@ -200,19 +251,9 @@ def advance(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, 
 def dose(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out):
     """Charge (columns, rows), C, of one segment, in `out`; how that ended. The states `x` are lost."""
     work, one, rates = _workspace(low.size), np.zeros(1), np.zeros(1)
-    for c in range(x.shape[0]):
-        for r in range(x.shape[1]):
-            v = rows[0, r] - cols[0, c]
-            if v == 0.0:
-                continue
-            start, many = (origin[c, r], factor[c, r]) if factor.size else (0.0, 1.0)
-            ended, out[c, r] = _moved(
-                rate, current, v, p, gain[c, r], moved, x[c, r], low, high, duration[0], stiff, True, start, many, work,
-                one, rates,
-            )  # fmt: skip
-            if ended != DONE:
-                return ended, 0, c, r
-    return DONE, 0, 0, 0
+    return _dosed(
+        rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out, work, one, rates
+    )  # fmt: skip
 
 
 @njit(
@@ -225,19 +266,9 @@ def dose(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gai
 def trace(rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out):
     """States (T, n) of one cell after every segment, put at `start` (T,) before it where that is no NaN, in `out`."""
     work, one, rates, x = _workspace(low.size), np.zeros(1), np.zeros(1), pristine.copy()
-    for t in range(duration.size):
-        if not np.isnan(start[t]):
-            x[:] = pristine
-            x[moved] = start[t]
-        if duration[t] > 0.0:
-            v = rows[t, 0] - cols[t, 0]
-            ended, _ = _moved(
-                rate, current, v, p, 1.0, moved, x, low, high, duration[t], stiff, False, 0.0, 1.0, work, one, rates
-            )  # fmt: skip
-            if ended != DONE:
-                return ended, t, 0, 0
-        out[t, :] = x
-    return DONE, 0, 0, 0
+    return _traced(
+        rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out, x, work, one, rates
+    )  # fmt: skip
 
 
 @njit(types.void(ADDRESS, float64[::1], _F, _M, _F), cache=True, nogil=True, error_model="numpy")

@@ -2,9 +2,9 @@
 
 The same methods and tolerances as `sim.cells.integration`, which goes on where this one ends in `STIFF`, with what one
 state makes simpler: at a constant voltage x moves one way, and where its rate is 0 or leads out of a bound it stays for
-the rest of the segment. A segment that moves the state by little is taken in one step of Kutta's third-order method,
-three evaluations of the rate, if the second-order method within (the midpoint rule) confirms it to the tolerance; all
-others by Dormand and Prince's, six a step.
+the rest of the segment. A segment that moves the state by little is taken in one step: of the midpoint rule, two
+evaluations of the rate, if Euler's rule within confirms it to the tolerance; else of Kutta's third-order method, three,
+if the midpoint rule within does. All others are taken by Dormand and Prince's, six a step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHARP = 15
 """Steps held back by stability, in one segment, after which its equations count as stiff."""
 
 BRIEF = 4e-3
-"""Move, relative to the magnitude of the state, up to which one step of third order is tried."""
+"""Move, relative to the magnitude of the state, up to which one step of second or third order is tried."""
 
 
 @njit(inline="always", error_model="numpy")
@@ -69,10 +69,19 @@ def _growth(error):
 
 @njit(error_model="numpy", _nrt=False)
 def _brief(rate, current, v, p, gain, y, low, high, span, h, k_0, i_0, measured, origin, factor, x, f):
-    """One step of third order: whether it holds the tolerances away from the bounds, where it leads, its charge."""
+    """One step of second or third order: whether it holds the tolerances off the bounds, where it leads, its charge."""
     k_1 = _rate(rate, v, y + 0.5 * h * k_0, p, gain, low, high, x, f)
     if not h * (k_1 - k_0) ** 2 <= 6.0 * TOLERANCE * measure(y, span) * abs(k_0):
         return False, y, 0.0  # four times what is allowed if the rate is linear in the state
+    if h * abs(k_1 - k_0) <= TOLERANCE * measure(y, span):
+        end = y + h * k_1
+        room = TOLERANCE * measure(max(abs(y), abs(end)), span)
+        inside = low + room < end < high - room
+        if inside and not measured:
+            return True, end, 0.0
+        i_1 = _current(current, v, y + 0.5 * h * k_0, p, low, high, origin, factor, x) if measured else 0.0
+        if inside and abs(i_1 - i_0) <= TOLERANCE_OF_CHARGE * abs(i_1):
+            return True, end, h * i_1
     k_2 = _rate(rate, v, y + h * (2.0 * k_1 - k_0), p, gain, low, high, x, f)
     end = y + h * (k_0 + 4.0 * k_1 + k_2) / 6.0
     room = TOLERANCE * measure(max(abs(y), abs(end)), span)
