@@ -120,7 +120,11 @@ def together(name: str, uri: str, seeds: list[list[Row]]) -> list[Row]:
             continue
         control = [row.control for row in same if isinstance(row.control, int | float)]
         mean = float(np.mean(control)) if control else None
-        row = repeated(same[0].name, [float(row.value) for row in same], same[0].unit, control=mean, note=same[0].note)
+        first = same[0]
+        row = repeated(
+            first.name, [float(row.value) for row in same], first.unit, control=mean, note=first.note,
+            label=first.text.strip(), conditions=first.conditions,
+        )  # fmt: skip
         found.append(row.under(f"{name}: ", device=uri))
     return found
 

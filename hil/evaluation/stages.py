@@ -97,7 +97,8 @@ class Evaluation:
         self._note(found, FLOAT, self.subject.alone(self.images, seed), shuffled.alone(self.images, seed))
         with self._opened(seed) as devices:
             exact = self._set(devices, shuffled)
-            control = shuffled.answers(devices, self.images, seed) if exact else None
+            with during("shuffled weights, inference", seed):
+                control = shuffled.answers(devices, self.images, seed) if exact else None
             if exact:
                 self._set(devices, self.subject)
                 self._note(found, MAPPED, self._answers(devices, seed, MAPPED), control)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hil.energy.dissipation import Dissipation, ohmic
+from hil.energy.dissipation import Dissipation
 from hil.limits import LimitError
 from hil.pill.pairs import PairedCore, Weights
 from hil.pill.protocol import PillProtocol
@@ -47,6 +47,11 @@ class PairWeights(Weights, Protocol):
 
     parameters: Any
     meter: Meter | None
+
+    def dissipation(
+        self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> Dissipation:
+        """See `hil.abilities.Dissipating`."""
 
     def note_reads(self, rows: NDArray[np.float64], cols: NDArray[np.float64], count: int) -> None:
         """Tell the meter of `count` reads, some of them at line voltages (B, R) and (B, C), V."""
@@ -93,7 +98,6 @@ class ClosedFormPairs(PairedCore):
         except LimitError:
             for responds in (False, True):
                 self._check_pair(_two_brightest(pixels[response.any(axis=1) == responds]), responds)
-        before = self._drawn(pixels, response)
         for start in range(0, len(pixels), AT_ONCE):
             here = slice(start, start + AT_ONCE)
             batch = pulses(pixels[here], response[here], self.protocol, self._flux_per_volt)
@@ -105,31 +109,21 @@ class ClosedFormPairs(PairedCore):
             self._play(batch)
         self.device.pass_time(len(pixels) * self._image_time)
         if self.device.meter is not None and len(pixels):
-            self._note(len(pixels), before.plus(self._drawn(pixels, response)).times(0.5), pixels, response)
+            self._note(pixels, response)
 
-    def _few(self, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> Waveform:
-        """Pulses of a few of the images, evenly apart, for their energy."""
+    def _note(self, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> None:
+        """Tell the meter of images: energy of a few, evenly apart, at the weights of now; others as many times more."""
         few = np.unique(np.linspace(0, len(pixels) - 1, METERED).astype(int))
-        return self.protocol.waveform(pixels[few], response[few])
-
-    def _drawn(self, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> Dissipation:
-        """Energy of a few of the images at the weights of now, J, where a meter asks."""
-        if self.device.meter is None or not len(pixels):
-            return Dissipation()
-        wave = self._few(pixels, response)
-        return ohmic(self.device.conductance, wave.duration, wave.rows, wave.cols)
-
-    def _note(self, images: int, drawn: Dissipation, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> None:
-        """Tell the meter of images, a few of which have `drawn` energy, J; the others as many times more."""
-        wave, meter = self._few(pixels, response), self.device.meter
+        wave, factor = self.protocol.waveform(pixels[few], response[few]), len(pixels) / len(few)
+        meter = self.device.meter
         driven = wave.rows.any(axis=1) | wave.cols.any(axis=1)
-        factor = images / min(images, METERED)
+        drawn = self.device.dissipation(wave.duration, wave.rows, wave.cols)
         assert meter is not None
         meter.spent(
             drawn.times(factor), pulses=factor * driven.sum(), seconds=factor * wave.duration[driven].sum(),
             dac=factor * (np.count_nonzero(wave.rows) + np.count_nonzero(wave.cols)),
             rows=2 * factor * (wave.rows**2).sum(), cols=2 * factor * (wave.cols**2).sum(),
-            sampled=images - min(images, METERED),
+            sampled=len(pixels) - len(few),
         )  # fmt: skip
 
     def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:

@@ -207,6 +207,61 @@ def test_compiled_neurons_take_what_those_on_the_host_take():
     assert one.dac == other.dac and one.rows == pytest.approx(other.rows) and one.cols == pytest.approx(other.cols)
 
 
+def test_compiled_pairs_take_what_waveforms_take():
+    from hil.pill.pairs import PairedCore, PairedInputs
+    from hil.pill.protocol import PillProtocol
+
+    rng = np.random.default_rng(5)
+    pixels, response, protocol = rng.random((4, 6)), rng.random((4, 3)) < 0.4, PillProtocol()
+    uri = "sim:pill?inputs=6&cols=3&phi0=0.02"
+    fast, account = metered(uri)
+    own = fast.offer(PairedCore, 6, protocol)
+    own.present(pixels, response)
+    slow, played = metered(uri, EnergySettings(exact=True))
+    PairedInputs(slow, 6, protocol).present(pixels, response)
+    one, other = only(account), only(played)
+    assert one.meant == pytest.approx(other.meant, rel=0.05) and one.half == pytest.approx(other.half, rel=0.05)
+    assert one.half > 0 and other.estimated == 0
+    assert (one.pulses, one.dac, one.sampled) == (other.pulses, other.dac, 0)
+    own.present(np.repeat(pixels, 5, axis=0), np.repeat(response, 5, axis=0))
+    assert only(account).sampled == 16 and only(account).pulses == 6 * other.pulses
+
+
+def test_a_layer_of_very_many_pairs_is_worked_out_from_some_of_them(monkeypatch):
+    import sim.pill.array as pill
+    from hil.pill.protocol import PillProtocol
+
+    device = open_device("sim:pill?inputs=100&cols=2&phi0=0.02&d2d=0.2")
+    pixels = np.random.default_rng(2).random((3, 100))
+    wave = PillProtocol().waveform(pixels, np.array([[True, False]] * 3))
+    whole = device.dissipation(wave.duration, wave.rows, wave.cols)
+    monkeypatch.setattr(pill, "METERED_ROWS", 800)
+    part = device.dissipation(wave.duration, wave.rows, wave.cols)
+    assert part.meant != whole.meant
+    assert part.meant == pytest.approx(whole.meant, rel=0.05) and part.half == pytest.approx(whole.half, rel=0.05)
+
+
+def test_the_emulator_tells_the_energy_of_the_cells_that_it_emulates():
+    pytest.importorskip("amaranth")
+    wave = images(3, 4, 2, 0.5, True)
+    with open_device("fpga:golden", rows=4, cols=2) as plain:
+        told = float(plain.apply(wave).energy.sum())
+    device, account = metered("fpga:golden", rows=4, cols=2)
+    with device:
+        device.apply(images(3, 4, 2, 0.5))
+        device.read()
+        device.mvm(np.full((2, 4), 1e-3))
+    tally = only(account)
+    assert tally.meant + tally.half == pytest.approx(told, rel=1e-9)
+    assert (tally.looks, tally.adc, tally.dac) == (
+        6,
+        12,
+        4 + 8 + np.count_nonzero(wave.rows) + np.count_nonzero(wave.cols),
+    )
+    rows = energy_section(account, EnergySettings())
+    assert any("what the emulator itself takes is not known" in row.note for row in rows)
+
+
 class Sample(Device):
     """Ohmic cells that say nothing of themselves but by measured segments."""
 
@@ -334,3 +389,24 @@ def test_accounts_come_back_from_json_to_the_bit():
     back = Account.from_json(json.loads(json.dumps(account.as_json())))
     assert (back.tallies, back.arrays, back.counts) == (account.tallies, account.arrays, account.counts)
     assert Dissipation(1.0, 2.0, 3.0).plus(Dissipation(1.0)).times(2.0).total == 14.0
+
+
+def test_figures_of_a_write_are_set_as_everywhere_and_unknown_sections_are_refused(tmp_path, monkeypatch, capsys):
+    from hil.cli.main import main
+
+    np.save(tmp_path / "w.npy", np.full((2, 2), 0.7))
+
+    def run(*settings):
+        asked = [part for setting in settings for part in ("--set", setting)]
+        call = ["hil", "program", str(tmp_path / "w.npy"), "--device", "sim:rram", "--run", str(tmp_path / "run")]
+        monkeypatch.setattr("sys.argv", [*call, *asked])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code or 0, capsys.readouterr()
+
+    code, told = run("energy.dac=-1")
+    assert code == 2 and "energy.dac = -1 must be >= 0" in told.err
+    code, told = run("enrgy.dac=1")
+    assert code == 2 and "no section 'enrgy'" in told.err
+    code, told = run("energy.dac=0", "energy.adc=0")
+    assert code == 0 and "programming: energy" in told.out and "of converters" not in told.out
