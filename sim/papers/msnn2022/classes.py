@@ -25,6 +25,21 @@ def trained(scope: Scope, iterations: int, dataset: str = "thin32") -> PatternsT
     return scope.train(PatternsTraining, config, f"patterns-{dataset}-{iterations}-{seeds}", draw=False)
 
 
+def _draw(runs: dict[int, PatternsTraining], scope: Scope) -> None:
+    """Accuracy over the iterations, and the controls at the 70th."""
+    figure, (axis,) = canvas(1, (5, 3.2))
+    for what, style in (("winner", "o-"), ("vote", "s--")):
+        means = [float(np.mean(r.measured("trained", what))) for r in runs.values()]
+        axis.plot(list(runs), means, style, label=what)
+    for role, colour in (("no potentiation", "C2"), ("no learning", "C3")):
+        values = runs[70].measured(role, "winner")
+        axis.axhline(sum(values) / len(values), color=colour, linestyle=":", label=f"winner, {role}, at 70")
+    axis.axhline(CLAIMED, color="0.6", linewidth=0.8)
+    axis.set(xlabel="iteration", ylabel="accuracy (%)", ylim=(25, 101))
+    axis.legend(frameon=False, fontsize=7)
+    save(figure, scope.folder / "msnn-accuracy.png")
+
+
 def accuracy(scope: Scope) -> list[Finding]:
     """The claim beside two controls that learn less, or nothing."""
     runs = {}
@@ -33,17 +48,7 @@ def accuracy(scope: Scope) -> list[Finding]:
         runs[iterations] = trained(scope, iterations)
     thick = trained(scope, 70, "four32")
     mine = runs[70]
-    figure, (axis,) = canvas(1, (5, 3.2))
-    for what, style in (("winner", "o-"), ("vote", "s--")):
-        means = [float(np.mean(r.measured("trained", what))) for r in runs.values()]
-        axis.plot(list(runs), means, style, label=what)
-    for role, colour in (("no potentiation", "C2"), ("no learning", "C3")):
-        values = mine.measured(role, "winner")
-        axis.axhline(sum(values) / len(values), color=colour, linestyle=":", label=f"winner, {role}, at 70")
-    axis.axhline(CLAIMED, color="0.6", linewidth=0.8)
-    axis.set(xlabel="iteration", ylabel="accuracy (%)", ylim=(25, 101))
-    axis.legend(frameon=False, fontsize=7)
-    save(figure, scope.folder / "msnn-accuracy.png")
+    _draw(runs, scope)
     left_out = "lines of one or two pixels, rate 0.2 /us, bound 24 uA: the text has none of them; sim:rram?alpha=0.001"
     return [
         repeated(
