@@ -34,8 +34,8 @@ HEIGHT = float64(_states, _states)
 LANDING = types.void(_states, _states)
 STEP = int64(_states, float64, float64, _states, float64)
 
-MOST_STEPS = 10_000_000
-"""Steps of one neuron in one call of `advance`."""
+MOST_STEPS = 1_000_000
+"""Steps of one neuron through one `dt`."""
 
 DONE, TOO_LONG, NOT_FINITE = 0, 1, 2
 

@@ -11,11 +11,15 @@ from hil.errors import InputError
 from hil.needs import require_memory
 from hil.neurons.currents import Current
 from hil.neurons.model import NeuronModel, OdeNeurons
+from hil.runs.progress import Progress
 
 SAMPLES = 10_000
 """Samples of a trace unless told otherwise."""
 
 MOST_SAMPLES = 10_000_000
+
+AT_ONCE = 100
+"""Samples between two looks at whether the user wants to stop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +74,15 @@ def trace(neurons: NeuronModel, current: Current, duration: float, samples: int 
     drive = current.means(time)
     neurons.reset()
     start = neurons.x[0].copy()
-    spikes, course = neurons.play(duration / samples, drive[:, None])
-    return Trace(time, np.concatenate([start[None], course[:, 0]]), drive, spikes[:, 0])
+    fired, states = [], [start[None]]
+    with Progress(samples, "samples") as progress:
+        for first in range(0, samples, AT_ONCE):
+            part = drive[first : first + AT_ONCE, None]
+            spikes, course = neurons.play(duration / samples, part)
+            fired.append(spikes[:, 0])
+            states.append(course[:, 0])
+            progress.advance(len(part))
+    return Trace(time, np.concatenate(states), drive, np.concatenate(fired))
 
 
 def firing_rates(neurons: NeuronModel, duration: float, steps: int, drives: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,9 +100,14 @@ def firing_rates(neurons: NeuronModel, duration: float, steps: int, drives: NDAr
         In the model's unit.
     """
     neurons.reset()
-    currents = np.broadcast_to(drives, (steps, neurons.count))
-    neurons.play(duration / steps, currents, record=False)
-    return neurons.play(duration / steps, currents, record=False)[0].sum(axis=0) / duration
+    counted = np.zeros(neurons.count, np.int64)
+    with Progress(2 * steps, "steps") as progress:
+        progress.describe("f-I curve")
+        for step in range(2 * steps):
+            fired = neurons.advance(duration / steps, drives)
+            counted += fired if step >= steps else 0
+            progress.advance(1)
+    return counted / duration
 
 
 def field(
