@@ -1,0 +1,21 @@
+"""Sphinx's configuration of the site; `docs/site/build.py` puts the pages together and runs it."""
+
+from hil.version import __version__
+
+project = "memhil"
+release = version = __version__
+copyright = "the memhil authors"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+html_theme = "pydata_sphinx_theme"
+html_title = "memhil"
+html_theme_options = {"navigation_with_keys": False, "show_prev_next": True, "secondary_sidebar_items": ["page-toc"]}
+html_show_sphinx = False
+html_copy_source = False
+myst_heading_anchors = 4
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_google_docstring = False
+copybutton_prompt_text = "$ "
+default_role = "code"
+suppress_warnings = ["misc.highlighting_failure"]
