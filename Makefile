@@ -65,6 +65,7 @@ test-clients: $(VENV)/.clients
 	$(BIN)/pytest -n 0 $(wildcard tests/instruments/test_*_client.py)
 
 bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/alpha_network.py
 	$(BIN)/python benchmarks/stdp_throughput.py
 	$(BIN)/python benchmarks/wta_throughput.py
 	$(BIN)/python benchmarks/lab_trains.py

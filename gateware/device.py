@@ -22,6 +22,7 @@ from gateware.model import StepTables, memductance
 from gateware.protocol import Flag, Space
 from hil.arrays import numbers
 from hil.device import Device, Layer, Response, Unsupported
+from hil.energy.dissipation import Dissipation, ohmic
 from hil.errors import InputError
 from hil.limits import Limits
 from hil.programming import Programming
@@ -73,6 +74,7 @@ class FpgaDevice(Device):
     """
 
     identity: str
+    energy_note = "of the cells that are emulated; what the emulator itself takes is not known here"
 
     def __init__(
         self,
@@ -147,7 +149,11 @@ class FpgaDevice(Device):
         if v is not None:
             return super().read_rows(rows, v)
         self._require_open()
-        return self._conductances()[self._rows(rows)]
+        chosen = self._rows(rows)
+        if self.meter is not None:
+            scan = self.read_voltage * np.sqrt(np.bincount(chosen, minlength=self.rows))
+            self.meter.looked(self, scan[None], np.zeros((1, self.cols)), self.cols, looks=len(chosen))
+        return self._conductances()[chosen]
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Currents out of the array for voltages of all other lines, see `Device.mvm`; nothing is disturbed."""
@@ -157,7 +163,15 @@ class FpgaDevice(Device):
         reads = Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width)
         self.limits.check(reads)
         self._refuse_floating(reads)
+        if self.meter is not None:
+            self.meter.looked(self, reads.rows, reads.cols, self.rows if reverse else self.cols)
         return v @ (self._conductances().T if reverse else self._conductances())
+
+    def dissipation(
+        self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> Dissipation:
+        """Energies of segments in the cells that are emulated, J; see `hil.abilities.Dissipating`."""
+        return ohmic(self._conductances(), duration, rows, cols)
 
     def reset(self) -> None:
         """Pristine cells at time 0, and the random numbers from their beginning."""
@@ -248,6 +262,12 @@ class StepDevice(FpgaDevice):
 
     tables: StepTables
     programming: Programming
+
+    def note_reads(self, spikes: NDArray[np.int64]) -> None:
+        """Tell the meter of reads of rows by input spikes, (rows,) counted, at the conductances of now."""
+        if self.meter is not None:
+            seen = float(spikes @ self._conductances().sum(axis=1))
+            self.meter.read_by_spikes(self, float(spikes.sum()), seen)
 
     def set_conductances(self, conductances: NDArray[np.float64]) -> None:
         """Put every cell at the state whose conductance is nearest to (rows, cols) ones, S."""

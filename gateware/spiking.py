@@ -25,6 +25,10 @@ from hil.spiking.trains import SpikeBatch, SpikeTrain
 if TYPE_CHECKING:
     from gateware.host.client import Client
     from gateware.parameters import FpgaParameters
+    from hil.energy.meter import Meter
+
+ON_CHIP = "pulses of neurons on the emulator, and reads of images that it encodes, are not told to the host"
+"""Why energies of some pulses are not known."""
 
 ONE = 1 << 16
 """Unit of registers `keep` and `theta_keep`."""
@@ -70,6 +74,10 @@ class SpikingEmulator(Protocol):
     client: Client
     geometry: Geometry
     place: NDArray[np.int64]
+    meter: Meter | None
+
+    def note_reads(self, spikes: NDArray[np.int64]) -> None:
+        """Tell the meter of so many reads of every row."""
 
     @property
     def states(self) -> NDArray[np.uint16]:
@@ -155,6 +163,7 @@ class FpgaCore(SpikingCore):
             read = logged
         self._learned(learn)
         neurons = np.argsort(device.place)[np.concatenate(columns)]
+        self._note(SpikeBatch.of([spikes]), duration, len(neurons) if learn else 0)
         return SpikeTrain(np.concatenate(ticks).astype(np.float64) * self._tick, neurons)
 
     def present_batch(self, batch: SpikeBatch, duration: float, learn: bool) -> NDArray[np.int64]:
@@ -169,6 +178,7 @@ class FpgaCore(SpikingCore):
             counts[b] = self._neurons(Space.COUNTS)
             self._thresholds.fired(counts[b])
         self._learned(learn)
+        self._note(batch, duration, int(counts.sum()) if learn else 0)
         return counts
 
     def present_images(
@@ -199,7 +209,16 @@ class FpgaCore(SpikingCore):
             counts[b] = self._neurons(Space.COUNTS)
             self._thresholds.fired(counts[b])
         self._learned(learn)
+        if device.meter is not None:
+            device.meter.unknown(len(images) + (int(counts.sum()) if learn else 0), ON_CHIP)
         return counts
+
+    def _note(self, batch: SpikeBatch, duration: float, fired: int) -> None:
+        """Tell the meter of the reads of a batch, and of output spikes whose pulses nobody here has seen."""
+        device = self.device
+        if device.meter is not None:
+            device.note_reads(np.bincount(batch.line[batch.time < duration], minlength=self.rows))
+            device.meter.unknown(fired, ON_CHIP)
 
     def _registers(self) -> dict[str, int]:
         """Everything that stays the same from presentation to presentation."""

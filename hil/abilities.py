@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from hil.device import Device
+from hil.energy.dissipation import Dissipation
 from hil.programming import Programming
 from hil.waveform import Waveform
 
@@ -168,6 +169,27 @@ class Rebuilding(Protocol):
 
     def put(self, conductance: NDArray[np.float64]) -> None:
         """Put every cell (rows, cols) at a conductance of its own, S, in no time; one that is stuck stays."""
+
+
+@runtime_checkable
+class Dissipating(Protocol):
+    """A device that knows what its cells draw without driving them; what a run takes is told by it (`hil.energy`)."""
+
+    def dissipation(
+        self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> Dissipation:
+        """Energies, J, of segments (T,), s, at line voltages (T, R) and (T, C), V, cells staying as they are now."""
+
+
+@runtime_checkable
+class Lined(Protocol):
+    """A device whose lines have capacitances."""
+
+    def line_delay(self) -> float | None:
+        """Elmore delay from a row's driver over the furthest cell to its column's end, s; None without capacitance."""
+
+    def line_capacitance(self) -> tuple[float, float]:
+        """Of a whole row, and of a whole column, F."""
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from hil import presets
 from hil.config import by_present_names, validated
 from hil.converters.settings import ConverterSettings
 from hil.device import Device
+from hil.energy import meter
 from hil.errors import HilError, InputError, nearest, shortened, told
 from hil.plugins import Registry
 from hil.presets import Preset
@@ -127,7 +128,9 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
     """
     kind, name, values, synapse, converters = _resolved(uri, defaults, parameters)
     try:
-        device = kind.build(name, values)
+        with meter.unmetered():
+            device = kind.build(name, values)
+        _metered(device, synapse, converters)
         if converters is not None:
             from hil.converters.device import behind_converters
 
@@ -137,6 +140,15 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
         raise
     except Exception as error:
         raise InputError(f"{uri} cannot be opened: {told(error)}") from error
+
+
+def _metered(device: Device, synapse: AskedSynapse | None, converters: ConverterSettings | None) -> None:
+    """Put a meter at a device where the energy of a run is wanted."""
+    area, cells = (meter.CROSSING, 1) if synapse is None else (
+        synapse.kind.area_of(synapse.settings), synapse.kind.cells_of(synapse.settings)
+    )  # fmt: skip
+    weights = device.rows * device.cols // cells
+    meter.attach(device, weights, area, None if converters is None else converters.adc_bits)
 
 
 def address_parameters(uri: str) -> BaseModel:

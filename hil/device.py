@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,9 @@ from hil.limits import Limits
 from hil.needs import require_memory
 from hil.programming import Programming, pulse_trains, whole_counts
 from hil.waveform import Waveform
+
+if TYPE_CHECKING:
+    from hil.energy.meter import Meter
 
 Layer = TypeVar("Layer")
 
@@ -109,6 +112,11 @@ class Device(ABC):
         Largest change of a cell's conductance from one of its states to the next, S; 0 where states are continuous.
     programming : Programming or None
         Pulses that move a cell by one step, and the conductances of weights 0 and 1; None where the device has none.
+    meter : Meter or None
+        Is told what the device is given, where the energy of a run is wanted. `apply` does that; a device that reads or
+        programs in another way tells it as well.
+    energy_note : str
+        What is to be known of the energies that it tells.
     """
 
     name: str
@@ -120,6 +128,8 @@ class Device(ABC):
     read_disturbance: float = 0.0
     conductance_step: float = 0.0
     programming: Programming | None = None
+    meter: Meter | None = None
+    energy_note: str = ""
     _closed: bool = False
 
     @property
@@ -151,7 +161,7 @@ class Device(ABC):
                 f"{self.name} has {self.rows} x {self.cols}"
             )
         self.limits.check(waveform)
-        return self._play(waveform)
+        return self._play(waveform) if self.meter is None else self.meter.applied(self, waveform, self._play)
 
     def read(self, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of every cell, (rows, cols), in S.
@@ -187,7 +197,8 @@ class Device(ABC):
         scan = np.zeros((len(chosen), self.rows))
         scan[np.arange(len(chosen)), chosen] = v
         columns = np.zeros((len(chosen), self.cols))
-        return self.apply(Waveform.samples(scan, columns, dwell=self.read_width, measure=True)).currents / v
+        found = self.apply(Waveform.samples(scan, columns, dwell=self.read_width, measure=True)).currents / v
+        return self._found(chosen, found)
 
     def mvm(self, v: ArrayLike, *, reverse: bool = False) -> NDArray[np.float64]:
         """Analog matrix-vector product: currents of the array for a batch of voltages, by default one read a vector.
@@ -291,6 +302,14 @@ class Device(ABC):
 
     def _release(self) -> None:  # noqa: B027 - a device that holds nothing has nothing to do
         """Switch outputs off and free what the device holds."""
+
+    def _found(
+        self, rows: NDArray[np.int64], conductance: NDArray[np.float64], v: float | None = None
+    ) -> NDArray[np.float64]:
+        """Tell the meter what a read of rows has found; with `v`, V, also that it was one, for it was no waveform."""
+        if self.meter is not None:
+            self.meter.found(self, rows, conductance, v)
+        return conductance
 
     def _require_open(self) -> None:
         if self._closed:

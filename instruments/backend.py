@@ -187,8 +187,9 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
             known |= {name: own[name] for name in PROGRAMMING if getattr(p, name) is None}
         p = p.model_copy(update=known)
         device = _open(
-            name, bench.smu.resource, matrix, None, p, v_read=known["v_read"], clock=bench.clock, forget=bench.forget
-        )
+            name, bench.smu.resource, matrix, None, p, v_read=known["v_read"], clock=bench.clock, forget=bench.forget,
+            working=bench.busy,
+        )  # fmt: skip
         device.bench = bench
         device.also_close(stack.pop_all().close)
         return device
@@ -211,6 +212,7 @@ def _open(
     v_read: float,
     clock: Clock,
     forget: Callable[[], None] | None = None,
+    working: Callable[[], bool] = lambda: False,
 ) -> SmuDevice:
     """Open links, ask who is there, and make a device of it that reads at `v_read` V; nothing is set or switched."""
     try:
@@ -232,6 +234,7 @@ def _open(
         for channel in (1, 2) if p.all_channels else (p.channel,):
             stack.enter_context(ResourceLock(resource, f"channel {channel}"))
         link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log, **reach))
+        link.working = working
         smu = Smu(link, settings, safety)
         _require_serial_number(name, smu.identity, p)
         link.sync = smu.driver.sync

@@ -55,7 +55,7 @@ class SmuDevice(Device):
     """
 
     bench: Bench | None = None
-    lateness = 0.0
+    lateness, energy_note = 0.0, "at the terminals of the instrument, with cables and contacts"
     parameters: BaseModel | None = None
     before_train: Callable[[], None] | None = None
     _time, _trail, _prepared = 0.0, 0.0, False
@@ -156,7 +156,7 @@ class SmuDevice(Device):
         drive = np.zeros((1, self.rows))
         drive[0, chosen[:1]] = v
         self.limits.check(Waveform.samples(drive, np.zeros((1, self.cols)), dwell=self.read_width, measure=True))
-        return self._read_cells(chosen, list(range(self.cols)), v)
+        return self._found(np.array(chosen, np.int64), self._read_cells(chosen, list(range(self.cols)), v), v)
 
     def _read_cells(self, rows: list[int], cols: list[int], v: float) -> NDArray[np.float64]:
         """Conductances (len(rows), len(cols)), S, of the cells where some rows and columns cross; see `read_rows`."""

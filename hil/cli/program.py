@@ -10,11 +10,14 @@ import typer
 
 from hil.cli import checks, options
 from hil.cli.about import About, flags_of, with_about
-from hil.errors import InputError
+from hil.errors import InputError, nearest
 from hil.runs.stopping import refuse_with_resume
 
 if TYPE_CHECKING:
     from hil.runs.outcome import Outcome
+
+ENERGY = "energy"
+"""Section with stated figures (`hil.energy`), beside that of the write."""
 
 Source = Annotated[
     Path | None,
@@ -118,7 +121,9 @@ def _played(
         return play.restart(resume)
     full = [item if "." in item.partition("=")[0] else f"{play.KIND}.{item}" for item in settings or []]
     values = options.resolve(config, full, {f"{play.KIND}.{key}": value for key, value in flags.items()})
-    asked = values.get(play.KIND, {})
+    asked = {**values.pop(play.KIND, {}), **({ENERGY: values.pop(ENERGY)} if ENERGY in values else {})}
+    if values:
+        raise InputError(f"hil program: no section '{min(values)}' {nearest(min(values), (play.KIND, ENERGY))}")
     if "source" not in asked:
         raise InputError("name the matrix to write: hil program FILE --device URI (see hil program --help)")
     return play.start(asked, run, checked(about))

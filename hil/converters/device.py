@@ -110,6 +110,8 @@ class ConvertedDevice(Device):
         spread = np.random.default_rng([s.converter_seed, 1]).standard_normal(self.rows + self.cols)
         self._offsets = s.adc_offset * spread
         self._taken = np.zeros(self.rows + self.cols)
+        unequal = np.random.default_rng([s.converter_seed, 3]).standard_normal(self.rows + self.cols)
+        self._input_offsets = s.dac_offset * unequal
 
     @property
     def time(self) -> float:
@@ -123,7 +125,7 @@ class ConvertedDevice(Device):
         if v is None:
             v = self.read_voltage
             drive = v * np.eye(self.rows)[chosen]
-            if v == self.array.read_voltage and not self.settings.dac_noise:
+            if v == self.array.read_voltage and not (self.settings.dac_noise or self.settings.dac_offset):
                 currents = v * self.array.read_rows(chosen)
             else:
                 currents = self.array.mvm(self._driven(drive))
@@ -231,10 +233,10 @@ class ConvertedDevice(Device):
             raise LimitError(
                 f"segment {batch}, {kind} {line}: {v[batch, line]:g} V is beyond dac_range = {self.dac_range:g} V"
             )
-        given = converted(v, s.dac_bits, self.dac_range)[0]
-        if not s.dac_noise:
-            return given
-        return given + s.dac_noise * step_of(s.dac_bits, self.dac_range) * self._normal(v.shape)
+        given, step = converted(v, s.dac_bits, self.dac_range)[0], step_of(s.dac_bits, self.dac_range)
+        if s.dac_offset:
+            given = given + step * self._input_offsets[self._lines_of_rows() if kind == "row" else self._columns()]
+        return given + s.dac_noise * step * self._normal(v.shape) if s.dac_noise else given
 
     def _told(
         self, currents: NDArray[np.float64], lines: slice, volts: NDArray[np.float64] | None

@@ -23,6 +23,9 @@ class ConverterSettings(BaseModel):
     dac_range: float | None = Field(
         None, gt=0, description="largest input voltage; that of a read if not given", json_schema_extra=VOLT
     )
+    dac_offset: float = Field(
+        0.0, ge=0, le=1e6, description="spread of the offsets of the lines' input voltages", json_schema_extra=STEPS
+    )
     dac_noise: float = Field(0.0, ge=0, le=1e3, description="noise of every input voltage", json_schema_extra=STEPS)
     adc_bits: int | None = Field(None, ge=2, le=24, description="resolution of measured currents; exact if not given")
     adc_range: float | None = Field(

@@ -11,6 +11,8 @@ import numpy as np
 
 from hil.config import load_toml, validated
 from hil.data.datasets import load
+from hil.energy.meter import metering
+from hil.energy.report import energy_section
 from hil.errors import HilError, InputError, nearest
 from hil.evaluation.report import doubts, draw, rows
 from hil.evaluation.settings import EvaluateConfig
@@ -95,7 +97,7 @@ def _completed(config: EvaluateConfig, kind: type[Subject], run: Run) -> Outcome
     saved = run.checkpoint()
     done: list[dict[str, Any]] = [] if saved is None else saved[1]["seeds"]
     seeds = range(config.evaluate.seed, config.evaluate.seed + config.evaluate.seeds)
-    with resumable(run.path, KIND, run.set_state):
+    with resumable(run.path, KIND, run.set_state), metering(run.account, config.energy):
         run.set_state("running")
         print(f"{run.path}: {config.evaluate.source} on {config.device.uri}, '{data.name}'", file=sys.stderr)
         with StopRequest() as stop, Progress(len(seeds), "seeds", start=len(done)) as progress:
@@ -107,6 +109,7 @@ def _completed(config: EvaluateConfig, kind: type[Subject], run: Run) -> Outcome
                 if stop.requested and len(done) < len(seeds):
                     raise KeyboardInterrupt
         table = rows(done, labels, subject.notes, config.program.tolerance)
+        table += energy_section(run.account, config.energy)
         table += doubts(done, labels, HINT)
         with replacing(run.path / CONFUSION) as file:
             arrays: dict[str, Any] = {

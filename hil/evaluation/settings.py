@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from hil.config import CliFlag, Section
+from hil.energy.figures import EnergySettings
 from hil.errors import InputError
 from hil.networks.layers import FUNCTIONS
 from hil.training.settings import LARGEST_SEED, Seed, Seeds
@@ -108,6 +109,7 @@ class EvaluateConfig(Section):
     data: EvaluatedData = Field(default_factory=EvaluatedData)
     device: EvaluatedDevice = Field(default_factory=EvaluatedDevice)
     program: PulsePlan = Field(default_factory=PulsePlan)
+    energy: EnergySettings = Field(default_factory=EnergySettings, description="stated figures, see docs/energy.md")
 
     def data_set(self) -> str:
         """Name of the data set; `InputError` where none is named."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hil.abilities import Identified, Settable
 from hil.backends import open_device
 from hil.device import Device
+from hil.energy.meter import during
 from hil.errors import InputError
 from hil.evaluation.settings import EvaluateConfig
 from hil.evaluation.subject import Answers, Subject
@@ -22,7 +23,7 @@ from hil.synapses.mapping import cell_targets
 from hil.training.settings import seed_of
 from hil.waveform import Waveform
 from hil.writing.plan import WritePlan
-from hil.writing.write import Fate, Write
+from hil.writing.write import PROGRAMMING, Fate, Write
 
 FLOAT, MAPPED, PROGRAMMED = "floating point", "mapped", "programmed"
 """Steps, beside those after a time."""
@@ -96,21 +97,30 @@ class Evaluation:
         self._note(found, FLOAT, self.subject.alone(self.images, seed), shuffled.alone(self.images, seed))
         with self._opened(seed) as devices:
             exact = self._set(devices, shuffled)
-            control = shuffled.answers(devices, self.images, seed) if exact else None
+            with during("shuffled weights, inference", seed):
+                control = shuffled.answers(devices, self.images, seed) if exact else None
             if exact:
                 self._set(devices, self.subject)
-                self._note(found, MAPPED, self.subject.answers(devices, self.images, seed), control)
+                self._note(found, MAPPED, self._answers(devices, seed, MAPPED), control)
             if not self.config.evaluate.exact:
-                self._program(devices, found, exact, stop)
-                self._note(found, PROGRAMMED, self.subject.answers(devices, self.images, seed), control)
+                with during(PROGRAMMING, seed):
+                    self._program(devices, found, exact, stop)
+                self._note(found, PROGRAMMED, self._answers(devices, seed, PROGRAMMED), control)
             elif not exact:
                 raise InputError(f"{self.uri}: cells of this device cannot be set without pulses; leave out --exact")
             before = 0.0
             for text, after in self.config.evaluate.times.items():
                 self._wait(devices, after - before)
                 before = after
-                self._note(found, f"after {text}", self.subject.answers(devices, self.images, seed), control)
+                self._note(found, f"after {text}", self._answers(devices, seed, f"after {text}"), control)
         return found
+
+    def _answers(self, devices: Mapping[str, Device], seed: int, step: str) -> Answers:
+        """Answers of the devices at a step, whose images are counted for its energy."""
+        with during(f"{step}, inference", seed) as account:
+            if account is not None:
+                account.count("image", len(self.images))
+            return self.subject.answers(devices, self.images, seed)
 
     @contextmanager
     def _opened(self, seed: int) -> Iterator[dict[str, Device]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hil import axes as ruled
 from hil import style
-from hil.neurons.model import NeuronModel, OdeNeurons
+from hil.neurons.model import CLOCKS, NeuronModel, OdeNeurons
 from hil.neurons.recording import Trace, field
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def save_neuron(
     """
     from matplotlib.figure import Figure
 
-    shown = [k for k, state in enumerate(neurons.states) if state.name not in _CLOCKS]
+    shown = [k for k, state in enumerate(neurons.states) if state.name not in CLOCKS]
     with style.used(style.current()):
         figure = Figure(figsize=(9.5, 1.5 * (len(shown) + 1) + 0.6), layout="constrained")
         left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.7, 1))[0]
@@ -67,9 +67,6 @@ def save_neuron(
         _plane(neurons, trace, below, every)
         figure.suptitle(title.replace("$", r"\$"))
         ruled.save(figure, path)
-
-
-_CLOCKS = ("since", "refractory", "lag")
 
 
 def _plain(unit: str) -> str:

@@ -9,8 +9,9 @@ A model that is an ordinary differential equation gives three functions, and the
     @landing
     def land(x, p): ...                # what a spike does to the states; nothing where nothing is reset
 
-Steps are those of Dormand and Prince, order 5(4). A step in which the height passes 0 is cut to where it does (secant
-steps on the length, each computed anew), so that spikes and resets do not depend on the clock.
+Steps are those of Dormand and Prince, order 5(4), or of a Rosenbrock pair of order 2(3) for models that are stiff. A
+step in which the height passes 0 is cut to where it does (secant steps on the length, each computed anew), so that
+spikes and resets do not depend on the clock.
 
 A model with a closed form gives ``step(x, drive, dt, p, chance)`` instead, which moves the states through `dt` and
 returns the number of its spikes.
@@ -106,6 +107,77 @@ def _try(slope, x, drive, p, h, k, y, z):
 
 
 @njit(error_model="numpy")
+def _invert(w, inverse):
+    """Inverse of a small matrix by Gauss and Jordan, with pivots; `w` is used up."""
+    n = w.shape[0]
+    for i in range(n):
+        for j in range(n):
+            inverse[i, j] = 1.0 if i == j else 0.0
+    for c in range(n):
+        best = c
+        for r in range(c + 1, n):
+            if abs(w[r, c]) > abs(w[best, c]):
+                best = r
+        for j in range(n):
+            w[c, j], w[best, j] = w[best, j], w[c, j]
+            inverse[c, j], inverse[best, j] = inverse[best, j], inverse[c, j]
+        pivot = w[c, c]
+        for j in range(n):
+            w[c, j] /= pivot
+            inverse[c, j] /= pivot
+        for r in range(n):
+            if r != c and w[r, c] != 0.0:
+                part = w[r, c]
+                for j in range(n):
+                    w[r, j] -= part * w[c, j]
+                    inverse[r, j] -= part * inverse[c, j]
+
+
+@njit(error_model="numpy")
+def _try_stiff(slope, x, drive, p, h, scale, k, y, z, w, inverse):
+    """One step of the Rosenbrock pair of order 2(3) of Shampine & Reichelt, SIAM J. Sci. Comput. 18, 1 (1997)."""
+    n, d, c = x.size, 1.0 / (2.0 + np.sqrt(2.0)), 6.0 + np.sqrt(2.0)
+    for j in range(n):
+        for i in range(n):
+            y[i] = x[i]
+        step = 1e-6 * (scale[j] + abs(x[j]))
+        y[j] += step
+        slope(y, drive, p, k[1])
+        for i in range(n):
+            w[i, j] = (1.0 if i == j else 0.0) - h * d * (k[1, i] - k[0, i]) / step
+    _invert(w, inverse)
+    for i in range(n):
+        k[1, i] = 0.0
+        for j in range(n):
+            k[1, i] += inverse[i, j] * k[0, j]
+    for i in range(n):
+        y[i] = x[i] + 0.5 * h * k[1, i]
+    slope(y, drive, p, k[2])
+    for i in range(n):
+        k[3, i] = k[1, i]
+        for j in range(n):
+            k[3, i] += inverse[i, j] * (k[2, j] - k[1, j])
+    for i in range(n):
+        y[i] = x[i] + h * k[3, i]
+    slope(y, drive, p, k[6])
+    for i in range(n):
+        k[4, i] = k[6, i] - c * (k[3, i] - k[2, i]) - 2.0 * (k[1, i] - k[0, i])
+    for i in range(n):
+        k[5, i] = 0.0
+        for j in range(n):
+            k[5, i] += inverse[i, j] * k[4, j]
+        z[i] = h / 6.0 * (k[1, i] - 2.0 * k[3, i] + k[5, i])
+
+
+@njit(error_model="numpy")
+def _step(stiff, slope, x, drive, p, h, scale, k, y, z, w, inverse):
+    if stiff:
+        _try_stiff(slope, x, drive, p, h, scale, k, y, z, w, inverse)
+    else:
+        _try(slope, x, drive, p, h, k, y, z)
+
+
+@njit(error_model="numpy")
 def _error(x, y, z, scale, tolerance):
     worst = 0.0
     for i in range(x.size):
@@ -117,7 +189,7 @@ def _error(x, y, z, scale, tolerance):
 
 
 @njit(error_model="numpy")
-def _solve(slope, above, land, x, drive, duration, p, scale, tolerance, first, k, y, z):
+def _solve(stiff, slope, above, land, x, drive, duration, p, scale, tolerance, first, k, y, z, w, inverse):
     """Move one neuron through `duration`; how it ended, spikes, and the step that the next call should begin with."""
     left, h, fired = duration, min(first, duration), 0
     slope(x, drive, p, k[0])
@@ -128,14 +200,14 @@ def _solve(slope, above, land, x, drive, duration, p, scale, tolerance, first, k
             return DONE, fired, wished
         last = h >= left
         h = min(h, left)
-        _try(slope, x, drive, p, h, k, y, z)
+        _step(stiff, slope, x, drive, p, h, scale, k, y, z, w, inverse)
         error = _error(x, y, z, scale, tolerance)
         if not error < np.inf:
             h *= 0.1
             if h < 1e-12 * duration:
                 return NOT_FINITE, fired, h
             continue
-        grown = h * min(max(0.9 * max(error, 1e-10) ** -0.2, 0.2), 6.0)
+        grown = h * min(max(0.9 * max(error, 1e-10) ** (-1.0 / 3.0 if stiff else -0.2), 0.2), 6.0)
         if error > 1.0:
             h = grown
             continue
@@ -147,7 +219,7 @@ def _solve(slope, above, land, x, drive, duration, p, scale, tolerance, first, k
                 part = high - (high - low) * f_high / (f_high - f_low)
                 if turn % 3 == 2:
                     part = 0.5 * (low + high)
-                _try(slope, x, drive, p, part, k, y, z)
+                _step(stiff, slope, x, drive, p, part, scale, k, y, z, w, inverse)
                 f = above(y, p)
                 if f >= 0.0:
                     high, f_high = part, f
@@ -155,7 +227,7 @@ def _solve(slope, above, land, x, drive, duration, p, scale, tolerance, first, k
                     low, f_low = part, f
                 if high - low < 1e-9 * h:
                     break
-            _try(slope, x, drive, p, high, k, y, z)
+            _step(stiff, slope, x, drive, p, high, scale, k, y, z, w, inverse)
             h, last = high, high >= left
             fired += 1
         for i in range(x.size):
@@ -181,21 +253,22 @@ _WHERE = types.UniTuple(int64, 2)
 @njit(
     _WHERE(
         types.FunctionType(RATES), types.FunctionType(HEIGHT), types.FunctionType(LANDING), float64[:, ::1],
-        float64[:, ::1], float64, _states, _states, float64, _states, int64[:, ::1], float64[:, :, ::1],
+        float64[:, ::1], float64, _states, _states, float64, _states, int64[:, ::1], float64[:, :, ::1], types.boolean,
     ),
     cache=True, error_model="numpy",
 )  # fmt: skip
-def integrate(slope, above, land, x, drive, dt, p, scale, tolerance, first, spikes, course):
+def integrate(slope, above, land, x, drive, dt, p, scale, tolerance, first, spikes, course, stiff):
     """Move every neuron (N, S) through `dt` for each line of `drive` (K, N); how that ended, and for which neuron.
 
     `spikes` is (K, N); `course` (K, N, S) is filled with the states after each `dt`, unless it has no lines.
     """
     n = x.shape[1]
     k, y, z = np.zeros((7, n)), np.zeros(n), np.zeros(n)
+    w, inverse = np.zeros((n, n)), np.zeros((n, n))
     for t in range(drive.shape[0]):
         for i in range(x.shape[0]):
             how, fired, wished = _solve(
-                slope, above, land, x[i], drive[t, i], dt, p, scale, tolerance, first[i], k, y, z
+                stiff, slope, above, land, x[i], drive[t, i], dt, p, scale, tolerance, first[i], k, y, z, w, inverse
             )  # fmt: skip
             spikes[t, i], first[i] = fired, wished
             if how != DONE:

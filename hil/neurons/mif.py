@@ -91,6 +91,6 @@ class MemristiveNeurons(OdeNeurons):
         scale, first, nothing = np.full(4, 1e-3), np.full(1, np.inf), np.zeros((1, 1))
         integrate(
             slope, above, land, x, nothing, long, np.array(self.constants()), scale, 1e-12, first,
-            np.zeros((1, 1), np.int64), np.empty((0, 1, 4)),
+            np.zeros((1, 1), np.int64), np.empty((0, 1, 4)), False,
         )  # fmt: skip
         return float(x[0, 0]), float(x[0, 1]), float(x[0, 2]), 1.0

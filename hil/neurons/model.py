@@ -39,6 +39,10 @@ class NeuronState:
     scale: float
 
 
+CLOCKS = ("since", "refractory", "lag")
+"""States that only tell time: neither drawn nor reported."""
+
+
 @dataclass(frozen=True)
 class Accuracy:
     """How far a model's first state is from the exact solution of its equations, before its first spike and after.
@@ -223,12 +227,15 @@ class OdeNeurons(NeuronModel):
         As in `hil.neurons.integration`.
     tolerance : float
         Error of one step, relative to the state's magnitude and `NeuronState.scale`.
+    stiff : bool
+        Whether stability, not accuracy, would hold back explicit steps.
     """
 
     slope: ClassVar[Any]
     above: ClassVar[Any]
     land: ClassVar[Any] = staticmethod(integration.stays)
     tolerance: ClassVar[float] = 1e-8
+    stiff: ClassVar[bool] = False
 
     def reset(self) -> None:
         """Put all neurons to rest."""
@@ -240,7 +247,7 @@ class OdeNeurons(NeuronModel):
         scale = np.array([state.scale for state in self.states])
         how, neuron = integration.integrate(
             kind.slope, kind.above, kind.land, self._x, drive, dt, self.p, scale, self.tolerance, self._first, spikes,
-            course,
+            course, self.stiff,
         )  # fmt: skip
         if how != integration.DONE:
             why = "too many steps" if how == integration.TOO_LONG else "values beyond float64"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hil.neurons.catalogue import NEURONS
 from hil.neurons.currents import Current
-from hil.neurons.model import NeuronModel
+from hil.neurons.model import CLOCKS, NeuronModel
 from hil.neurons.recording import Trace, firing_rates
 from hil.runs.results import Row
 
@@ -43,6 +43,8 @@ def rows(
         spread = float(gaps.std(ddof=1)) if len(gaps) > 1 else None
         found.append(Row("interval between spikes", float(gaps.mean()), "s", std=spread, n=len(gaps)))
     for k, state in enumerate(neurons.states):
+        if state.name in CLOCKS:
+            continue
         course = trace.states[:, k]
         note = f"{state.meaning}; from {course.min():.5g} to {course.max():.5g} {state.unit}".rstrip()
         found.append(Row(f"{state.name} at rest", float(course[0]), state.unit, note=note))

@@ -11,6 +11,7 @@ import numpy as np
 
 from hil.config import validated
 from hil.data.datasets import load
+from hil.energy.figures import with_energy
 from hil.errors import InputError
 from hil.files import replacing
 from hil.networks.layers import Dense, Flatten
@@ -70,7 +71,7 @@ def export_nir(run: Path, path: Path) -> Path:
     if kind != "train wta":
         raise InputError(f"{run} is a run of 'hil {kind}': NIR holds the neurons of hil train wta")
     with Run(run) as folder:
-        own: WtaConfig = validated(WtaConfig, folder.config, f"{run}/config.toml")
+        own: WtaConfig = validated(with_energy(WtaConfig), folder.config, f"{run}/config.toml")
         saved = folder.checkpoint()
     stage = f"trained #{own.train.seed}"
     arrays: dict[str, Any] = {} if saved is None else saved[0]

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from hil import style
 from hil.config import load_toml
+from hil.energy.account import Account
 from hil.errors import InputError
 from hil.files import read_json, read_text, reason, replacing, write_json, write_text
 from hil.runs.document import document, load_json
@@ -47,6 +48,13 @@ class Run:
     """One run folder, locked for this process; a context manager.
 
     Use `Run.create` or `Run.resume`.
+
+    Attributes
+    ----------
+    account : hil.energy.account.Account
+        What its arrays were given (`hil.energy`), as of the last checkpoint where it was resumed; kept in the next one.
+    figures : Path
+        Folder of its pictures.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,6 +68,7 @@ class Run:
         except OSError as error:
             raise InputError(f"{path}/lock cannot be made: {reason(error)}") from None
         self._metrics_written = 0
+        self.account = Account()
         self.figures = path / "figures"
 
     @classmethod
@@ -106,6 +115,8 @@ class Run:
             run.figure("").mkdir(exist_ok=True)
             checkpoint = run.checkpoint()
             run._truncate_metrics(checkpoint[1]["_metrics"] if checkpoint else 0)
+            if checkpoint and "_energy" in checkpoint[1]:
+                run.account = Account.from_json(checkpoint[1]["_energy"])
         except OSError as error:
             run.close()
             raise InputError(f"{path} cannot be resumed: {error.filename}: {reason(error)}") from None
@@ -148,7 +159,8 @@ class Run:
 
     def save_checkpoint(self, arrays: Mapping[str, NDArray[Any]], info: Mapping[str, Any]) -> None:
         """Replace the checkpoint by these arrays and this JSON-serialisable information, atomically and fsynced."""
-        text = json.dumps({**info, "_metrics": self._metrics_written, "_config": self._fingerprint()})
+        own = {"_metrics": self._metrics_written, "_config": self._fingerprint(), "_energy": self.account.as_json()}
+        text = json.dumps({**info, **own})
         with replacing(self.path / "checkpoint.npz") as file:
             members: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
             np.savez(file, __info__=np.array(text), **members)

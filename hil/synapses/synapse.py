@@ -66,8 +66,12 @@ class Synapse(Device):
         self.rows, self.cols, self.limits = array.rows, array.cols // k, array.limits
         self.read_voltage, self.read_width = array.read_voltage, array.read_width
         self.read_disturbance = array.read_disturbance
+        self._pulseless = "its cells name none"
         if array.programming is None and isinstance(array, PulseChoosing):
-            array.programming = array.choose_pulses()
+            try:
+                array.programming = array.choose_pulses()
+            except Unsupported as reason:  # drivers that play waveforms on the cells need none
+                self._pulseless = str(reason)
         self.programming = self._ranged(array.programming)
         self.conductance_step = self._step(array.conductance_step)
 
@@ -215,7 +219,7 @@ class Synapse(Device):
 
     def _require_pulses(self) -> None:
         if self.programming is None:
-            raise Unsupported(f"{self.name} has no pulse that moves a weight: its cells name none")
+            raise Unsupported(f"{self.name} has no pulse that moves a weight: {self._pulseless}")
 
     def _grouped(self, of_cells: NDArray[Any]) -> NDArray[Any]:
         """(..., cols, k) of what is (..., cols k) in the array."""

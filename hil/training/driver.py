@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from hil.data.datasets import Dataset
+from hil.energy.figures import EnergySettings, with_energy
+from hil.energy.meter import metering
+from hil.energy.report import energy_section
 from hil.runs.results import Row
 from hil.runs.run import Run
 from hil.runs.sending import played_again
@@ -33,9 +36,15 @@ class Driver(ABC):
     """The verb that starts and resumes it, such as "train stdp"."""
 
     config_model: ClassVar[type[BaseModel]]
-    """Its configuration, with at least the sections [data] and [device]."""
+    """Its configuration, with at least the sections [data] and [device]; [energy] is added where it has none."""
 
     run: Run
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Add the section [energy] to the configuration."""
+        super().__init_subclass__(**more)
+        if "config_model" in cls.__dict__:
+            cls.config_model = with_energy(cls.config_model)
 
     @abstractmethod
     def __init__(self, config: Any, dataset: Dataset, run: Run) -> None:
@@ -59,10 +68,13 @@ class Driver(ABC):
     def complete(self, draw: bool = True) -> tuple[list[Row], list[Path]]:
         """Train to the end, then leave rows, warnings among them, and, unless told otherwise, pictures in the run."""
         self.run.set_state("running")
-        self.play()
+        figures = getattr(getattr(self, "config", None), "energy", EnergySettings())
+        with metering(self.run.account, figures):
+            self.play()
         rows, doubts = self.rows(), Doubts()
         self.judge(doubts)
         rows += doubts.rows(rows)
+        rows += energy_section(self.run.account, figures)
         rows += played_again(self.run.meta())
         self.run.save_results(rows)
         pictures = self.draw() if draw else []

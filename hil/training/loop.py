@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.device import Device, Unsupported
+from hil.energy.meter import during
 from hil.errors import InputError
 from hil.needs import require_memory
 from hil.runs.devices import Devices, States, flattened, gathered
@@ -27,6 +29,9 @@ from hil.runs.interrupt import Interrupted, StopRequest
 from hil.runs.progress import Progress
 from hil.runs.run import Run
 from hil.runs.sending import Sent, noted, require_answered
+
+EVALUATION, PREPARATION = "evaluation", "preparation"
+"""Parts of a run, in its energy (`hil.energy`): what was learned is read; cells are brought to where they begin."""
 
 CHECKPOINT_EVERY = 2.0
 """Seconds between checkpoints; one is written at the end of every stage as well."""
@@ -196,18 +201,20 @@ class TrainingLoop(Generic[Learner]):
                     if stage.fresh:
                         given_once.close()
                         advice = how_to_resume
-                    if trainee is None or open_seed != stage.seed:
-                        if trainee is not None:
-                            trainee.devices.close()
-                        trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
-                        trainee.check(stage)
-                        if self._would_be_given_twice(trainee):
-                            given_once.enter_context(self._noted(stage, trainee))
-                            advice = ""
-                    progress.describe(stage.name)
-                    self._begin(stage, trainee)
+                    with self._preparing(stage):
+                        if trainee is None or open_seed != stage.seed:
+                            if trainee is not None:
+                                trainee.devices.close()
+                            trainee, open_seed = self._open_for_seed(stage.seed), stage.seed
+                            trainee.check(stage)
+                            if self._would_be_given_twice(trainee):
+                                given_once.enter_context(self._noted(stage, trainee))
+                                advice = ""
+                        progress.describe(stage.name)
+                        self._begin(stage, trainee)
                     self._play_stage(stage, trainee, progress, stop, after_batch, advice)
-                    after_stage(stage, trainee)
+                    with during(EVALUATION, stage.seed):
+                        after_stage(stage, trainee)
                     self._stage, self._done = self._stage + 1, 0
                     self._save(trainee)
         finally:
@@ -249,6 +256,17 @@ class TrainingLoop(Generic[Learner]):
         """Number of the stage before which the cells were last reset; 0 where they never were."""
         return max(k for k, s in enumerate(self._stages[: stage + 1]) if s.fresh or k == 0)
 
+    @contextmanager
+    def _preparing(self, stage: Stage) -> Iterator[None]:
+        """Count what is done before a stage as a part of its own; not where a checkpoint undoes it."""
+        undone, account = bool(self._states), self.run.account
+        kept = deepcopy(account.tallies)
+        with during(PREPARATION, stage.seed):
+            yield
+        if undone:
+            account.tallies.clear()
+            account.tallies.update(kept)
+
     def _begin(self, stage: Stage, trainee: Trainee) -> None:
         if self._states:
             trainee.restore(self._states)
@@ -268,10 +286,14 @@ class TrainingLoop(Generic[Learner]):
         saved = time.monotonic()
         while self._done < len(stage.order):
             here = slice(self._done, min(self._done + self.batch, len(stage.order)))
-            trainee.show(stage, here)
+            with during(stage.role, stage.seed) as account:
+                trainee.show(stage, here)
+                if account is not None:
+                    account.count("image", here.stop - here.start)
             self._done = here.stop
             progress.advance(here.stop - here.start)
-            after_batch(stage, trainee, self._done)
+            with during(EVALUATION, stage.seed):
+                after_batch(stage, trainee, self._done)
             stopping = stop.requested
             if stopping or time.monotonic() - saved > CHECKPOINT_EVERY:
                 self._save(trainee)

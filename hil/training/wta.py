@@ -119,7 +119,7 @@ class WtaTraining(Seeded, Driver):
                 f"{self.seeds[0]} to {self.seeds[-1]}; control: untrained",
             ),
             *(
-                beside(repeated(f"{images} accuracy", values, "%", note=DECIDES[kind]), "readout", kind)
+                beside(repeated("accuracy by readout", values, "%", note=DECIDES[kind]), "readout", kind)
                 for kind in KINDS if kind != train.readout
                 if (values := [o["by"][kind] for o in outcomes if "by" in o])
             ),

@@ -69,7 +69,7 @@ class StdpSettings(Section):
         None, gt=0, le=1, description="to which it falls during the run; not given: it stays"
     )
 
-    def learning_rule(self, seed: int) -> Rule:
+    def learning_rule(self, seed: int = 0) -> Rule:
         """Build the rule that is asked for; `seed` is that of the draws."""
         rule: Rule = Stdp(self.window)
         if self.rule == "pair":

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from hil.abilities import PulseChoosing, beyond_thresholds
 from hil.config import CliFlag, Section
 from hil.device import Device, Unsupported
+from hil.energy.figures import EnergySettings
 from hil.errors import InputError
 from hil.fraction import Fraction
 from hil.grid import Grid
@@ -132,3 +133,4 @@ class WritePlan(PulsePlan):
         None, description="cells of a weight, such as differential; as in the address otherwise"
     )
     layer: str | None = Field(None, description="layer of a trained network; the only one if not given")
+    energy: EnergySettings = Field(default_factory=EnergySettings, description="stated figures, see docs/energy.md")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from hil.backends import check_address, open_device
 from hil.config import validated
 from hil.device import Unsupported
+from hil.energy.meter import during, metering
+from hil.energy.report import energy_section
 from hil.errors import HilError
 from hil.files import replacing
 from hil.runs.interrupt import Interrupted, StopRequest
@@ -25,7 +27,7 @@ from hil.synapses.catalogue import with_synapse
 from hil.writing.plan import WritePlan
 from hil.writing.report import draw, rows, weight_rows
 from hil.writing.targets import Targets, read
-from hil.writing.write import Verification, Write
+from hil.writing.write import PROGRAMMING, Verification, Write
 
 KIND = "program"
 """The verb, and what its run folders are called."""
@@ -72,12 +74,18 @@ def restart(path: Path) -> Outcome:
 
 def _completed(plan: WritePlan, targets: Targets, run: Run) -> Outcome:
     address = with_synapse(plan.device, plan.synapse)
-    with resumable(run.path, KIND, run.set_state), open_device(address, defaults=_size(targets)) as device:
+    with (
+        resumable(run.path, KIND, run.set_state),
+        metering(run.account, plan.energy),
+        during(PROGRAMMING),
+        open_device(address, defaults=_size(targets)) as device,
+    ):
         run.set_state("running")
         write = Write(*targets.on(device, plan), plan, lambda write: _save(run, write, sample=True))
         _recall(run, write)
         _play(write, run)
         table = rows(write, run.metrics()) + weight_rows(write, device, targets)
+        table += energy_section(run.account, plan.energy)
         with replacing(run.path / WRITTEN) as file:
             np.savez(
                 file, target=write.target, conductance=write.conductance, error=write.error, pulses=write.pulses,

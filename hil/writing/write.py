@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 
 from hil.biasing import SCHEMES
 from hil.device import Device
+from hil.energy.dissipation import programmed
 from hil.errors import InputError
 from hil.programming import scheme_for
 from hil.writing.bursts import Bursts, play
 from hil.writing.controller import CONTROLLERS, Cells
 from hil.writing.plan import WritePlan
+
+PROGRAMMING = "programming"
+"""Part of a run in which cells are written, in its energy (`hil.energy`)."""
 
 PATIENCE = 2
 """Times that a single pulse may take a cell further away before it stays on the better side."""
@@ -235,18 +239,7 @@ class Write:
     def _energy(self, bursts: Bursts, conductance: Cells) -> NDArray[np.float64]:
         """Energy of the cells that were meant, and of all others, J; see `energy`."""
         drive = bursts.voltage**2 * bursts.count * bursts.width
-        meant = float((drive * conductance).sum())
-        row, col, on_row, on_col = SCHEMES[self.scheme](1.0)
-        if np.isnan(row):
-            return np.array([meant, np.nan])
-        others = conductance.sum(axis=1, keepdims=True) - conductance
-        along, rest = (on_row - col) ** 2, (row - col) ** 2
-        half = 0.0
-        for sign in (1, -1):
-            mine = np.where(bursts.voltage * sign > 0, drive, 0.0)
-            idle = mine.max(axis=0, keepdims=True) - mine
-            half += (along * mine * others + (row - on_col) ** 2 * idle * conductance + rest * idle * others).sum()
-        return np.array([meant, half])
+        return programmed(drive, bursts.voltage, conductance, SCHEMES[self.scheme](1.0))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything that is known, as arrays."""

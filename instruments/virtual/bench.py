@@ -120,6 +120,10 @@ class Bench:
         if switch is not None:
             self.matrix = stack.enter_context(Server(make(switch, self.dut), transport, lock=lock))
 
+    def busy(self) -> bool:
+        """Whether one of its instruments is carrying out a message, however long the simulation takes for it."""
+        return any(server is not None and server.busy for server in (self.smu, self.matrix))
+
     def forget(self) -> None:
         """Put a pristine device on the bench."""
         self.dut.truth.reset()

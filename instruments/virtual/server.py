@@ -55,6 +55,8 @@ class Server:
         What carries out the messages.
     faults : Faults
         What goes wrong on the way.
+    busy : bool
+        Whether the instrument is carrying out a message.
     error : Exception or None
         What an instrument raised: a mistake in its model. The client that met it was cut off.
 
@@ -79,6 +81,7 @@ class Server:
         self.instrument = instrument
         self.faults = Faults() if faults is None else faults
         self.error: Exception | None = None
+        self.busy = False
         self._name, self._port = transport, port
         self._lock = threading.Lock() if lock is None else lock
         self._thread: threading.Thread | None = None
@@ -196,6 +199,7 @@ class Server:
         return SerialTransport(self._handle, self.faults)
 
     def _handle(self, message: str) -> bytes | None:
+        self.busy = True
         try:
             with self._lock:
                 answer = self.instrument.handle(message)
@@ -203,4 +207,6 @@ class Server:
             self.error = error
             _log.exception("the virtual instrument failed at '%s'", message)
             raise Disconnected from error
+        finally:
+            self.busy = False
         return answer.encode("utf-8") if isinstance(answer, str) else answer

@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit, types
-from sim.cells.single import DONE, MOST_STEPS, NOT_FINITE, SHARP, STIFF, TOO_LONG, follow, meeting
-from sim.cells.stepping import STABILITY, TOLERANCE, carried, evaluate, explicit, implicit, measure, slopes
+from sim.cells.pointers import ADDRESS, call_current
+from sim.cells.single import BRIEF, DONE, MOST_STEPS, NOT_FINITE, SHARP, STIFF, TOO_LONG, follow, meeting
+from sim.cells.stepping import STABILITY, TOLERANCE, brief, carried, evaluate, explicit, implicit, measure, slopes
 
 float64, int64 = types.float64, types.int64
 
@@ -57,13 +58,6 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
     k, i_k, u, u_q, new, before, inside, f, slope, span, jacobian, matrix, pivot, held = work
     i_k[0] = 0.0
     charge, sharp, known = 0.0, 0, False
-    if n == 1 and not stiff:
-        how, x[0], charge, duration = follow(
-            rate, current, v, p, gain, x[0], low[0], high[0], duration, measured, origin, factor, inside, f
-        )  # fmt: skip
-        if how != STIFF:
-            return how, charge
-        stiff = True
     left = duration
     if not _hold(rate, v, p, gain, moved, x, low, high, held, inside, f, k):
         return NOT_FINITE, 0.0
@@ -80,6 +74,15 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
         for i in range(n):
             x[i] = min(max(x[i] + duration * k[0, i], low[i]), high[i])
         return DONE, charge + i_k[0] * duration
+    if far <= BRIEF and not stiff:
+        fine, gained = brief(
+            rate, current, v, p, gain, moved, x, low, high, span, held, duration, k, i_k, new, inside, f,
+            measured, origin, factor,
+        )  # fmt: skip
+        if fine:
+            for i in range(n):
+                x[i] = new[i]
+            return DONE, gained
     for _ in range(MOST_STEPS):
         h = min(h, left)
         if stiff:
@@ -141,86 +144,136 @@ def _solve(rate, current, v, p, gain, moved, x, low, high, duration, stiff, meas
     return TOO_LONG, 0.0
 
 
-_F, _M = float64[:, ::1], float64[:, :, ::1]
-_FIXED = types.Array(float64, 1, "C", readonly=True), types.Array(float64, 2, "C", readonly=True)
+@njit(inline="always", error_model="numpy")
+def _moved(rate, current, v, p, gain, moved, x, low, high, duration, stiff, measured, origin, factor, work, one, rates):
+    """Move `x` through a segment, in numbers if it is one and while it is not stiff; how that ended, and the charge.
+
+    `one` and `rates` are arrays of a number for the equations of one state.
+    """
+    if low.size != 1 or stiff:
+        return _solve(
+            rate, current, v, p, gain, moved, x, low, high, duration, stiff, measured, origin, factor, work
+        )  # fmt: skip
+    how, x[0], charge, left = follow(
+        rate, current, v, p, gain, x[0], low[0], high[0], duration, measured, origin, factor, one, rates
+    )  # fmt: skip
+    if how == STIFF:
+        how, more = _solve(
+            rate, current, v, p, gain, moved, x, low, high, left, True, measured, origin, factor, work
+        )  # fmt: skip
+        charge += more
+    return how, charge
 
 
-@njit(
-    types.UniTuple(int64, 4)(
-        types.FunctionType(RATE), types.FunctionType(CURRENT), float64[::1], int64, float64[::1], float64[::1],
-        types.boolean, _FIXED[0], _FIXED[1], _FIXED[1], _M, _F,
-    ),
-    cache=True, nogil=True, error_model="numpy",
-)  # fmt: skip
-def advance(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain):
-    """Move the states `x` (columns, rows, n) through segments; how that ended, and the segment, column and row."""
-    work = _workspace(low.size)
+@njit(error_model="numpy", _nrt=False)
+def _advanced(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, work, one, rates):
+    """`advance`, with nothing allocated: no references are counted in the loop."""
     for c in range(x.shape[0]):
         for t in range(duration.size):
             for r in range(x.shape[1]):
                 if duration[t] > 0.0:
                     v = rows[t, r] - cols[t, c]
-                    ended, _ = _solve(
+                    ended, _ = _moved(
                         rate, current, v, p, gain[c, r], moved, x[c, r], low, high, duration[t], stiff, False, 0.0, 1.0,
-                        work,
+                        work, one, rates,
                     )  # fmt: skip
                     if ended != DONE:
                         return ended, t, c, r
     return DONE, 0, 0, 0
 
 
-@njit(
-    types.UniTuple(int64, 4)(
-        types.FunctionType(RATE), types.FunctionType(CURRENT), float64[::1], int64, float64[::1], float64[::1],
-        types.boolean, _FIXED[0], _FIXED[1], _FIXED[1], _M, _F, _F, _F, _F,
-    ),
-    cache=True, nogil=True, error_model="numpy",
-)  # fmt: skip
-def dose(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out):
-    """Charge (columns, rows), C, of one segment, in `out`; how that ended. The states `x` are lost."""
-    work = _workspace(low.size)
+@njit(error_model="numpy", _nrt=False)
+def _dosed(
+    rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out, work, one, rates
+):  # fmt: skip
+    """`dose`, likewise."""
     for c in range(x.shape[0]):
         for r in range(x.shape[1]):
             v = rows[0, r] - cols[0, c]
             if v == 0.0:
                 continue
             start, many = (origin[c, r], factor[c, r]) if factor.size else (0.0, 1.0)
-            ended, out[c, r] = _solve(
-                rate, current, v, p, gain[c, r], moved, x[c, r], low, high, duration[0], stiff, True, start, many, work
+            ended, out[c, r] = _moved(
+                rate, current, v, p, gain[c, r], moved, x[c, r], low, high, duration[0], stiff, True, start, many, work,
+                one, rates,
             )  # fmt: skip
             if ended != DONE:
                 return ended, 0, c, r
     return DONE, 0, 0, 0
 
 
+@njit(error_model="numpy", _nrt=False)
+def _traced(
+    rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out, x, work, one, rates
+):  # fmt: skip
+    """`trace`, likewise."""
+    for t in range(duration.size):
+        if not np.isnan(start[t]):
+            for i in range(x.size):
+                x[i] = pristine[i]
+            x[moved] = start[t]
+        if duration[t] > 0.0:
+            v = rows[t, 0] - cols[t, 0]
+            ended, _ = _moved(
+                rate, current, v, p, 1.0, moved, x, low, high, duration[t], stiff, False, 0.0, 1.0, work, one, rates
+            )  # fmt: skip
+            if ended != DONE:
+                return ended, t, 0, 0
+        for i in range(x.size):
+            out[t, i] = x[i]
+    return DONE, 0, 0, 0
+
+
+_F, _M = float64[:, ::1], float64[:, :, ::1]
+_FIXED = types.Array(float64, 1, "C", readonly=True), types.Array(float64, 2, "C", readonly=True)
+
+
 @njit(
     types.UniTuple(int64, 4)(
-        types.FunctionType(RATE), types.FunctionType(CURRENT), float64[::1], int64, float64[::1], float64[::1],
+        ADDRESS, ADDRESS, float64[::1], int64, float64[::1], float64[::1],
+        types.boolean, _FIXED[0], _FIXED[1], _FIXED[1], _M, _F,
+    ),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def advance(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain):
+    """Move the states `x` (columns, rows, n) through segments; how that ended, and the segment, column and row."""
+    work, one, rates = _workspace(low.size), np.zeros(1), np.zeros(1)
+    return _advanced(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, work, one, rates)
+
+
+@njit(
+    types.UniTuple(int64, 4)(
+        ADDRESS, ADDRESS, float64[::1], int64, float64[::1], float64[::1],
+        types.boolean, _FIXED[0], _FIXED[1], _FIXED[1], _M, _F, _F, _F, _F,
+    ),
+    cache=True, nogil=True, error_model="numpy",
+)  # fmt: skip
+def dose(rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out):
+    """Charge (columns, rows), C, of one segment, in `out`; how that ended. The states `x` are lost."""
+    work, one, rates = _workspace(low.size), np.zeros(1), np.zeros(1)
+    return _dosed(
+        rate, current, p, moved, low, high, stiff, duration, rows, cols, x, gain, origin, factor, out, work, one, rates
+    )  # fmt: skip
+
+
+@njit(
+    types.UniTuple(int64, 4)(
+        ADDRESS, ADDRESS, float64[::1], int64, float64[::1], float64[::1],
         types.boolean, _FIXED[0], _FIXED[1], _FIXED[1], float64[::1], float64[::1], _F,
     ),
     cache=True, nogil=True, error_model="numpy",
 )  # fmt: skip
 def trace(rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out):
     """States (T, n) of one cell after every segment, put at `start` (T,) before it where that is no NaN, in `out`."""
-    work, x = _workspace(low.size), pristine.copy()
-    for t in range(duration.size):
-        if not np.isnan(start[t]):
-            x[:] = pristine
-            x[moved] = start[t]
-        if duration[t] > 0.0:
-            v = rows[t, 0] - cols[t, 0]
-            ended, _ = _solve(
-                rate, current, v, p, 1.0, moved, x, low, high, duration[t], stiff, False, 0.0, 1.0, work
-            )  # fmt: skip
-            if ended != DONE:
-                return ended, t, 0, 0
-        out[t, :] = x
-    return DONE, 0, 0, 0
+    work, one, rates, x = _workspace(low.size), np.zeros(1), np.zeros(1), pristine.copy()
+    return _traced(
+        rate, current, p, moved, low, high, stiff, duration, rows, cols, pristine, start, out, x, work, one, rates
+    )  # fmt: skip
 
 
-@njit(types.void(types.FunctionType(CURRENT), float64[::1], _F, _M, _F), cache=True, nogil=True, error_model="numpy")
+@njit(types.void(ADDRESS, float64[::1], _F, _M, _F), cache=True, nogil=True, error_model="numpy")
 def currents(current, p, v, x, out):
     """Currents (columns, rows), A, at voltages `v` and states `x` (columns, rows, n), in `out`."""
     for c in range(v.shape[0]):
         for r in range(v.shape[1]):
-            out[c, r] = current(v[c, r], x[c, r], p)
+            out[c, r] = call_current(current, v[c, r], x[c, r], p)

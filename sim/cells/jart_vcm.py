@@ -198,7 +198,7 @@ def _begin(v, most, fixed, p):
         i = min(np.exp(_emitted(half, p[T_0], fixed, p)[0]), _through_rest(half, fixed))
         return np.log(i / (most - i)), -np.inf
     flat = p[PHI_BN0] - p[PHI_N]
-    steep = flat - min((fixed[4] ** 0.25 / 4.0) ** (4.0 / 3.0), p[PHI_BN0] ** 4 / fixed[4])
+    steep = flat - min(np.cbrt(fixed[4] / 256.0), p[PHI_BN0] ** 4 / fixed[4])
     first = np.log(most / (np.pi * p[RADIUS] ** 2 * p[A_STAR] * p[T_0] ** 2))
     first += Q * _barrier(flat, fixed[4], p)[0] / (K * p[T_0])
     first = min(first, _logarithm(0.999 * v, p), _logarithm(steep, p) if steep > 0.0 else np.inf)
@@ -243,7 +243,7 @@ def operating_point(v, n, p):
     if v == 0.0:
         return 0.0, p[T_0], 0.0
     fixed, across = _fixed(n, p), abs(v)
-    most, low, high = _through_rest(across, fixed), -np.inf, np.inf
+    most, low, high, moved = _through_rest(across, fixed), -np.inf, np.inf, np.inf
     y, beyond = _begin(v, most, fixed, p)
     for step in range(200):
         f, slope = _short(y, across, most, fixed, p) if v < 0.0 else _over(y, across, fixed, p)
@@ -253,9 +253,11 @@ def operating_point(v, n, p):
             high = y
         middle = 0.5 * (low + high) if high - low < np.inf else y + (3.0 if f < 0.0 else -3.0)
         after = y - f / slope if slope > 0.0 else max(beyond, middle)
-        if abs(after - y) <= 1e-9 or high - low <= 1e-14 * abs(y):
-            y = after if abs(after - y) <= 1e-9 else y
+        near = abs(after - y) <= 1e-9 or abs(after - y) <= min(1e-6, 1e-3 * moved)  # the next one is its square
+        if near or high - low <= 1e-14 * abs(y):
+            y = after if near else y
             break
+        moved = abs(after - y)
         y = after if low < after < high and step % 8 < 7 else middle
     else:
         return np.nan, np.nan, np.nan

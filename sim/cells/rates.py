@@ -30,6 +30,7 @@ from hil.limits import LimitError
 from sim.cells import integration
 from sim.cells.equations import Equations as Equations  # laws name it beside their functions
 from sim.cells.law import Columns, Law, OhmicLaw, P, State
+from sim.cells.pointers import address
 from sim.cells.segments import Segments
 from sim.cells.single import DONE, MOST_STEPS, NOT_FINITE
 
@@ -107,7 +108,9 @@ class RateLaw(Law[P]):
         """Current at cell voltages `v` and these states, A."""
         out = np.empty(v.shape)
         p = np.array(self.constants(), dtype=float)
-        integration.currents(self.equations.current, p, np.array(v, dtype=float, order="C"), self._stacked(state), out)
+        integration.currents(
+            address(self.equations.current), p, np.array(v, dtype=float, order="C"), self._stacked(state), out
+        )
         return out
 
     def _fixed(self) -> tuple[Any, ...]:
@@ -115,7 +118,7 @@ class RateLaw(Law[P]):
         states = self.states
         low, high = np.array([(variable.low, variable.high) for variable in states], dtype=float).T.copy()
         moved = [variable.name for variable in states].index(self.programmed)
-        return (*self.equations, np.array(self.constants(), dtype=float), moved, low, high, self.stiff)
+        return (*map(address, self.equations), np.array(self.constants(), dtype=float), moved, low, high, self.stiff)
 
     def _stacked(self, state: State) -> NDArray[np.float64]:
         """(columns, rows, states) copy of all states."""

@@ -91,15 +91,22 @@ def simmons_current(across, w, phi_0, w_1, area):
 
 
 @njit(cache=True, error_model="numpy")
+def tangent(w, phi_0, w_1, area):
+    """Current where `tunnelled` becomes straight, at `HIGHEST` phi_0, and its slope there; A, S."""
+    most = HIGHEST * phi_0
+    after = simmons_current(most * (1.0 + 1e-4), w, phi_0, w_1, area)
+    before = simmons_current(most * (1.0 - 1e-4), w, phi_0, w_1, area)
+    return 0.5 * (after + before), (after - before) / (2e-4 * most)
+
+
+@njit(cache=True, error_model="numpy")
 def tunnelled(across, w, phi_0, w_1, area):
     """The same, and along its tangent from `HIGHEST` phi_0 on."""
     most = HIGHEST * phi_0
-    at = simmons_current(min(across, most), w, phi_0, w_1, area)
     if across <= most:
-        return at
-    after = simmons_current(most * (1.0 + 1e-4), w, phi_0, w_1, area)
-    before = simmons_current(most * (1.0 - 1e-4), w, phi_0, w_1, area)
-    return 0.5 * (after + before) + (after - before) / (2e-4 * most) * (across - most)
+        return simmons_current(min(across, most), w, phi_0, w_1, area)
+    there, slope = tangent(w, phi_0, w_1, area)
+    return there + slope * (across - most)
 
 
 def _excess(across: float, v: float, w: float, r_s: float, phi_0: float, w_1: float, area: float) -> float:
@@ -111,12 +118,20 @@ def _excess(across: float, v: float, w: float, r_s: float, phi_0: float, w_1: fl
 @njit(cache=True, error_model="numpy")
 def gap_voltage(v, w, r_s, phi_0, w_1, area):
     """Voltage of the gap at `v` >= 0 V on gap and series resistance, by secants within a bracket; V."""
-    before, f_before = v, r_s * tunnelled(v, w, phi_0, w_1, area)
-    low, high, across = 0.0, v, v - f_before
+    most = HIGHEST * phi_0
+    if v > most:
+        there, slope = tangent(w, phi_0, w_1, area)
+        if most + r_s * there <= v:
+            return most + (v - most - r_s * there) / (1.0 + r_s * slope)
+        before, f_before = most, most + r_s * there - v
+        low, high, across = 0.0, most, most - f_before / (1.0 + r_s * slope)
+    else:
+        before, f_before = v, r_s * simmons_current(v, w, phi_0, w_1, area)
+        low, high, across = 0.0, v, v - f_before
     for step in range(200):
         if not low < across < high or step % 8 == 7:
             across = 0.5 * (low + high)
-        f = across + r_s * tunnelled(across, w, phi_0, w_1, area) - v
+        f = across + r_s * simmons_current(across, w, phi_0, w_1, area) - v
         if f > 0.0:
             high = across
         else:

@@ -2,9 +2,9 @@
 
 The same methods and tolerances as `sim.cells.integration`, which goes on where this one ends in `STIFF`, with what one
 state makes simpler: at a constant voltage x moves one way, and where its rate is 0 or leads out of a bound it stays for
-the rest of the segment. A segment that moves the state by little is taken in one step of Kutta's third-order method,
-three evaluations of the rate, if the second-order method within (the midpoint rule) confirms it to the tolerance; all
-others by Dormand and Prince's, six a step.
+the rest of the segment. A segment that moves the state by little is taken in one step: of the midpoint rule, two
+evaluations of the rate, if Euler's rule within confirms it to the tolerance; else of Kutta's third-order method, three,
+if the midpoint rule within does. All others are taken by Dormand and Prince's, six a step.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from hil.compiling import njit
+from sim.cells.pointers import call_current, call_rate
 from sim.cells.stepping import STABILITY, TOLERANCE, TOLERANCE_OF_CHARGE, measure
 
 DONE, TOO_LONG, NOT_FINITE, STIFF = 0, 1, 2, 3
@@ -24,14 +25,14 @@ SHARP = 15
 """Steps held back by stability, in one segment, after which its equations count as stiff."""
 
 BRIEF = 4e-3
-"""Move, relative to the magnitude of the state, up to which one step of third order is tried."""
+"""Move, relative to the magnitude of the state, up to which one step of second or third order is tried."""
 
 
 @njit(inline="always", error_model="numpy")
 def _rate(rate, v, y, p, gain, low, high, x, f):
     """Rate at `y`, which the equation sees within the bounds."""
     x[0] = min(max(y, low), high)
-    rate(v, x, p, f)
+    call_rate(rate, v, x, p, f)
     return gain * f[0]
 
 
@@ -42,7 +43,7 @@ def _current(current, v, y, p, low, high, origin, factor, x):
     if factor != 1.0:
         y = min(max(origin + factor * (y - origin), low), high)
     x[0] = y
-    return current(v, x, p)
+    return call_current(current, v, x, p)
 
 
 @njit(inline="always", error_model="numpy")
@@ -68,10 +69,19 @@ def _growth(error):
 
 @njit(error_model="numpy", _nrt=False)
 def _brief(rate, current, v, p, gain, y, low, high, span, h, k_0, i_0, measured, origin, factor, x, f):
-    """One step of third order: whether it holds the tolerances away from the bounds, where it leads, its charge."""
+    """One step of second or third order: whether it holds the tolerances off the bounds, where it leads, its charge."""
     k_1 = _rate(rate, v, y + 0.5 * h * k_0, p, gain, low, high, x, f)
     if not h * (k_1 - k_0) ** 2 <= 6.0 * TOLERANCE * measure(y, span) * abs(k_0):
         return False, y, 0.0  # four times what is allowed if the rate is linear in the state
+    if h * abs(k_1 - k_0) <= TOLERANCE * measure(y, span):
+        end = y + h * k_1
+        room = TOLERANCE * measure(max(abs(y), abs(end)), span)
+        inside = low + room < end < high - room
+        if inside and not measured:
+            return True, end, 0.0
+        i_1 = _current(current, v, y + 0.5 * h * k_0, p, low, high, origin, factor, x) if measured else 0.0
+        if inside and abs(i_1 - i_0) <= TOLERANCE_OF_CHARGE * abs(i_1):
+            return True, end, h * i_1
     k_2 = _rate(rate, v, y + h * (2.0 * k_1 - k_0), p, gain, low, high, x, f)
     end = y + h * (k_0 + 4.0 * k_1 + k_2) / 6.0
     room = TOLERANCE * measure(max(abs(y), abs(end)), span)
@@ -85,29 +95,42 @@ def _brief(rate, current, v, p, gain, y, low, high, span, h, k_0, i_0, measured,
     return h * abs(i_0 - 2.0 * i_1 + i_2) <= 6.0 * TOLERANCE_OF_CHARGE * abs(charge), end, charge
 
 
-@njit(error_model="numpy", _nrt=False)
+@njit(inline="always", error_model="numpy")
 def follow(rate, current, v, p, gain, y, low, high, duration, measured, origin, factor, x, f):
     """Move a state `y` through a segment: how that ended, the state, the charge, and the time that is left.
 
     `x` and `f` are arrays of one number that the equations read and write.
     """
+    how, charge, left = DONE, 0.0, 0.0
     k_0 = _rate(rate, v, y, p, gain, low, high, x, f)
-    if not np.isfinite(k_0):
-        return NOT_FINITE, y, 0.0, duration
     i_0 = _current(current, v, y, p, low, high, origin, factor, x) if measured else 0.0
-    if k_0 == 0.0 or (y >= high and k_0 > 0.0) or (y <= low and k_0 < 0.0):
-        return DONE, y, i_0 * duration, 0.0
-    bounded = high - low < np.inf
-    span = high - low if bounded else abs(y)
+    span = high - low if high - low < np.inf else abs(y)
     way = abs(k_0) * duration / measure(y, span)
-    if way <= 1e-3 * TOLERANCE:
-        return DONE, min(max(y + duration * k_0, low), high), i_0 * duration, 0.0
-    if way <= BRIEF:
-        fine, end, charge = _brief(
-            rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f
-        )  # fmt: skip
+    if not np.isfinite(k_0):
+        how, left = NOT_FINITE, duration
+    elif k_0 == 0.0 or (y >= high and k_0 > 0.0) or (y <= low and k_0 < 0.0):
+        charge = i_0 * duration
+    elif way <= 1e-3 * TOLERANCE:
+        y, charge = min(max(y + duration * k_0, low), high), i_0 * duration
+    else:
+        fine = False
+        if way <= BRIEF:
+            fine, end, charge = _brief(
+                rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f
+            )  # fmt: skip
         if fine:
-            return DONE, end, charge, 0.0
+            y = end
+        else:
+            how, y, charge, left = _stepped(
+                rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f
+            )  # fmt: skip
+    return how, y, charge, left
+
+
+@njit(error_model="numpy", _nrt=False)
+def _stepped(rate, current, v, p, gain, y, low, high, span, duration, k_0, i_0, measured, origin, factor, x, f):
+    """`follow` by Dormand and Prince's steps, from the rate `k_0` and the current `i_0` at `y`."""
+    bounded = high - low < np.inf
     charge, left, h, sharp = 0.0, duration, duration, 0
     if bounded and abs(k_0) * h > 0.05 * span:
         h = 0.05 * span / abs(k_0)

@@ -75,17 +75,16 @@ def _step(x, smooth):
 
 @rate_equation
 def _rate(v, x, p, out):
-    per_kt = CHARGE / (BOLTZMANN * p[9])
     gamma = p[6] - p[7] * (x[0] * 1e9) ** 3
-    moved = -p[3] * np.exp(-p[4] * per_kt) * np.sinh(gamma * p[8] * per_kt * v / p[5])
-    under, over = p[10] - x[0], x[0] - p[11]
-    out[0] = moved + (np.exp(p[12] * under) - moved) * _step(under, p[13])
-    out[0] -= (np.exp(p[12] * over) + moved) * _step(over, p[13])
+    moved = -p[3] * np.exp(-p[4]) * np.sinh(gamma * p[5] * v)
+    under, over = p[8] - x[0], x[0] - p[9]
+    out[0] = moved + (np.exp(p[10] * under) - moved) * _step(under, p[11])
+    out[0] -= (np.exp(p[10] * over) + moved) * _step(over, p[11])
 
 
 @current_equation
 def _current(v, x, p):
-    return p[0] * np.exp(-x[0] / p[1]) * np.sinh(v / p[2]) + p[14] * v
+    return p[0] * np.exp(-x[0] / p[1]) * np.sinh(v / p[2]) + p[12] * v
 
 
 class WellPosedRramLaw(RateLaw[WellPosedRramParameters]):
@@ -114,11 +113,12 @@ class WellPosedRramLaw(RateLaw[WellPosedRramParameters]):
         }
 
     def constants(self) -> tuple[float, ...]:
-        """Current, speed, field, temperature, bounds, leak."""
+        """Current; speed, energy of a hop over kT, field of a volt over kT; gamma, bounds, leak."""
         p = self.parameters
+        per_kt = CHARGE / (BOLTZMANN * p.temperature)
         return (
-            p.I_0, p.g_0, p.V_0, p.vel_0, p.E_a, p.t_ox, p.gamma_0, p.beta, p.a_0, p.temperature, p.gap_min, p.gap_max,
-            p.k_clip, p.smooth, p.g_leak,
+            p.I_0, p.g_0, p.V_0, p.vel_0, p.E_a * per_kt, p.a_0 * per_kt / p.t_ox, p.gamma_0, p.beta, p.gap_min,
+            p.gap_max, p.k_clip, p.smooth, p.g_leak,
         )  # fmt: skip
 
     def conductance_range(self, v_max: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.abilities import PULSES_OF_A_RANGE, CellCircuit
 from hil.arrays import numbers
-from hil.device import Device, Response
+from hil.device import Response
 from hil.errors import InputError, nearest
 from hil.limits import Limits
 from hil.needs import require_memory
@@ -23,6 +23,7 @@ from sim.cells.law import Law, OhmicLaw
 from sim.crossbar.around import Around
 from sim.crossbar.cells import CellArray
 from sim.crossbar.coupled import Course, Surroundings, unmoved
+from sim.crossbar.drawing import DrawingArray
 from sim.crossbar.embedded import embedded, require_embeddable
 from sim.crossbar.floating import play_between
 from sim.crossbar.nonideal.inverse import state_at
@@ -33,7 +34,7 @@ from sim.crossbar.wire_parameters import NO_WIRES
 from sim.crossbar.wired import WiredArray
 
 
-class SimulatedArray(Device):
+class SimulatedArray(DrawingArray):
     """A crossbar of simulated cells of one law.
 
     `read` without a voltage and `mvm` look at the state without touching it, and take no device time.
@@ -115,6 +116,7 @@ class SimulatedArray(Device):
             return super().read_rows(rows, v)
         self._require_open()
         chosen = self._rows(rows)
+        self._note_rows(chosen, self.read_voltage)
         seen = self.around.of_rows(self._known_conductance(), chosen)
         if seen is not None:
             return seen[0] + self._noise(seen[1])
@@ -132,6 +134,7 @@ class SimulatedArray(Device):
             lines = v, np.zeros((len(v), self.rows if reverse else self.cols))
             self.limits.check(Waveform.samples(*(lines[::-1] if reverse else lines), dwell=self.read_width))
             v = np.nan_to_num(v)
+        self._note_reads(v, reverse)
         with within_range(f"{self.name}: a current of mvm"):
             currents = self._products(v, reverse)
             require_finite({"current": currents})

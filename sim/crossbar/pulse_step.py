@@ -83,10 +83,13 @@ class PulseStepArray(SimulatedArray):
                 self.limits.check(pulse(v * cells[columns.argmax()] > 0, meant, v, p.width, chosen))
         weights, (first, measurements) = self.array.state[self.law.programmed].copy(), self.drawn
         step, noise = self.pulse_step, self.parameters
+        before = None if self.meter is None else self.conductance
         pulses = step_cells(weights, cells, self.array.gain, step.up, step.down, noise.c2c, noise.seed, first)
         self.array.put(weights)
         self.drawn = first + pulses, measurements
         self.array.time += 2 * p.width * pulses
+        if self.meter is not None and before is not None:
+            self.meter.programmed(self, cells.T, before, self.conductance, chosen)
 
     @property
     def drawn(self) -> tuple[int, int]:

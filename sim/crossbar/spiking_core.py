@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.energy.dissipation import Dissipation
+from hil.mixing import CERTAIN
 from hil.spiking.core import SpikingCore
 from hil.spiking.course import LearningCourse, odds
 from hil.spiking.host import prepare_reference, weight_of
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Rule
 from hil.spiking.trains import SpikeBatch, SpikeTrain
+from sim.crossbar.spiking_energy import SpikeEnergy, spike_energy
 from sim.crossbar.spiking_kernel import TIES, play_trains
 from sim.crossbar.spiking_learning import Chance, Conduction
 
@@ -138,7 +141,7 @@ class CompiledCore(SpikingCore):
         state = (self._columns, self._inputs, self._theta, drawn, asked)
         # With inhibition no input makes more than one neuron fire, so the output always fits.
         before = [array.copy() for array in state] if lif.inhibition == 0 else []
-        decay = self._decay(batch)
+        decay, pristine = self._decay(batch), self._columns.copy() if learn and self.device.meter else self._columns
         while True:
             fits = play_trains(
                 batch.time, batch.line, batch.start, decay, duration, *state[:3], self._gain, self._conduction, chance,
@@ -156,7 +159,38 @@ class CompiledCore(SpikingCore):
         self.course.asked = int(asked[0])
         self.course.presentations += len(batch) if learn else 0
         total = starts[-1]
-        return counts, SpikeBatch(times[:total], lines[:total], starts)
+        fired = SpikeBatch(times[:total], lines[:total], starts)
+        if self.device.meter is not None:
+            self._note(batch, fired, duration, falling[2] / CERTAIN if learn else None, (pristine + self._columns) / 2)
+        return counts, fired
+
+    def _note(
+        self,
+        batch: SpikeBatch,
+        fired: SpikeBatch,
+        duration: float,
+        probability: NDArray[np.float64] | None,
+        weights: NDArray[np.floating],
+    ) -> None:
+        """Tell the meter what was read and programmed, of (neurons, rows) weights in between; None: nothing was."""
+        device, cells, meter = self.device, self.device.array, self.device.meter
+        assert meter is not None
+        p = device.pulse_step.programming
+        g = (p.g_min + np.concatenate([weights, self._spare]).astype(np.float64) * (p.g_max - p.g_min)) / cells.scale
+        g = np.where(np.isnan(cells.stuck), g, cells.stuck)
+        found = SpikeEnergy(*spike_energy(
+            batch.time, batch.line, batch.start, fired.time, fired.line, fired.start, duration, g, *self._windows,
+            self.stdp.depresses_others, probability is not None,
+            np.ones(len(batch)) if probability is None else probability,
+        ))  # fmt: skip
+        meter.read_by_spikes(device, found.reads, found.read)
+        squares = np.square([p.v_set, p.v_reset])
+        drive = squares * p.width
+        meter.spent(
+            Dissipation(float(drive @ found.meant), float(drive @ found.half) / 4),
+            pulses=found.pulses.sum(), seconds=found.pulses.sum() * p.width, dac=(found.cells + found.lines).sum(),
+            rows=float(squares @ found.cells) / 2, cols=float(squares @ found.lines) / 2,
+        )  # fmt: skip
 
     def _by_presentation(self, learn: bool, count: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
         """theta_plus, what is taken from all thresholds with it, and the odds of a pulse, for each presentation."""

@@ -36,6 +36,18 @@ class WireParameters(BaseModel):
     r_col_driver: float | None = Field(
         None, ge=0, description="that of a column; r_driver if not given", json_schema_extra=unit("ohm")
     )
+    c_wire: float = Field(
+        0.0,
+        ge=0,
+        description="capacitance of a line from one cell to the next, for its delay and charge; needs r_wire",
+        json_schema_extra=unit("F"),
+    )
+    c_row: float | None = Field(
+        None, ge=0, description="that of a row; c_wire if not given", json_schema_extra=unit("F")
+    )
+    c_col: float | None = Field(
+        None, ge=0, description="that of a column; c_wire if not given", json_schema_extra=unit("F")
+    )
     row_ends: int = Field(1, ge=1, le=2, description="ends at which a row is driven: the first column, or the last too")
     col_ends: int = Field(1, ge=1, le=2, description="ends at which a column is driven: the last row, or the first too")
 
@@ -56,9 +68,19 @@ class WireParameters(BaseModel):
         far = row_end if self.row_ends == 2 else None, col_end if self.col_ends == 2 else None
         return WireResistance(row, col, row_end, col_end, *far)
 
+    def capacitances(self) -> tuple[float, float]:
+        """Of a segment of a row, and of one of a column, F."""
+        row, col = (self.c_wire if own is None else own for own in (self.c_row, self.c_col))
+        return row, col
+
     @model_validator(mode="after")
     def _wires(self) -> Self:
         if not self.wired:
+            for name in ("c_wire", "c_row", "c_col"):
+                if getattr(self, name):
+                    raise ValueError(
+                        f"{name} = {getattr(self, name):g} F: give r_wire > 0 as well, a line without any has no delay"
+                    )
             for name in ("r_driver", "r_row_driver", "r_col_driver"):
                 if getattr(self, name):
                     raise ValueError(

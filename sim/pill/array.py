@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 
 from hil.backends import DeviceKind
 from hil.device import Layer
+from hil.energy.dissipation import Dissipation, ohmic
 from hil.pill.pairs import PairedCore
 from hil.pill.protocol import pair_count
 from sim.cells import flca
@@ -32,6 +33,9 @@ from sim.crossbar.array import SimulatedArray
 from sim.crossbar.parameters import ArrayParameters
 from sim.crossbar.variability import DeviceToDevice, StuckCells, Variability
 from sim.pill.pairs import CompiledPairs
+
+METERED_ROWS = 16384
+"""Rows, about, from which the energy of a larger array is worked out."""
 
 
 class PillParameters(ArrayParameters):
@@ -163,16 +167,31 @@ class PillArray(SimulatedArray):
         """Worked out anew: memory is scarce, and pairs move fluxes that they have been given."""
         return self.conductance
 
-    def column_conductance(self, col: int) -> NDArray[np.float64]:
-        """(rows,) true conductance of a column's weights, S."""
-        cells = self.array
-        g = 1.0 / (cells.scale[col] * memristance_table(self.parameters.R, cells.state["phi"][col]))
-        return np.where(np.isnan(cells.stuck[col]), g, cells.stuck[col]) if cells.any_stuck else g
+    def column_conductance(self, col: int, step: int = 1) -> NDArray[np.float64]:
+        """(rows,) true conductance of a column's weights, S; of every `step`-th of them."""
+        cells, chosen = self.array, slice(None, None, step)
+        g = 1.0 / (cells.scale[col, chosen] * memristance_table(self.parameters.R, cells.state["phi"][col, chosen]))
+        return np.where(np.isnan(cells.stuck[col, chosen]), g, cells.stuck[col, chosen]) if cells.any_stuck else g
+
+    def dissipation(
+        self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> Dissipation:
+        """As of any array; of more than some `METERED_ROWS` rows, from that many of them, evenly apart."""
+        step = 2 * (self.rows // (2 * METERED_ROWS)) + 1  # odd: pictures have even sides
+        if step == 1 or self.parameters.nonideal or not self.draws_plainly or np.isnan(rows).any():
+            return super().dissipation(duration, rows, cols)
+        g = np.stack([self.column_conductance(col, step) for col in range(self.cols)], axis=1)
+        return ohmic(g, duration, rows[:, ::step], cols).times(self.rows / len(g))
 
     def fluxes(self) -> NDArray[np.float32]:
         """(cols, rows) flux linkage of every weight, V s: the state, no copy, until it is restored or reset."""
         self._require_open()
         return self.array.state["phi"]
+
+    def note_reads(self, rows: NDArray[np.float64], cols: NDArray[np.float64], count: int) -> None:
+        """Tell the meter of `count` reads, some of which are at line voltages (B, rows) and (B, cols), V."""
+        if self.meter is not None:
+            self.meter.looked(self, rows, cols, self.cols, looks=count, factor=count / len(rows))
 
     def over_columns(self, job: Callable[[int], None]) -> None:
         """Call `job` with the number of every column, on all threads."""
@@ -188,6 +207,7 @@ class PillArray(SimulatedArray):
         if v is not None or p.read_noise or not p.plain or p.nonideal:
             return super().read(v)
         self._require_open()
+        self._note_rows(np.arange(self.rows), self.read_voltage)
         self._measurements += 1
         return self.conductance
 

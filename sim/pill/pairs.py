@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hil.energy.dissipation import Dissipation
 from hil.limits import LimitError
 from hil.pill.pairs import PairedCore, Weights
 from hil.pill.protocol import PillProtocol
@@ -20,8 +21,14 @@ from hil.waveform import Waveform
 from sim.cells.dose import time_constant
 from sim.pill.kernel import ImagePulses, learn, pulses, read
 
+if TYPE_CHECKING:
+    from hil.energy.meter import Meter
+
 LARGEST = 1e30
 """Flux of one pulse, V s, above which many of them could leave the range of float32."""
+
+METERED = 4
+"""Images of one call whose energy is worked out, where a run is metered; others are taken in proportion."""
 
 AT_ONCE = 512
 """Images whose pulses are laid out in memory at once."""
@@ -39,6 +46,15 @@ class PairWeights(Weights, Protocol):
         """(rows, cols) conductances, S."""
 
     parameters: Any
+    meter: Meter | None
+
+    def dissipation(
+        self, duration: NDArray[np.float64], rows: NDArray[np.float64], cols: NDArray[np.float64]
+    ) -> Dissipation:
+        """See `hil.abilities.Dissipating`."""
+
+    def note_reads(self, rows: NDArray[np.float64], cols: NDArray[np.float64], count: int) -> None:
+        """Tell the meter of `count` reads, some of them at line voltages (B, R) and (B, C), V."""
 
     def fluxes(self) -> NDArray[np.float32]:
         """(cols, rows) flux linkages, V s: the array's own state, to be changed in place."""
@@ -92,6 +108,23 @@ class ClosedFormPairs(PairedCore):
                 )
             self._play(batch)
         self.device.pass_time(len(pixels) * self._image_time)
+        if self.device.meter is not None and len(pixels):
+            self._note(pixels, response)
+
+    def _note(self, pixels: NDArray[np.float64], response: NDArray[np.bool_]) -> None:
+        """Tell the meter of images: energy of a few, evenly apart, at the weights of now; others as many times more."""
+        few = np.unique(np.linspace(0, len(pixels) - 1, METERED).astype(int))
+        wave, factor = self.protocol.waveform(pixels[few], response[few]), len(pixels) / len(few)
+        meter = self.device.meter
+        driven = wave.rows.any(axis=1) | wave.cols.any(axis=1)
+        drawn = self.device.dissipation(wave.duration, wave.rows, wave.cols)
+        assert meter is not None
+        meter.spent(
+            drawn.times(factor), pulses=factor * driven.sum(), seconds=factor * wave.duration[driven].sum(),
+            dac=factor * (np.count_nonzero(wave.rows) + np.count_nonzero(wave.cols)),
+            rows=2 * factor * (wave.rows**2).sum(), cols=2 * factor * (wave.cols**2).sum(),
+            sampled=len(pixels) - len(few),
+        )  # fmt: skip
 
     def currents(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """Read all pairs; see `PairedCore.currents`."""
@@ -101,6 +134,10 @@ class ClosedFormPairs(PairedCore):
         if v > self.device.limits.v_max:
             passed = v * self.protocol.passed(_two_brightest(pixels))
             self.device.limits.check(Waveform.samples(passed, np.zeros((len(passed), self.cols)), dwell=width))
+        if self.device.meter is not None and len(pixels):
+            few = pixels[np.unique(np.linspace(0, len(pixels) - 1, METERED).astype(int))]
+            drive, silent = v * self.protocol.passed(few), np.zeros((len(few), self.cols))
+            self.device.note_reads(drive, silent, len(pixels))
         return v * self._read(pixels.astype(np.float32))
 
     def conductances(self) -> NDArray[np.float64]:

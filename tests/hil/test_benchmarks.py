@@ -12,6 +12,7 @@ from hil.config import load_toml
 
 ROOT = Path(__file__).parents[2]
 SMALLEST = {
+    "alpha_network": ["--quick", "--without-brian2"],
     "pill_throughput": ["--quick"],
     "stdp_throughput": ["--quick"],
     "wta_throughput": ["--quick", "--without-brian2"],

@@ -72,6 +72,24 @@ def test_calibration_takes_offsets_away_and_uses_the_range():
         device.calibrate(np.zeros((1, 32)))
 
 
+def test_offsets_of_inputs_are_on_every_line_and_stay():
+    """Read off by a product of silent inputs: what every row's offset drives through its cells."""
+    uri = "sim:rram?w0=0.5&d2d_r=0.3"
+    exact, device = opened(uri, 6, 8), opened(f"{uri}&dac_bits=6&dac_offset=2&converter_seed=4", 6, 8)
+    silent = device.mvm(np.zeros((3, 6)))
+    assert np.array_equal(silent[0], silent[2]) and np.abs(silent).min() > 0
+    offsets = np.linalg.lstsq(exact.conductance.T, silent[0], rcond=None)[0] / (exact.read_voltage / 31)
+    assert exact.conductance.T @ (offsets * exact.read_voltage / 31) == pytest.approx(silent[0], rel=1e-9)
+    assert 0.5 < np.sqrt(np.mean(offsets**2)) < 5
+    v = nearest(exact.read_voltage * np.random.default_rng(2).uniform(-1, 1, (5, 6)), 6, exact.read_voltage)
+    assert device.mvm(v) == pytest.approx(exact.mvm(v) + silent[0], rel=1e-9)
+    assert device.read() == pytest.approx(exact.read() + silent[0] / exact.read_voltage, rel=1e-9)
+    back = device.mvm(np.zeros((1, 8)), reverse=True)
+    assert np.abs(back).min() > 0
+    with pytest.raises(InputError, match="dac_offset = 2: give dac_bits as well"):
+        opened("sim:rram?dac_offset=2")
+
+
 def test_noise_of_converters_is_theirs_and_resumes():
     device = opened("sim:rram?w0=0.5&dac_bits=8&dac_noise=2&adc_bits=12&adc_noise=3&converter_seed=5")
     state = device.snapshot()

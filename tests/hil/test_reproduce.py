@@ -307,8 +307,9 @@ def test_a_paper_is_a_folder(monkeypatch, tmp_path):
         "from hil.reproduction.papers import Paper\nPAPER = Paper('n', 'N', ())\n"
     )
     monkeypatch.setattr(sim_papers, "__path__", [*sim_papers.__path__, str(tmp_path)])
-    assert {paper.key for paper in sim_papers.catalogue()} == {"brivio2021", "flca", "n", "xu2021"}
+    ours = {"brivio2021", "flca", "msnn2022", "peng2024", "xu2021"}
+    assert {paper.key for paper in sim_papers.catalogue()} == ours | {"n"}
     point = EntryPoint("sim", "sim.papers:catalogue", papers_module.GROUP)
     monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
-    assert set(papers_module.papers()) == {"brivio2021", "flca", "n", "xu2021"}
+    assert set(papers_module.papers()) == ours | {"n"}
     del sys.modules["sim.papers.nobody2000"]

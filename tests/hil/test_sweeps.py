@@ -17,6 +17,7 @@ from hil.errors import HilError, InputError
 from hil.runs.interrupt import Interrupted
 from hil.sweeps import file as sweep_file
 from hil.sweeps import sweep as sweeps
+from hil.training.catalogue import DRIVERS
 
 COMMAND = "from hil.cli.main import main; main()"
 BASE = """
@@ -122,7 +123,7 @@ def test_a_task_is_known_by_its_resolved_configuration(write):
         (
             "train stdp",
             "train stpd",
-            "kind = 'train stpd': no driver 'stpd' (known: lifelong, pill, stdp, wta); did you mean 'stdp'?",
+            f"kind = 'train stpd': no driver 'stpd' (known: {', '.join(DRIVERS.names())}); did you mean 'stdp'?",
         ),
         ("train stdp", "stdp", "kind = 'stdp' must be 'train stdp'"),
         ("[[axis]]", "[[axes]]", "grid.toml: unknown parameter 'axes'"),

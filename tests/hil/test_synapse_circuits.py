@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from hil.backends import open_device
+from hil.device import Unsupported
 from hil.synapses.bridge import Bridges
 from hil.synapses.catalogue import SYNAPSES
+from hil.synapses.synapse import driven
 from hil.synapses.transistor_cells import TransistorCells
+from hil.waveform import Waveform
 
 STEP = "sim:rram?alpha=0.02&w0=0.5&g_min=1e-6&g_max=101e-6&threads=1"
 """One pulse moves a cell by 2 uS."""
@@ -156,3 +159,15 @@ def test_a_driver_that_begins_at_a_weight_says_so_to_the_synapse_unless_the_addr
     for address, weight in ((CREEPING, 0.75), (f"{CREEPING}&x0=0.1", as_it_is), (f"{CREEPING}&synapse.w0=1", 1.0)):
         with open_device(address, defaults={"w0": 0.75} | size) as synapse:
             assert synapse.weights()[0, 0] == pytest.approx(weight, abs=0.05)
+
+
+@pytest.mark.parametrize("synapse", ["differential", "several&synapse.count=2", "ratio"])
+def test_cells_that_no_pulse_takes_through_their_range_can_still_be_taught_by_waveforms(synapse):
+    """The flux of an FLCA cell has no bound: drivers that play waveforms need none, those that program say why not."""
+    with open_device(f"sim:flca?synapse={synapse}", rows=1, cols=1) as weights:
+        before = weights.read()
+        cells, columns = driven(weights, np.array([[True]]))
+        cells.apply(Waveform.samples([[0.5]], [[0.0 if taught else 0.5 for taught in columns[0]]], dwell=0.1))
+        assert (weights.read() < before).all()  # a positive flux raises the memristance
+        with pytest.raises(Unsupported, match="phi goes from 0 to inf: no pulse is a part of that range"):
+            weights.program([[1]])

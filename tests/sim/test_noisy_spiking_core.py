@@ -42,6 +42,8 @@ def double(*given):
     (Stdp(40e-6), {}),
     (Stdp(40e-6), {"inhibition": 0.0, "refractory": 30e-6, "reset": "own", "reference": "none"}),
     (PairStdp(3.0, 2.0, 30e-6, 50e-6), {"refractory": 30e-6, "reset": "own", "tie": "membrane", "theta_plus": 0.1}),
+    (Stdp(40e-6, pulse_probability=0.05, seed=2), {"tie": "margin", "theta_plus": 0.1, "theta_mean": "zero"}),
+    (PairStdp(3.0, 2.0, 30e-6, 50e-6, pulse_probability=0.3, seed=2), {"refractory": 30e-6, "reset": "own"}),
 ])  # fmt: skip
 def test_the_compiled_core_draws_what_the_host_draws(noise, rule, lif):
     lif = Lif(**{"threshold": 3.0, "seed": 1} | lif)

@@ -219,6 +219,25 @@ def test_a_law_that_cannot_be_integrated_is_refused_and_the_cell_stays_as_it_was
         assert device.state("x")[0, 0] == 0.3 and device.time == 0
 
 
+@rate_equation
+def _refusing(v, x, p, out):
+    if v > 0.5:
+        raise ValueError("no rate there")
+    out[0] = v
+
+
+class RefusingLaw(rate_laws.SinhLaw):
+    equations = Equations(_refusing, rate_laws.SinhLaw.equations.current)
+
+
+def test_an_equation_that_raises_an_exception_is_no_number():
+    kind = simulated("refusing", "raises beyond 0.5 V", RefusingLaw, rate_laws.SinhParameters)
+    with opened(kind) as device:
+        device.apply(Waveform.pulse(0.4, width=WIDTH))
+        with pytest.raises(LimitError, match="leave the range of float64"):
+            device.apply(Waveform.pulse(0.6, width=WIDTH))
+
+
 def test_a_law_may_not_take_the_name_of_an_array_s_parameter():
     class Rows(rate_laws.SinhParameters):
         rows: int = 3

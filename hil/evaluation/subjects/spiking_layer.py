@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hil.config import validated
 from hil.data.datasets import Dataset
 from hil.device import Device
+from hil.energy.figures import with_energy
 from hil.errors import InputError
 from hil.evaluation.settings import EvaluateConfig
 from hil.evaluation.subject import Answers, Matrix, Subject
@@ -52,7 +53,7 @@ class SpikingLayer(Subject):
     def load(cls, path: Path, dataset: Dataset, config: EvaluateConfig) -> Self:
         """From its checkpoint."""
         with Run(path) as run:
-            own: WtaConfig = validated(WtaConfig, run.config, f"{path}/config.toml")
+            own: WtaConfig = validated(with_energy(WtaConfig), run.config, f"{path}/config.toml")
             saved = run.checkpoint()
         stage = f"trained #{own.train.seed}"
         arrays: dict[str, NDArray[Any]] = {} if saved is None else saved[0]

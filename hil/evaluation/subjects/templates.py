@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hil.config import validated
 from hil.data.datasets import Dataset
 from hil.device import Device
+from hil.energy.figures import with_energy
 from hil.errors import InputError
 from hil.evaluation.settings import EvaluateConfig
 from hil.evaluation.subject import Answers, Matrix, Subject
@@ -44,7 +45,7 @@ class Templates(Subject):
     def load(cls, path: Path, dataset: Dataset, config: EvaluateConfig) -> Self:
         """From its checkpoint."""
         with Run(path) as run:
-            own: StdpConfig = validated(StdpConfig, run.config, f"{path}/config.toml")
+            own: StdpConfig = validated(with_energy(StdpConfig), run.config, f"{path}/config.toml")
             saved = run.checkpoint()
         stage = f"trained #{own.train.seed}"
         if saved is None or f"g/{stage}" not in saved[0]:
