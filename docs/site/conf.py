@@ -1,5 +1,7 @@
 """Sphinx's configuration of the site; `docs/site/build.py` puts the pages together and runs it."""
 
+import re
+
 from hil.version import __version__
 
 project = "memhil"
@@ -16,6 +18,17 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 napoleon_google_docstring = False
+napoleon_use_ivar = True
 copybutton_prompt_text = "$ "
 default_role = "code"
-suppress_warnings = ["misc.highlighting_failure"]
+suppress_warnings = ["misc.highlighting_failure", "ref.python"]
+
+
+def plain(app, what, name, obj, options, lines):
+    """Docstrings are plain text with `names`: bars and stars in them are those of formulas."""
+    lines[:] = [re.sub(r"(?<![`\\])([|*])", r"\\\1", line) if "``" not in line else line for line in lines]
+
+
+def setup(app):
+    """Have docstrings read so."""
+    app.connect("autodoc-process-docstring", plain, priority=100)

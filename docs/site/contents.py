@@ -3,12 +3,12 @@
 SECTIONS = {
     "Tutorials": ("tutorials/characterize", "tutorials/train", "tutorials/board", "tutorials/device"),
     "Guides": (
-        "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "torch", "pill",
-        "fpga", "lab", "export", "reproduction",
+        "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "recall",
+        "torch", "pill", "fpga", "lab", "export", "reproduction",
     ),
     "How it works": (
         "architecture", "devices", "physics", "models", "nonidealities", "arrays", "synapses", "neurons", "circuits",
-        "training", "emulator", "results",
+        "training", "emulator", "energy", "results",
     ),
     "Add your own": (
         "add/README", "add/cell-law", "add/selector", "add/back-end", "add/driver", "add/experiment", "add/fit-model",
