@@ -1,6 +1,7 @@
 """Sphinx's configuration of the site; `docs/site/build.py` puts the pages together and runs it."""
 
 import re
+from itertools import pairwise
 
 from hil.version import __version__
 
@@ -25,8 +26,17 @@ suppress_warnings = ["misc.highlighting_failure", "ref.python"]
 
 
 def plain(app, what, name, obj, options, lines):
-    """Docstrings are plain text with `names`: bars and stars in them are those of formulas."""
-    lines[:] = [re.sub(r"(?<![`\\])([|*])", r"\\\1", line) if "``" not in line else line for line in lines]
+    """Docstrings are plain text with `names`: bars and stars in them are those of formulas, what is indented is set so."""
+    found = []
+    literal = what == "data"
+    found += ["::", ""] if literal else []
+    for before, line in pairwise(["", *lines]):
+        formula = what == "module" and line.startswith(" ")
+        if formula and not before.strip():
+            found += ["::", ""]
+        text = line if formula or "``" in line else re.sub(r"(?<![`\\])([|*])", r"\\\1", line)
+        found.append(f"    {line}" if literal else text)
+    lines[:] = found
 
 
 def setup(app):
