@@ -20,6 +20,7 @@ SMALLEST = {
     "wires": ["--quick"],
     "torch_layers": ["--quick"],
     "trained_network": ["--quick"],
+    "energy_estimates": ["--quick"],
     "array_throughput": ["--quick"],
     "law_steps": ["--quick"],
     "emulator_training": ["--carrier", "golden", "--rows", "64", "--cols", "4", "--lanes", "4", "--images", "2"],
