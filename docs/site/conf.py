@@ -1,7 +1,6 @@
 """Sphinx's configuration of the site; `docs/site/build.py` puts the pages together and runs it."""
 
 import re
-from itertools import pairwise
 
 from hil.version import __version__
 
@@ -26,16 +25,19 @@ suppress_warnings = ["misc.highlighting_failure", "ref.python"]
 
 
 def plain(app, what, name, obj, options, lines):
-    """Docstrings are plain text with `names`: bars and stars in them are those of formulas, what is indented is set so."""
-    found = []
-    literal = what == "data"
-    found += ["::", ""] if literal else []
-    for before, line in pairwise(["", *lines]):
-        formula = what == "module" and line.startswith(" ")
-        if formula and not before.strip():
-            found += ["::", ""]
-        text = line if formula or "``" in line else re.sub(r"(?<![`\\])([|*])", r"\\\1", line)
-        found.append(f"    {line}" if literal else text)
+    """Docstrings are plain text: bars and stars are those of formulas, and what is indented stays as it is."""
+    found, inside, last = ["::", ""] if what == "data" else [], False, ""
+    for line in lines:
+        if line.strip():
+            indented = what == "module" and line.startswith(" ")
+            if indented and not inside and not last.endswith("::"):
+                found += ["", "::", ""]
+            if inside and not indented:
+                found.append("")
+            inside, last = indented, line
+        formula = inside or "``" in line
+        text = line if formula else re.sub(r"(?<![`\\])([|*])", r"\\\1", line)
+        found.append(f"    {line}" if what == "data" else text)
     lines[:] = found
 
 
