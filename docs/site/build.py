@@ -33,7 +33,7 @@ def assemble(target: Path) -> list[Path]:
     shutil.copyfile(DOCS / "site" / "conf.py", target / "conf.py")
     _reference(target, modules)
     (target / "gallery.md").write_text(_gallery(), encoding="utf-8")
-    (target / "index.md").write_text(_index(), encoding="utf-8")
+    (target / "index.md").write_text(_index(_sections(target)), encoding="utf-8")
     return sorted(target.rglob("*.md"))
 
 
@@ -90,17 +90,25 @@ def _gallery() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _index() -> str:
-    """First page: what the README says up to its links, and the contents."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("**Where to go next**")[0]
-    text = text.replace("](docs/", "](")
+def _sections(target: Path) -> list[str]:
+    """Write a page for every section that lists its pages; their names, in order."""
     pages = dict(SECTIONS) | {"Reference": ("reference/commands", "reference/configurations", "reference/devices",
-                                            *REFERENCE, "reference/api/index"), "Pictures": ("gallery",)}  # fmt: skip
-    trees = [
-        f"```{{toctree}}\n:caption: {caption}\n:maxdepth: 1\n\n" + "\n".join(names) + "\n```"
-        for caption, names in pages.items()
-    ]
-    return text + "\n\n" + "\n\n".join(trees) + "\n"
+                                            *REFERENCE, "reference/api/index"), "Gallery": ("gallery",)}  # fmt: skip
+    names = []
+    for caption, listed in pages.items():
+        name = caption.lower().replace(" ", "-") if len(listed) > 1 else listed[0]
+        names.append(name)
+        if len(listed) > 1:
+            text = f"# {caption}\n\n```{{toctree}}\n:maxdepth: 2\n\n" + "\n".join(listed) + "\n```\n"
+            (target / f"{name}.md").write_text(text, encoding="utf-8")
+    return names
+
+
+def _index(sections: list[str]) -> str:
+    """First page: what the README says up to its links, and the sections."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("**Where to go next**")[0]
+    tree = "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(sections) + "\n```\n"
+    return text.replace("](docs/", "](") + "\n\n" + tree
 
 
 def main() -> None:
@@ -112,7 +120,8 @@ def main() -> None:
         folder.mkdir(parents=True)
     os.environ["COLUMNS"] = "100"
     assemble(sources)
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(sources), str(site)]
+    work = ["-d", str(sources / "doctrees"), str(sources), str(site)]
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", *work]
     code = subprocess.run(command, check=False).returncode
     if code == 0:
         print(f"site: {site / 'index.html'}")
