@@ -5,13 +5,14 @@ BIN    := $(VENV)/bin
 PIP    := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-clients lint coverage bench clean
+.PHONY: help demo docs test test-slow test-clients lint coverage bench clean
 
 help:
 	@echo "make demo       train ten memristive layers on handwritten digits, draw the pictures"
 	@echo "make test       lint, types and tests (a few minutes on two cores)"
 	@echo "make test-slow  the long checks: kill -9 at random moments, full-length oracles"
 	@echo "make test-clients  other programs' instrument drivers (QCoDeS, keithley2600, PyMeasure) on the virtual bench"
+	@echo "make docs       the documentation as a site in build/site, without a warning"
 	@echo "make coverage   the suite with branch coverage, a line a room (compiled kernels do not count as run)"
 	@echo "make bench      throughput beside plain numpy and torch"
 	@echo "make clean      remove the environment and the caches"
@@ -72,6 +73,13 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/array_throughput.py
 	$(BIN)/python benchmarks/law_steps.py
 	$(BIN)/python benchmarks/pill_throughput.py
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[docs,fpga,lab]'
+	@touch $@ $(VENV)/.run
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/site/build.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
