@@ -144,6 +144,8 @@ def open_device(uri: str, *, defaults: Mapping[str, Any] | None = None, **parame
 
 def _metered(device: Device, synapse: AskedSynapse | None, converters: ConverterSettings | None) -> None:
     """Put a meter at a device where the energy of a run is wanted."""
+    if not isinstance(device, Device):
+        return
     area, cells = (meter.CROSSING, 1) if synapse is None else (
         synapse.kind.area_of(synapse.settings), synapse.kind.cells_of(synapse.settings)
     )  # fmt: skip

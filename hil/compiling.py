@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 
-from numba import njit, types
-from numba.core import event
+from numba import config, njit, types
+from numba.core import cgutils, event
+from numba.extending import intrinsic
 
-__all__ = ["njit", "types"]
+__all__ = ["cgutils", "config", "intrinsic", "njit", "types"]
 
 PATIENCE = 2.0
 """Seconds of compilation in one process after which the user is told."""

@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
+from hil.cli import checks
 from hil.errors import InputError
 
 
 def init(
     driver: Annotated[str, typer.Argument(metavar="DRIVER", help="Training driver, such as stdp; see hil train.")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="File to write; DRIVER.toml if not given, - for none.")
+        str | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            callback=checks.output_file,
+            help="File to write; DRIVER.toml if not given, - for standard output.",
+        ),
     ] = None,
 ) -> None:
     """Write a configuration with every setting of a driver, its default, unit and range, for an editor.
@@ -28,7 +35,7 @@ def init(
     from hil.template import template
     from hil.training.catalogue import find_driver
 
-    target = Path(f"{driver}.toml") if out is None else out
+    target = Path(f"{driver}.toml" if out is None else out)
     found = find_driver(driver)
     if str(target) != "-" and target.exists():
         raise InputError(f"{target} exists already: name another file, --out FILE")

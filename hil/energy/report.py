@@ -67,7 +67,7 @@ def _of_part(account: Account, figures: EnergySettings, part: str) -> list[Row]:
         ]
 
     found = {
-        name: each(lambda tally, facts, name=name: components(tally, facts, figures)[name])  # type: ignore[misc]
+        name: each(lambda tally, facts, name=name: components(tally, facts, figures)[name])  # type: ignore[misc]  # a default
         for name in COMPONENTS
     }
     total = [sum(values) for values in zip(*found.values(), strict=True)]

@@ -13,11 +13,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import config
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from hil.compiling import types
+from hil.compiling import cgutils, config, intrinsic, types
 
 ADDRESS = types.intp
 """Type of an address, for signatures of compiled functions."""

@@ -58,7 +58,7 @@ def test_a_whole_number_must_be_one(hil, path, option):
         refused(hil(*path, f"{option}={value}"), option)
 
 
-FILES = [("fit",), ("import",), ("export", "spice"), ("export", "verilog-a")]
+FILES = [("fit",), ("import",), ("export", "spice"), ("export", "verilog-a"), ("init",), ("report",)]
 """Commands whose --out is a file; else it is a folder."""
 
 OUTPUTS = [
