@@ -1,6 +1,7 @@
 """Sphinx's configuration of the site; `docs/site/build.py` puts the pages together and runs it."""
 
 import re
+from importlib.util import find_spec
 
 from hil.version import __version__
 
@@ -15,6 +16,7 @@ html_show_sphinx = False
 html_copy_source = False
 myst_heading_anchors = 4
 exclude_patterns = ["doctrees"]
+autodoc_mock_imports = [name for name in ("torch", "nir") if find_spec(name) is None]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
