@@ -79,7 +79,7 @@ class ArrayLayer:
     def forward(self, x: Matrix) -> Matrix:
         """(B, inputs) -> (B, outputs): one product of the array a vector, its largest input at the read voltage."""
         x = self._with_bias(x)
-        return self.mapping.through(self.device, x, _scale(x))
+        return self._known(self.mapping.through(self.device, x, _scale(x)))
 
     def backward(self, delta: Matrix) -> Matrix:
         """(B, outputs) errors -> (B, inputs): their product with the transposed weights.
@@ -89,12 +89,7 @@ class ArrayLayer:
         if self.backward_by == "read":
             found = delta @ self.weights().T
         else:
-            scale = _scale(delta)
-            volts = self.device.read_voltage / scale
-            v = delta * volts
-            if self.device.limits.v_step:
-                v = np.round(v / self.device.limits.v_step) * self.device.limits.v_step
-            found = self.device.mvm(v, reverse=True) / (self.mapping.siemens * volts)
+            found = self._known(self.mapping.through(self.device, delta, _scale(delta), reverse=True))
         return found[:, :-1] if self.bias else found
 
     def gradient(self, x: Matrix, delta: Matrix) -> Matrix:
@@ -103,7 +98,7 @@ class ArrayLayer:
 
     def weights(self) -> Matrix:
         """(rows, outputs) weights as they are read."""
-        return self.mapping.weights(self.device.read())
+        return self._known(self.mapping.weights(self.device.read()))
 
     def calibrate(self) -> float:
         """Measure what a pulse changes a weight by: all weights get one up and one down, and are read in between.
@@ -178,6 +173,15 @@ class ArrayLayer:
         """Take back `state`."""
         self.pulse, self.given = float(state["pulse"]), int(state["given"])
         return self
+
+    def _known(self, found: Matrix) -> Matrix:
+        """Give back what was read; `InputError` where there is no reading, for the largest of several would be none."""
+        if not np.isfinite(found).all():
+            raise InputError(
+                f"{self.device.name} has no reading of some lines, their current is at the compliance: raise i_max, or "
+                "lower the read voltage"
+            )
+        return found
 
     def _with_bias(self, x: Matrix) -> Matrix:
         return np.hstack([x, np.ones((len(x), 1))]) if self.bias else x

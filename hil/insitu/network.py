@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hil.insitu.layers import ArrayLayer, Matrix
+
+AT_ONCE = 1000
+"""Images that go through a network at once where none is learned from."""
 
 
 class ArrayNetwork:
@@ -32,10 +35,13 @@ class ArrayNetwork:
             found.append(y if number == len(self.layers) - 1 else np.maximum(y, 0.0))
         return found
 
-    def answers(self, x: Matrix, batch: int = 1000) -> NDArray[np.int64]:
-        """(B,) class whose output is largest."""
-        parts = [self.forward(x[at : at + batch])[-1].argmax(axis=1) for at in range(0, len(x), batch)]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    def answers(self, x: Matrix) -> NDArray[np.int64]:
+        """(B,) class whose output is largest, for (B, inputs) images, at least one."""
+        return np.concatenate([self.forward(part)[-1].argmax(axis=1) for part in _parts(x)])
+
+    def hidden(self, x: Matrix) -> Matrix:
+        """(B, units) inputs of the last layer, for (B, inputs) images, at least one."""
+        return np.concatenate([self.forward(part)[-2] for part in _parts(x)])
 
     def errors(self, passed: Sequence[Matrix], delta: Matrix) -> list[Matrix]:
         """Error at the output of every layer, (B, outputs) each, from that of the last one, by backpropagation.
@@ -51,6 +57,10 @@ class ArrayNetwork:
         for layer, x in zip(self.layers[:0:-1], passed[-2:0:-1], strict=True):
             found.append(layer.backward(found[-1]) * (x > 0))
         return found[::-1]
+
+
+def _parts(x: Matrix) -> Iterator[Matrix]:
+    return (x[at : at + AT_ONCE] for at in range(0, len(x), AT_ONCE))
 
 
 def softmax(y: Matrix) -> Matrix:

@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from hil.insitu.layers import Matrix
 from hil.insitu.network import softmax
 
+Batch = tuple[Matrix, Matrix]
+"""Inputs (B, inputs) and their classes (B, classes), 1 for the right one."""
+
+
+class Steps(Protocol):
+    """Batches in order, counted."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One after the other."""
+
+
+class Batches:
+    """Batches that are made when they are asked for: all of many presentations at once would not fit into memory.
+
+    Parameters
+    ----------
+    count : int
+        Presentations.
+    size : int
+        Of a batch.
+    make : callable
+        Gives the batch of a slice of the presentations.
+    """
+
+    def __init__(self, count: int, size: int, make: Callable[[slice], Batch]) -> None:
+        """Make nothing yet."""
+        self._slices = [slice(at, min(at + size, count)) for at in range(0, count, size)]
+        self._make = make
+
+    def __len__(self) -> int:
+        """How many batches."""
+        return len(self._slices)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Make one after the other."""
+        return map(self._make, self._slices)
+
 
 def software(
     start: Sequence[Matrix],
-    batches: Sequence[tuple[Matrix, Matrix]],
+    batches: Steps,
     *,
     bias: bool,
     lr: float,
@@ -27,7 +67,7 @@ def software(
     ----------
     start : sequence of arrays
         Weights to begin with, those of `hil.insitu.network.starting_weights`.
-    batches : sequence of (x, one_hot)
+    batches : Batches or sequence of (x, one_hot)
         All batches in order.
     bias, lr, lr_end, momentum
         As of the layers and of `GradientPulses`.
@@ -47,12 +87,6 @@ def software(
             weights[place] = np.clip(weights[place] + velocity[place], -limit, limit)
             delta = (back[:, :-1] if bias else back) * (passed[place] > 0)
     return weights
-
-
-def in_batches(start: Sequence[Matrix], x: Matrix, one_hot: Matrix, batch: int, **settings: Any) -> list[Matrix]:
-    """Weights trained by `software` on (N, inputs) and (N, classes) in this order, `batch` images a step."""
-    cuts = range(0, len(x), batch)
-    return software(start, [(x[at : at + batch], one_hot[at : at + batch]) for at in cuts], **settings)
 
 
 def passed_through(weights: Sequence[Matrix], x: Matrix, bias: bool) -> list[Matrix]:

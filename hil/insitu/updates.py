@@ -33,6 +33,21 @@ class TrainingStep:
     seed: int
 
 
+def whole_pulses(wanted: Matrix, rounding: Rounding, most: int, luck: np.random.Generator) -> Counts:
+    """Round a wanted number of pulses, at most `most` of them.
+
+    ``stochastic``: up with the probability of the fraction, drawn from `luck`, right on average; ``nearest``; ``sign``:
+    one pulse where more than half of one is wanted, as threshold updates do.
+    """
+    if rounding == "sign":
+        found = np.sign(wanted) * (np.abs(wanted) > 0.5)
+    elif rounding == "nearest":
+        found = np.round(wanted)
+    else:
+        found = np.floor(wanted + luck.random(wanted.shape))
+    return np.clip(found, -most, most).astype(np.int64)
+
+
 class GradientPulses:
     """Stochastic gradient descent whose steps are whole pulses: ``counts = round(-lr * gradient / pulse)``.
 
@@ -83,13 +98,12 @@ class GradientPulses:
 
     def counts(self, wanted: Matrix, step: TrainingStep, layer: int) -> Counts:
         """Whole pulses for a wanted number of them."""
-        if self.rounding == "sign":
-            found = np.sign(wanted) * (np.abs(wanted) > 0.5)
-        elif self.rounding == "nearest":
-            found = np.round(wanted)
-        else:
-            found = np.floor(wanted + np.random.default_rng([step.seed, 12, layer, step.number]).random(wanted.shape))
-        return np.clip(found, -self.most, self.most).astype(np.int64)
+        luck = np.random.default_rng([step.seed, 12, layer, step.number])
+        return whole_pulses(wanted, self.rounding, self.most, luck)
+
+    def reset(self) -> None:
+        """Forget the steps before."""
+        self._velocity.clear()
 
     def state(self, layer: int) -> dict[str, NDArray[Any]]:
         """What a checkpoint needs of a layer."""
@@ -161,6 +175,9 @@ class SignPulses:
             if ahead is None:
                 return
             signs = np.sign(ahead) * (np.abs(ahead) > self.hidden_threshold) * (inputs > 0)
+
+    def reset(self) -> None:
+        """Do nothing: there is nothing to forget."""
 
     def state(self, layer: int) -> dict[str, NDArray[Any]]:
         """Nothing: a step depends on the weights and its number alone."""

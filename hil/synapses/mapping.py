@@ -70,8 +70,10 @@ class Mapping:
         """(B, cols) products of weights and (B, rows) voltages from currents, without what weights of 0 conduct."""
         return (currents - self.zero * v.sum(axis=1, keepdims=True)) / self.siemens
 
-    def through(self, device: Device, x: Matrix, x_max: float | Matrix) -> Matrix:
+    def through(self, device: Device, x: Matrix, x_max: float | Matrix, *, reverse: bool = False) -> Matrix:
         """(B, cols) products of the weights in a device with (B, rows) inputs, in the unit of a weight times an input.
+
+        With `reverse`, (B, rows) products of the transposed weights with (B, cols) inputs, driven from the columns.
 
         An input of `x_max`, one number or (B, 1) for each vector, is driven by the device's read voltage, all others in
         proportion, on its grid of voltages.
@@ -79,7 +81,7 @@ class Mapping:
         v = x * (device.read_voltage / x_max)
         if device.limits.v_step:
             v = np.round(v / device.limits.v_step) * device.limits.v_step
-        return self.products(device.mvm(v), v) * (x_max / device.read_voltage)
+        return self.products(device.mvm(v, reverse=reverse), v) * (x_max / device.read_voltage)
 
 
 def cell_targets(device: Device, conductances: Matrix) -> tuple[Device, Matrix]:

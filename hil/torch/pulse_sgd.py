@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,9 +12,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from hil.errors import InputError
+from hil.insitu.updates import Rounding, whole_pulses
 from hil.torch.linear import CrossbarLinear
-
-Rounding = Literal["stochastic", "nearest", "sign"]
 
 
 class PulseSGD(Optimizer):
@@ -97,10 +96,4 @@ class PulseSGD(Optimizer):
         pulse = self.pulse or (layer.mapping.high - layer.mapping.low) / 100
         gradient: Any = layer.weight.grad
         wanted = -self.param_groups[0]["lr"] / pulse * gradient.detach().cpu().double().numpy().T
-        if self.rounding == "sign":
-            found = np.sign(wanted) * (np.abs(wanted) > 0.5)
-        elif self.rounding == "nearest":
-            found = np.round(wanted)
-        else:
-            found = np.floor(wanted + self._random.random(wanted.shape))
-        return np.clip(found, -self.most, self.most).astype(np.int64)
+        return whole_pulses(wanted, self.rounding, self.most, self._random)

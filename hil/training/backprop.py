@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from hil.config import CliFlag, Section
 from hil.insitu.layers import Matrix
-from hil.insitu.software import in_batches
+from hil.insitu.software import Batches, software
 from hil.insitu.updates import GradientPulses
 from hil.training.insitu import InsituTraining
 from hil.training.insitu_settings import NetworkData, NetworkSettings
@@ -79,10 +79,10 @@ class BackpropTraining(InsituTraining):
         """The learning rate; where signs alone count it sizes no step, and software takes one of its own."""
         return SOFTWARE_RATE if self.config.train.rounding == "sign" else float(self.config.train.lr)
 
-    def software(self, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
+    def software(self, start: Sequence[Matrix], batches: Callable[[int], Batches]) -> list[Matrix]:
         """Gradient descent by the same steps, not rounded."""
         train = self.config.train
-        return in_batches(
-            start, x, one_hot, train.batch, bias=train.bias, lr=self._rate, lr_end=train.lr_end,
+        return software(
+            start, batches(train.batch), bias=train.bias, lr=self._rate, lr_end=train.lr_end,
             momentum=train.momentum, limit=train.weight_max,
         )  # fmt: skip

@@ -11,13 +11,13 @@ from pydantic import Field
 from hil.config import CliFlag, Section
 from hil.fraction import Fraction
 from hil.insitu.layers import Matrix
-from hil.insitu.software import in_batches
+from hil.insitu.software import Batch, Batches, software
 from hil.insitu.updates import GradientPulses
 from hil.runs.results import Row, beside, repeated
 from hil.training.backprop import BackpropSettings, BackpropTraining
 from hil.training.insitu import LOADED, NetworkTrainee
 from hil.training.insitu_settings import ENOUGH, NetworkData
-from hil.training.loop import presentation_order
+from hil.training.loop import presentation_order, presentations
 from hil.training.settings import DeviceSettings, split
 from hil.writing.plan import WritePlan
 
@@ -63,7 +63,7 @@ class HybridTraining(BackpropTraining):
 
     kind = "train hybrid"
     config_model: ClassVar[type[Section]] = HybridConfig
-    hint = "show more images (--epochs), another rate, or a device with finer steps"
+    _trained: tuple[int, list[Matrix]] | None = None
 
     @property
     def software_note(self) -> str:
@@ -80,30 +80,38 @@ class HybridTraining(BackpropTraining):
 
     def first(self, seed: int, trainee: NetworkTrainee) -> None:
         """Write the weights of software."""
-        self._write(trainee, self._rounded(seed))
+        self._write(trainee, self._rounded(self.trained_in_software(seed)))
 
     def trained_in_software(self, seed: int) -> list[Matrix]:
-        """Weights of a training of its own, not that of the images by which the array is mended."""
-        train, data = self.config.train, self.dataset
-        kept, _ = split(data, self.config.data.holdout, seed)
-        passes = train.software_epochs or max(1, round(ENOUGH / len(kept)))
-        order = kept[presentation_order(len(kept), max(1, round(passes * len(kept))), seed)]
-        x, one_hot = self.images(data.train_images[order]), np.eye(data.classes)[data.train_labels[order]]
-        return self._descent(self.start(seed), x, one_hot, train.software_lr)
+        """Weights of a training of its own, not that of the images by which the array is mended; made once a seed."""
+        if self._trained is None or self._trained[0] != seed:
+            train, data = self.config.train, self.dataset
+            kept, _ = split(data, self.config.data.holdout, seed)
+            passes = train.software_epochs or max(1, round(ENOUGH / len(kept)))
+            shown = presentations("train.software_epochs", passes, len(kept), data.classes, 1)
+            order = kept[presentation_order(len(kept), shown, seed)]
+            targets = data.train_labels[order][:, None] == np.arange(data.classes)
+            batches = self.batches(order, targets, train.batch)
+            self._trained = seed, self._descent(self.start(seed), batches, train.software_lr)
+        return self._trained[1]
 
     def load(self, seed: int, trainee: NetworkTrainee, x: Matrix, labels: NDArray[np.int64]) -> dict[str, float]:
         """Write the weights, and train the last layer on in software behind what the array makes of the images."""
-        weights, rounded = self.trained_in_software(seed), self._rounded(seed)
+        weights = self.trained_in_software(seed)
+        rounded = self._rounded(weights)
         self._write(trainee, rounded)
         stage = next(s for s in self.stages() if (s.role, s.seed) == ("trained", seed))
-        shown = self.images(self.dataset.train_images[stage.order])
-        hidden, seen = (trainee.network.forward(images)[-2] for images in (shown, x))
-        last = self._descent(rounded[-1:], hidden, stage.targets.astype(float), self.config.train.lr)
-        digital = self.percent(last, seen, labels)
+        order, images, network = stage.order, self.dataset.train_images, trainee.network
+
+        def behind(here: slice) -> Batch:
+            return network.hidden(self.images(images[order[here]])), stage.targets[here].astype(float)
+
+        batches = Batches(len(order), self.config.train.batch, behind)
+        last = self._descent(rounded[-1:], batches, self.config.train.lr)
         return {
             "float": self.percent(weights, x, labels),
             "levels": self.percent(rounded, x, labels),
-            "digital": digital,
+            "digital": self.percent(last, network.hidden(x), labels),
         }
 
     def rows(self) -> list[Row]:
@@ -133,18 +141,15 @@ class HybridTraining(BackpropTraining):
             ]
         return found
 
-    def _rounded(self, seed: int) -> list[Matrix]:
-        train = self.config.train
-        most, steps = train.weight_max, train.levels - 1
-        return [np.rint(w / most * steps) / steps * most for w in self.trained_in_software(seed)]
+    def _rounded(self, weights: list[Matrix]) -> list[Matrix]:
+        most, steps = self.config.train.weight_max, self.config.train.levels - 1
+        return [np.rint(w / most * steps) / steps * most for w in weights]
 
     def _write(self, trainee: NetworkTrainee, weights: list[Matrix]) -> None:
         for layer, w in zip(trainee.network.layers, weights, strict=True):
             plan = WritePlan(source="weights", device=layer.device.name, tolerance=self.config.train.tolerance)
             layer.write(w, plan)
 
-    def _descent(self, start: list[Matrix], x: Matrix, one_hot: Matrix, lr: float) -> list[Matrix]:
+    def _descent(self, start: list[Matrix], batches: Batches, lr: float) -> list[Matrix]:
         train = self.config.train
-        return in_batches(
-            start, x, one_hot, train.batch, bias=train.bias, lr=lr, lr_end=1.0, momentum=0.0, limit=train.weight_max
-        )
+        return software(start, batches, bias=train.bias, lr=lr, lr_end=1.0, momentum=0.0, limit=train.weight_max)

@@ -22,7 +22,7 @@ from hil.data.datasets import Dataset
 from hil.errors import InputError
 from hil.insitu.layers import ArrayLayer, Matrix
 from hil.insitu.network import ArrayNetwork, starting_weights
-from hil.insitu.software import passed_through
+from hil.insitu.software import Batches, passed_through
 from hil.insitu.updates import Rule, TrainingStep
 from hil.needs import require_memory
 from hil.runs.devices import Devices, States
@@ -51,8 +51,7 @@ class NetworkTrainee(Trainee):
         """Take over the layers of a seed, and their first weights; `first` is called before the first batch."""
         super().__init__(devices)
         self.network, self.rule, self.seed = ArrayNetwork(layers), rule, seed
-        self._settings, self._start, self._first = settings, start, first
-        self._pixels = intensities(data.train_images, data.full_scale)
+        self._settings, self._start, self._first, self._data = settings, start, first, data
 
     def check(self, stage: Stage) -> None:
         """`ArrayLayer` has compared the sizes; nothing else can be wrong."""
@@ -60,6 +59,7 @@ class NetworkTrainee(Trainee):
     def reset(self) -> None:
         """Pristine cells, what a pulse is worth, and first weights."""
         super().reset()
+        self.rule.reset()
         for layer, start in zip(self.network.layers, self._start, strict=True):
             layer.given = 0
             ones = np.ones(layer.device.cells, np.int64)
@@ -73,9 +73,9 @@ class NetworkTrainee(Trainee):
         """Learn from a batch."""
         if here.start == 0:
             self._first(self)
-        shown = stage.order[here]
+        shown = intensities(self._data.train_images[stage.order[here]], self._data.full_scale)
         step = TrainingStep(here.start, here.start / len(stage.order), self.seed)
-        self.rule.learn(self.network, self._pixels[shown], stage.targets[here].astype(float), step)
+        self.rule.learn(self.network, shown, stage.targets[here].astype(float), step)
 
     def snapshot(self) -> States:
         """States of the devices, and what layers and rule know besides."""
@@ -109,11 +109,8 @@ class InsituTraining(Seeded, Driver):
         self.config, self.dataset, self.run = config, data, run
         if config.data.evaluate == "holdout" and round(config.data.holdout * len(data.train_images)) < 1:
             raise InputError(f"data.holdout = {config.data.holdout:g} leaves no image to evaluate on: hold some out")
-        if train.faults and "stuck_off" not in type(address_parameters(config.device.uri)).model_fields:
-            raise InputError(
-                f"train.faults = {train.faults:g}: cells of {config.device.uri} cannot be made to stick; "
-                "leave it out, or take a simulated device"
-            )
+        if train.faults:
+            _require_faults(config.device.uri, train.faults)
         weights = sum(a * b for a, b in pairwise(self.sizes))
         require_memory(f"train.layers = {','.join(map(str, self.sizes))}: {weights:,} weights", 100.0 * weights)
         self._loop = TrainingLoop(run, self._open, self.batch)
@@ -133,8 +130,8 @@ class InsituTraining(Seeded, Driver):
         """Build the rule as configured."""
 
     @abstractmethod
-    def software(self, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
-        """Weights of the same network trained in floating point on (N, inputs), (N, classes), in this order."""
+    def software(self, start: Sequence[Matrix], batches: Callable[[int], Batches]) -> list[Matrix]:
+        """Weights of the same network trained in floating point; `batches` gives its data in batches of a size."""
 
     def first(self, seed: int, trainee: NetworkTrainee) -> None:
         """Do what is to be done to layers with random weights before they are shown the first batch."""
@@ -197,7 +194,7 @@ class InsituTraining(Seeded, Driver):
         doubts.cells(
             [o["cells"] for o in trained], f"the rule gives the cells of {device.name} no pulse: raise the rate"
         )
-        labels = self._evaluation(self.seeds[0])[1]
+        labels = self.config.data.evaluation(self.dataset, self.seeds[0])[1]
         kept = split(data, self.config.data.holdout, self.seeds[0])[0]
         doubts.classes(data.class_names, data.train_labels[kept], labels)
         doubts.answers([o["answered"] for o in trained], data.class_names, f"{len(labels):,} images")
@@ -269,13 +266,6 @@ class InsituTraining(Seeded, Driver):
         """Intensities 0..1 of images."""
         return intensities(images, self.dataset.full_scale)
 
-    def _evaluation(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        data = self.dataset
-        if self.config.data.evaluate == "test":
-            return data.test_images, data.test_labels
-        held = split(data, self.config.data.holdout, seed)[1]
-        return data.train_images[held], data.train_labels[held]
-
     def _curve_point(self, stage: Stage, trainee: NetworkTrainee, done: int) -> None:
         points, total = self.config.train.curve, len(stage.order)
         before = max(0, done - self.batch)
@@ -289,7 +279,7 @@ class InsituTraining(Seeded, Driver):
 
     def _evaluate(self, stage: Stage, trainee: NetworkTrainee) -> None:
         outcome: dict[str, Any] = {}
-        images, labels = self._evaluation(stage.seed)
+        images, labels = self.config.data.evaluation(self.dataset, stage.seed)
         x = self.images(images)
         if stage.role == LOADED:
             outcome |= self.load(stage.seed, trainee, x, labels)
@@ -321,8 +311,12 @@ class InsituTraining(Seeded, Driver):
     def trained_in_software(self, seed: int) -> list[Matrix]:
         """Weights of the software's training on what a seed is shown."""
         stage = next(s for s in self.stages() if (s.role, s.seed) == ("trained", seed))
-        x = self.images(self.dataset.train_images[stage.order])
-        return self.software(self.start(seed), x, stage.targets.astype(float))
+        return self.software(self.start(seed), partial(self.batches, stage.order, stage.targets))
+
+    def batches(self, order: NDArray[np.int64], targets: NDArray[np.bool_], size: int) -> Batches:
+        """Training images in this order, (N,), with their targets, (N, classes), `size` a batch."""
+        images = self.dataset.train_images
+        return Batches(len(order), size, lambda here: (self.images(images[order[here]]), targets[here].astype(float)))
 
     def percent(self, weights: Sequence[Matrix], x: Matrix, labels: NDArray[np.int64]) -> float:
         """Accuracy of weights in software, %."""
@@ -332,12 +326,24 @@ class InsituTraining(Seeded, Driver):
         data, values = self.dataset, []
         for seed in self.seeds:
             kept = split(data, self.config.data.holdout, seed)[0]
-            images, labels = self._evaluation(seed)
+            images, labels = self.config.data.evaluation(self.dataset, seed)
             train, test = self.images(data.train_images[kept]), self.images(images)
             values.append(
                 _percent(nearest_class_mean(train, data.train_labels[kept], test, range(data.classes)), labels)
             )
         return values
+
+
+def _require_faults(uri: str, faults: float) -> None:
+    """Refuse faults of cells that cannot stick, or that the address has stuck in another number."""
+    parameters = address_parameters(uri)
+    if "stuck_off" not in type(parameters).model_fields:
+        raise InputError(
+            f"train.faults = {faults:g}: cells of {uri} cannot be made to stick; leave it out, or take a simulated "
+            "device"
+        )
+    if "stuck_off" in parameters.model_fields_set:
+        raise InputError(f"train.faults = {faults:g}: {uri} says stuck_off itself; give one of the two")
 
 
 def _percent(answers: NDArray[np.int64], labels: NDArray[np.int64]) -> float:

@@ -37,6 +37,13 @@ class DataSettings(Section):
         "test", description="images that accuracies are reported on; 'holdout' while settings are being chosen"
     )
 
+    def evaluation(self, dataset: Dataset, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Images and labels that accuracies of a seed are reported on."""
+        if self.evaluate == "test":
+            return dataset.test_images, dataset.test_labels
+        held = split(dataset, self.holdout, seed)[1]
+        return dataset.train_images[held], dataset.train_labels[held]
+
 
 LARGEST_SEED = 2**63 - 10_001
 """Largest first seed: all seeds of a run that follow it are numbers that every device takes."""

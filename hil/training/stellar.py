@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from hil.config import CliFlag, Section
 from hil.insitu.layers import Matrix
-from hil.insitu.software import in_batches
+from hil.insitu.software import Batches, software
 from hil.insitu.updates import SignPulses
 from hil.training.insitu import InsituTraining
 from hil.training.insitu_settings import NetworkData, NetworkSettings
@@ -76,10 +76,10 @@ class StellarTraining(InsituTraining):
         names = ("target", "threshold", "hidden_threshold", "lit", "last_only", "alternate", "gain")
         return SignPulses(**{name: getattr(self.config.train, name) for name in names})
 
-    def software(self, start: Sequence[Matrix], x: Matrix, one_hot: Matrix) -> list[Matrix]:
+    def software(self, start: Sequence[Matrix], batches: Callable[[int], Batches]) -> list[Matrix]:
         """Gradient descent on the same images."""
         train = self.config.train
-        return in_batches(
-            start, x, one_hot, SOFTWARE_BATCH, bias=train.bias, lr=SOFTWARE_RATE, lr_end=1.0, momentum=0.0,
+        return software(
+            start, batches(SOFTWARE_BATCH), bias=train.bias, lr=SOFTWARE_RATE, lr_end=1.0, momentum=0.0,
             limit=train.weight_max,
         )  # fmt: skip

@@ -157,7 +157,7 @@ class WtaTraining(Seeded, Driver):
             "are stuck, or the rule asks for no pulse"
         )
         doubts.cells(cells if silent < 1 else [], still)
-        labels = self._evaluation(self.seeds[0])[1]
+        labels = self.config.data.evaluation(self.dataset, self.seeds[0])[1]
         doubts.classes(
             data.class_names, data.train_labels[split(data, self.config.data.holdout, self.seeds[0])[0]], labels
         )
@@ -224,18 +224,11 @@ class WtaTraining(Seeded, Driver):
         lif, rule = config.neuron.lif(self._mean_intensity, seed), config.stdp.learning_rule(seed)
         return SpikingTrainee(device, lif, rule, config.code, data, seed)
 
-    def _evaluation(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        data = self.dataset
-        if self.config.data.evaluate == "test":
-            return data.test_images, data.test_labels
-        held = split(data, self.config.data.holdout, seed)[1]
-        return data.train_images[held], data.train_labels[held]
-
     def _curve_digits(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Held-out training digits if there are any, so that nothing is read off the test set; else as evaluated."""
         held = split(self.dataset, self.config.data.holdout, seed)[1]
         if not len(held):
-            return self._evaluation(seed)
+            return self.config.data.evaluation(self.dataset, seed)
         return self.dataset.train_images[held], self.dataset.train_labels[held]
 
     def _labelled(self, trainee: SpikingTrainee, seed: int, count: int) -> list[NeuronAnswers]:
@@ -267,7 +260,7 @@ class WtaTraining(Seeded, Driver):
         self.run.metric(seed=stage.seed, images=done, accuracy=float((guess == labels).mean() * 100), contrast=contrast)
 
     def _evaluate(self, stage: Stage, trainee: SpikingTrainee) -> None:
-        images, labels = self._evaluation(stage.seed)
+        images, labels = self.config.data.evaluation(self.dataset, stage.seed)
         readout, permuted = self._labelled(trainee, stage.seed, self.config.train.labelling)
         counts, kind = trainee.responses(images, _TESTING), self.config.train.readout
         guesses = {each: self._guess(readout, counts, stage.seed, each) for each in KINDS}
@@ -315,7 +308,7 @@ class WtaTraining(Seeded, Driver):
         data, values = self.dataset, []
         for seed in self.seeds:
             kept = split(data, self.config.data.holdout, seed)[0]
-            images, labels = self._evaluation(seed)
+            images, labels = self.config.data.evaluation(self.dataset, seed)
             train, test = (intensities(x, data.full_scale) for x in (data.train_images[kept], images))
             guess = nearest_class_mean(train, data.train_labels[kept], test, range(data.classes))
             values.append(float((guess == labels).mean() * 100))

@@ -12,7 +12,7 @@ from hil.device import Unsupported
 from hil.errors import InputError
 from hil.insitu.layers import ArrayLayer
 from hil.insitu.network import ArrayNetwork, softmax, starting_weights
-from hil.insitu.software import passed_through, software
+from hil.insitu.software import Batches, passed_through, software
 from hil.insitu.updates import GradientPulses, SignPulses, TrainingStep
 
 PAIR = "sim:rram?alpha=0.01&synapse=differential"
@@ -209,3 +209,39 @@ def test_letters_have_one_wrong_pixel_at_most():
                 letters.class_names[letter]
             ]
         )
+
+
+def test_a_rule_forgets_the_steps_before_a_reset():
+    """Else the control with shuffled labels would begin with the momentum of the training before it."""
+    rng = np.random.default_rng(0)
+    x, one_hot = rng.uniform(0, 1, (5, 6)), np.eye(3)[rng.integers(0, 3, 5)]
+    rule, ends = GradientPulses(0.5, momentum=0.9, rounding="nearest"), []
+    for _ in range(2):
+        mine = layer(6, 3)
+        mine.calibrate()
+        for number in range(10):
+            rule.learn(ArrayNetwork([mine]), x, one_hot, TrainingStep(number, 0.0, 0))
+        ends.append(mine.weights())
+        assert rule.state(0)
+        rule.reset()
+        assert not rule.state(0)
+    assert (ends[0] == ends[1]).all()
+
+
+def test_batches_that_are_made_when_asked_for_teach_what_all_of_them_teach():
+    rng = np.random.default_rng(0)
+    x, one_hot = rng.uniform(0, 1, (17, 6)), np.eye(3)[rng.integers(0, 3, 17)]
+    lazy = Batches(17, 5, lambda here: (x[here], one_hot[here]))
+    whole = [(x[at : at + 5], one_hot[at : at + 5]) for at in range(0, 17, 5)]
+    settings = {"bias": True, "lr": 0.5, "lr_end": 0.1, "momentum": 0.5, "limit": 1.0}
+    start = starting_weights([6, 4, 3], True, 0, 1.0)
+    assert len(lazy) == 4
+    for one, other in zip(software(start, lazy, **settings), software(start, whole, **settings), strict=True):
+        assert (one == other).all()
+
+
+def test_lines_without_a_reading_are_no_answer(monkeypatch):
+    found = layer(4, 3)
+    monkeypatch.setattr(found.device, "mvm", lambda v, reverse=False: np.full((len(v), 3), np.nan))
+    with pytest.raises(InputError, match="has no reading of some lines, their current is at the compliance"):
+        ArrayNetwork([found]).answers(np.ones((2, 4)))

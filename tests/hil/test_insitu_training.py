@@ -112,6 +112,8 @@ def test_devices_that_cannot_be_trained_so_are_refused(tmp_path, monkeypatch):
         train("backprop", "run", "sim:rram")
     with pytest.raises(InputError, match="cannot be made to stick"):
         train("backprop", "run", "fpga:golden?synapse=differential", faults=0.1)
+    with pytest.raises(InputError, match="says stuck_off itself; give one of the two"):
+        train("backprop", "run", "sim:rram?stuck_off=5%&synapse=differential", faults=0.1)
 
 
 def test_the_first_weights_are_the_seeds(tmp_path, monkeypatch):
