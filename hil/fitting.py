@@ -13,7 +13,7 @@ from hil.plugins import Registry
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
 
-FUNCTIONS: Registry[Callable[..., Any]] = Registry("hil.functions", "function")
+FUNCTIONS: Registry[Callable[..., Fitted]] = Registry("hil.functions", "function")
 """Functions of the top level of `hil` that other rooms bring: ``fit``."""
 
 WINDOW_DEVICE = "sim:rram?alpha=0.01"
@@ -91,12 +91,8 @@ def fit(
     paths = [Path(source)] if isinstance(source, str | os.PathLike) else [Path(one) for one in source]
     if not paths:
         raise InputError("hil.fit needs a run or a file")
-    if not 1 <= order <= 6:
-        raise InputError(f"order = {order}: 1 to 6")
-    wanted = {"hold_back": None if hold_back is None else str(hold_back), "play": play, "pairs": pairs}
-    found: Fitted = FUNCTIONS.find("fit")(
+    return FUNCTIONS.find("fit")(
         paths, model=model, noise=noise, loss=loss, fix=dict(fix or {}), free=tuple(free), order=order,
-        profile=profile, spread=spread, wanted=wanted, about=about, device=device,
-        run=None if run is None else Path(run),
+        profile=profile, spread=spread, wanted={"hold_back": hold_back, "play": play, "pairs": pairs}, about=about,
+        device=device, run=None if run is None else Path(run),
     )  # fmt: skip
-    return found

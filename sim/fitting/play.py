@@ -46,7 +46,7 @@ class FitOptions:
 
     Attributes
     ----------
-    hold_back : str or None
+    hold_back : float, str or None
         Fraction of a train that checks the fit instead of taking part in it.
     play : str
         Device on which a spike-timing window is to be played.
@@ -56,7 +56,7 @@ class FitOptions:
         Where the settings that play a window are written, too.
     """
 
-    hold_back: str | None = None
+    hold_back: float | str | None = None
     play: str = WINDOW_DEVICE
     pairs: int = 1
     out: Path | None = None
@@ -79,6 +79,8 @@ def fit(
     run: Path | None,
 ) -> Fitted:
     """Fit as `hil.fit` asks for it (entry point ``fit`` of ``hil.functions``)."""
+    if not 1 <= order <= 6:
+        raise InputError(f"order = {order}: 1 to 6")
     given = noise_of(noise) if isinstance(noise, str | None) else Noise(*np.atleast_1d(noise).tolist())
     held = {name: float(value) for name, value in fix.items()}
     asked = Asked(model, given, loss_named(loss), held, tuple(free), order, profile, spread)
@@ -90,13 +92,14 @@ def start(
 ) -> Fitted:
     """Fit what these runs and files hold into a new run folder, the next free one unless `path` names it."""
     found = gather(source, device, about)
-    config = asked.config(source, wanted.hold_back)
+    part = None if wanted.hold_back is None else str(wanted.hold_back)
+    config = asked.config(source, part)
     path = path or new_path(f"fit-{source[0].stem}")
     if found.tables:
         return _points(found, config, wanted, path)
     if len(found.cells) > 1:
         return _many(found, asked, config, path)
-    return _one(next(iter(found.cells.values())), asked, config, wanted.hold_back, path)
+    return _one(next(iter(found.cells.values())), asked, config, part, path)
 
 
 def _one(measurement: Measurement, asked: Asked, config: dict[str, Any], hold_back: str | None, path: Path) -> Fitted:
