@@ -3,7 +3,7 @@
 SECTIONS = {
     "Tutorials": ("tutorials/characterize", "tutorials/train", "tutorials/board", "tutorials/device"),
     "Guides": (
-        "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "recall",
+        "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "techniques", "recall",
         "torch", "pill", "fpga", "lab", "export", "reproduction",
     ),
     "How it works": (
