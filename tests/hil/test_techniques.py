@@ -9,6 +9,7 @@ from hil.data.datasets import load
 from hil.insitu.layers import ArrayLayer
 from hil.insitu.network import ArrayNetwork
 from hil.insitu.software import SoftwareNetwork
+from hil.insitu.spiking import SpikingArrays, balanced_thresholds, latest, operations, spike_trains
 from hil.insitu.updates import DeltaPulses, TrainingStep
 from hil.training import loop
 from hil.training.insitu import NetworkTrainee
@@ -22,6 +23,7 @@ class Killed(BaseException):
 CASES = {
     "perceptron": ({"train": {"epochs": 15}}, NetworkTrainee, 8),
     "noise-injection": ({"train": {"epochs": 3.0, "layers": "64,16,10"}}, MappedTrainee, 30),
+    "ann2snn": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 24}}, MappedTrainee, 30),
 }
 """Driver: settings of a short run of one seed, its trainee, and after how many batches it is killed."""
 
@@ -121,6 +123,33 @@ def test_blind_writing_keeps_a_cells_own_spread_and_nothing_else():
     assert np.sqrt((error**2).mean()) == pytest.approx(expected, rel=0.2)
 
 
+def test_rates_are_the_activations_of_the_rectified_network_over_the_largest():
+    """Constant inputs, reset by subtraction: after T steps a count is T a / m, to within one spike and its delay."""
+    luck, steps = np.random.default_rng(8), 400
+    weights = [luck.normal(0, 0.3, (6, 9)), luck.normal(0, 0.3, (9, 7)), luck.normal(0, 0.3, (7, 4))]
+    layers = [layer_of(np.clip(w, -1, 1), 0.005) for w in weights]
+    x = luck.random((5, 6))
+    first = np.maximum(x @ layers[0].weights(), 0)
+    second = np.maximum(first @ layers[1].weights(), 0)
+    thresholds = balanced_thresholds([first, second], 1.0)
+    assert np.cumprod(thresholds) == pytest.approx([first.max(), second.max()])
+    last = latest(SpikingArrays(layers, thresholds).play(spike_trains(x, steps, "constant", [0])))
+    assert np.abs(last.fired[1] - steps * first / first.max()).max() <= 1.0
+    assert np.abs(last.fired[2] - steps * second / second.max()).max() <= 0.03 * steps
+    outputs = second / second.max() @ layers[2].weights()
+    assert last.outputs / steps == pytest.approx(outputs, abs=0.03)
+    assert operations(last.fired, (9, 7, 4)) == pytest.approx(
+        (last.fired[0].sum() * 9 + last.fired[1].sum() * 7 + last.fired[2].sum() * 4) / 5
+    )
+
+
+def test_drawn_spikes_have_the_rate_of_their_pixel():
+    x = np.array([[0.0, 0.3, 1.0]])
+    counts = sum(spike_trains(x, 4000, "bernoulli", [1, 2]))
+    assert counts[0, 0] == 0 and counts[0, 2] == 4000
+    assert counts[0, 1] == pytest.approx(1200, abs=4 * (4000 * 0.3 * 0.7) ** 0.5)
+
+
 def test_the_gradient_with_noise_is_that_at_the_noisy_weights():
     """Finite differences of the cross-entropy at the perturbed weights; the step is added to the clean ones."""
     luck = np.random.default_rng(6)
@@ -142,4 +171,3 @@ def test_the_gradient_with_noise_is_that_at_the_noisy_weights():
         bump[k] = 1e-6
         step[k] = (loss(start[0] + noise + bump) - loss(start[0] + noise - bump)) / 2e-6
     assert network.weights[0] == pytest.approx(start[0] - step, abs=1e-7)
-
