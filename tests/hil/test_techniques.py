@@ -24,12 +24,17 @@ CASES = {
     "perceptron": ({"train": {"epochs": 15}}, NetworkTrainee, 8),
     "noise-injection": ({"train": {"epochs": 3.0, "layers": "64,16,10"}}, MappedTrainee, 30),
     "ann2snn": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 24}}, MappedTrainee, 30),
+    "surrogate": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 6, "mend": 200}}, MappedTrainee, 30),
+    "binary-snn": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 6}}, MappedTrainee, 30),
 }
+TORCH = ("surrogate", "binary-snn")
 """Driver: settings of a short run of one seed, its trainee, and after how many batches it is killed."""
 
 
 def small(driver, run, **more):
     """A short run."""
+    if driver in TORCH:
+        pytest.importorskip("torch")
     config = CASES[driver][0]
     return hil.train(driver, config=config | {"train": config["train"] | {"seeds": 1}}, run=run, **more)
 

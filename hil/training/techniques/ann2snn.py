@@ -73,7 +73,7 @@ class Ann2Snn(MappedTraining):
     headline = Measure("accuracy", "accuracy in spikes", "%", "after all steps")
     review = "almost no loss"
     controls: ClassVar = {"untrained": "random weights, written and played the same way"}
-    more = (
+    more: ClassVar[Sequence[Measure]] = (
         Measure(
             "one",
             "accuracy in spikes",

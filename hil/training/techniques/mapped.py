@@ -21,6 +21,9 @@ from hil.training.loop import Stage, Trainee, presentation_order, presentations
 from hil.training.settings import split
 from hil.training.techniques.technique import TRAINED, Technique
 
+SHUFFLED = "shuffled labels"
+"""Role of the stages whose labels are permuted."""
+
 HOST = "host."
 """Prefix of the arrays of a checkpoint that belong to what learns on the host."""
 
@@ -107,7 +110,8 @@ class MappedSettings(ShapeSettings):
 class MappedTraining(Technique[MappedTrainee]):
     """Stages of a network that learns on the host: untrained, trained, and other trainings as controls.
 
-    A technique's `controls` begin with ``untrained``; every other one is shown the same images in the same order.
+    A technique's `controls` begin with ``untrained``; every other one is shown the same images in the same order, with
+    permuted labels if it is `SHUFFLED`.
     """
 
     bias: ClassVar[bool] = False
@@ -144,8 +148,12 @@ class MappedTraining(Technique[MappedTrainee]):
             order = kept[presentation_order(len(kept), count, seed)]
             targets = data.train_labels[order][:, None] == np.arange(data.classes)
             found.append(Stage("untrained", seed, True, order[:0], targets[:0]))
+            permuted = np.random.default_rng([seed, 3]).permutation(data.train_labels[kept])
+            labels = data.train_labels.copy()
+            labels[kept] = permuted
+            shuffled = labels[order][:, None] == np.arange(data.classes)
             for role in (TRAINED, *(role for role in self.controls if role != "untrained")):
-                found.append(Stage(role, seed, True, order, targets))
+                found.append(Stage(role, seed, True, order, shuffled if role == SHUFFLED else targets))
         return found
 
     @property

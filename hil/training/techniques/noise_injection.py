@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -63,7 +64,7 @@ class NoiseInjection(MappedTraining):
         "without noise": "the same training, no noise in it; written the same way",
         "untrained": "random weights, written the same way",
     }
-    more = (
+    more: ClassVar[Sequence[Measure]] = (
         Measure("float", "accuracy", "%", "trained with noise; floating point, no cells", "software"),
         Measure("error", "error of a weight as written", "", "root mean square, of the largest weight"),
     )
