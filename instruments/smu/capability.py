@@ -108,6 +108,12 @@ def check_channels(spec: Spec, settings: ChannelSettings) -> None:
         return
     if {first.channel, second.channel} != {1, 2}:
         raise LimitError(f"channels {first.channel} and {second.channel}: two channels are 1 and 2 of one instrument")
+    most, total = max(first.v_peak, second.v_peak), first.compliance + second.compliance
+    corner = next((i for v, i in spec.shared if most <= v * (1 + SLACK)), None)
+    if corner is not None and total > corner * (1 + SLACK):
+        raise LimitError(
+            f"compliance {total:g} A of both channels: at {most:g} V a {spec.model} gives {corner:g} A in all"
+        )
     for one, other in ((first, second), (second, first)):
         step = required_overvoltage(spec, one)
         worst = 0.0 if not one.four_wire else (spec.v_max if step is None else step) + other.v_peak

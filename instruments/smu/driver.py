@@ -71,6 +71,8 @@ class Spec:
         Steps of the overvoltage protection, V, ascending; empty where there is none.
     edges_min : float or None
         Shortest time between edges of two channels, s; None where that is `width_min`.
+    shared : tuple of (float, float)
+        Corners of the area for the sum of both channels' currents, as of `envelope`; empty where each has its own.
     """
 
     model: str
@@ -93,6 +95,7 @@ class Spec:
     terminals: tuple[str, ...] = ()
     overvoltage: tuple[float, ...] = ()
     edges_min: float | None = None
+    shared: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

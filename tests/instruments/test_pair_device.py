@@ -18,7 +18,7 @@ HALF = "sim:ion-drift"
 
 PULSES = Programming(0.8, 0.8, 1e-3, 1e-6, 1e-4)
 
-MODELS = ("2602B",)
+MODELS = ("2602B", "B2902A")
 
 
 def bare(dut, **more):
