@@ -278,6 +278,10 @@ class Keithley2600(SmuDriver):
         """See `instruments.smu.k2600_pair`."""
         return k2600_pair.play(self.spec, plan, settings, self.standing(settings))
 
+    def margins_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[float, float]:
+        """A tick at 0 V after a list that is measured to its end."""
+        return k2600_pair.margins(self.spec, plan, settings)
+
     def parse_pair(self, plan: PairPlan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Readings of both channels."""
         ranges = [self._ranges(each)[0] for each in settings.each]

@@ -36,7 +36,7 @@ from instruments.smu.k2600_lua import (
     timer,
 )
 from instruments.smu.timing import measured_times
-from instruments.smu.together import PulsePair, gathered, row_of, together
+from instruments.smu.together import PulsePair, gathered, lasts, row_of, together
 
 NAMES = ("smua", "smub")
 
@@ -94,7 +94,7 @@ def play(spec: Spec, plan: PairPlan, settings: ChannelSettings, standing: Messag
     return (
         *map(write, [*both, *triggers]),
         before_output(standing, *limits),
-        replace(end, text="; ".join([*go, end.text]), patience=plan.total),
+        replace(end, text="; ".join([*go, end.text]), patience=lasts(form, plan)),
         *(readout(NAMES[k - 1], count) for k in measured),
     )
 
@@ -106,7 +106,7 @@ def parse(
     form = together(spec, plan, settings, shortest_tick(spec, settings))
     measured = _measured(plan)
     took = table(replies[len(replies) - len(measured) - 1].split("\t")[-1], 1, 1, "took")[0]
-    measured_times(took, np.array([plan.total]), settings, spec.model, TIMER)
+    measured_times(took, np.array([lasts(form, plan)]), settings, spec.model, TIMER)
     found: dict[int, tuple[NDArray[np.int64], Readings]] = {}
     for reply, channel in zip(replies[len(replies) - len(measured) :], measured, strict=True):
         ends, level, wanted, at = _expected(form, plan, channel)
@@ -117,6 +117,11 @@ def parse(
         tripped = (status_words(status, "printbuffer") & LIMITED) != 0
         found[channel] = at, readings(current, voltage, time, tripped)
     return gathered(plan, found)
+
+
+def margins(spec: Spec, plan: PairPlan, settings: ChannelSettings) -> tuple[float, float]:
+    """Time at 0 V after a list, where there is any."""
+    return 0.0, lasts(together(spec, plan, settings, shortest_tick(spec, settings)), plan) - plan.total
 
 
 def _expected(

@@ -197,7 +197,11 @@ def _on_grid(spec: Spec, value: float) -> None:
 
 
 def _ticks(spec: Spec, plan: PairPlan, settings: ChannelSettings, shortest: float) -> TickList:
-    """Ticks of both channels; levels are (N, 2)."""
+    """Ticks of both channels; levels are (N, 2).
+
+    A list that is measured ends with its last measurement, a little before the tick does; so another tick of 0 V
+    follows where the last one is at a voltage.
+    """
     lists = []
     for k, own in enumerate(settings.each, start=1):
         one = plan.channel(k)
@@ -210,7 +214,16 @@ def _ticks(spec: Spec, plan: PairPlan, settings: ChannelSettings, shortest: floa
             f"a tick of {first.tick:g} s is too short for two channels of a {spec.model}, it takes {least:g} s at "
             "least: lengthen the steps, or give them a larger common divisor"
         )
-    return TickList(first.tick, np.column_stack([first.level, second.level]), first.last)
+    levels = np.column_stack([first.level, second.level])
+    if plan.measure.any() and levels[-1].any():
+        levels = np.vstack([levels, np.zeros((1, 2))])
+        check_points(spec, len(levels), f"ticks of {first.tick:g} s and an end")
+    return TickList(first.tick, levels, first.last)
+
+
+def lasts(form: PulsePair | TickList, plan: PairPlan) -> float:
+    """Length of what is played, s: that of the plan, and of what is added to it."""
+    return plan.total if isinstance(form, PulsePair) else max(plan.total, form.tick * len(form.level))
 
 
 def row_of(plan: PairPlan, pairs: PulsePair, channel: int) -> NDArray[np.int64]:

@@ -153,7 +153,9 @@ def test_post_before_pre_delays_channel_1():
 def test_lists_of_both_on_one_timer():
     plan = PairPlan([(0, 0.5), (1, 0.5), (1, 0)], [2e-3] * 3, [(False, False), READ, READ])
     sent = texts(DRIVER.play_pair(plan, SETTINGS))
-    assert "smua.trigger.source.listv({0,1,1})" in sent and "smub.trigger.source.listv({0.5,0.5,0})" in sent
+    assert "smua.trigger.source.listv({0,1,1,0})" in sent and "smub.trigger.source.listv({0.5,0.5,0,0})" in sent
+    # The last tick would end with its measurement, a little early: another follows at 0 V.
+    assert DRIVER.margins_pair(plan, SETTINGS) == (0.0, pytest.approx(2e-3))
     assert all(f"{smu}.trigger.endpulse.action = {smu}.SOURCE_HOLD" in sent for smu in ("smua", "smub"))
     assert '"played",smua.nvbuffer1.n,smub.nvbuffer1.n' in sent[-3]
 
