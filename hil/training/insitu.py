@@ -246,7 +246,7 @@ class InsituTraining(Seeded, Driver):
         train = self.config.train
         pairs = list(pairwise(self.sizes))
         names = [f"layer{place + 1:02d}" for place in range(len(pairs))]
-        more = {"stuck_off": train.faults} if train.faults else {}
+        more = {"log": str(self.run.command_log)} | ({"stuck_off": train.faults} if train.faults else {})
         defaults = {
             name: {"rows": a + train.bias, "cols": b, **more} for name, (a, b) in zip(names, pairs, strict=True)
         }
