@@ -39,7 +39,8 @@ class SwitchOff:
     off : sequence of str
         Messages without answers.
     sync, query : str
-        How a link gets in step, and a question that is answered once all before it is carried out.
+        How a link gets in step, and a question that is answered once all before it is carried out; empty where nothing
+        stays on by itself, so that to end the process is all.
     reach : mapping
         Further arguments of `Link.open`.
     part : str

@@ -54,6 +54,9 @@ def emergency_off(run: Path, sessions: Sequence[SessionState]) -> list[str]:
 
 
 def _told(order: SwitchOff, run: Path, before: bool, process: str) -> str:
+    if not order.query:
+        ends = UNCONFIRMED if "cannot" in process or "does not" in process else "nothing is left on"
+        return f"{order.resource}: {process}; {ends}: what is there ends every pulse by itself"
     if _sent(order, ATTEMPT if before else PERSISTENCE):
         return f"{order.resource}: the output is off, the instrument answers; {process}"
     state = Journal(run / COMMAND_LOG).follow().get(order.resource)
@@ -66,7 +69,9 @@ def _told(order: SwitchOff, run: Path, before: bool, process: str) -> str:
 
 
 def _sent(order: SwitchOff, persistence: float) -> bool:
-    return switch_off(order.resource, order.off, order.sync, order.query, persistence, order.reach)
+    return bool(order.query) and switch_off(
+        order.resource, order.off, order.sync, order.query, persistence, order.reach
+    )
 
 
 def _end(order: SwitchOff) -> str:
