@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hil.cli import checks
+from hil.cli.completion import run_names
 from hil.errors import InputError
 from hil.plugins import Registry
 from hil.runs.listing import MARKS
@@ -21,7 +22,11 @@ PAGES: Registry[ModuleType] = Registry("hil.pages", "kind of folder", ModuleType
 def report(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="RUN ...", help="Names or folders of runs, or a folder of a sweep or a build."),
+        typer.Argument(
+            metavar="RUN ...",
+            help="Names or folders of runs, or a folder of a sweep or a build.",
+            autocompletion=run_names,
+        ),
     ],
     out: Annotated[
         str | None,
