@@ -43,8 +43,8 @@ CONTROLS = {
 class PruneSettings(WtaSettings):
     """Section [train]."""
 
-    pruned: Annotated[Fraction, CliFlag("Connections that are cut by the end, 75%.")] = Field(
-        0.75, ge=0, lt=1, description="connections that are cut by the end"
+    pruned: Annotated[Fraction, CliFlag("Connections that are cut by the end, 50%.")] = Field(
+        0.5, ge=0, lt=1, description="connections that are cut by the end"
     )
     levels: Annotated[int, CliFlag("Conductance levels of the connections that are kept.")] = Field(
         4, ge=2, le=4096, description="conductance levels of the connections that are kept"
@@ -144,7 +144,7 @@ class PruneTraining(WtaTraining):
     as many cut at random.
 
     \\b
-    hil train prune                                               # bundled digits, 75 % cut, 4 levels
+    hil train prune                                               # bundled digits, 50 % cut, 4 levels
     hil train prune --pruned 90% --levels 2 --dataset mnist --data-dir DIR --neurons 100
     """
 
