@@ -13,7 +13,7 @@ at which the soft-bound dynamics is cut off after Nstop pulses. The depression o
 `exp` is the curve of N pulses by which simulators of networks describe a device (NeuroSim: Chen, Peng & Yu 2018, IEEE
 Trans. CAD 37, 3067), with a non-linearity nu of either sign: w(p) = (1 - exp(-nu p)) / (1 - exp(-nu)), p = n / N, so
 
-    EXP    dw+ = nu / (N s) (1 - s w)       dw- = -nu / (N s) (1 - s (1 - w))        s = 1 - exp(-nu),  1 / N = alpha
+    EXP    dw+ = a (1 - s w),  dw- = -a (1 - s (1 - w)),  a = (1 - exp(-nu / N)) / s,  s = 1 - exp(-nu),  1 / N = alpha
 
 whose steps fall along the way for nu > 0 and grow for nu < 0; nu = 0 is L-HB.
 
@@ -82,7 +82,7 @@ class RramParameters(CellParameters):
     def _branch(self, alpha: float, gamma: float, nstop: float, nl: float) -> tuple[float, float, float]:
         if self.model == "exp" and nl:
             cut = -math.expm1(-nl)
-            return alpha * nl / cut, 1.0, cut
+            return -math.expm1(-nl * alpha) / cut, 1.0, cut
         if self.model in ("lhb", "exp"):
             return alpha, 1.0, 0.0
         if self.model == "nlsb":

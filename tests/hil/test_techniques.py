@@ -39,12 +39,13 @@ CASES = {
     ),
     "som": ({"train": {"epochs": 0.3, "side": 5, "batch": 50, "curve": 2}}, MapTrainee, 4),
     "tour": ({"train": {"epochs": 15.0, "units": 2, "batch": 16}}, MapTrainee, 8),
+    "lstm": ({"train": {"epochs": 2.0, "units": 8}}, MappedTrainee, 30),
     "pavlov": ({}, PavlovTrainee, 4),
     "reservoir": ({"train": {"epochs": 3.0}}, MappedTrainee, 30),
 }
 IDEAL = ("loaded", "unpruned")
 """Controls that nothing was taken from: not to be beaten."""
-TORCH = ("surrogate", "binary-snn")
+TORCH = ("surrogate", "binary-snn", "lstm")
 """Driver: settings of a short run of one seed, its trainee, and after how many batches it is killed."""
 
 

@@ -147,7 +147,7 @@ class ReservoirTraining(MappedTraining):
     def open(self, seed: int) -> MappedTrainee:
         """Open the readout's array and the reservoir, and find the states of all images."""
         train, data = self.config.train, self.dataset
-        readout, layers = open_layers(train.readout, self.sizes, seed, weight_max=train.weight_max, bias=self.bias)
+        readout, layers = open_layers(train.readout, self.shapes(), seed, weight_max=train.weight_max, bias=self.bias)
         with readout.closed_on_failure():
             defaults = {"rows": 1, "cols": self.cells, "seed": seed_of("reservoir", seed)}
             device = open_device(self.config.device.uri, defaults=defaults)
