@@ -29,7 +29,7 @@ _STARTS = 63
 class TourSettings(MapSettings):
     """Section [train]."""
 
-    epochs: Annotated[float, EPOCHS] = Field(150.0, gt=0, description="passes through the cities")
+    epochs: Annotated[float, EPOCHS] = Field(300.0, gt=0, description="passes through the cities")
     units: Annotated[int, CliFlag("Units of the ring, for each city.")] = Field(
         3, ge=1, le=100, description="units of the ring, for each city"
     )
@@ -50,7 +50,7 @@ class TourConfig(Section):
 
     data: CityData = Field(default_factory=CityData)
     device: DeviceSettings = Field(
-        default_factory=lambda: DeviceSettings(uri="sim:rram?model=nlsb&alpha=0.05&gamma=1&c2c=0.1&d2d=0.1")
+        default_factory=lambda: DeviceSettings(uri="sim:rram?model=nlsb&alpha=0.02&gamma=1&c2c=0.1&d2d=0.1")
     )
     train: TourSettings = Field(default_factory=TourSettings)
 
