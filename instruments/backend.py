@@ -221,6 +221,7 @@ def _open(
     try:
         from instruments.device import SmuDevice
         from instruments.link.command_log import CommandLog
+        from instruments.link.events import SwitchOff, note
         from instruments.link.link import Link
         from instruments.pair_device import PairDevice
         from instruments.safety.guard import OutputGuard
@@ -243,14 +244,16 @@ def _open(
         smu = Smu(link, settings, safety)
         _require_serial_number(name, smu.identity, p)
         link.sync = smu.driver.sync
+        part = f"channel {p.channel}"
+        off = SwitchOff(resource, smu.driver.off(smu.settings), link.sync, smu.driver.error_query, reach, part)
+        note(link, off.line())
         if p.pulses_max is not None:
             tally = Tally(log, name)
             smu.pulses, smu.tally = tally.so_far(), tally.note
         router = None if matrix is None else _router(matrix, crossbar, p, log, stack)
 
         def guard() -> OutputGuard:
-            off = smu.driver.off(smu.settings)
-            return OutputGuard(resource, off, smu.driver.sync, smu.driver.error_query, reach=reach)
+            return OutputGuard(resource, off.off, off.sync, off.query, reach=reach)
 
         device = (PairDevice if p.channels > 1 else SmuDevice)(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,

@@ -16,6 +16,7 @@ from instruments.link.answers import shown
 from instruments.link.clock import Clock
 from instruments.link.dialogue import Dialogue, Line
 from instruments.link.errors import LinkError, ProtocolError, TimingError
+from instruments.link.events import note, output_on
 from instruments.link.message import Message, query
 from instruments.plan import PairPlan, Plan
 from instruments.safety.limits import SafetyLimits
@@ -230,6 +231,12 @@ class Smu:
             path = getattr(log, "path", None)
             raise error if path is None else TimingError(f"{error}; what it read stands at the end of {path}") from None
         self._refuse_old(readings)
+        return self._noted(readings)
+
+    def _noted(self, readings: Readings) -> Readings:
+        """Tell the log of readings at the compliance."""
+        if readings.tripped.any():
+            note(self._line, f"compliance in {readings.tripped.sum()} of {len(readings.tripped)} readings")
         return readings
 
     def _parsed(self, script: Script, replies: Sequence[str]) -> Readings:
@@ -245,7 +252,10 @@ class Smu:
         replies = self._dialogue.say(*messages[:harmless])
         if self.announce is not None:
             self.announce()
-        return replies + self._dialogue.say(*messages[harmless:])
+        note(self._line, output_on(self.pulses, self.safety.pulses_max))
+        replies += self._dialogue.say(*messages[harmless:])
+        note(self._line, "output off")
+        return replies
 
     def _refuse_old(self, readings: Readings) -> None:
         """Readings of a train must be younger than those of the one before, where the instrument's clock runs on."""
@@ -273,6 +283,7 @@ class Smu:
                 self._line.write(text)
             self._dialogue.forget_errors()
             self._dialogue.exchange(self.driver.is_off(self.settings))
+            note(self._line, "output off")
         finally:
             self._line.heartbeat = beat
         if self._guard is not None:

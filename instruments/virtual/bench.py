@@ -104,7 +104,7 @@ class Bench:
         """
         options = _terminals(model, dut_terminals)
         with ExitStack() as stack:
-            device = stack.enter_context(_sample(dut, rows, cols, seed))
+            device = stack.enter_context(sample(dut, rows, cols, seed))
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
@@ -167,7 +167,7 @@ def _terminals(model: str, dut_terminals: str) -> dict[str, str]:
     return {"dut_terminals": dut_terminals}
 
 
-def _sample(dut: str, rows: int, cols: int, seed: int) -> SimulatedArray:
+def sample(dut: str, rows: int, cols: int, seed: int) -> SimulatedArray:
     """Open the device under test, with its compiled model loaded.
 
     Raises

@@ -10,6 +10,7 @@ from hil.reproduction.papers import Paper, PaperFigure
 from sim.papers.peng2024.lines import ir_drop
 from sim.papers.peng2024.reported import reported
 from sim.papers.peng2024.sneak import sneak_currents
+from sim.papers.peng2024.tolerance import tolerance
 
 PAPER = Paper(
     "peng2024",
@@ -17,6 +18,7 @@ PAPER = Paper(
     (
         PaperFigure("sneak", "sneak currents, selectors, self-rectifying cells and transistors", sneak_currents),
         PaperFigure("IR", "IR drop, writing voltages, and what attenuates them", ir_drop),
+        PaperFigure("tolerance", "Figure 8a: 121 non-linearities of LTP and LTD, two networks", tolerance),
         PaperFigure("reported", "numbers of other papers' hardware", reported),
     ),
 )
