@@ -69,7 +69,7 @@ class ContactError(HilError):
 
 
 INTERLOCK = (
-    "its safety interlock is open: close the lid of the fixture (the interlock line), or stay on ranges that need none, "
+    "its safety interlock is open: close the lid of the fixture (the interlock line), or stay on ranges that need none "
     "with a lower v_max"
 )
 """What to do about an output that is blocked on a range of dangerous voltages."""
