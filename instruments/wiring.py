@@ -10,21 +10,24 @@ import numpy as np
 
 from hil.limits import LimitError
 from hil.waveform import Waveform
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """Lines of a crossbar on the two terminals of a source; rows are counted first, then columns.
+    """Lines of a crossbar on the terminals of a source; rows are counted first, then columns.
 
     Attributes
     ----------
     high, low : tuple of int
         Lines on HI and on LO; all others are open.
+    second : tuple of int
+        Lines on HI of channel 2, where a session has two.
     """
 
     high: tuple[int, ...]
     low: tuple[int, ...]
+    second: tuple[int, ...] = ()
 
 
 class Router(Protocol):
@@ -66,11 +69,14 @@ class WantedReading:
         Column that it flows out of the array into, or `ALL`.
     sign : int
         1 if that is the direction of a positive current out of HI, -1 if it is the other.
+    weights : (int, int)
+        How it follows from the currents of channels 1 and 2, where both are played.
     """
 
     segment: int
     col: int
     sign: int
+    weights: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +89,22 @@ class Passage:
         None where any does.
     rest : float
         Seconds at 0 V before it.
-    plan : Plan or None
+    plan : Plan, PairPlan or None
         None for a rest at the end.
     readings : tuple of WantedReading
         One for every measured step.
     first : int
         Segment that it begins with.
+    cut : str
+        Why a waveform is cut behind it, where it is.
     """
 
     wiring: Wiring | None
     rest: float
-    plan: Plan | None
+    plan: Plan | PairPlan | None
     readings: tuple[WantedReading, ...]
     first: int
+    cut: str = ""
 
 
 @dataclass
