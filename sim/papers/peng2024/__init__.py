@@ -11,8 +11,8 @@ from sim.papers.peng2024.lines import ir_drop
 from sim.papers.peng2024.mapping import mappings
 from sim.papers.peng2024.reported import reported
 from sim.papers.peng2024.sneak import sneak_currents
-from sim.papers.peng2024.techniques import techniques
-from sim.papers.peng2024.tolerance import tolerance
+from sim.papers.peng2024.techniques import trainings
+from sim.papers.peng2024.tolerance import tolerance_map
 
 PAPER = Paper(
     "peng2024",
@@ -20,8 +20,8 @@ PAPER = Paper(
     (
         PaperFigure("sneak", "sneak currents, selectors, self-rectifying cells and transistors", sneak_currents),
         PaperFigure("IR", "IR drop, writing voltages, and what attenuates them", ir_drop),
-        PaperFigure("tolerance", "Figure 8a: 121 non-linearities of LTP and LTD, two networks", tolerance),
-        PaperFigure("techniques", "ways of training, with their numbers", techniques),
+        PaperFigure("tolerance", "Figure 8a: 121 non-linearities of LTP and LTD, two networks", tolerance_map),
+        PaperFigure("techniques", "ways of training, with their numbers", trainings),
         PaperFigure("mapping", "neurons on crossbars as SpiNeMap places them, beside a naive mapping", mappings),
         PaperFigure("reported", "numbers of other papers' hardware", reported),
     ),

@@ -24,7 +24,7 @@ PERCENT = "%"
 IN_PLACE = "sim:rram?alpha=0.01&c2c=0.3&d2d=0.1&synapse=differential"
 
 
-def techniques(scope: Scope) -> list[Finding]:
+def trainings(scope: Scope) -> list[Finding]:
     """All rows, those of gradient descent in place first."""
     return [*_in_place(scope), *_hybrid(scope), *_noise(scope), *_converted(scope), *_pruned(scope), *_images(scope)]
 

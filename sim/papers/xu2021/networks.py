@@ -17,7 +17,7 @@ BRIDGE = "sim:rram?alpha=0.005&c2c=0.3&d2d=0.1&synapse=bridge"
 """Weights of four memristors, as in Duan et al. (2014)."""
 
 
-def networks(scope: Scope) -> list[Finding]:
+def table_3(scope: Scope) -> list[Finding]:
     """All rows."""
     return [*_edges(scope), *_perceptron(scope), *_conditioned(scope)]
 
