@@ -13,6 +13,7 @@ from hil.waveform import Waveform
 from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
+from instruments.virtual.network import Transistor
 from instruments.virtual.server import Server, TransportName
 from sim.crossbar.array import SimulatedArray
 
@@ -69,6 +70,7 @@ class Bench:
         port: int = 0,
         dut_terminals: str = "front",
         channels: int = 1,
+        transistor: Transistor | None = None,
     ) -> None:
         """Build and start it.
 
@@ -96,6 +98,8 @@ class Bench:
             Terminals that the device is on, of a model that has both (2400, 2450, 2460, 2461).
         channels : int
             2 puts the column of a single cell on HI of channel 2, instead of on LO.
+        transistor : Transistor, optional
+            In series with the cell; its gate is on channel 2.
 
         Raises
         ------
@@ -109,6 +113,7 @@ class Bench:
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
             _wire(self.dut, channels)
+            self.dut.transistor = transistor
             switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
             self._serve(stack, transport, port, make(model, self.dut, **options), switch)
             self._stack = stack.pop_all()
