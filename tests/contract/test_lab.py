@@ -1,5 +1,7 @@
 """The contract on the virtual bench: real drivers, real pyvisa links, simulated cells."""
 
+import pytest
+
 from hil.backends import open_device
 from hil.contract import DeviceContract
 
@@ -46,5 +48,29 @@ class TestCrossbarBehindAB2201A(BenchContract):
     """Played column by column: what sneaks through the open lines is measured as well, after every pulse."""
 
     uri = "visa:virtual?v_max=2&dut=sim:rram&matrix=B2201A&serial=true"
+    rows, cols = 2, 2
+    joined = False
+
+
+class TestSingleCellBetweenTwoChannelsOf2602B(BenchContract):
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram"
+
+
+@pytest.mark.slow
+class TestSingleCellBetweenTwoChannelsOfB2902A(BenchContract):
+    uri = "visa:virtual?model=B2902A&channels=2&v_max=2&dut=sim:rram"
+
+
+@pytest.mark.slow
+class TestColumnOnTwoChannels(BenchContract):
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram"
+    rows = 3
+
+
+@pytest.mark.slow
+class TestCrossbarOnTwoChannels(BenchContract):
+    """As behind a B2201A: what is measured is read after the pulse, column by column."""
+
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram&serial=true"
     rows, cols = 2, 2
     joined = False
