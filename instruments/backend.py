@@ -256,11 +256,8 @@ def _open(
         from instruments.smu.session import Smu
     except ImportError as error:
         raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
-    if p.sense_check and not p.four_wire:
-        raise InputError(f"{name}: sense_check looks at the sense leads of four_wire=true, which is not given")
     require_channels(name, p)
-    safety, settings = _limits(p, v_read)
-    reach = _reach(p)
+    (safety, settings), reach = _limits(p, v_read), _reach(p)
     with ExitStack() as stack:
         log = None if p.log is None else stack.enter_context(CommandLog(Path(p.log)))
         for channel in (1, 2) if p.all_channels or p.channels > 1 or p.gate else (p.channel,):

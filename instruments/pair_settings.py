@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 def require_channels(name: str, p: SampleParameters) -> None:
-    """Refuse what cannot go with two channels."""
+    """Refuse what cannot go together: with two channels, with a gate, with sense leads that are not there."""
+    if p.sense_check and not p.four_wire:
+        raise InputError(f"{name}: sense_check looks at the sense leads of four_wire=true, which is not given")
     if p.gate is not None:
         _require_gate(name, p)
     if p.channels == 1 and p.gate is None:

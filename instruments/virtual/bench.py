@@ -96,10 +96,7 @@ class Bench:
             Of the source-measure unit's socket; 0 for any free one.
         dut_terminals : {"front", "rear"}
             Terminals that the device is on, of a model that has both (2400, 2450, 2460, 2461).
-        channels : int
-            2 puts the column of a single cell on HI of channel 2, instead of on LO.
-        transistor : Transistor, optional
-            In series with the cell; its gate is on channel 2.
+        channels, transistor : 2 puts a single cell's column on HI of channel 2; there is the gate of a transistor.
 
         Raises
         ------
@@ -112,8 +109,7 @@ class Bench:
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
-            _wire(self.dut, channels)
-            self.dut.transistor = transistor
+            _wire(self.dut, channels, transistor)
             switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
             self._serve(stack, transport, port, make(model, self.dut, **options), switch)
             self._stack = stack.pop_all()
@@ -156,8 +152,9 @@ class Bench:
         self.close()
 
 
-def _wire(dut: Dut, channels: int) -> None:
-    """Put the column of a single cell on the second channel, where there are two."""
+def _wire(dut: Dut, channels: int, transistor: Transistor | None) -> None:
+    """Put the column of a single cell on the second channel, where there are two, or the gate of a transistor."""
+    dut.transistor = transistor
     if channels > 1 and dut.lines == 2:
         dut.connect({0}, (), "1")
         dut.connect({1}, (), "2")
