@@ -80,8 +80,8 @@ class Bench:
             Of the source-measure unit.
         dut : str
             The simulated device; parameters may follow semicolons, ``sim:rram;alpha=0.01``, to stand in another URI.
-        rows, cols : int
-            Its size.
+        rows, cols, channels : int
+            Its size; with 2 channels the column of a single cell is on HI of the second, not on LO.
         transport : str
             What the instruments listen on.
         matrix : str, optional
@@ -96,7 +96,8 @@ class Bench:
             Of the source-measure unit's socket; 0 for any free one.
         dut_terminals : {"front", "rear"}
             Terminals that the device is on, of a model that has both (2400, 2450, 2460, 2461).
-        channels, transistor : 2 puts a single cell's column on HI of channel 2; there is the gate of a transistor.
+        transistor : Transistor, optional
+            In series with the cell; its gate is on channel 2.
 
         Raises
         ------
