@@ -17,6 +17,7 @@ from hil.device import Device
 from hil.errors import InputError, nearest
 from hil.fraction import Fraction
 from hil.programming import Programming
+from instruments.pair_settings import require_channels
 
 if TYPE_CHECKING:
     from instruments.device import SmuDevice
@@ -88,6 +89,23 @@ class SampleParameters(BaseModel):
     channels: int = Field(
         1, ge=1, le=2, description="2: rows on channel 1, columns on channel 2, both driven at once; LO joined"
     )
+    gate: int | None = Field(None, ge=2, le=2, description="channel on the gate of a transistor in series (1T1R)")
+    v_gate: float = Field(
+        0.0, ge=0, description="gate of the first positive pulse after a negative one", json_schema_extra=_unit("V")
+    )
+    v_gate_step: float = Field(
+        0.0, ge=0, description="what every further positive pulse adds", json_schema_extra=_unit("V")
+    )
+    v_gate_on: float | None = Field(
+        None,
+        gt=0,
+        description="gate of reads and negative pulses; v_gate_max if not given",
+        json_schema_extra=_unit("V"),
+    )
+    v_gate_max: float | None = Field(
+        None, gt=0, description="largest voltage of the gate, against both ends", json_schema_extra=_unit("V")
+    )
+    i_gate: float = Field(1e-6, gt=0, description="compliance of the gate's channel", json_schema_extra=_unit("A"))
     terminals: Literal["front", "rear"] | None = Field(
         None, description="where the sample is; those that the instrument is found with if not given"
     )
@@ -144,6 +162,11 @@ class VirtualParameters(SampleParameters):
     noise: float = Field(0.0, ge=0, description="of a measured current", json_schema_extra=_unit("A"))
     relative_noise: Fraction = Field(0.0, ge=0, le=1, description="of a measured current, as a fraction of it")
     seed: int = Field(0, ge=0, description="of noise and variability")
+    transistor_k: float = Field(
+        1e-3, gt=0, description="k of the transistor of a gate: it carries k/2 (v_gate - v_t)^2 at most",
+        json_schema_extra=_unit("A/V^2"),
+    )  # fmt: skip
+    transistor_v_t: float = Field(0.5, description="its threshold", json_schema_extra=_unit("V"))
     dut_terminals: Literal["front", "rear"] = Field("front", description="where the device is; *RST selects the front")
 
 
@@ -174,6 +197,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
     with ExitStack() as stack:
         try:
             from instruments.virtual.bench import Bench
+            from instruments.virtual.network import Transistor
         except ImportError as error:
             raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
         bench = stack.enter_context(
@@ -181,6 +205,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
                 p.model, p.dut, rows=p.rows, cols=p.cols, transport=p.transport, matrix=p.matrix, series=p.series,
                 contact=p.contact, noise=p.noise, relative_noise=p.relative_noise, seed=p.seed,
                 dut_terminals=p.dut_terminals, channels=p.channels,
+                transistor=None if p.gate is None else Transistor(p.transistor_k, p.transistor_v_t),
             )
         )  # fmt: skip
         matrix, truth = None if bench.matrix is None else bench.matrix.resource, bench.dut.truth
@@ -220,6 +245,7 @@ def _open(
     """Open links, ask who is there, and make a device of it that reads at `v_read` V; nothing is set or switched."""
     try:
         from instruments.device import SmuDevice
+        from instruments.gated_device import GatedDevice, Gating
         from instruments.link.command_log import CommandLog
         from instruments.link.events import SwitchOff, note
         from instruments.link.link import Link
@@ -230,14 +256,11 @@ def _open(
         from instruments.smu.session import Smu
     except ImportError as error:
         raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
-    if p.sense_check and not p.four_wire:
-        raise InputError(f"{name}: sense_check looks at the sense leads of four_wire=true, which is not given")
-    _require_channels(name, p)
-    safety, settings = _limits(p, v_read)
-    reach = _reach(p)
+    require_channels(name, p)
+    (safety, settings), reach = _limits(p, v_read), _reach(p)
     with ExitStack() as stack:
         log = None if p.log is None else stack.enter_context(CommandLog(Path(p.log)))
-        for channel in (1, 2) if p.all_channels or p.channels > 1 else (p.channel,):
+        for channel in (1, 2) if p.all_channels or p.channels > 1 or p.gate else (p.channel,):
             stack.enter_context(ResourceLock(resource, f"channel {channel}"))
         link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log, **reach))
         link.working = working
@@ -255,12 +278,14 @@ def _open(
         def guard() -> OutputGuard:
             return OutputGuard(resource, off.off, off.sync, off.query, reach=reach)
 
-        device = (PairDevice if p.channels > 1 else SmuDevice)(
+        device = (GatedDevice if p.gate else PairDevice if p.channels > 1 else SmuDevice)(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
             serial=p.serial, gaps=p.gaps, read_voltage=v_read, read_width=p.read_width,
             contact_floor=p.contact_floor, sense_check=p.sense_check, abort_on_compliance=p.abort_on_compliance,
             forget=forget,
         )  # fmt: skip
+        if isinstance(device, GatedDevice):
+            device.gating = Gating(p.v_gate, p.v_gate_step, p.v_gate_on or p.v_gate_max or 0.0)
         device.programming = _programming(name, p)
         device.parameters = p
         device.also_close(stack.pop_all().close)
@@ -269,28 +294,21 @@ def _open(
 
 def _limits(p: SampleParameters, v_read: float) -> tuple[SafetyLimits, ChannelSettings]:
     """What the sample may see, and how the source is set up for it."""
-    from instruments.safety.limits import SafetyLimits
+    from instruments.safety.limits import GateLimits, SafetyLimits
     from instruments.smu.driver import ChannelSettings
 
+    gate = None if p.gate is None or p.v_gate_max is None else GateLimits(p.v_gate_max)
     safety = SafetyLimits(
         v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
-        forming=p.forming, v_forming=p.v_forming, v_read=v_read,
+        forming=p.forming, v_forming=p.v_forming, v_read=v_read, gate=gate,
     )  # fmt: skip
     settings = ChannelSettings(
         p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency, p.terminals, p.overvoltage,
         p.all_channels, p.time_tolerance,
     )  # fmt: skip
+    if gate is not None:
+        return safety, replace(settings, second=replace(settings, channel=2, compliance=p.i_gate, v_peak=gate.v_max))
     return safety, settings if p.channels == 1 else replace(settings, second=replace(settings, channel=2))
-
-
-def _require_channels(name: str, p: SampleParameters) -> None:
-    """Refuse what cannot go with two channels."""
-    if p.channels == 1:
-        return
-    if p.channel != 1:
-        raise InputError(f"{name}: channel = {p.channel} is one of two, channels = 2 takes both: leave channel out")
-    if p.sense_check:
-        raise InputError(f"{name}: sense_check looks at one channel, channels = 2 has two: leave one of them out")
 
 
 def _reach(p: ResourceParameters | VirtualParameters) -> dict[str, Any]:

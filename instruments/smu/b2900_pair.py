@@ -107,7 +107,7 @@ def margins(spec: Spec, plan: PairPlan, settings: ChannelSettings) -> tuple[floa
     """One more pair of pulses, of 0 V, after a train of pulses; a tick after a list that is measured to its end."""
     form = together(spec, plan, settings, shortest_tick(spec, settings))
     if isinstance(form, PulsePair):
-        return 0.0, max(pulse.end for pulse in form.pulses)
+        return 0.0, form.missing + max(pulse.end for pulse in form.pulses)
     return 0.0, lasts(form, plan) - plan.total
 
 
@@ -117,7 +117,7 @@ def _channel(
     """Shape, list and triggers of one channel."""
     if isinstance(form, PulsePair):
         pulse = form.pulses[c - 1]
-        period, end, levels = form.period, pulse.end, np.append(np.full(form.count, pulse.level), 0.0)
+        period, end, levels = form.period, pulse.end, np.array([*pulse.levels, 0.0])
         shape = [
             f":SOUR{c}:FUNC:SHAP PULS",
             f":SOUR{c}:PULS:DEL {number(pulse.offset)}",
@@ -150,7 +150,7 @@ def _expected(
     if isinstance(form, PulsePair):
         pulse = form.pulses[channel - 1]
         ends = np.arange(form.count + 1, dtype=np.float64) * form.period + pulse.end
-        level = np.append(np.full(form.count, pulse.level), 0.0)
+        level = np.array([*pulse.levels, 0.0])
         return ends, level, np.arange(form.count), row_of(plan, form, channel)
     ends = form.tick * np.arange(1, len(form.level) + 1, dtype=np.float64)
     return ends, form.level[:, channel - 1], form.last, np.arange(len(form.last))

@@ -131,7 +131,7 @@ def _expected(
     if isinstance(form, PulsePair):
         pulse = form.pulses[channel - 1]
         ends = np.arange(form.count, dtype=np.float64) * form.period + pulse.end
-        return ends, np.full(form.count, pulse.level), np.arange(form.count), row_of(plan, form, channel)
+        return ends, np.array(pulse.levels), np.arange(form.count), row_of(plan, form, channel)
     ends = form.tick * np.arange(1, len(form.level) + 1, dtype=np.float64)
     return ends, form.level[:, channel - 1], form.last, np.arange(len(form.last))
 
@@ -156,7 +156,7 @@ def _pulses(spec: Spec, form: PulsePair, settings: ChannelSettings) -> tuple[lis
                 )
             lines += timer(start, pulse.offset, 1, False, begin)
             begin = f"trigger.timer[{start}].EVENT_ID"
-        lines += [f"{smu}.trigger.source.listv({{{number(pulse.level)}}})", *_source(smu, begin)]
+        lines += [*levels(smu, np.array(pulse.cycled)), *_source(smu, begin)]
         lines += _measurement(smu, reading, _wait(pulse.width, spec, settings) if measured else None, begin)
         lines += timer(stop, pulse.width, 1, False, begin)
         lines += [

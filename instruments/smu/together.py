@@ -19,21 +19,26 @@ from instruments.smu.driver import ChannelSettings, Readings, Spec
 
 
 class Pulse(NamedTuple):
-    """The pulse of one channel in every period: its level, V, when it begins and how long it lasts, s; from 0 V."""
+    """The pulses of one channel, one a period, from 0 V: their levels, V; when they begin and how long they last, s."""
 
-    level: float
+    levels: tuple[float, ...]
     offset: float
     width: float
 
     @property
     def end(self) -> float:
-        """When it is over, s."""
+        """When one is over, s after its period began."""
         return self.offset + self.width
+
+    @property
+    def cycled(self) -> tuple[float, ...]:
+        """Levels for an instrument that begins its list anew when it is through: one where all are the same."""
+        return self.levels[:1] if len(set(self.levels)) == 1 else self.levels
 
 
 @dataclass(frozen=True)
 class PulsePair:
-    """A pulse of each channel, one pair every `period` seconds, `count` times.
+    """A pulse of each channel, one pair every `period` seconds, `count` times; heights may differ, times do not.
 
     Attributes
     ----------
@@ -49,6 +54,8 @@ class PulsePair:
         Step of a period at whose end a channel's pulse is over.
     steps : int
         Of a plan, in a period.
+    missing : float
+        Rest of the last period that the plan ends without, s.
     """
 
     pulses: tuple[Pulse, Pulse]
@@ -57,6 +64,7 @@ class PulsePair:
     measured: tuple[bool, bool]
     ends: tuple[int, int]
     steps: int
+    missing: float = 0.0
 
     @property
     def alike(self) -> bool:
@@ -65,8 +73,8 @@ class PulsePair:
 
     @property
     def rest(self) -> float:
-        """Time after the later pulse of a pair, s."""
-        return self.period - max(pulse.end for pulse in self.pulses)
+        """Time after the later pulse of the last pair, s."""
+        return max(0.0, self.period - max(pulse.end for pulse in self.pulses) - self.missing)
 
 
 def together(spec: Spec, plan: PairPlan, settings: ChannelSettings, shortest: float) -> PulsePair | TickList:
@@ -118,11 +126,11 @@ def with_reads(spec: Spec, plan: PairPlan, settings: ChannelSettings, shortest: 
     try:
         _ticks(spec, both, settings, shortest)
     except LimitError:
-        wanted = plan.measured.reshape(pairs.count, -1)
+        wanted = _whole(plan, pairs.count).measured.reshape(pairs.count, -1)
         own = np.zeros((pairs.count, pairs.steps, 2), dtype=bool)
         for k, end in enumerate(pairs.ends):
             own[:, end, k] = wanted[:, end]
-        apart = PairPlan(plan.level, plan.duration, own.reshape(-1, 2))
+        apart = PairPlan(plan.level, plan.duration, own.reshape(-1, 2)[: len(plan)])
         together(spec, apart, settings, shortest)
         return apart
     return both
@@ -133,41 +141,57 @@ def pulse_pairs(plan: PairPlan) -> PulsePair | None:
     away = plan.level != 0
     starts = [away[:, k] & ~np.concatenate([[False], away[:-1, k]]) for k in (0, 1)]
     count = max(int(s.sum()) for s in starts)
+    missing = plan.total
+    plan = _whole(plan, count) if count else plan
+    missing = plan.total - missing
     if not count or len(plan) % count:
         return None
     shape = (count, -1)
     level, duration = plan.level.reshape(count, -1, 2), plan.duration.reshape(shape)
     measure = plan.measured.reshape(shape)
-    if not all((a == a[0]).all() for a in (level, duration, measure)):
+    measure_each = plan.measure.reshape(count, -1, 2)
+    if not all((a == a[0]).all() for a in (duration, measure, measure_each)):
         return None
     edges, wanted = np.concatenate([[0.0], np.cumsum(duration[0])]), measure[0]
     found: list[Pulse | None] = []
     ends: list[int] = []
     for k in (0, 1):
-        at = np.flatnonzero(level[0, :, k])
+        at = np.flatnonzero((level[:, :, k] != 0).any(axis=0))
         if not len(at):
             found.append(None)
             continue
         first, last = int(at[0]), int(at[-1])
-        if len(at) != last - first + 1 or (level[0, at, k] != level[0, first, k]).any():
+        if len(at) != last - first + 1 or (level[:, at, k] != level[:, first : first + 1, k]).any():
             return None
-        found.append(Pulse(float(level[0, first, k]), float(edges[first]), float(edges[last + 1] - edges[first])))
+        levels = tuple(level[:, first, k].tolist())
+        found.append(Pulse(levels, float(edges[first]), float(edges[last + 1] - edges[first])))
         ends.append(last)
     # A channel that stays at 0 V has a pulse of 0 V beside the other's.
     other = next(pulse for pulse in found if pulse is not None)
-    pulses = [Pulse(0.0, other.offset, other.width) if pulse is None else pulse for pulse in found]
+    pulses = [Pulse((0.0,) * count, other.offset, other.width) if pulse is None else pulse for pulse in found]
     ends = ends * (3 - len(ends))
     if wanted[[k for k in range(len(wanted)) if k not in ends]].any():
         return None
-    own = plan.measure.reshape(count, -1, 2)[0]
+    own = measure_each[0]
     measured = bool(own[ends[0], 0]), bool(own[ends[1], 1])
     period = float(edges[-1])
-    return PulsePair((pulses[0], pulses[1]), period, count, measured, (ends[0], ends[1]), len(wanted))
+    return PulsePair((pulses[0], pulses[1]), period, count, measured, (ends[0], ends[1]), len(wanted), missing)
+
+
+def _whole(plan: PairPlan, count: int) -> PairPlan:
+    """The plan, with the rest after the last of `count` pairs where that alone is not in it."""
+    if count < 2 or (len(plan) + 1) % count:
+        return plan
+    rest = plan.duration[(len(plan) + 1) // count - 1]
+    return PairPlan(
+        np.vstack([plan.level, np.zeros((1, 2))]), np.append(plan.duration, rest),
+        np.vstack([plan.measure, np.zeros((1, 2), dtype=bool)]),
+    )  # fmt: skip
 
 
 def _own_ends(plan: PairPlan, pairs: PulsePair) -> bool:
     """Whether every channel is measured at the end of its own pulses alone."""
-    measure = plan.measure.reshape(pairs.count, -1, 2)[0]
+    measure = _whole(plan, pairs.count).measure.reshape(pairs.count, -1, 2)[0]
     return all(set(np.flatnonzero(measure[:, k])) <= {pairs.ends[k]} for k in (0, 1))
 
 
@@ -185,8 +209,9 @@ def _checked(spec: Spec, pairs: PulsePair, settings: ChannelSettings) -> PulsePa
         for value in (pulse.offset, pulse.width, pairs.period):
             _on_grid(spec, value)
         peak = own.v_peak * (1 + SLACK)
-        if abs(pulse.level) > peak:
-            raise LimitError(f"channel {k + 1}: {pulse.level:.9g} V is beyond v_peak {own.v_peak:.9g} V")
+        highest = max(pulse.levels, key=abs)
+        if abs(highest) > peak:
+            raise LimitError(f"channel {k + 1}: {highest:.9g} V is beyond v_peak {own.v_peak:.9g} V")
     return pairs
 
 

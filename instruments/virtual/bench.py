@@ -13,6 +13,7 @@ from hil.waveform import Waveform
 from instruments.virtual.catalogue import BOTH_TERMINALS, make
 from instruments.virtual.dut import Dut
 from instruments.virtual.instrument import VirtualInstrument
+from instruments.virtual.network import Transistor
 from instruments.virtual.server import Server, TransportName
 from sim.crossbar.array import SimulatedArray
 
@@ -69,6 +70,7 @@ class Bench:
         port: int = 0,
         dut_terminals: str = "front",
         channels: int = 1,
+        transistor: Transistor | None = None,
     ) -> None:
         """Build and start it.
 
@@ -78,8 +80,8 @@ class Bench:
             Of the source-measure unit.
         dut : str
             The simulated device; parameters may follow semicolons, ``sim:rram;alpha=0.01``, to stand in another URI.
-        rows, cols : int
-            Its size.
+        rows, cols, channels : int
+            Its size; with 2 channels the column of a single cell is on HI of the second, not on LO.
         transport : str
             What the instruments listen on.
         matrix : str, optional
@@ -94,8 +96,8 @@ class Bench:
             Of the source-measure unit's socket; 0 for any free one.
         dut_terminals : {"front", "rear"}
             Terminals that the device is on, of a model that has both (2400, 2450, 2460, 2461).
-        channels : int
-            2 puts the column of a single cell on HI of channel 2, instead of on LO.
+        transistor : Transistor, optional
+            In series with the cell; its gate is on channel 2.
 
         Raises
         ------
@@ -108,7 +110,7 @@ class Bench:
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
-            _wire(self.dut, channels)
+            _wire(self.dut, channels, transistor)
             switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
             self._serve(stack, transport, port, make(model, self.dut, **options), switch)
             self._stack = stack.pop_all()
@@ -151,8 +153,9 @@ class Bench:
         self.close()
 
 
-def _wire(dut: Dut, channels: int) -> None:
-    """Put the column of a single cell on the second channel, where there are two."""
+def _wire(dut: Dut, channels: int, transistor: Transistor | None) -> None:
+    """Put the column of a single cell on the second channel, where there are two, or the gate of a transistor."""
+    dut.transistor = transistor
     if channels > 1 and dut.lines == 2:
         dut.connect({0}, (), "1")
         dut.connect({1}, (), "2")

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hil.errors import InputError
 from instruments.virtual.budget import MessageBudget
-from instruments.virtual.network import Network, Port, PortDrive
+from instruments.virtual.network import Network, Port, PortDrive, Transistor
 from sim.crossbar.array import SimulatedArray
 
 
@@ -76,6 +76,8 @@ class Dut:
         at that limit, the currents are those of the full voltage.
     budget : MessageBudget
         What the message may cost that is being carried out.
+    transistor : Transistor or None
+        In series with what is at port 1, its gate on port 2.
     standing : dict
         What every port whose output is on holds while nothing else is played on it: port name to `PortDrive`.
 
@@ -112,6 +114,8 @@ class Dut:
         self.clock, self.overstress = 0.0, 0
         self.budget = MessageBudget()
         self.standing: dict[str, PortDrive] = {}
+        self.transistor: Transistor | None = None
+        self._driven: dict[str, PortDrive] = {}
         self._wired: tuple[tuple[list[tuple[Any, ...]], float, float], Network] | None = None
         self.port("1").connect({0}, {device.rows})
 
@@ -264,7 +268,7 @@ class Dut:
             # Sets of lines are copied: `Port.connect` may change them.
             fixed = [(*entry[:3], set(entry[3]), set(entry[4]), *entry[5:]) for entry in wiring]
             self._wired = ((fixed, self.series, self.contact), network)
-        network = self._wired[1]
+        network, self._driven = self._wired[1], dict(drives)
         network.budget = self.budget
         network.wanted[:] = [drive.voltage for drive in drives.values()]
         return network
@@ -272,11 +276,31 @@ class Dut:
     def _step(self, network: Network, duration: float) -> list[Seen]:
         if not 0 < duration < np.inf:
             raise InputError(f"duration {duration} s of a step must be positive and finite")
+        if self.transistor is not None:
+            return self._step_gated(network, duration, self.transistor)
         *tripped, beyond = self._device.follow(network, duration, again=self._unchanged(network))
         self.clock += duration
         self.overstress += beyond
         seen = network.solution
         return [Seen(*row) for row in zip(seen.current.tolist(), seen.terminal.tolist(), tripped, strict=True)]
+
+    def _step_gated(self, network: Network, duration: float, transistor: Transistor) -> list[Seen]:
+        """As `_step`, with port 1 behind the transistor; only the source's own limit is seen as its compliance."""
+        drives = self._driven
+        own = [drive.compliance for drive in drives.values()]
+        wanted = dict(zip(drives, network.wanted.tolist(), strict=True))
+        index = {name: k for k, name in enumerate(drives)}
+        if "1" in index:
+            k = index["1"]
+            network.limit(k, min(own[k], transistor.most(wanted.get("2", 0.0))))
+        *_, beyond = self._device.follow(network, duration, again=self._unchanged(network))
+        self.clock += duration
+        self.overstress += beyond
+        seen = network.solution
+        return [
+            Seen(float(current), float(terminal), bool(abs(current) >= limit * (1 - 1e-9)))
+            for current, terminal, limit in zip(seen.current, seen.terminal, own, strict=True)
+        ]
 
     def _unchanged(self, network: Network) -> bool:
         """Whether all sources are as they were in the step before: the same pulse goes on in the cells then."""

@@ -17,6 +17,9 @@ from sim.network.branches import Branches
 from sim.network.lines import IdealLines
 from sim.network.ports import PortNetwork, Ports
 
+LEAST = 1e-15
+"""Current that a transistor lets through when it is off, A: a limit must be some."""
+
 
 @dataclass(eq=False)
 class Port:
@@ -55,6 +58,17 @@ class PortDrive(NamedTuple):
     voltage: float
     compliance: float = np.inf
     four_wire: bool = False
+
+
+class Transistor(NamedTuple):
+    """In series with port 1, its gate on port 2: carries ``k/2 (v_gate - v_t)^2`` at most, and drops nothing below."""
+
+    k: float
+    v_t: float
+
+    def most(self, gate: float) -> float:
+        """Current that it lets through, A; 0 below its threshold."""
+        return self.k / 2 * max(gate - self.v_t, 0.0) ** 2
 
 
 class Network:
@@ -117,7 +131,7 @@ class Network:
             0.0 if p.contact_short else series + (0.0 if remote else contact)
             for p, remote in zip(driven, sensed, strict=True)
         ]
-        there = Ports(
+        self._ports = there = Ports(
             joined,
             np.array(behind, dtype=float),
             np.array([d.compliance for d in drives.values()], dtype=float),
@@ -126,6 +140,10 @@ class Network:
         )
         self._network = PortNetwork(topology, there, grounded)
         self.stiff = not there.resistance.any() and not there.open.any() and bool((joined.any(axis=0) | grounded).all())
+
+    def limit(self, port: int, current: float) -> None:
+        """Let no more than `current` A through a port, from now on."""
+        self._ports.limit[port] = max(current, LEAST)
 
     def hold(self, cells: Branches, /) -> Held:
         """Line voltages at the cells' present states; of every port its compliance, then that of lines."""

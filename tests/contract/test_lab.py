@@ -1,5 +1,7 @@
 """The contract on the virtual bench: real drivers, real pyvisa links, simulated cells."""
 
+import pytest
+
 from hil.backends import open_device
 from hil.contract import DeviceContract
 
@@ -48,3 +50,12 @@ class TestCrossbarBehindAB2201A(BenchContract):
     uri = "visa:virtual?v_max=2&dut=sim:rram&matrix=B2201A&serial=true"
     rows, cols = 2, 2
     joined = False
+
+
+class TestSingleCellBetweenTwoChannelsOf2602B(BenchContract):
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram"
+
+
+@pytest.mark.slow
+class TestSingleCellBetweenTwoChannelsOfB2902A(BenchContract):
+    uri = "visa:virtual?model=B2902A&channels=2&v_max=2&dut=sim:rram"

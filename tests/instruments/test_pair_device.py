@@ -61,6 +61,19 @@ def test_trains_with_rests_and_reads_go_through_alike(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
+def test_reads_and_pulses_of_different_heights_are_one_train(model):
+    """In ticks of 1 ms it would be 4000 points, of 2500; as pulses of the instrument it is 40."""
+    read = Waveform.pulse(0.1, width=1e-3, measure=True) + Waveform.rest(99e-3)
+    whole = (read + Waveform.pulse(0.7, -0.4, width=1e-3, measure=True) + Waveform.rest(99e-3)) * 20
+    with bare(CELL) as want, pair(model) as device:
+        assert not [line for line in device.explain(whole) if line.startswith("# train")]
+        asked, given = want.apply(whole), device.apply(whole)
+        assert device.bench.dut.truth.conductance == pytest.approx(want.conductance, rel=1e-12)
+        assert given.currents == pytest.approx(asked.currents, rel=1e-5)
+        assert device.lateness == 0.0
+
+
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("cells", [(3, 1), (4, 2), (1, 3)])
 def test_a_passive_crossbar_learns_by_half_selects_as_in_simulation(model, cells):
     """Programming pulses with V/2, as `Device.program` drives them: what half-selected cells see is in it."""

@@ -141,6 +141,18 @@ def test_a_pair_with_a_delay_has_a_timer_for_it_and_no_list():
     assert "delay(5e-3)" in sent[-3]
 
 
+def test_pulses_of_different_heights_are_one_point_each():
+    """Read, pulse, read, pulse: the instrument cycles through heights; rests take no points however long they are."""
+    levels = [(0.1, 0), (0, 0), (1.2, -0.1), (0, 0)] * 600
+    plan = PairPlan(levels, [1e-3, 99e-3] * 1200, [READ, (False, False)] * 1200)
+    messages = DRIVER.play_pair(plan, SETTINGS)
+    sent = texts(messages)
+    assert "smua.trigger.count = 1200" in sent and "trigger.timer[1].delay = 0.1" in sent
+    pieces = [t for t in sent if t.startswith("for _, v in ipairs({")]
+    assert pieces[0].startswith("for _, v in ipairs({0.1,1.2,0.1,1.2,") and len(pieces) == 24  # 100 values a message
+    assert any(t.startswith("for _, v in ipairs({0,-0.1,0,-0.1,") for t in pieces)
+
+
 def test_post_before_pre_delays_channel_1():
     plan = spikes(0.37e-3)
     mirrored = PairPlan(plan.level[:, ::-1], plan.duration, plan.measure[:, ::-1])
