@@ -76,7 +76,8 @@ def serve(
         print(f"{model} with {dut} at {bench.smu.resource}", flush=True)
         if bench.matrix is not None:
             print(f"{matrix or 'matrix'} at {bench.matrix.resource}", flush=True)
-        print(f"hil characterize iv --device 'visa:{bench.smu.resource}' --v-max 1 --i-max 1e-3", flush=True)
+        scheme = "pmu" if bench.smu.instrument.terminator == b"\0" else "visa"
+        print(f"hil characterize iv --device '{scheme}:{bench.smu.resource}' --v-max 1 --i-max 1e-3", flush=True)
         stop.wait()
 
 

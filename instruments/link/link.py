@@ -21,6 +21,7 @@ from instruments.link.answers import block, block_length, line_length, shown
 from instruments.link.answers import text as plain_text
 from instruments.link.command_log import CommandLog
 from instruments.link.errors import LinkLost, LinkTimeout, ProtocolError
+from instruments.link.syncs import SYNCS
 
 if TYPE_CHECKING:
     from instruments.link.wire import Wire
@@ -35,24 +36,6 @@ RESYNC_TIME = 1.0
 
 # 0 and 1 answer too many other questions, such as *OPC?; 255 is the largest that *ESE takes.
 _NUMBERS = range(2, 256)
-
-
-def _scpi_check(number: int) -> tuple[str, Callable[[str], bool]]:
-    def matches(answer: str) -> bool:
-        try:
-            return float(answer) == number
-        except ValueError:
-            return False
-
-    return f"*ESE {number};*ESE?", matches
-
-
-def _tsp_check(number: int) -> tuple[str, Callable[[str], bool]]:
-    return f'print("sync-{number}")', lambda answer: answer == f"sync-{number}"
-
-
-SYNCS = {"scpi": _scpi_check, "tsp": _tsp_check}
-"""Questions with an answer that is known beforehand, by the instrument's language."""
 
 
 class Link:
