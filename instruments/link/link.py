@@ -88,6 +88,7 @@ class Link:
         library: str = "@py",
         terminator: str = "\n",
         baud_rate: int = 9600,
+        gateway: str | None = None,
     ) -> Link:
         """Connect; sends nothing to the instrument.
 
@@ -107,6 +108,8 @@ class Link:
             Ends every message in both directions.
         baud_rate : int
             Of a serial port, 1/s.
+        gateway : str, optional
+            Prologix adapter that its GPIB board is, ``PRLGX-TCPIP::host::1234::INTFC``; opened first, closed after.
 
         Raises
         ------
@@ -122,11 +125,13 @@ class Link:
         if not terminator or not terminator.isascii():
             raise InputError(f"terminator {terminator!r}: give at least one ASCII character")
         try:
-            from instruments.link.wire import open_wire
+            from instruments.link.opening import open_wire
         except ImportError as error:
             raise InputError(f"{resource} needs the extra lab, pip install memhil[lab]: {error}") from None
         try:
-            wire = open_wire(resource, timeout, library=library, terminator=terminator, baud_rate=baud_rate)
+            wire = open_wire(
+                resource, timeout, library=library, terminator=terminator, baud_rate=baud_rate, gateway=gateway
+            )
         except OSError as error:
             raise LinkLost(f"{resource}: cannot connect, {_reason(error)}") from None
         log = CommandLog.memory() if log is None else log
