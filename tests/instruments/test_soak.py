@@ -14,6 +14,9 @@ from instruments.watch.looking import Watched
 from instruments.watch.serving import WatchServer
 
 TRAINS, WARM = 10_000, 1_000
+DEVICE = "visa:virtual?v_max=2&timeout=30&watchdog=false"
+"""Without its watchdog: a machine that stops this process for a second would end it, as it should."""
+
 GROWTH = 8 << 20
 """Bytes by which the process may grow in 9,000 trains: less than 1 kB a train."""
 
@@ -42,7 +45,7 @@ def test_ten_thousand_trains_leave_nothing_behind(tmp_path):
             looks.append(json.loads(connection.getresponse().read()))
             connection.close()
 
-    with WatchServer(watched, lambda seen: []) as server, open_device(f"visa:virtual?v_max=2&log={log}") as device:
+    with WatchServer(watched, lambda seen: []) as server, open_device(f"{DEVICE}&log={log}") as device:
         page = threading.Thread(target=look, args=(server,))
         page.start()
         try:
