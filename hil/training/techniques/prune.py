@@ -165,12 +165,12 @@ class PruneTraining(WtaTraining):
         rows, images = super().rows(), self.config.data.evaluate
         settings = self.config.train
         rows[0] = replace(
-            rows[0], control=float(np.mean(self._accuracies(UNPRUNED))), reference="the same as fully connected",
+            rows[0], control=float(np.mean(self.accuracies_of(UNPRUNED))), reference="the same as fully connected",
             headline=True, note=f"{settings.pruned:.0%} cut, {settings.levels} levels; {rows[0].note}"
             .replace("control: untrained", f"control: {UNPRUNED}"),
         )  # fmt: skip
         controls = [
-            beside(repeated(f"control {images} accuracy", self._accuracies(role), "%", note=note), "control", role)
+            beside(repeated(f"control {images} accuracy", self.accuracies_of(role), "%", note=note), "control", role)
             for role, note in CONTROLS.items()
         ]
         conducts = [self._found("trained", s)["conducts"] / self._found(UNPRUNED, s)["conducts"] for s in self.seeds]
@@ -187,7 +187,7 @@ class PruneTraining(WtaTraining):
         super().judge(doubts)
         labels = self.config.data.evaluation(self.dataset, self.seeds[0])[1]
         result = ControlledResult(
-            f"{self.config.data.evaluate} accuracy", self._accuracies("trained"), self._accuracies(AT_RANDOM),
+            f"{self.config.data.evaluate} accuracy", self.accuracies_of("trained"), self.accuracies_of(AT_RANDOM),
             AT_RANDOM, images=len(labels),
         )  # fmt: skip
         doubts.compare(result, "cut more connections (--pruned), so that it matters which")
@@ -195,7 +195,8 @@ class PruneTraining(WtaTraining):
     def _found(self, role: str, seed: int) -> dict[str, Any]:
         return self._loop.outcomes[f"{role} #{seed}"]
 
-    def _accuracies(self, role: str) -> Sequence[float]:
+    def accuracies_of(self, role: str) -> Sequence[float]:
+        """Accuracy in % of every seed after the stages with this role."""
         return [self._found(role, seed)["accuracy"] for seed in self.seeds]
 
     def _open(self, seed: int) -> PruningTrainee:

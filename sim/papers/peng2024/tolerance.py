@@ -40,7 +40,7 @@ def claimed(case: Case) -> bool:
     return up == down or (up > 0 and down > 0)
 
 
-def tolerance(scope: Scope) -> list[Finding]:
+def tolerance_map(scope: Scope) -> list[Finding]:
     """Both networks over all cases: the worst of those that are claimed to be harmless, beside that of the rest."""
     factors = QUICK if scope.quick else FACTORS
     found, maps = [], {}
@@ -54,7 +54,7 @@ def tolerance(scope: Scope) -> list[Finding]:
             trained = scope.train(driver, config | {"device": {"uri": uri}}, run, draw=False)
             cases[up, down] = accuracies(trained)
         maps[name] = cases
-        found += [*_claim(name, cases), *_parts(name, cases)]
+        found += [*claim_rows(name, cases), *_parts(name, cases)]
     _draw(scope, factors, maps)
     return found
 
@@ -89,7 +89,7 @@ def _worst(cases: Mapping[Case, Sequence[float]], among: Sequence[Case]) -> Case
     return max(among, key=lambda case: np.mean(_loss(cases, case)))
 
 
-def _claim(name: str, cases: Mapping[Case, Sequence[float]]) -> list[Finding]:
+def claim_rows(name: str, cases: Mapping[Case, Sequence[float]]) -> list[Finding]:
     """The claim as it stands, and its two halves."""
     rest = _worst(cases, [case for case in cases if not claimed(case)])
     kinds = {
