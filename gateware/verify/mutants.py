@@ -282,6 +282,7 @@ MUTANTS = (
         "history: entries are written over before they are taken",
         "core.history",
         (("waiting >= self._depth - 1", "waiting >= self._depth"),),
+        geometry=1,
     ),
     Mutant(
         "image: a pixel beyond the last row is written",

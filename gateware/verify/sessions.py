@@ -258,6 +258,8 @@ def _encoder_edges(g: Geometry) -> Iterator[bytes]:
     yield from (write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5]), set_register("threshold", (1 << 24) - 1))
     cases = [(0, waiting_code(1.0), 1, 3), (0, (1 << 23) - 1, 0xFFFFFFFF, 3), (0, 1 << 18, 7, 3)]
     cases += [(0, waiting_code(0.6 / longest), random, longest) for random in (3, 0x80000000)]
+    # With these, a logarithm that is not interpolated is one tick or two off.
+    cases += [(0, waiting_code(1e-3), random, longest) for random in (12, 25, 124)]
     cases += [(8, tick, 1, longest) for tick in (2, g.slots - 1, g.slots, longest - 1, longest, 65536)]
     for flags, code, start, duration in cases:
         values = {"flags": flags, "encoder_random": start, "duration": duration}
