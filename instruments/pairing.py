@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hil.limits import LimitError
 from hil.waveform import Waveform
 from instruments.plan import PairPlan
-from instruments.wiring import ALL, Passage, WantedReading, Wiring
+from instruments.wiring import ALL, FULL, LONG, MOVED, READ, Passage, WantedReading, Wiring
 
 Playable = Callable[[PairPlan], PairPlan]
 """Gives the plan with the currents that can be measured in it; `LimitError` if the model cannot play it."""
@@ -178,10 +178,10 @@ def _longest(
     while furthest + 1 < len(bursts):
         (_, end), (first, _) = bursts[furthest], bursts[furthest + 1]
         if first == end or (steps.measure[end - 1] and steps.cols > 1):
-            why = "relays move, or columns are read"
+            why = MOVED if first == end else READ
             break
         if steps.duration[end:first].sum() >= host_rest:
-            why = "a long rest, waited for with the outputs off"
+            why = LONG
             break
         furthest += 1
 
@@ -199,10 +199,7 @@ def _longest(
     while beyond - fitting > 1:
         middle = (fitting + beyond) // 2
         fitting, beyond = (middle, beyond) if fits(middle) else (fitting, middle)
-    cut = steps.duration[bursts[fitting][1] : bursts[fitting + 1][0]].sum()
-    wired = _wired(steps, bursts[at][0], bursts[fitting + 1][1]) is not None
-    why = "the instrument holds no more in one train" if wired else "other lines are driven next"
-    return fitting, f"{why}: cut at a rest of {cut:g} s"
+    return fitting, MOVED if _wired(steps, bursts[at][0], bursts[fitting + 1][1]) is None else FULL
 
 
 def _can(playable: Playable, passage: Passage) -> bool:

@@ -156,7 +156,7 @@ def passages(
             steps[at:], points, time_step
         ):
             end = len(steps)
-        found.append(_passage(steps[at:end], rest))
+        found.append(_passage(steps[at:end], rest, _why(steps, at, end, host_rest)))
         rest, at = 0.0, end
     if rest:
         found.append(Passage(None, rest, None, (), steps[-1].segment))
@@ -194,10 +194,30 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
     return [_Step(level, duration, Wiring(high, low), (WantedReading(t, ALL, 1),), t)]
 
 
-def _passage(train: Sequence[_Step], rest: float) -> Passage:
+FULL = "the instrument holds no more in one train"
+LONG = "a long rest, waited for with the outputs off"
+MOVED = "other lines are driven next, relays move"
+READ = "columns are told apart by reads"
+"""Why a waveform is cut into several trains."""
+
+
+def _why(steps: Sequence[_Step], at: int, end: int, host_rest: float) -> str:
+    """Why the train from `at` to `end` ends there; nothing where no other follows."""
+    following = next((k for k in range(end, len(steps)) if not _is_rest(steps[k])), None)
+    if following is None:
+        return ""
+    if any(reading.col == ALL for reading in steps[end - 1].readings):
+        return READ
+    if any(step.duration >= host_rest for step in steps[end:following]):
+        return LONG
+    before = next((step.wiring for step in steps[at:end] if step.wiring is not None), None)
+    return FULL if steps[following].wiring in (None, before) else MOVED
+
+
+def _passage(train: Sequence[_Step], rest: float, cut: str) -> Passage:
     wiring = next((step.wiring for step in train if step.wiring is not None), None)
     plan = Plan([s.level for s in train], [s.duration for s in train], [bool(s.readings) for s in train])
-    return Passage(wiring, rest, plan, tuple(r for s in train for r in s.readings), train[0].segment)
+    return Passage(wiring, rest, plan, tuple(r for s in train for r in s.readings), train[0].segment, cut)
 
 
 def _fits(steps: Sequence[_Step], points: int, time_step: float) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import cast
+
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -88,11 +91,11 @@ class ImageDecoder(wiring.Component):
         m.d.sync += self.bad.eq(1)
         m.next = "IDLE"
 
-    def _next_bit(self, m: Module) -> object:
+    def _next_bit(self, m: Module) -> AbstractContextManager[None]:
         """A context in which a bit is there, and is taken; what no bits complete is no pixel."""
         with m.If(self._ended):
             m.next = "REST"
-        return m.If(self._some)
+        return cast(AbstractContextManager[None], m.If(self._some))
 
     def _decode(self, m: Module) -> None:
         """States of a token: its first bit, its grey value, and the length of a run of black pixels."""

@@ -58,9 +58,9 @@ class GoldenCore:
         tables = {
             name: np.zeros(TABLE_SIZE, np.int64) for name in ("memductance", "potentiation", "depression", "code")
         }
-        neurons = {name: np.zeros(g.cols, np.int32) for name in ("theta", "membrane", "until")}
         self.machine = Machine(
-            registers=registers, states=np.zeros((g.words, g.lanes), np.uint16), **tables, **neurons,
+            registers=registers, states=np.zeros((g.words, g.lanes), np.uint16), **tables,
+            theta=np.zeros(g.cols, np.int32), membrane=np.zeros(g.cols, np.int32), until=np.zeros(g.cols, np.int32),
             counts=np.zeros(g.cols, np.int64), drive=np.zeros(g.rows, np.int64), columns=np.zeros(g.cols, np.int64),
             log=np.zeros((g.log_depth, 2), np.int64), last=np.full(g.rows, NEVER), blocked=np.array([0, -1, 0, 0]),
             ready=np.zeros(g.cols, np.bool_), weights=np.zeros((g.rows, g.cols), np.uint8),

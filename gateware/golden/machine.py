@@ -200,7 +200,7 @@ def _settle(m):
     now, threshold = reg[_NOW], reg[_THRESHOLD] - (reg[_LOWERED] >> 16)
     highest, margin = reg[_OPTIONS] & _MEMBRANE_OPTION, reg[_OPTIONS] & _MARGIN_OPTION
     free, exempt = now >= m.blocked[_INHIBITED_UNTIL], m.blocked[_EXEMPT]
-    winner, best = -1, 0
+    winner, best = -1, np.int64(0)
     for n in range(m.theta.size):
         v, limit = np.int64(m.membrane[n]), threshold + m.theta[n]
         m.ready[n] = now >= m.until[n] and (free or n == exempt) and v >= limit
@@ -273,9 +273,9 @@ def program(m, n, driven):
             continue
         s = np.int64(m.states[base + row, lane])
         step = m.potentiation[s >> (bits - 8)] if up else -m.depression[s >> (bits - 8)]
-        s = min(max(((s << fraction) + step + u) >> fraction, 0), (1 << bits) - 1)
-        m.states[base + row, lane] = s
-        m.weights[row, n] = m.memductance[s >> (bits - 8)]
+        moved = min(max(((s << fraction) + step + u) >> fraction, np.int64(0)), (1 << bits) - 1)
+        m.states[base + row, lane] = moved
+        m.weights[row, n] = m.memductance[moved >> (bits - 8)]
         updates += 1
     reg[_RANDOM] = random
     reg[_UPDATES] = (reg[_UPDATES] + updates) & _WORD

@@ -96,9 +96,18 @@ B2912A = replace(
 )
 """B2912A: two channels of a B2911A."""
 
+SERIES_B = tuple(
+    replace(
+        one, model=one.model.replace("A", "B"), identities=(one.model.replace("A", "B"),),
+        source=f"as the {one.model}, whose commands it takes; its own data sheet was not at hand",
+    )
+    for one in (B2901A, B2902A, B2911A, B2912A)
+)  # fmt: skip
+"""The series that is sold now, with the figures of the one before."""
+
 
 class KeysightB2900(ScpiDriver):
-    """B2901A, B2902A, B2911A, B2912A in SCPI."""
+    """B2901A, B2902A, B2911A, B2912A, and the same of the B series, in SCPI."""
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     function: ClassVar[str] = "{sour}:FUNC:MODE?"
@@ -304,4 +313,4 @@ def _from_zero(plan: Plan) -> PulseTrain | None:
     return pulses if pulses is not None and pulses.base == 0 else None
 
 
-FAMILY = Family(KeysightB2900, (B2901A, B2902A, B2911A, B2912A))
+FAMILY = Family(KeysightB2900, (B2901A, B2902A, B2911A, B2912A, *SERIES_B))

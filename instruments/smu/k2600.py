@@ -100,13 +100,20 @@ K2635B = replace(
 )
 """2635B, 200 V and 1.5 A, low currents."""
 
-SINGLE = (K2601B, K2611B, K2635B)
+SINGLE = (K2601B, K2611B, K2635B, *(
+    replace(one, model=name, identities=(name,))
+    for one, name in ((K2601B, "2601A"), (K2611B, "2611A"), (K2635B, "2635A"))
+))  # fmt: skip
 DUAL = tuple(
     replace(one, model=name, identities=(name,), channels=2, edges_min=LEAST_DELAY)
-    for one, names in ((K2601B, ("2602B", "2604B")), (K2611B, ("2612B", "2614B")), (K2635B, ("2634B", "2636B")))
+    for one, names in (
+        (K2601B, ("2602B", "2604B", "2602A")),
+        (K2611B, ("2612B", "2614B", "2612A")),
+        (K2635B, ("2634B", "2636B", "2636A")),
+    )
     for name in names
 )
-"""The two-channel models: each channel is that of its one-channel sister."""
+"""The two-channel models: each channel is that of its one-channel sister; the A series has the same triggers."""
 
 
 class Keithley2600(SmuDriver):
