@@ -246,11 +246,16 @@ def geometry_on(board: Board, geometry: Geometry) -> Geometry:
 def _plan(board: Board, geometry: Geometry, seed: int, design: Design, number: int) -> BuildPlan:
     """Elaborate: all files that the tools read, and their command lines."""
     toolchain.require_amaranth()
+    from gateware.core.ram import spare_block_rams
+    from gateware.memories import needs_to_spare
     from gateware.top import Top
 
     geometry = geometry_on(board, geometry)
+    platform = board.platform()
+    if needs_to_spare(board, lambda: design(geometry, number)):
+        spare_block_rams(platform)
     # Without source positions in it, the design is the same wherever the package lies and however it is formatted.
-    return board.platform().prepare(
+    return platform.prepare(
         Top(board, geometry, design(geometry, number)),
         "top",
         emit_src=False,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from gateware.geometry import Geometry
@@ -42,6 +42,10 @@ class Board:
         Options for yosys's synth_ecp5 or synth_ice40.
     loader : tuple of str
         Options with which openFPGALoader finds the board.
+    parts : mapping of int
+        What the FPGA has, by the names of `gateware.placement`; if empty, nothing is refused before a build.
+    like : tuple of str
+        Boards with FPGAs of the same speed, whose builds tell what clock to expect.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Board:
     baud: int = 1_000_000
     synthesis: str = ""
     loader: tuple[str, ...] = ()
+    parts: Mapping[str, int] = field(default_factory=dict)
+    like: tuple[str, ...] = ()
 
     @property
     def tools(self) -> tuple[str, ...]:
