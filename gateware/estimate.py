@@ -74,7 +74,7 @@ COSTS = {
 
 
 @dataclass(frozen=True)
-class Estimate:
+class BuildEstimate:
     """What a build is expected to be.
 
     Attributes
@@ -130,7 +130,7 @@ class Estimate:
         return self.clock / self.image_cycles(encoded)
 
 
-def estimate(board: Board, geometry: Geometry) -> Estimate:
+def estimate(board: Board, geometry: Geometry) -> BuildEstimate:
     """Work out one build.
 
     Raises
@@ -153,7 +153,7 @@ def estimate(board: Board, geometry: Geometry) -> Estimate:
     used = {lut: round(_luts(board, geometry, shapes)), "BRAM": shapes.block_rams}
     multipliers = geometry.lanes * (1 if geometry.cell == "step" else 3)
     used |= {"DSP": multipliers} if board.parts.get("DSP") else {}
-    return Estimate(geometry, used, dict(board.parts), spares, _reached(board, geometry))
+    return BuildEstimate(geometry, used, dict(board.parts), spares, _reached(board, geometry))
 
 
 def _luts(board: Board, g: Geometry, shapes: Shapes) -> float:
@@ -192,7 +192,7 @@ def _reached(board: Board, g: Geometry) -> float | None:
     return float(slow) if low == high else slow + (fast - slow) * (size - low) / (high - low)
 
 
-def choose(board: Board, geometry: Geometry) -> list[Estimate]:
+def choose(board: Board, geometry: Geometry) -> list[BuildEstimate]:
     """Lane counts that fit, the best first, then from fast to slow; none if nothing fits.
 
     The best is the one with the fewest lanes within `GOOD_ENOUGH` of the fastest. Lane counts whose states alone need
@@ -202,7 +202,7 @@ def choose(board: Board, geometry: Geometry) -> list[Estimate]:
     sized = (replace(geometry, lanes=lanes) for lanes in _lane_counts(geometry))
     candidates = [bare(board, g) for g in sized if state_blocks(board, g) <= has]
     candidates.sort(key=lambda found: -found.images(encoded=False))
-    fit: list[Estimate] = []
+    fit: list[BuildEstimate] = []
     for candidate in candidates:
         found = estimate(board, candidate.geometry)
         if not found.shortage and not found.tight:
@@ -214,9 +214,9 @@ def choose(board: Board, geometry: Geometry) -> list[Estimate]:
     return [] if best is None else [best, *(found for found in fit if found is not best)]
 
 
-def bare(board: Board, geometry: Geometry) -> Estimate:
+def bare(board: Board, geometry: Geometry) -> BuildEstimate:
     """Speed alone, without elaboration."""
-    return Estimate(geometry, {}, {}, False, _reached(board, geometry))
+    return BuildEstimate(geometry, {}, {}, False, _reached(board, geometry))
 
 
 def _lane_counts(g: Geometry) -> list[int]:

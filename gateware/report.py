@@ -9,7 +9,7 @@ from hil.runs.results import Row
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult
-    from gateware.estimate import Estimate
+    from gateware.estimate import BuildEstimate
     from gateware.geometry import Geometry
 
 IMAGE_TICKS, EVENTS_PER_ROW, IMAGE_SPIKES = 100, 5, 20
@@ -68,7 +68,7 @@ def _speed_rows(g: Geometry) -> list[Row]:
     return lines
 
 
-def estimate_rows(found: Estimate) -> list[Row]:
+def estimate_rows(found: BuildEstimate) -> list[Row]:
     """Lay out an estimate."""
     from gateware.estimate import EVENTS_PER_ROW, IMAGE_SPIKES, IMAGE_TICKS, LUT_ERROR
 
@@ -96,7 +96,7 @@ def estimate_rows(found: Estimate) -> list[Row]:
     return lines
 
 
-def lane_rows(fitting: list[Estimate]) -> list[Row]:
+def lane_rows(fitting: list[BuildEstimate]) -> list[Row]:
     """Lay out the lane counts that fit."""
     return [
         Row(

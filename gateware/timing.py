@@ -27,13 +27,16 @@ def _walk(g: Geometry) -> int:
     return g.groups + Membranes.latency
 
 
-def begin(g: Geometry) -> int:
-    """BEGIN, exactly."""
-    return max(g.rows, _walk(g)) + 2 + COMMAND
+def begin(g: Geometry, clears: bool = False) -> int:
+    """BEGIN, exactly.
+
+    At the first, and then at every 2^`tag_bits` - 1st presentation it `clears` the rows' times one by one.
+    """
+    return max(g.rows if clears else 0, _walk(g)) + 2 + COMMAND
 
 
 def event(g: Geometry) -> int:
-    """One input spike, exactly if no neuron fires."""
+    """One input spike, exactly if no neuron fires; `groups` - 1 less while all neurons but one are inhibited."""
     compare = ceil_log2(g.lanes) if g.tie != "rank" else 0
     return _walk(g) + DELAY + compare + 3
 
@@ -65,7 +68,10 @@ def scan(g: Geometry) -> int:
 
 
 def present(g: Geometry, duration: int, rows: int, spikes: int, learn: bool) -> int:
-    """PRESENT with input spikes on `rows` rows and with output spikes: at most, and exactly without any."""
+    """PRESENT with input spikes on `rows` rows and with output spikes: at most, and exactly without any.
+
+    Beside what `begin` takes more where it clears rows.
+    """
     played = duration * scan(g) + rows * event(g) + spikes * spike(g, learn)
     return begin(g) + played + max(duration - 1, 0) * (tick(g) + 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -23,6 +23,9 @@ SMALL_DEPTH = 256
 BANK_BITS = 16
 """Width of a bank: that of a block RAM, halves of which can be written alone. Wider words slow simulations down."""
 
+
+LANES_A_STEP = 8
+"""Lanes of which one is chosen in a cycle."""
 
 _SPARING = "memhil_spares_block_rams"
 
@@ -162,3 +165,14 @@ class Ram(wiring.Component):
         ]
         m.d.comb += [write.data[k].eq(self.write_value[n]) for k, n in enumerate(lanes)]
         return read.data
+
+
+def chosen_lane(m: Module, word: data.View, lane: Signal, name: str) -> Value:
+    """Element of one lane a cycle later: one of `LANES_A_STEP` first, then one of what is left. The lane must stay."""
+    count, bits = len(word), len(word[0])
+    kept = []
+    for first in range(0, count, LANES_A_STEP):
+        few = [word[n] for n in range(first, min(first + LANES_A_STEP, count))]
+        kept.append(some := Signal(bits, name=f"{name}_lane_{first}"))
+        m.d.sync += some.eq(Array(few)[lane[:3]] if len(few) > 1 else few[0])
+    return Array(kept)[lane[3:]] if len(kept) > 1 else kept[0]
