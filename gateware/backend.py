@@ -30,10 +30,13 @@ class Carrier:
         One line on it.
     open : callable
         Makes a transport for a geometry.
+    line : callable or None
+        Makes one for the parameters of an address instead, where it can be chosen (`baud`, `link`, `latency`).
     """
 
     summary: str
     open: Callable[[Geometry], Transport]
+    line: Callable[[FpgaParameters], Transport] | None = None
 
 
 def _golden(geometry: Geometry) -> Transport:
@@ -63,10 +66,20 @@ def _pysim(geometry: Geometry) -> Transport:
     return open_pysim(geometry)
 
 
-def _serial(port: str) -> Transport:
+def _golden_line(parameters: FpgaParameters) -> Transport:
+    """The golden model, behind a modelled FTDI chip if the address asks for one."""
+    if parameters.link == "direct":
+        return _golden(parameters.geometry())
+    from gateware.host.ftdi import PACKETS, FtdiChip, FtdiModel
+
+    chip = FtdiChip(parameters.baud, parameters.latency, PACKETS[parameters.link])
+    return FtdiModel(parameters.geometry(), parameters.clock, chip)
+
+
+def _serial(port: str, baud: float) -> Transport:
     from gateware.host.serial_port import SerialPort
 
-    return SerialPort(port)
+    return SerialPort(port, round(baud))
 
 
 CARRIERS = {
@@ -74,6 +87,7 @@ CARRIERS = {
         "golden model of the FPGA emulator, bit-exact; a board is fpga:/dev/ttyUSB0 or fpga:COM3, its logic is "
         "simulated under fpga:cxxrtl (compiled) and fpga:sim (slow)",
         _golden,
+        _golden_line,
     ),
     "cxxrtl": Carrier("logic of the FPGA emulator, compiled", _cxxrtl),
     "sim": Carrier("logic of the FPGA emulator in Amaranth's simulator, slow", _pysim),
@@ -94,7 +108,15 @@ class FpgaBackend(Backend):
     def kind(self, target: str) -> DeviceKind:
         """A kind by name, or a serial port: /dev/..., COM3."""
         if "/" in target or target.upper().startswith("COM"):
-            return _kind(target, Carrier(f"board on {target}", lambda _: _serial(target)))
+            default = FpgaParameters().baud
+            return _kind(
+                target,
+                Carrier(
+                    f"board on {target}",
+                    lambda _: _serial(target, default),
+                    lambda parameters: _serial(target, parameters.baud),
+                ),
+            )
         if target not in CARRIERS:
             raise InputError(f"no device '{self.name}:{target}' {nearest(target, CARRIERS)}")
         return _kind(target, CARRIERS[target])
@@ -112,7 +134,11 @@ def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> Fp
     try:
         from gateware.host.client import Client
 
-        transport = carrier.open(parameters.geometry())
+        if parameters.link != "direct" and carrier.line is not _golden_line:
+            raise InputError(
+                f"{name}: link = {parameters.link} is a model around fpga:golden, this has a line of its own"
+            )
+        transport = carrier.open(parameters.geometry()) if carrier.line is None else carrier.line(parameters)
     except ImportError as error:
         raise InputError(f"{name} needs the extra fpga, pip install memhil[fpga]: {error}") from None
     try:

@@ -23,6 +23,9 @@ FULL_AMPLITUDE = 4080
 """Voltage codes of 100 mV by default: its sixteenths and its 255ths are whole numbers of them."""
 
 
+FTDI_BAUD = {"ftdi": 3e6, "ftdi-hs": 12e6}
+"""Highest bit rate of FTDI chips, 1/s: FT231X, which is on the ULX3S, and FT2232H, on the iCEBreaker (data sheets)."""
+
 TABLE_FIELDS = frozenset(
     (
         "model", "alpha", "gamma", "nstop", "alpha_dep", "gamma_dep", "nstop_dep", "potentiation", "depression",
@@ -50,6 +53,23 @@ class FpgaParameters(BaseModel):
     )
     annealing: bool | None = Field(
         None, description="pulses by lot, and thresholds of zero mean (step); where a board can, if not given"
+    )
+    baud: float = Field(
+        1e6,
+        ge=9600,
+        le=12e6,
+        description="bit rate of a board's line, as it was built with",
+        json_schema_extra=unit("1/s"),
+    )
+    link: Literal["direct", "ftdi", "ftdi-hs"] = Field(
+        "direct",
+        description="what a golden model is reached through: nothing, or a modelled FTDI chip at full or high speed",
+    )
+    latency: float = Field(
+        1e-3, gt=0, le=0.255, description="latency timer of a modelled FTDI chip", json_schema_extra=unit("s")
+    )
+    clock: float = Field(
+        50e6, ge=1e6, le=500e6, description="clock of the logic behind a modelled chip", json_schema_extra=unit("Hz")
     )
     tick: float = Field(1e-6, gt=0, description="time step of neurons and spikes (step)", json_schema_extra=unit("s"))
     rounding: Literal["stochastic", "nearest"] = Field("stochastic", description="how states are rounded (step)")
@@ -92,6 +112,9 @@ class FpgaParameters(BaseModel):
             raise ValueError(f"phi0 = {self.phi0:g} V s is above phi_max {self.phi_max:g} V s")
         if (self.model == "curve") != bool(self.potentiation or self.depression):
             raise ValueError("a model 'curve' goes with potentiation and depression, and they with it")
+        fastest = FTDI_BAUD.get(self.link, self.baud)
+        if self.baud > fastest:
+            raise ValueError(f"baud = {self.baud:g}: the chip of link = {self.link} goes up to {fastest:g}")
         own = (TABLE_FIELDS & self.model_fields_set) - {"model"}
         if self.model == "built-in" and own:
             raise ValueError(f"model 'built-in' has its own tables: leave out {', '.join(sorted(own))}")
@@ -108,6 +131,7 @@ class FpgaParameters(BaseModel):
         return Geometry(
             self.rows, self.cols, lanes, self.width, self.cell, encoder=bool(self.encoder) and self.cell == "step",
             tie=self.tie if self.cell == "step" else "rank", annealing=bool(self.annealing) and self.cell == "step",
+            clock=self.clock,
         )  # fmt: skip
 
     @property

@@ -16,20 +16,35 @@ if TYPE_CHECKING:
     from hil.backends import open_device
     from hil.device import Device, Response
     from hil.experiments.play import characterize
+    from hil.fitting import fit
     from hil.importing.play import import_data
+    from hil.loaded import load_run
     from hil.training.play import train
     from hil.waveform import Waveform
 
 forward()
 
-__all__ = ["Device", "Response", "Waveform", "__version__", "characterize", "import_data", "open_device", "train"]
+__all__ = [
+    "Device",
+    "Response",
+    "Waveform",
+    "__version__",
+    "characterize",
+    "fit",
+    "import_data",
+    "load_run",
+    "open_device",
+    "train",
+]
 
 _PLACES = {
     "Device": "hil.device",
     "Response": "hil.device",
     "Waveform": "hil.waveform",
     "characterize": "hil.experiments.play",
+    "fit": "hil.fitting",
     "import_data": "hil.importing.play",
+    "load_run": "hil.loaded",
     "open_device": "hil.backends",
     "train": "hil.training.play",
 }

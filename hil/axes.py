@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import AutoMinorLocator, Formatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    AutoMinorLocator,
+    Formatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from hil import style
 from hil.errors import InputError
@@ -31,6 +38,7 @@ PLAIN = 4
 
 _NAMES = "_memhil_names"
 _SCALED = "_memhil_scaled"
+_POINTS = "_memhil_points"
 
 
 def label(axis: Axes, x: tuple[str, str], y: tuple[str, str], scaled: str = "xy") -> None:
@@ -40,6 +48,13 @@ def label(axis: Axes, x: tuple[str, str], y: tuple[str, str], scaled: str = "xy"
     """
     setattr(axis, _NAMES, {"x": x, "y": y})
     setattr(axis, _SCALED, scaled)
+
+
+def points(axis: Axes, names: Sequence[str]) -> None:
+    """Name the points x = 0, 1, ... of an axis along which there is no quantity."""
+    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.minorticks_off()
+    setattr(axis, _POINTS, True)
 
 
 def note(axis: Axes, text: str) -> None:
@@ -114,7 +129,7 @@ def _finish(axis: Axes, which: str, name: str, unit: str) -> None:
     getattr(axis, f"set_{which}label")(f"{title} ({PREFIXES[power]}{unit})" if unit else title)
     if scale == "log":
         _log_ticks(ruler, low, high, power)
-    elif scale == "linear":
+    elif scale == "linear" and not (which == "x" and getattr(axis, _POINTS, False)):
         locator = ruler.get_major_locator()
         if not isinstance(locator, MaxNLocator) or getattr(locator, "_nbins", "") == "auto":
             ruler.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))

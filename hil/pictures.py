@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hil import style
-from hil.axes import label, legend, note, save
+from hil.axes import label, legend, note, points, save
 from hil.errors import InputError
 from hil.files import read_json, write_text
 from hil.style import COLOURS, DASHES, MARKERS
@@ -81,6 +81,8 @@ class DrawnPanel(BaseModel):
         linear, log, or symlog from the first value above 0.
     limits : (float, float), optional
         Of y.
+    ticks : list of str
+        Names of the points x = 0, 1, ..., where x is no quantity; empty where it is one.
     shown : str
         always; screen, for what a paper's figure leaves out; or linear and log: of two panels, that one which the
         style's y axis asks for, and both on a screen where it asks for none.
@@ -98,6 +100,7 @@ class DrawnPanel(BaseModel):
     x_scale: Literal["linear", "log", "symlog"] = "linear"
     y_scale: Literal["linear", "log"] = "linear"
     limits: tuple[float, float] | None = None
+    ticks: list[str] = []
     shown: Literal["always", "screen", "linear", "log"] = "always"
     scaled: str = "xy"
     note: str = ""
@@ -177,6 +180,8 @@ def _draw_panel(panel: DrawnPanel, axis: Axes) -> None:
     _draw(panel, axis)
     _scale(panel, axis)
     label(axis, panel.x, panel.y, panel.scaled)
+    if panel.ticks:
+        points(axis, panel.ticks)
     if panel.note and not style.current().paper:
         note(axis, panel.note)
 

@@ -89,16 +89,20 @@ def save_maps(
 
 
 def save_curves(
-    series: Mapping[str, Sequence[tuple[float, float]]], levels: Mapping[str, float], path: Path, title: str
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    levels: Mapping[str, float],
+    path: Path,
+    title: str,
+    along: str = "images presented",
 ) -> None:
-    """Accuracy (%) against images seen, one trace a series of (images, accuracy), `levels` as horizontal lines."""
+    """Accuracy (%) along images seen, one trace a series of (images, accuracy), `levels` as horizontal lines."""
     figure, axes = _grid(1, 1, (6.5, 4))
     axis = axes[0, 0]
     for name, points in series.items():
         axis.plot(*zip(*points, strict=True), marker="o", ms=3, label=name)
     for k, (name, level) in enumerate(levels.items()):
         axis.axhline(level, color="0.4", linestyle=("--", ":", "-.")[k % 3], label=f"{name} {level:.1f} %")
-    axis.set(xlabel="images presented", ylabel="accuracy (%)", ylim=(0, 100), title=literal(title))
+    axis.set(xlabel=along, ylabel="accuracy (%)", ylim=(0, 100), title=literal(title))
     axis.legend(frameon=False, fontsize="small")
     _save(figure, path)
 

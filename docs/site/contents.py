@@ -3,8 +3,9 @@
 SECTIONS = {
     "Tutorials": ("tutorials/characterize", "tutorials/train", "tutorials/board", "tutorials/device"),
     "Guides": (
-        "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "recall",
-        "torch", "pill", "fpga", "lab", "export", "reproduction",
+        "commands",
+        "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "techniques",
+        "recall", "torch", "pill", "fpga", "lab", "export", "reproduction",
     ),
     "How it works": (
         "architecture", "devices", "physics", "models", "nonidealities", "arrays", "synapses", "neurons", "circuits",

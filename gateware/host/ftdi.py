@@ -17,6 +17,9 @@ from gateware.golden.link import GoldenLink
 from gateware.host.transport import Transport
 from gateware.protocol import Command, Flag
 
+PACKETS = {"ftdi": 62, "ftdi-hs": 510}
+"""Bytes of answers in a USB packet, by the link that an address names: full speed (FT231X), high speed (FT2232H)."""
+
 
 @dataclass(frozen=True)
 class FtdiChip:
@@ -61,12 +64,14 @@ class FtdiModel(Transport):
         Virtual time, s.
     sent, received : int
         Bytes so far.
+    turns : int
+        Times at which the host had nothing more to send before it got an answer.
     """
 
     name = "model of a board behind an FTDI chip"
 
     def __init__(self, geometry: Geometry, clock: float, chip: FtdiChip) -> None:
-        self.time, self.sent, self.received = 0.0, 0, 0
+        self.time, self.sent, self.received, self.turns = 0.0, 0, 0, 0
         self._geometry, self._clock, self._chip = geometry, clock, chip
         self._core = GoldenCore(geometry)
         self._link = GoldenLink(self._execute, geometry.frame_buffer)
@@ -79,6 +84,7 @@ class FtdiModel(Transport):
     def send(self, data: bytes) -> None:
         """Have all commands in `data` carried out, each when its last byte has arrived and the one before is done."""
         chip = self._chip
+        self.turns += not self._answers and self._outward <= self.time
         self.sent += len(data)
         self._outward = max(self._outward, self.time + chip.usb)
         for byte in data:

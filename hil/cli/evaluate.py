@@ -33,9 +33,9 @@ def _evaluate(
     json: options.Json = None,
     **flags: Any,
 ) -> None:
+    from hil.energy.report import show_run
     from hil.evaluation import play
     from hil.runs.metadata import checked
-    from hil.runs.results import report
 
     if resume is not None:
         told = {"MODEL|RUN": source, "--config": config, "--set": settings, "--run": run}
@@ -46,7 +46,7 @@ def _evaluate(
         if "source" not in values.get("evaluate", {}):
             raise InputError("name a network or a run: hil evaluate MODEL|RUN --device URI (see hil evaluate --help)")
         done = play.start(values, run, checked(about))
-    report(done.rows, done.rows.title, json)
+    show_run(done.rows, done.rows.title, done.path, json)
     for figure in done.figures:
         print(f"picture: {figure}", file=sys.stderr)
     print(f"confusion: {done.path / play.CONFUSION}", file=sys.stderr)

@@ -5,6 +5,7 @@ A verb is an entry point of the group ``hil.verbs``: a function with typer's ann
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from hil.cli import streams
+from hil.cli.completion import VARIABLE
 from hil.errors import HilError, InputError, one_line, told
 from hil.plugins import Registry
 from hil.runs.interrupt import Interrupted, stops_heard_by, terminate
@@ -26,7 +28,7 @@ SHELVES = {
     "Model": ("devices", "synapses", "neuron", "fit", "compare", "export"),
     "Train": ("train", "sweep", "evaluate", "loop", "reproduce"),
     "Build": ("fpga",),
-    "Look": ("runs", "plot", "report", "init", "doctor"),
+    "Look": ("runs", "plot", "report", "init", "examples", "doctor", "completion"),
 }
 """Headings of the help, and the verbs below each; verbs of other packages stand below ``More``."""
 
@@ -134,6 +136,8 @@ def _run(words: list[str]) -> int:
         return _complain(
             f"hil: the argument {error.object!r} is not valid UTF-8 text: rename the file, or type it anew", 2
         )
+    if VARIABLE in os.environ:
+        return _complete()
     try:
         command = typer.main.get_command(build(words[0] if words else None))
         with command.make_context("hil", words) as context:
@@ -153,6 +157,15 @@ def _run(words: list[str]) -> int:
         return _complain("hil: interrupted", 130)
     except MemoryError as error:
         return _complain(f"hil: there is not enough memory for this{f': {error}' if str(error) else ''}", 2)
+
+
+def _complete() -> int:
+    """Answer a shell that asks, by the environment, how a line may go on."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
+    typer.main.get_command(build()).main(prog_name="hil", complete_var=VARIABLE)
+    return 0
 
 
 def _usage(error: Any, words: list[str]) -> int:

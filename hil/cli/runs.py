@@ -10,6 +10,7 @@ import typer
 
 from hil.cli import checks, options
 from hil.cli.about import About, with_about
+from hil.cli.completion import run_names
 from hil.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ def _about(metadata: Metadata) -> list[str]:
 @app.command()
 def compare(
     context: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN ...", help="Names or folders of runs.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN ...", help="Names or folders of runs.", autocompletion=run_names)
+    ],
     json: options.Json = None,
 ) -> None:
     """Numbers of several runs side by side, then what differs in how they were made.
@@ -127,7 +130,7 @@ def compare(
 @with_about
 def label(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="RUN", help="Name or folder of a run.")],
+    name: Annotated[str, typer.Argument(metavar="RUN", help="Name or folder of a run.", autocompletion=run_names)],
     about: About,
     untag: Annotated[
         list[str] | None, typer.Option("--untag", metavar="WORD", help="Take a tag away; may be repeated.")
@@ -166,7 +169,7 @@ def label(
 @app.command()
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name or folder of a run.")],
+    name: Annotated[str, typer.Argument(help="Name or folder of a run.", autocompletion=run_names)],
     json: options.Json = None,
 ) -> None:
     """Show one run: state, configuration, results, pictures."""
@@ -203,7 +206,7 @@ def show(
 @app.command()
 def export(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Name or folder of a run.")],
+    name: Annotated[str, typer.Argument(help="Name or folder of a run.", autocompletion=run_names)],
     csv: Annotated[
         Path | None,
         typer.Option("--csv", metavar="DIR", callback=checks.output_folder, help="Tables with units, as CSV."),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -90,9 +90,22 @@ def sweep(
         if left:
             with dask_client(scheduler, workers) as client:
                 sweeps.play(opened, client)
+    _show(path, tasks, json)
+
+
+def _show(path: Path, tasks: Sequence[Task], json: str | None) -> None:
+    """Report all points, draw them, and say where the rest is."""
+    from hil.runs.results import report
+    from hil.sweeps import sweep as sweeps
+    from hil.sweeps.summary import picture, summary
+
     rows, quantity = summary(tasks, sweeps.load(path))
     report(rows, f"{path}: {quantity}", json, {"quantity": "point"})
-    print(f"all rows: {path / 'results.sqlite'}", file=sys.stderr)
+    drawn = picture(rows, quantity)
+    if drawn is not None:
+        (path / "figures").mkdir(exist_ok=True)
+        print(f"picture: {drawn.draw(path / 'figures')}", file=sys.stderr)
+    print(f"all rows: {path / 'results.sqlite'}; one page: hil report {path}", file=sys.stderr)
 
 
 def _check_workers(workers: int | None, scheduler: str | None) -> None:
@@ -158,55 +171,6 @@ def dask_client(scheduler: str | None = None, workers: int | None = None) -> Ite
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
-
-
-def summary(tasks: Sequence[Task], rows: Sequence[dict[str, Any]]) -> tuple[list[Row], str]:
-    """Mean and standard deviation over the seeds of every point's first row; and what that row measures.
-
-    The axis that sets nothing but one ``....seed`` is taken for the seeds.
-    """
-    from hil.runs.results import WARNING, Row, repeated
-
-    first = {row["task"]: row for row in rows if row["row"] == 0}
-    warned: dict[str, list[str]] = {}
-    for row in rows:
-        if row["name"] == WARNING:
-            warned.setdefault(row["task"], []).append(row["note"])
-    groups: dict[str, list[dict[str, Any]]] = {}
-    points: dict[str, dict[str, Any]] = {}
-    for task in tasks:
-        axes = {n: p.label for n, p in task.axes.items() if [k.split(".")[-1] for k in p.settings] != ["seed"]}
-        label = ", ".join(f"{n}={point}" for n, point in axes.items()) or "all seeds"
-        groups.setdefault(label, []).append(first[task.id])
-        points[label] = axes
-    shown: list[Row] = []
-    quantity = first[tasks[0].id]["name"]
-    for label, members in groups.items():
-        values = [member["value"] for member in members]
-        controls = [member["control"] for member in members]
-        control = sum(controls) / len(controls) if _numbers(controls) else None
-        note = _told([warned.get(member["task"], []) for member in members])
-        if len(members) == 1:
-            fields = {field: members[0][field] for field in ("value", "unit", "std", "n", "control")}
-            shown.append(Row(quantity, **fields, note=note, label=label))
-        elif _numbers(values):
-            shown.append(repeated(quantity, values, members[0]["unit"], control=control, note=note, label=label))
-        else:
-            shown.append(Row(quantity, None, note="not a number for every seed", label=label))
-        shown[-1] = shown[-1].under(**points[label])
-    return shown, quantity
-
-
-def _told(warned: Sequence[Sequence[str]]) -> str:
-    """Say the first warning of the tasks of a point, and in how many of them there is any."""
-    told = [sentences[0] for sentences in warned if sentences]
-    if not told:
-        return ""
-    return f"warning: {told[0]}" if len(warned) == 1 else f"warning in {len(told)} of {len(warned)} tasks: {told[0]}"
-
-
-def _numbers(values: Sequence[object]) -> bool:
-    return all(isinstance(value, int | float) for value in values)
 
 
 def _grid(tasks: Sequence[Task]) -> list[Row]:

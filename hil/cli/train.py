@@ -39,8 +39,8 @@ class Drivers(PluginGroup):
             json: options.Json = None,
             **flags: Any,
         ) -> None:
+            from hil.energy.report import show_run
             from hil.runs.metadata import checked
-            from hil.runs.results import report
             from hil.training import play
 
             if resume is not None:
@@ -50,7 +50,7 @@ class Drivers(PluginGroup):
             else:
                 refuse_without_resume(play_again, "--play-again")
                 outcome = play.start(driver, options.resolve(config, settings, flags), run, checked(about))
-            report(outcome.rows, outcome.rows.title, json)
+            show_run(outcome.rows, outcome.rows.title, outcome.path, json)
             for picture in outcome.figures:
                 print(f"picture: {picture}", file=sys.stderr)
 

@@ -109,6 +109,9 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
         same 512 images, since there are no others.
     ``letters3x3``
         The letters z, v and n on 3x3 pixels, whole and with one wrong pixel: 30 images, which are the test part too.
+    ``letters4x4``
+        The letters A, T, V and X on 4x4 pixels: 68 images with at most one wrong pixel to train on, 480 with two wrong
+        ones to test on.
     ``shapes32``
         500 drawn 32x32 outlines of circles, squares, triangles and crosses, shifted and scaled at random
         from a fixed seed: 400 for training, 100 for testing.

@@ -2,6 +2,8 @@
 
 import math
 import random
+from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,14 @@ LINE_CLASSES = ("no line", "line")
 LINE_SIZE = 3
 LETTERS = {"z": ("###", ".#.", "###"), "v": ("#.#", "#.#", ".#."), "n": (".#.", "#.#", "#.#")}
 """Three letters on a 3x3 grid."""
+
+LARGER_LETTERS = {
+    "A": (".##.", "#..#", "####", "#..#"),
+    "T": ("####", ".##.", ".##.", ".##."),
+    "V": ("#..#", "#..#", ".##.", ".##."),
+    "X": ("#..#", ".##.", ".##.", "#..#"),
+}
+"""Four letters on a 4x4 grid."""
 
 SHAPE_CLASSES = ("circle", "square", "triangle", "cross")
 SHAPE_SIZE = 32
@@ -58,10 +68,35 @@ def draw_letters() -> tuple[np.ndarray, np.ndarray]:
     labels : numpy.ndarray
         int64, (30,), the letter's place in `LETTERS`.
     """
-    whole = np.array([[pixel == "#" for pixel in "".join(lines)] for lines in LETTERS.values()])
-    wrong = np.vstack([np.zeros((1, LINE_SIZE**2), bool), np.eye(LINE_SIZE**2, dtype=bool)])
-    images = (whole[:, None] ^ wrong[None]).astype(np.uint8).reshape(-1, LINE_SIZE**2)
-    return images, np.repeat(np.arange(len(LETTERS)), len(wrong))
+    return _with_wrong_pixels(LETTERS, 0), np.repeat(np.arange(len(LETTERS)), LINE_SIZE**2 + 1)
+
+
+def draw_larger_letters() -> tuple[np.ndarray, np.ndarray]:
+    """Draw the letters A, T, V and X with at most one wrong pixel, then with every two wrong ones.
+
+    The task of Merrikh Bayat et al. (2018), Nat. Commun. 9, 2331, whose network of two passive crossbars has 16 inputs,
+    10 hidden units and 4 outputs; the letters are drawn by us.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8, (548, 16), values 0 and 1: 17 of each letter, then 120 of each.
+    labels : numpy.ndarray
+        int64, (548,), the letter's place in `LARGER_LETTERS`.
+    """
+    few, many = (_with_wrong_pixels(LARGER_LETTERS, wrong) for wrong in (0, 2))
+    classes = np.arange(len(LARGER_LETTERS))
+    labels = [np.repeat(classes, len(images) // len(classes)) for images in (few, many)]
+    return np.vstack([few, many]), np.concatenate(labels)
+
+
+def _with_wrong_pixels(letters: Mapping[str, tuple[str, ...]], wrong: int) -> np.ndarray:
+    """Letters with every choice of `wrong` pixels inverted, (images, pixels); with none or one of them for 0."""
+    whole = np.array([[pixel == "#" for pixel in "".join(lines)] for lines in letters.values()])
+    pixels = whole.shape[1]
+    chosen = combinations(range(pixels), wrong) if wrong else [(), *((k,) for k in range(pixels))]
+    flips = np.array([[k in which for k in range(pixels)] for which in chosen])
+    return (whole[:, None] ^ flips[None]).astype(np.uint8).reshape(-1, pixels)
 
 
 def draw_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,6 +194,21 @@ def _letters(_: str | Path | None) -> Dataset:
     )
 
 
+def _larger_letters(_: str | Path | None) -> Dataset:
+    images, labels = draw_larger_letters()
+    known = len(LARGER_LETTERS) * 17
+    return Dataset(
+        name="letters4x4",
+        shape=(4, 4),
+        full_scale=1,
+        class_names=tuple(LARGER_LETTERS),
+        train_images=images[:known],
+        train_labels=labels[:known],
+        test_images=images[known:],
+        test_labels=labels[known:],
+    )
+
+
 def _shapes(_: str | Path | None) -> Dataset:
     images, labels = draw_shapes(_SHAPES_TRAIN + _SHAPES_TEST, _SHAPES_SEED)
     return Dataset(
@@ -176,5 +226,6 @@ def _shapes(_: str | Path | None) -> Dataset:
 SETS = (
     DatasetSource("lines3x3", "all 512 binary 3x3 images, with or without a vertical line; drawn", _lines),
     DatasetSource("letters3x3", "z, v and n on 3x3 pixels, one of them wrong at most: 30 images; drawn", _letters),
+    DatasetSource("letters4x4", "A, T, V and X on 4x4 pixels; tested with two wrong pixels; drawn", _larger_letters),
     DatasetSource("shapes32", "outlines of four shapes, 32x32, drawn at random places and sizes", _shapes),
 )

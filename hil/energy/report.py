@@ -10,12 +10,14 @@ for every conversion.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from hil.energy.account import Account, ArrayFacts, EnergyTally
 from hil.energy.figures import ADC_BITS, EnergySettings
-from hil.runs.results import Row, repeated
+from hil.runs.results import Row, repeated, report
 
 FORMULA = "E = cells meant + half-selected + wires, selectors, drivers + reads + lines + converters"
 
@@ -28,6 +30,24 @@ COMPONENTS: dict[str, str] = {
     "converters": "ADC conversions times {adc} J, voltages set times {dac} J",
 }
 """Parts of an energy by name, and what each is."""
+
+
+_PARTS = frozenset(
+    [*(f"energy of {name}" for name in COMPONENTS), "time of pulses and reads", "area", "latency of a product"]
+)
+
+
+def brief(rows: Sequence[Row]) -> list[Row]:
+    """All rows without the parts of energies, the areas and the latencies, which ``results.json`` keeps."""
+    return [row for row in rows if not (row.name in _PARTS and ("part" in row.conditions or "array" in row.conditions))]
+
+
+def show_run(rows: Sequence[Row], title: str, path: Path, json: str | None) -> None:
+    """Report the rows of a run briefly (`report`), all of them to `json`, and say where the others are."""
+    shown = brief(rows)
+    report(shown, title, json, everything=rows)
+    if len(shown) < len(rows):
+        print(f"energy by part, areas, latencies: hil runs show {path}", file=sys.stderr)
 
 
 def components(tally: EnergyTally, facts: ArrayFacts, figures: EnergySettings) -> dict[str, float]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hil.errors import InputError
 from hil.experiments import catalogue
 from hil.experiments.experiment import Experiment
-from hil.experiments.records import DEVICE, load, load_devices
+from hil.experiments.records import DEVICE, FILE, load, load_devices
 from hil.files import replacing, write_text
 from hil.runs.results import Row
 from hil.runs.run import read_metrics, summary
@@ -32,6 +32,11 @@ MARK = "# memhil records/1"
 
 RECORDS, RESULTS, METRICS = "records", "results", "metrics"
 """Names of what is exported, and of its files."""
+
+
+def record_names(meta: Mapping[str, Any], where: object) -> list[str]:
+    """Names of the columns of a run's records, with their units, in the order of its experiment."""
+    return [header(name, column.unit) for name, column in experiment_of(meta, where).columns.items()]
 
 
 def header(name: str, unit: str) -> str:
@@ -55,7 +60,7 @@ def export_csv(run: Path, folder: Path) -> list[Path]:
     except OSError as error:
         raise InputError(f"--csv {folder} cannot be made: {error.strerror or error}") from None
     written = []
-    if (run / "records.sqlite").exists():
+    if (run / FILE).exists():
         written.append(_write(folder / f"{RECORDS}.csv", records_text(run, meta)))
     if rows:
         written.append(_write(folder / f"{RESULTS}.csv", _results_text(rows)))
@@ -85,7 +90,7 @@ def arrays(run: Path) -> dict[str, NDArray[Any]]:
     """Everything of a run as arrays by name: records with units in their names, devices, metrics, results as JSON."""
     meta, rows = _whole(run)
     found: dict[str, NDArray[Any]] = {}
-    if (run / "records.sqlite").exists():
+    if (run / FILE).exists():
         kind = experiment_of(meta, run)
         records = load(run)
         found[DEVICE], found["block"] = records[DEVICE], records["block"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from hil.device import Device, Unsupported
 from hil.errors import InputError
+from hil.programming import Programming
 from hil.synapses.mapping import Mapping, cell_targets
 from hil.synapses.synapse import SummedSynapse, Synapse
 from hil.writing.plan import WritePlan
@@ -16,6 +18,9 @@ from hil.writing.write import Write
 
 Matrix = NDArray[np.float64]
 Counts = NDArray[np.int64]
+
+ERASED = 1.5
+"""Pulses that erase a cell for certain, over those from one end of its range to the other."""
 
 Part = Literal["both", "set", "reset"]
 
@@ -164,6 +169,28 @@ class ArrayLayer:
             pass
         self.given += int(write.pulses.sum())
         return write
+
+    @property
+    def cell_programming(self) -> Programming:
+        """Pulses and range of a single cell; `Unsupported` where a weight is no sum of its cells."""
+        device = self.device
+        own = device.array.programming if isinstance(device, SummedSynapse) else None
+        if own is None:
+            raise Unsupported(f"{device.name}: a weight's cells one by one are asked for: synapse=differential")
+        return own
+
+    def write_blindly(self, weights: Matrix) -> None:
+        """Erase all cells, then count each up to its place, one-sided in a pair; nothing is read.
+
+        Steps are counted as if all cells made those that `calibrate` found, so a cell's own spread stays in the weight.
+        """
+        cell = self.cell_programming
+        array, targets = cell_targets(self.device, self.mapping.conductances(weights))
+        whole = 2.0 * self.mapping.high / self.pulse
+        counts = np.rint((targets - cell.g_min) / (cell.g_max - cell.g_min) * whole).astype(np.int64)
+        for pulses in (np.full(counts.shape, -math.ceil(ERASED * whole), np.int64), counts):
+            array.program(pulses)
+            self.given += int(np.abs(pulses).sum())
 
     def state(self) -> dict[str, NDArray[np.float64]]:
         """What a checkpoint needs besides the state of the device."""

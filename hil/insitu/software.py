@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +51,60 @@ class Batches:
         return map(self._make, self._slices)
 
 
+Perturbation = Callable[[Matrix, int, int], Matrix]
+"""Weights as they are used in a step: (weights, layer, number of the step) -> weights."""
+
+
+class SoftwareNetwork:
+    """A multi-layer perceptron in floating point, trained by gradient descent.
+
+    Parameters
+    ----------
+    start : sequence of arrays
+        Weights to begin with, those of `hil.insitu.network.starting_weights`.
+    bias, lr, lr_end, momentum
+        As of the layers and of `GradientPulses`.
+    limit : float
+        Magnitude of the largest weight that a device holds.
+    perturb : callable, optional
+        Makes of every layer's weights those that a step is computed with: noise that shall be learned to live with.
+    """
+
+    def __init__(
+        self, start: Sequence[Matrix], *, bias: bool, lr: float, lr_end: float, momentum: float, limit: float,
+        perturb: Perturbation | None = None,
+    ) -> None:  # fmt: skip
+        """Begin with these weights."""
+        self.weights = [w.copy() for w in start]
+        self._velocity = [np.zeros_like(w) for w in start]
+        self.bias, self.lr, self.lr_end, self.momentum, self.limit = bias, lr, lr_end, momentum, limit
+        self._perturb = perturb
+
+    def learn(self, x: Matrix, one_hot: Matrix, number: int, share: float) -> None:
+        """Take the step of this number on a batch; `share` of the training is behind, 0 .. 1."""
+        used = self.weights
+        if self._perturb is not None:
+            used = [self._perturb(w, place, number) for place, w in enumerate(used)]
+        passed = passed_through(used, x, self.bias)
+        delta, rate = softmax(passed[-1]) - one_hot, self.lr * self.lr_end**share
+        for place in range(len(used) - 1, -1, -1):
+            back = delta @ used[place].T
+            step = rate * _biased(passed[place], self.bias).T @ delta / len(x)
+            self._velocity[place] = self.momentum * self._velocity[place] - step
+            self.weights[place] = np.clip(self.weights[place] + self._velocity[place], -self.limit, self.limit)
+            delta = (back[:, :-1] if self.bias else back) * (passed[place] > 0)
+
+    def state(self) -> dict[str, Matrix]:
+        """What a checkpoint needs."""
+        kept = {"w": self.weights, "v": self._velocity}
+        return {f"{name}{place}": array for name, arrays in kept.items() for place, array in enumerate(arrays)}
+
+    def resume(self, state: Mapping[str, Matrix]) -> None:
+        """Take back `state`."""
+        for place in range(len(self.weights)):
+            self.weights[place], self._velocity[place] = state[f"w{place}"].copy(), state[f"v{place}"].copy()
+
+
 def software(
     start: Sequence[Matrix],
     batches: Steps,
@@ -61,32 +115,11 @@ def software(
     momentum: float,
     limit: float,
 ) -> list[Matrix]:
-    """Weights of the same network trained in floating point by the same steps, not rounded, within +-`limit`.
-
-    Parameters
-    ----------
-    start : sequence of arrays
-        Weights to begin with, those of `hil.insitu.network.starting_weights`.
-    batches : Batches or sequence of (x, one_hot)
-        All batches in order.
-    bias, lr, lr_end, momentum
-        As of the layers and of `GradientPulses`.
-    limit : float
-        Magnitude of the largest weight that a device holds.
-    """
-    weights = [w.copy() for w in start]
-    velocity = [np.zeros_like(w) for w in weights]
+    """Weights of a `SoftwareNetwork` that was shown `batches` in order."""
+    network = SoftwareNetwork(start, bias=bias, lr=lr, lr_end=lr_end, momentum=momentum, limit=limit)
     for number, (x, one_hot) in enumerate(batches):
-        passed = passed_through(weights, x, bias)
-        delta = softmax(passed[-1]) - one_hot
-        rate = lr * lr_end ** (number / len(batches))
-        for place in range(len(weights) - 1, -1, -1):
-            inputs = _biased(passed[place], bias)
-            back = delta @ weights[place].T
-            velocity[place] = momentum * velocity[place] - rate * inputs.T @ delta / len(x)
-            weights[place] = np.clip(weights[place] + velocity[place], -limit, limit)
-            delta = (back[:, :-1] if bias else back) * (passed[place] > 0)
-    return weights
+        network.learn(x, one_hot, number, number / len(batches))
+    return network.weights
 
 
 def passed_through(weights: Sequence[Matrix], x: Matrix, bias: bool) -> list[Matrix]:

@@ -1,4 +1,4 @@
-"""Rules that turn the error of a batch into pulses: gradient descent in whole pulses, and signs alone."""
+"""Rules that turn the error of a batch into pulses: gradient descent in whole pulses, signs alone, the delta rule."""
 
 from __future__ import annotations
 
@@ -187,4 +187,42 @@ class SignPulses:
         """Take back nothing."""
 
 
-Rule = GradientPulses | SignPulses
+class DeltaPulses:
+    """The coarse-grained delta rule: one pulse a weight and batch, in the direction of its summed error.
+
+    Outputs are ``f = tanh(gain y)`` and are to be +`target` for the right class and -`target` for the others. A weight
+    changes by the sign of the sum of ``(t - f) f'(y) x`` over the batch, whatever its size: the Manhattan update of
+    Prezioso et al. (2015), Nature 521, 61, whose `target` is 0.85.
+
+    Parameters
+    ----------
+    gain : float
+        Slope of an output at 0, for a weight and an input of 1.
+    target : float
+        What outputs shall be, 0 .. 1.
+    """
+
+    def __init__(self, *, gain: float = 1.0, target: float = 0.85) -> None:
+        """Keep the settings."""
+        self.gain, self.target = gain, target
+
+    def learn(self, network: ArrayNetwork, x: Matrix, one_hot: Matrix, step: TrainingStep) -> None:
+        """Show (B, inputs) with the classes (B, classes) that are right, and pulse all layers."""
+        passed = network.forward(x)
+        outputs = np.tanh(self.gain * passed[-1])
+        delta = (outputs - self.target * (2.0 * one_hot - 1.0)) * (1.0 - outputs**2)
+        for layer, inputs, error in zip(network.layers, passed, network.errors(passed, delta), strict=False):
+            layer.move(-np.sign(layer.gradient(inputs, error)).astype(np.int64))
+
+    def reset(self) -> None:
+        """Do nothing: there is nothing to forget."""
+
+    def state(self, layer: int) -> dict[str, NDArray[Any]]:
+        """Nothing: a step depends on the weights alone."""
+        return {}
+
+    def resume(self, layer: int, state: dict[str, NDArray[Any]]) -> None:
+        """Take back nothing."""
+
+
+Rule = GradientPulses | SignPulses | DeltaPulses

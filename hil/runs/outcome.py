@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hil.runs.results import Rows
+
+if TYPE_CHECKING:
+    from hil.loaded import LoadedRun
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,6 +37,12 @@ class Outcome:
     def __str__(self) -> str:
         """Lay the rows out as `hil` prints them."""
         return str(self.rows)
+
+    def load(self) -> LoadedRun:
+        """Open its folder: settings, metrics, records, what was learned, for pandas and xarray; see `hil.load_run`."""
+        from hil.loaded import load_run
+
+        return load_run(self.path)
 
     def _repr_html_(self) -> str:
         """Show the rows and name the pictures, for a notebook."""

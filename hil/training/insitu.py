@@ -30,12 +30,13 @@ from hil.runs.interrupt import how_to_continue
 from hil.runs.results import Row, beside, repeated
 from hil.runs.run import Run
 from hil.spiking.encoding import intensities
+from hil.training.array_layers import open_layers
 from hil.training.driver import Driver, Seeded
 from hil.training.insitu_settings import NetworkSettings, fitted
 from hil.training.loop import Stage, Trainee, TrainingLoop, labelled_stages, presentations, stage_key
 from hil.training.readout import nearest_class_mean
 from hil.training.sanity import UNKNOWN, ControlledResult, DeviceFacts, Doubts, compare_cells
-from hil.training.settings import open_devices, split
+from hil.training.settings import split
 
 LOADED = "loaded"
 """Role of the stage in which weights trained in software are written into the devices."""
@@ -45,13 +46,16 @@ class NetworkTrainee(Trainee):
     """Layers of weights in devices, shown images in batches."""
 
     def __init__(
-        self, devices: Devices, layers: Sequence[ArrayLayer], rule: Rule, data: Dataset,
+        self, devices: Devices, layers: Sequence[ArrayLayer], rule: Rule, inputs: Callable[[NDArray[np.int64]], Matrix],
         settings: NetworkSettings, seed: int, start: Sequence[Matrix], first: Callable[[NetworkTrainee], None],
     ) -> None:  # fmt: skip
-        """Take over the layers of a seed, and their first weights; `first` is called before the first batch."""
+        """Take over the layers of a seed, and their first weights; `first` is called before the first batch.
+
+        `inputs` gives what the network is shown for the numbers of training images.
+        """
         super().__init__(devices)
         self.network, self.rule, self.seed = ArrayNetwork(layers), rule, seed
-        self._settings, self._start, self._first, self._data = settings, start, first, data
+        self._settings, self._start, self._first, self._inputs = settings, start, first, inputs
 
     def check(self, stage: Stage) -> None:
         """`ArrayLayer` has compared the sizes; nothing else can be wrong."""
@@ -73,7 +77,7 @@ class NetworkTrainee(Trainee):
         """Learn from a batch."""
         if here.start == 0:
             self._first(self)
-        shown = intensities(self._data.train_images[stage.order[here]], self._data.full_scale)
+        shown = self._inputs(stage.order[here])
         step = TrainingStep(here.start, here.start / len(stage.order), self.seed)
         self.rule.learn(self.network, shown, stage.targets[here].astype(float), step)
 
@@ -244,26 +248,21 @@ class InsituTraining(Seeded, Driver):
 
     def _open(self, seed: int) -> NetworkTrainee:
         train = self.config.train
-        pairs = list(pairwise(self.sizes))
-        names = [f"layer{place + 1:02d}" for place in range(len(pairs))]
         more = {"stuck_off": train.faults} if train.faults else {}
-        defaults = {
-            name: {"rows": a + train.bias, "cols": b, **more} for name, (a, b) in zip(names, pairs, strict=True)
-        }
-        devices = open_devices(dict.fromkeys(names, self.config.device.uri), seed, defaults)
-        with devices.closed_on_failure():
-            layers = [
-                ArrayLayer(
-                    devices[name], a, b, weight_max=train.weight_max, bias=train.bias, backward=train.backward
-                )
-                for name, (a, b) in zip(names, pairs, strict=True)
-            ]  # fmt: skip
-            return NetworkTrainee(
-                devices, layers, self.rule(), self.dataset, train, seed, self.start(seed), partial(self.first, seed)
-            )
+        devices, layers = open_layers(
+            self.config.device.uri, self.sizes, seed, weight_max=train.weight_max, bias=train.bias,
+            backward=train.backward, **more,
+        )  # fmt: skip
+        return NetworkTrainee(
+            devices, layers, self.rule(), self.shown, train, seed, self.start(seed), partial(self.first, seed)
+        )
+
+    def shown(self, chosen: NDArray[np.int64]) -> Matrix:
+        """Inputs of the network for these training images."""
+        return self.images(self.dataset.train_images[chosen])
 
     def images(self, images: NDArray[np.uint8]) -> Matrix:
-        """Intensities 0..1 of images."""
+        """Inputs of the network for images: intensities 0..1."""
         return intensities(images, self.dataset.full_scale)
 
     def _curve_point(self, stage: Stage, trainee: NetworkTrainee, done: int) -> None:
@@ -315,8 +314,7 @@ class InsituTraining(Seeded, Driver):
 
     def batches(self, order: NDArray[np.int64], targets: NDArray[np.bool_], size: int) -> Batches:
         """Training images in this order, (N,), with their targets, (N, classes), `size` a batch."""
-        images = self.dataset.train_images
-        return Batches(len(order), size, lambda here: (self.images(images[order[here]]), targets[here].astype(float)))
+        return Batches(len(order), size, lambda here: (self.shown(order[here]), targets[here].astype(float)))
 
     def percent(self, weights: Sequence[Matrix], x: Matrix, labels: NDArray[np.int64]) -> float:
         """Accuracy of weights in software, %."""

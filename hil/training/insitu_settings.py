@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -29,31 +29,21 @@ class NetworkData(DataSettings):
     crop: int = Field(0, ge=0, description="pixels cut off at each side of an image before it is scaled")
 
 
-class NetworkSettings(Section):
-    """Section [train] of such a driver, without its rule."""
+class ShapeSettings(Section):
+    """What every training of a network of several layers has: its layers, seeds, how long it is, its learning curve."""
+
+    hidden: ClassVar[tuple[int, ...]] = (HIDDEN,)
+    """Units of the hidden layers where no layers are asked for."""
 
     layers: Annotated[
         str | None, CliFlag("Units from inputs to classes, such as 64,54,10; images are scaled.", metavar="N,N,...")
     ] = Field(None, description="units of every layer, inputs first, classes last; PIXELS,54,CLASSES if not given")
-    faults: Annotated[Fraction, CliFlag("Cells stuck at their lowest conductance, 11%.")] = Field(
-        0.0, ge=0, le=1, description="share of the cells stuck at their lowest conductance (stuck_off of the device)"
-    )
     seed: Seed = Field(0, ge=0, le=LARGEST_SEED, description="first seed: order, split, first weights, device spread")
     seeds: Seeds = Field(3, ge=1, le=10_000, description="number of seeds, for the spread")
     epochs: Annotated[float | None, EPOCHS] = Field(
         None, gt=0, description="passes through the training images; if not given, one or as many as show 30,000"
     )
-    controls: bool = Field(True, description="train with shuffled labels, and load software's weights, as well")
-    bias: bool = Field(False, description="one more row in every layer, an input that is always 1")
     weight_max: float = Field(1.0, gt=0, description="weight at the end of the conductance range")
-    backward: Literal["read", "array"] = Field(
-        "read",
-        description="errors go back through weights as read, on the host, or through the array, from its columns",
-    )
-    pulse: float | None = Field(None, gt=0, description="weight a pulse; measured on the device if not given")
-    zero_shift: int = Field(
-        0, ge=0, le=100_000, description="alternating pulses before training: brings cells to where up and down balance"
-    )
     curve: int = Field(10, ge=0, description="points of the learning curve; 0 for none")
     curve_images: int = Field(1000, ge=1, description="held-out images that a point is measured on, at most")
 
@@ -64,7 +54,7 @@ class NetworkSettings(Section):
     def sizes(self, dataset: Dataset) -> list[int]:
         """Units of all layers for images of a data set, inputs first; `InputError` if they do not fit it."""
         if self.layers is None:
-            return [dataset.inputs, HIDDEN, dataset.classes]
+            return [dataset.inputs, *self.hidden, dataset.classes]
         try:
             found = [int(part) for part in self.layers.split(",")]
         except ValueError:
@@ -79,6 +69,24 @@ class NetworkSettings(Section):
                 f"train.layers = {self.layers} ends with {found[-1]}, '{dataset.name}' has {dataset.classes} classes"
             )
         return found
+
+
+class NetworkSettings(ShapeSettings):
+    """Section [train] of a driver that trains in place, without its rule."""
+
+    faults: Annotated[Fraction, CliFlag("Cells stuck at their lowest conductance, 11%.")] = Field(
+        0.0, ge=0, le=1, description="share of the cells stuck at their lowest conductance (stuck_off of the device)"
+    )
+    controls: bool = Field(True, description="train with shuffled labels, and load software's weights, as well")
+    bias: bool = Field(False, description="one more row in every layer, an input that is always 1")
+    backward: Literal["read", "array"] = Field(
+        "read",
+        description="errors go back through weights as read, on the host, or through the array, from its columns",
+    )
+    pulse: float | None = Field(None, gt=0, description="weight a pulse; measured on the device if not given")
+    zero_shift: int = Field(
+        0, ge=0, le=100_000, description="alternating pulses before training: brings cells to where up and down balance"
+    )
 
 
 def fitted(dataset: Dataset, inputs: int, crop: int) -> Dataset:

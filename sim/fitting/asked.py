@@ -51,8 +51,9 @@ class Asked:
     profile: bool
     spread: bool
 
-    def config(self, source: Sequence[Path], noise: str | None, hold_back: str | None) -> dict[str, Any]:
+    def config(self, source: Sequence[Path], hold_back: str | None) -> dict[str, Any]:
         """Record of it all for a run folder."""
+        noise = None if self.noise is None else ",".join(f"{part:g}" for part in self.noise)
         return {
             "source": [str(path) for path in source], "model": self.named or "", "noise": noise, "loss": self.loss,
             "fix": self.held, "free": list(self.freed), "order": self.order, "hold_back": hold_back,

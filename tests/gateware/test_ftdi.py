@@ -10,6 +10,7 @@ from gateware.host.ftdi import FtdiChip, FtdiModel
 from gateware.parameters import FpgaParameters
 from gateware.protocol import Space
 from hil.backends import open_device
+from hil.errors import InputError
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Stdp
@@ -70,3 +71,38 @@ def test_the_board_computes_what_the_golden_model_does():
             found.append((counts, device.states))
     assert found[0][0].sum() > 0
     assert np.array_equal(found[0][0], found[1][0]) and np.array_equal(found[0][1], found[1][1])
+
+
+def test_a_question_and_its_answer_are_a_turn():
+    model = FtdiModel(Geometry(4, 4), 50e6, CHIP)
+    client = Client(model)
+    client.read_registers("tick")
+    before = model.turns
+    for _ in range(7):
+        client.read_registers("tick")
+    assert model.turns - before == 7
+
+
+def test_an_address_puts_the_golden_model_behind_a_chip():
+    address = "fpga:golden?link=ftdi&baud=3e6&latency=16e-3&clock=8e7"
+    with open_device(address, rows=4, cols=4) as device:
+        model = device.client.transport
+        assert isinstance(model, FtdiModel)
+        assert (model._chip, model._clock) == (FtdiChip(3e6, 16e-3, 62), 8e7)
+        start = model.time
+        device.client.read_registers("tick")
+        assert 0.5 * 16e-3 < model.time - start < 1.5 * 16e-3
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("fpga:golden?link=ftdi&baud=6e6", r"baud = 6e\+06: the chip of link = ftdi goes up to 3e\+06"),
+        ("fpga:golden?link=ftdi-hs&baud=2e7", "baud"),
+        ("fpga:golden?link=ftdi&latency=0", "latency"),
+        ("fpga:sim?link=ftdi", "link = ftdi is a model around fpga:golden"),
+    ],
+)
+def test_a_line_that_no_chip_has_is_refused(address, words):
+    with pytest.raises(InputError, match=words):
+        open_device(address, rows=2, cols=2)

@@ -16,6 +16,7 @@ from gateware.host.pty_server import PtyServer
 from gateware.host.serial_port import SerialPort
 from gateware.host.transport import Transport
 from gateware.protocol import Space
+from hil.backends import open_device
 
 
 def terminal():
@@ -108,3 +109,18 @@ def test_ports_that_cannot_be_opened():
         SerialPort(name)
     os.close(ours)
     os.close(theirs)
+
+
+def test_the_bit_rate_of_an_address_is_that_of_the_port(monkeypatch):
+    opened = []
+
+    class Recorded:
+        def __init__(self, port, baud, **more):
+            opened.append((port, baud))
+            raise serial.SerialException(2, "no")
+
+    monkeypatch.setattr(serial, "Serial", Recorded)
+    for more, baud in (("", 1_000_000), ("?baud=3e6", 3_000_000)):
+        with pytest.raises(PortError):
+            open_device(f"fpga:/dev/ttyUSB7{more}", rows=2, cols=2)
+        assert opened[-1] == ("/dev/ttyUSB7", baud)

@@ -15,7 +15,7 @@ from hil.data import datasets
 from hil.errors import InputError
 
 BUNDLED = Path(hil.__file__).parent / "data"
-WITHOUT_DIRECTORY = ["digits", "mnist-slice", "four32", "thin32", "lines3x3", "letters3x3", "shapes32"]
+WITHOUT_DIRECTORY = ["digits", "mnist-slice", "four32", "thin32", "lines3x3", "letters3x3", "letters4x4", "shapes32"]
 FROM_DIRECTORY = ["mnist", "emnist-digits", "emnist-mnist", "emnist-letters", "emnist-balanced"]
 RNG_SEED = 3
 
@@ -81,7 +81,17 @@ class TestEveryDataset:
                 labels[0] = 1
 
     def test_is_listed_with_one_line(self):
-        ours = ["digits", "mnist-slice", *FROM_DIRECTORY, "four32", "thin32", "lines3x3", "letters3x3", "shapes32"]
+        ours = [
+            "digits",
+            "mnist-slice",
+            *FROM_DIRECTORY,
+            "four32",
+            "thin32",
+            "lines3x3",
+            "letters3x3",
+            "letters4x4",
+            "shapes32",
+        ]
         assert datasets._SOURCES.names("memhil") == ours
         assert all(text and "\n" not in text for text in datasets.names().values())
 

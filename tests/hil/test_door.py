@@ -126,3 +126,56 @@ def test_outcomes_show_themselves(here):
     assert str(outcome) == str(outcome.rows)
     shown = "".join(ElementTree.fromstring(outcome._repr_html_()).itertext())
     assert outcome.rows[0].text in shown and "mine/figures/iv.png" in shown
+
+
+def test_fitting_is_that_of_the_command(hil_command, here):
+    path = hil.characterize("ltp", device="sim:rram?model=nlhb", pulses=20, run="mine").path
+    code, out, _ = hil_command("fit", "mine", "--model", "nlhb", "--fix", "w0=0", "--json", "-")
+    assert code == 0
+    fitted = hil.fit(path, "nlhb", fix={"w0": 0.0}, run="fitted")
+    assert document(fitted.rows) == json.loads(out)
+    with hil.open_device(fitted.presets["nlhb"]) as device:
+        assert device.rows == device.cols == 1
+    assert fitted.figures[0].is_file() and fitted.told
+
+
+def test_a_run_is_loaded_with_its_records_settings_and_metadata(here):
+    measured = hil.characterize("ltp", pulses=5, run="mine", metadata={"sample": "S7"})
+    run = hil.load_run("mine")
+    assert run.rows == measured.rows == measured.load().rows
+    assert (run.kind, run.metadata.sample, run.settings["ltp"]["pulses"]) == ("characterize ltp", "S7", 5)
+    assert run.figures == measured.figures
+    frame, data = run.to_pandas(), run.to_xarray()
+    assert (
+        frame["conductance_S"].tolist()
+        == measured.records["conductance"].tolist()
+        == data["conductance"].values.tolist()
+    )
+    assert data["conductance"].attrs["units"] == "siemens" and set(frame["device"]) == {"sim:rram"}
+    results = run.to_pandas("results").set_index("name")
+    assert results.loc["on/off ratio", "value"] == run.rows["on/off ratio"].value
+
+
+def test_what_a_training_learned_is_loaded(here):
+    run = hil.train("lifelong", **QUICK, run="mine").load()
+    (name,) = (name for name in run.arrays if name.startswith("pristine"))
+    assert (run.to_xarray()[name.removesuffix("_S")].values == run.arrays[name]).all()
+    assert run.to_pandas("results")["name"].tolist() == [row.name for row in run.rows]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: hil.load_run("mina"), "no run 'mina'"),
+        (lambda: hil.load_run("mine").to_pandas("record"), "no table 'record'.*did you mean 'records'"),
+        (lambda: hil.load_run("mine").to_pandas("metrics"), "mine holds no metrics"),
+        (lambda: hil.fit("nowhere"), "nowhere"),
+        (lambda: hil.fit([]), "needs a run or a file"),
+        (lambda: hil.fit("mine", order=9), "order = 9: 1 to 6"),
+        (lambda: hil.fit("mine", loss="l1"), "l1: unknown"),
+    ],
+)
+def test_what_cannot_be_loaded_or_fitted_is_told(wrong, sentence, here):
+    hil.characterize("iv", run="mine")
+    with pytest.raises(InputError, match=sentence):
+        wrong()

@@ -2,11 +2,14 @@
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 import typer
 
 from hil.cli.main import build
+from hil.plugins import Registry
+from hil.training.catalogue import DRIVERS
 
 
 def commands(command, path=()):
@@ -73,3 +76,11 @@ def test_every_verb_of_ours_has_its_place_in_the_help(hil, monkeypatch):
         if line.endswith(":") and not line.startswith((" ", "Options"))
     ]
     assert heads == [*SHELVES, *(["More"] if ours != set(_VERBS.names()) else [])]
+
+
+def test_every_verb_and_driver_of_ours_has_a_line_in_the_list_of_commands():
+    text = (Path(__file__).parents[2] / "docs/commands.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^hil (\S+)(?: (\S+))?", text, re.MULTILINE)
+    verbs, drivers = {verb for verb, _ in lines}, {word for verb, word in lines if verb == "train"}
+    assert sorted(set(Registry("hil.verbs", "verb").names("memhil")) - verbs) == []
+    assert sorted(set(DRIVERS.names("memhil")) - drivers) == []
