@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from gateware.cli_plan import estimate
+from gateware.cli_plan import estimate, export
 from gateware.options import (
     Annealing,
     Cell,
@@ -72,6 +72,7 @@ def boards(json: options.Json = None) -> None:
 
 
 app.command()(estimate)
+app.command()(export)
 
 
 @app.command()

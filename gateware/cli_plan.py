@@ -1,7 +1,8 @@
-"""`hil fpga estimate`: what a build would take, before there is one."""
+"""`hil fpga estimate` and `export`: what a build would take, and a build for other tools."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from gateware.options import (
     TimeBits,
     chosen_geometry,
 )
-from hil.cli import options
+from hil.cli import checks, options
 
 
 def estimate(
@@ -76,3 +77,48 @@ def estimate(
         raise typer.Exit(1)
     if found.tight:
         say("may or may not fit: lookup tables are known to 10 % only")
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="BUILD_DIR", help="Folder that `hil fpga build` filled.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", callback=checks.output_folder, help="Folder to fill (default: BUILD_DIR-verilog)."
+        ),
+    ] = None,
+    verilog: Annotated[bool, typer.Option("--verilog/--no-verilog", help="The design, its ports, its clock.")] = True,
+    testbench: Annotated[
+        bool, typer.Option("--testbench", help="A testbench with the golden model's answers.")
+    ] = False,
+    vcd: Annotated[bool, typer.Option("--vcd", help="Waves of the same, from Amaranth's simulator.")] = False,
+) -> None:
+    """Write a build's emulator for Vivado, Quartus, LiteX or a simulator: Verilog with AXI-Stream ports, constraints,
+    golden vectors, a testbench that checks itself, waves.
+
+    The README in the folder says how to run each; Icarus Verilog and Verilator need nothing else.
+
+    \b
+    hil fpga export build/ulx3s-85f-784x10p10 --verilog --testbench --vcd
+    """
+    from gateware.build import load
+    from gateware.export import project
+    from gateware.toolchain import require_amaranth, say
+    from hil.errors import InputError
+
+    require_amaranth()
+    built = load(folder)
+    if built.tables:
+        raise InputError(
+            f"{folder}: holds the tables of {built.tables}, which are kept in its bitstream alone; build without them"
+        )
+    target, g, number = out or folder.with_name(f"{folder.name}-verilog"), built.geometry, int(built.digest[:8], 16)
+    target.mkdir(parents=True, exist_ok=True)
+    if verilog:
+        project.write_verilog(target, g, number)
+    if testbench:
+        project.write_testbench(target, g, number)
+    if vcd:
+        project.write_waves(target, g, number)
+    project.write_readme(target, target.name, g, number)
+    say(f"exported: {target}")

@@ -82,6 +82,21 @@ def session(geometry: Geometry, seed: int, number: int) -> list[bytes]:
     ]
 
 
+def short_session(geometry: Geometry, seed: int, number: int) -> list[bytes]:
+    """Commands that use every part of an emulator, few enough for any simulator whatever the size is."""
+    dice = random.Random(seed)
+    held = memories(geometry)
+    tables = [space for space, memory in held.items() if memory.writable]
+    few = {space: min(memory.size, 64 // memory.bytes) for space, memory in held.items()}
+    start = {"threshold": 150, "window": 1, "duration": 2, "flags": 1}
+    return [
+        *(write(space, 0, _some_elements(geometry, space, few[space], dice)) for space in tables),
+        *(set_register(name, value) for name, value in start.items()),
+        *(_some_command(geometry, dice) for _ in range(number)),
+        *(read(space, 0, count) for space, count in few.items()),
+    ]
+
+
 def dump(geometry: Geometry) -> Iterator[bytes]:
     """Commands that read everything but `cycles`, which no model knows, and what tables were not written."""
     for space, memory in memories(geometry).items():
