@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateware import cache, toolchain
+from gateware import cache, progress, toolchain
 from gateware.boards import Board
 from gateware.geometry import Geometry
 from gateware.placement import PlaceAndRoute, overfull, read_nextpnr
@@ -210,6 +210,37 @@ def build_in_time(board: Board, geometry: Geometry, seed: int = 1, out: Path | N
     return result
 
 
+def best_of(
+    board: Board, geometry: Geometry, seeds: int, first: int = 1, out: Path | None = None, in_time: bool = True
+) -> BuildResult:
+    """Build with several seeds of the placer, one after another, and keep the fastest.
+
+    Builds that were made before come from the cache, so that a sweep that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    board, geometry, out
+        As for `build`.
+    seeds, first : int
+        How many seeds, and the first of them.
+    in_time : bool
+        Whether a design that misses its clock is built again for a lower one (`build_in_time`).
+    """
+    make, results = build_in_time if in_time else build, []
+    for seed in range(first, first + seeds):
+        toolchain.say(f"seed {seed}, {seed - first + 1} of {seeds} ...")
+        results.append(make(board, geometry, seed, out))
+        toolchain.say(f"seed {seed}: {_reached(results[-1]) / 1e6:.1f} MHz")
+    best = max(results, key=lambda result: (result.placed.met, result.geometry.clock, _reached(result)))
+    toolchain.say(f"the fastest is seed {best.seed}: {_reached(best) / 1e6:.1f} MHz")
+    return build(board, replace(geometry, clock=best.geometry.clock), best.seed, out)
+
+
+def _reached(result: BuildResult) -> float:
+    """Hz of the slowest clock."""
+    return min((clock.achieved for clock in result.placed.clocks), default=0.0)
+
+
 def cached(board: Board, geometry: Geometry, seed: int = 1, design: Design = emulator) -> BuildResult | None:
     """Find a build in the cache; None if it is not there."""
     kept = cache.root() / "builds" / _digest(board, geometry, seed, design)
@@ -269,9 +300,11 @@ def _execute(plan: BuildPlan, folder: Path) -> dict[str, float]:
     """Run the plan's commands in a folder; returns seconds by tool."""
     plan.extract(folder)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
-    return {
-        name: round(toolchain.run(name, arguments, folder, STEPS.get(name, "")), 1) for name, *arguments in commands
-    }
+    seconds = {}
+    for name, *arguments in commands:
+        with progress.told(name, folder):
+            seconds[name] = round(toolchain.run(name, arguments, folder, STEPS.get(name, "")), 1)
+    return seconds
 
 
 def _keep_logs(folder: Path, digest: str) -> Path:

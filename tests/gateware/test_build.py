@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from echo import Echo
 
 from gateware import build as builder
-from gateware import cache
+from gateware import cache, progress
 from gateware.boards import all_boards, find_board
 from gateware.build import KEPT, RESULT, BuildResult, build, load
 from gateware.clocks import ecp5_pll, ice40_pll, real_clock
@@ -296,6 +297,45 @@ def test_nextpnr_is_read_and_a_missed_clock_told():
     assert table["critical path"].value == pytest.approx(4.0)
     assert table["critical path"].note == "1 levels of logic, 62 % routing, from design.sum to c"
     assert table["images"].value == pytest.approx(24e6 / table["image"].value)
+
+
+def test_of_several_seeds_the_fastest_is_kept_and_a_sweep_goes_on(tools, monkeypatch, capsys):
+    speeds = {1: 30.0, 2: 33.0, 3: 31.0}
+    stand_in, seeds = builder._execute, []
+
+    def execute(plan, folder):
+        seconds = stand_in(plan, folder)
+        seed = int(re.search(r"--seed (\d+)", str(plan.files["build_top.sh"]))[1])
+        seeds.append(seed)
+        report = json.loads((folder / "nextpnr.json").read_text())
+        report["fmax"]["clk"] = {"achieved": speeds[seed], "constraint": 12.0}
+        (folder / "nextpnr.json").write_text(json.dumps(report))
+        return seconds
+
+    monkeypatch.setattr(builder, "_execute", execute)
+    monkeypatch.setattr(builder.build, "__defaults__", (1, None, Echo))
+    build(ICEBREAKER, ICEBREAKER.geometry, 2)  # made in a sweep that was stopped
+    best = builder.best_of(ICEBREAKER, ICEBREAKER.geometry, 3)
+    assert (best.seed, load(best.folder).seed) == (2, 2)
+    assert seeds == [2, 1, 3]
+    assert "the fastest is seed 2: 33.0 MHz" in capsys.readouterr().err
+
+
+def test_stages_of_the_tools_are_told_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(progress, "PERIOD", 0.01)
+    log = tmp_path / "top.tim"
+    with progress.told("nextpnr-ice40", tmp_path):
+        for line in (
+            "Info: Packing constants..",
+            "Info: Running main analytical placer",
+            "Info: Routing..",
+            "Info: more",
+        ):
+            with log.open("a") as file:
+                file.write(line + "\n")
+            time.sleep(0.1)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"nextpnr-ice40: {stage} ..." for stage in ("packing", "placing", "routing")]
 
 
 @pytest.fixture
