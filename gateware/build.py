@@ -150,6 +150,8 @@ def build(
     ToolError
         If a tool is missing or fails, such as when the design does not fit.
     """
+    if board.family == "vendor":
+        raise InputError(f"{board.name} is built by its vendor's tools: --no-run writes a project for them")
     out = out or default_folder(board, geometry)
     _refuse_other(out)
     toolchain.require_amaranth()
@@ -239,6 +241,35 @@ def best_of(
 def _reached(result: BuildResult) -> float:
     """Hz of the slowest clock."""
     return min((clock.achieved for clock in result.placed.clocks), default=0.0)
+
+
+def project(board: Board, geometry: Geometry, seed: int = 1, out: Path | None = None) -> Path:
+    """Write all files that a board's tools need, and the script that calls them, and run none.
+
+    Returns
+    -------
+    Path
+        The folder: `out`, or ``build/<board>-...-project``.
+
+    Raises
+    ------
+    InputError
+        If the folder is there and not empty, or the board has no such clock.
+    """
+    folder = out or default_folder(board, geometry).with_name(f"{default_folder(board, geometry).name}-project")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"--out {folder}: is not empty; name another folder or remove it")
+    geometry_on(board, geometry)
+    before = os.environ.get("YOSYS")
+    os.environ["YOSYS"] = toolchain.find("yosys")  # Amaranth calls it where a vendor's tools want Verilog
+    try:
+        plan = _plan(board, geometry, seed, emulator, 0)
+    finally:
+        if before is None:
+            del os.environ["YOSYS"]
+    folder.mkdir(parents=True, exist_ok=True)
+    plan.extract(folder)
+    return folder
 
 
 def cached(board: Board, geometry: Geometry, seed: int = 1, design: Design = emulator) -> BuildResult | None:

@@ -102,6 +102,10 @@ def build(
             "--seeds", min=1, max=64, help="Build with so many seeds and keep the fastest; a stopped sweep goes on."
         ),
     ] = 1,
+    run: Annotated[
+        bool,
+        typer.Option("--run/--no-run", help="--no-run: write the project for the tools, such as Vivado, and stop."),
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -128,10 +132,12 @@ def build(
     hil fpga build --board icebreaker --preset runs/fit-train-001/nlhb.json --rows 64
     hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
     hil fpga build --board ulx3s-85f --rows 784 --cols 500 --seeds 8
+    hil fpga build --board arty-a7-35 --no-run
     """
     from gateware import build as builder
     from gateware.boards import find_board
     from gateware.estimate import planned
+    from gateware.toolchain import say
 
     target = find_board(board)
     sizes = {
@@ -140,6 +146,9 @@ def build(
         "clock": clock,
     }  # fmt: skip
     geometry = planned(target, chosen_geometry(target.geometry, sizes, preset, device), lanes)
+    if not run:
+        say(f"project: {builder.project(target, geometry, seed, out)} (build_top.sh in it calls the tools)")
+        return
     if seeds > 1:
         _show(builder.best_of(target, geometry, seeds, seed, out, in_time=clock is None), json)
         return

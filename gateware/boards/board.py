@@ -22,8 +22,8 @@ class Board:
         Name on the command line.
     summary : str
         FPGA, memory, how it is connected.
-    family : {"ecp5", "ice40"}
-        Which tools build for it.
+    family : {"ecp5", "ice40", "vendor"}
+        Which tools build for it; for its vendor's, a project is written (`gateware.build.project`).
     platform : callable
         Makes the Amaranth platform; imports it only then.
     oscillator : float
@@ -50,7 +50,7 @@ class Board:
 
     name: str
     summary: str
-    family: Literal["ecp5", "ice40"]
+    family: Literal["ecp5", "ice40", "vendor"]
     platform: Callable[[], Platform]
     oscillator: float
     geometry: Geometry
@@ -66,6 +66,8 @@ class Board:
     @property
     def tools(self) -> tuple[str, ...]:
         """Tools that make its bitstream, in order."""
+        if self.family == "vendor":
+            return ("yosys",)
         if self.family == "ecp5":
             return ("yosys", "nextpnr-ecp5", "ecppack")
         return ("yosys", "nextpnr-ice40", "icepack")
