@@ -17,7 +17,7 @@ from typing import Any
 from gateware import timing
 from gateware.boards.board import Board
 from gateware.geometry import Geometry
-from gateware.memories import MemoryShape, Shapes, memories_of, needs_to_spare, total
+from gateware.memories import Family, MemoryShape, Shapes, memories_of, needs_to_spare, total
 from hil.errors import InputError
 
 PLACED = Path(__file__).with_name("placed.toml")
@@ -141,19 +141,25 @@ def estimate(board: Board, geometry: Geometry) -> BuildEstimate:
     from gateware.core.ram import spare_block_rams
     from gateware.emulator import Emulator
 
-    if board.family not in COSTS:
-        raise InputError(
-            f"board: {board.name} is built by its vendor's tools, which are not modelled: ask them for a report"
-        )
+    family = _modelled(board)
     platform, spares = board.platform(), needs_to_spare(board, lambda: Emulator(geometry, 0))
     if spares:
         spare_block_rams(platform)
-    shapes = total(memories_of(Emulator(geometry, 0), platform), board.family)
+    shapes = total(memories_of(Emulator(geometry, 0), platform), family)
     lut = "LUT" if board.family == "ecp5" else "logic cell"
     used = {lut: round(_luts(board, geometry, shapes)), "BRAM": shapes.block_rams}
     multipliers = geometry.lanes * (1 if geometry.cell == "step" else 3)
     used |= {"DSP": multipliers} if board.parts.get("DSP") else {}
     return BuildEstimate(geometry, used, dict(board.parts), spares, _reached(board, geometry))
+
+
+def _modelled(board: Board) -> Family:
+    """The board's family, if its tools are modelled here."""
+    if board.family == "vendor":
+        raise InputError(
+            f"board: {board.name} is built by its vendor's tools, which are not modelled: ask them for a report"
+        )
+    return board.family
 
 
 def _luts(board: Board, g: Geometry, shapes: Shapes) -> float:
@@ -231,7 +237,7 @@ def state_blocks(board: Board, g: Geometry) -> int:
     per_bank = max(1, BANK_BITS // g.state_bits)
     banks = [min(per_bank, g.lanes - first) for first in range(0, g.lanes, per_bank)]
     shapes = [MemoryShape(n * g.state_bits, g.words, g.state_bits, 1) for n in banks]
-    return total(shapes, board.family).block_rams
+    return total(shapes, _modelled(board)).block_rams
 
 
 def planned(board: Board, geometry: Geometry, lanes: int | None) -> Geometry:
