@@ -47,7 +47,7 @@ def estimate(
     builds that were placed so far; the clock is that of the nearest of these and changes by 10 % from seed to seed.
     Images are MNIST digits in 350 ticks, 0.97 input spikes a row and 9 output spikes that learn.
     Without --lanes the fastest lane counts that fit are listed, the one that `hil fpga build` takes first: the fewest
-    lanes within 10 % of the fastest. Exit code 1 if nothing fits.
+    lanes within 5 % of the fastest. Exit code 1 if nothing fits.
 
     \b
     hil fpga estimate --board ulx3s-85f --rows 784 --cols 500

@@ -32,7 +32,7 @@ FULL = 0.97
 MOST_LANES, SHOWN = 64, 4
 """Lanes that a geometry may have; lane counts that are looked at for one that fits."""
 
-GOOD_ENOUGH = 0.1
+GOOD_ENOUGH = 0.05
 """Part of the speed that fewer lanes may cost."""
 
 IMAGE_TICKS, EVENTS_PER_ROW, IMAGE_SPIKES = 350, 762 / 784, 9
