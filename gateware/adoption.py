@@ -15,6 +15,9 @@ CELLS: tuple[CellKind, ...] = ("step", "flca")
 TIES: tuple[Tie, ...] = ("rank", "membrane", "margin")
 """Rules for ties between neurons; bits 1 and 3 of register `options` stand for the latter two."""
 
+NO_HISTORY = 1024
+"""Depth of a history that is not there: what a geometry has without being told."""
+
 _STEP_ONLY = ("tie", "encoder", "annealing")
 
 
@@ -45,11 +48,7 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
     InputError
         If it is no emulator of this version, or another one than was asked for.
     """
-    if found["identity"] != IDENTITY:
-        raise InputError(f"{name}: what answers is no memhil emulator (identity {found['identity']:#010x})")
-    if found["version"] != VERSION:
-        again = f"build it again with: {asked.build_command()}"
-        raise InputError(f"{name}: the emulator speaks version {found['version']}, memhil {VERSION}; {again}")
+    recognise(name, asked, found)
     geometry = _built(found)
     built = {field: getattr(geometry, field) for field in _BUILT}
     given = {
@@ -70,6 +69,15 @@ def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[F
     return used, geometry
 
 
+def recognise(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> None:
+    """Refuse what is no emulator, or one of another version, by the two registers that all versions have."""
+    if found["identity"] != IDENTITY:
+        raise InputError(f"{name}: what answers is no memhil emulator (identity {found['identity']:#010x})")
+    if found["version"] != VERSION:
+        again = f"build it again with: {asked.build_command()}"
+        raise InputError(f"{name}: the emulator speaks version {found['version']}, memhil {VERSION}; {again}")
+
+
 def _lacks(field: str, given: object, built: object) -> bool:
     """Whether what was built differs from what was asked for; an extra that is there need not be used."""
     return bool(given) and not built if field in _EXTRAS else given != built
@@ -80,5 +88,5 @@ def _built(found: Mapping[str, int]) -> Geometry:
     return Geometry(
         found["rows"], found["cols"], found["lanes"], found["state_bits"], CELLS[found["cell"]], found["v_bits"],
         found["t_bits"], bool(options & 1), found["log_depth"], TIES[(options >> 1 & 1) + 2 * (options >> 3 & 1)],
-        bool(options >> 4 & 1), clock=found["clock"],
+        bool(options >> 4 & 1), clock=found["clock"], history_depth=found["history_depth"] or NO_HISTORY,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateware.adoption import adopt
+from gateware.adoption import adopt, recognise
 from gateware.built_in import read_record, settled
 from gateware.device import FpgaDevice, StepDevice
 from gateware.flca_device import FlcaDevice
@@ -143,6 +143,8 @@ def open_emulator(name: str, parameters: FpgaParameters, carrier: Carrier) -> Fp
         raise InputError(f"{name} needs the extra fpga, pip install memhil[fpga]: {error}") from None
     try:
         client = Client(transport)
+        # An emulator of another version may have fewer registers.
+        recognise(name, parameters, client.read_registers("identity", "version"))
         found = client.read_registers()
         used, geometry = adopt(name, parameters, found)
         built_in = read_record(client, found)

@@ -144,6 +144,12 @@ class FpgaDevice(Device):
             self.client.write_registers(fresh)
             self._registers |= fresh
 
+    def register_commands(self, again: bool = False, **values: int) -> list[bytes]:
+        """Commands that write registers, but those that have their value already, or (`again`) all of them."""
+        fresh = {name: value for name, value in values.items() if again or self._registers.get(name) != value}
+        self._registers |= fresh
+        return self.client.register_commands(fresh)
+
     def read_rows(self, rows: ArrayLike, v: float | None = None) -> NDArray[np.float64]:
         """Conductance of the cells of some rows, (len(rows), cols), S; without a voltage nothing is disturbed."""
         if v is not None:

@@ -108,6 +108,8 @@ class Executor(wiring.Component):
             sequencer.host.data.eq(self._arguments.elements.payload),
             sequencer.group.eq(self._divider.quotient),
             sequencer.lane.eq(self._divider.remainder),
+            sequencer.length.eq(self._arguments.length),
+            sequencer.image.payload.eq(self._arguments.elements.payload[:8]),
             sequencer.gain.eq(Cat(*header[0:3])),
             sequencer.decay.eq(Cat(*header[4:8])),
             self._arguments.byte.eq(self.commands.payload.data),
@@ -161,10 +163,14 @@ class Executor(wiring.Component):
                     with m.If(~length[0]):
                         m.d.comb += self._arguments.read.eq(1)
                         m.next = "PLAY"
-                if g.cell == "step" and g.encoder:
+                if g.encodes:
                     with m.Case(Command.PRESENT):
                         possible = self._registers.duration <= (1 << g.t_bits)
-                        self._start(m, Operation.PRESENT, (length == 0) & possible)
+                        m.d.sync += self._size.eq(0)
+                        m.d.comb += self._arguments.read.eq(1)
+                        with m.If(possible & self._sequencer.full):
+                            m.d.sync += self._status.eq(Status.FULL)
+                        self._start(m, Operation.PRESENT, possible & ~self._sequencer.full)
                 if g.cell == "step":
                     with m.Case(Command.PROGRAM):
                         column = Cat(*header[0:2])
@@ -309,6 +315,11 @@ class Executor(wiring.Component):
             self._start(m, Operation.PROGRAM, True)
         with m.State("RUN"):
             m.d.sync += self._status.eq(Status.OK)
+            if g.encodes:
+                image = sequencer.image
+                m.d.comb += [image.valid.eq(elements.valid), elements.ready.eq(image.ready)]
+                with m.If(self._is(Command.PRESENT) & (self._arguments.length != 0) & sequencer.bad):
+                    m.d.sync += self._status.eq(Status.RANGE)
             with m.If(~sequencer.busy):
                 m.next = "REPLY"
         item, later = elements.payload, Signal(17)

@@ -12,7 +12,13 @@ WEIGHT_BITS = 8
 """Width of a memductance G(state): a full weight is 255."""
 
 CODE_BITS = 24
-"""Width of a probability in table CODE: 83 Hz in ticks of 1 us is 1,393 of 2^24, and 5.4 of 2^16."""
+"""Width of an entry of table CODE: a waiting time as a floating-point number, or a tick."""
+
+SLOTS = 512
+"""Ticks for which the encoder plans ahead, at most; half of those that it can count if that is less."""
+
+ENTRY_END = 0x8000
+"""Entry of the history behind the spikes of a presentation."""
 
 TABLE_SIZE = 256
 """Entries of every loadable table; a wider state is looked up by its highest 8 bits."""
@@ -57,6 +63,8 @@ class Geometry:
         Bytes of frames that may wait, a power of two: 512 hold the longest frame, 1024 three of them.
     clock : float
         Hz; what the registers report, and what UART timing is derived from.
+    history_depth : int
+        Entries of the history of presentations, a power of two: one a spike, one an image (with an encoder only).
     loaded : PowerUp or None
         The device whose tables it holds from power-up on (step only); None for zeros, which the host replaces.
     """
@@ -74,6 +82,7 @@ class Geometry:
     annealing: bool = False
     frame_buffer: int = 1024
     clock: float = 50e6
+    history_depth: int = 1024
     loaded: PowerUp | None = None
 
     def __post_init__(self) -> None:
@@ -88,6 +97,8 @@ class Geometry:
             raise InputError(f"geometry: cell = {self.cell} learns by waveforms, which have no annealing to build in")
         if self.frame_buffer not in (512, 1024, 2048, 4096):
             raise InputError(f"geometry: frame_buffer = {self.frame_buffer} must be 512, 1024, 2048 or 4096")
+        if self.history_depth not in tuple(1 << bits for bits in range(1, 16)):
+            raise InputError(f"geometry: history_depth = {self.history_depth} must be a power of two, 2 to 32768")
         if self.loaded is not None and self.cell != "step":
             raise InputError(
                 f"geometry: cell = {self.cell} has no tables to build in: its coefficients come with every segment"
@@ -102,6 +113,16 @@ class Geometry:
     def words(self) -> int:
         """Words of the state memory: word ``group * rows + row`` holds one row of a group of columns."""
         return self.groups * self.rows
+
+    @property
+    def encodes(self) -> bool:
+        """Whether it presents images: an encoder is there, and cells that learn from spikes."""
+        return self.encoder and self.cell == "step"
+
+    @property
+    def slots(self) -> int:
+        """Ticks for which the encoder plans ahead."""
+        return min(SLOTS, 1 << self.t_bits >> 1)
 
     @property
     def height_bits(self) -> int:

@@ -48,6 +48,9 @@ class FpgaParameters(BaseModel):
     encoder: bool | None = Field(
         None, description="turn images into spikes in the emulator (step); where a board can, if not given"
     )
+    grey_bits: int = Field(
+        5, ge=4, le=8, description="bits of grey values on the link, where images are encoded at random rates (step)"
+    )
     tie: Literal["rank", "membrane", "margin"] = Field(
         "rank", description="which of several ready neurons fires (step)"
     )

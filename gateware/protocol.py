@@ -28,7 +28,7 @@ from enum import IntEnum
 IDENTITY = 0x6D656D68
 """Register `identity`: the letters memh."""
 
-VERSION = 3
+VERSION = 4
 """Register `version`: changes whenever this table does."""
 
 MAX_ARGUMENTS = 256
@@ -53,7 +53,8 @@ class Command(IntEnum):
     EVENTS = 6
     """items u16...: an input spike on that row, or, with the highest bit set, advance by the lower 15 bits in ticks."""
     PRESENT = 7
-    """BEGIN, then encode the image in `Space.DRIVE` on chip for `duration` ticks."""
+    """Nothing, or a coded image u8... (`gateware.image_code`), which is written to `Space.DRIVE` first: BEGIN, then
+    encode the image there on chip for `duration` ticks; output spikes go into `Space.HISTORY`."""
     PROGRAM = 8
     """column u16: one pulse on every cell of the column, by `Space.DRIVE`: 1 potentiates, 255 depresses, 0 rests."""
     SEGMENT = 9
@@ -65,7 +66,8 @@ READS_ONLY = frozenset({Command.READ_REGISTERS, Command.READ_MEMORY})
 
 
 class Status(IntEnum):
-    """How a command went; anything but OK had no effect, except that EVENTS played the items before a bad one."""
+    """How a command went; anything but OK had no effect, except that EVENTS played the items before a bad one, and that
+    PRESENT wrote the pixels before what cannot be decoded."""
 
     OK = 0
     UNKNOWN = 1
@@ -74,6 +76,8 @@ class Status(IntEnum):
     """An argument is out of range or of the wrong length."""
     SEQUENCE = 3
     """Not the expected frame, or a damaged one; payload u16: the number expected."""
+    FULL = 4
+    """No presentation while the history has no room for a spike and an end: the host must take some of it first."""
 
 
 class Space(IntEnum):
@@ -92,8 +96,8 @@ class Space(IntEnum):
     COLUMNS = 5
     """cols x i16: voltage code of every column (flca only)."""
     CODE = 6
-    """256 x u32, of which the lowest 24 bits are kept: what the encoder does with a pixel: probability of a spike in a
-    tick / 2^24, or, with `Flag.LATENCY`, the tick of its only spike (65535 for none)."""
+    """256 x u32, of which the lowest 24 bits are kept: what the encoder does with a pixel: its mean waiting time
+    (`gateware.logarithm.waiting_code`), or, with `Flag.LATENCY`, the tick of its only spike (65535 for none)."""
     THETA = 7
     """cols x u16: adaptive part of every threshold."""
     COUNTS = 8
@@ -103,6 +107,9 @@ class Space(IntEnum):
     PRESET = 10
     """128 x u8, read only, where `options` says so: digest, facts and name of the device whose tables it was built with
     (gateware/power_up.py)."""
+    HISTORY = 11
+    """history_depth x u16, read only: neurons of the output spikes of presentations, each of these ended by 0x8000, or
+    by 0x8001 if its last spikes found no room (`COUNTS` has them all); entry n is element n mod history_depth."""
 
 
 class Flag(IntEnum):
@@ -114,7 +121,7 @@ class Flag(IntEnum):
     STOCHASTIC = 2
     """States are rounded up or down at random, by the fraction, instead of to the nearest."""
     LATENCY = 3
-    """The encoder's CODE is a tick, not a probability."""
+    """The encoder's CODE is a tick, not a waiting time."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,7 @@ REGISTERS = (
     Register("v_bits", 8, False, "width of a membrane"),
     Register("t_bits", 8, False, "width of a time in ticks"),
     Register("log_depth", 16, False, "output spikes that are kept with their times"),
+    Register("history_depth", 16, False, "entries of the history of presentations; 0 without an encoder"),
     Register(
         "options",
         8,
@@ -155,6 +163,7 @@ REGISTERS = (
     Register("updates", 32, False, "cells programmed, modulo 2^32"),
     Register("link_errors", 32, False, "damaged frames, modulo 2^32"),
     Register("logged", 32, False, "output spikes since BEGIN"),
+    Register("history", 32, False, "entries of the history so far, modulo 2^32"),
     Register("tick", 16, False, "present tick of the presentation"),
     Register("flags", 8, True, "see Flag"),
     Register("threshold", 24, True, "membrane at which a neuron fires; a full weight counts 255", 15300),
@@ -170,6 +179,7 @@ REGISTERS = (
     Register("chances", 17, True, "annealing: probability of a cell's pulse at an output spike, / 65536", 65536),
     Register("theta_share", 32, True, "annealing: what a spike takes from all thresholds, / 65536"),
     Register("lowered", 32, True, "annealing: what spikes have taken so far, / 65536; at most 2^32 - 1"),
+    Register("taken", 32, True, "entries of the history that the host has read, modulo 2^32: they are written over"),
 )
 """Address = place in this table."""
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateware.geometry import CODE_BITS, SLOWEST, Geometry
-from gateware.protocol import MAX_ARGUMENTS, Flag, Space
+from gateware.code_table import EDGE, code_table
+from gateware.geometry import SLOWEST, Geometry
+from gateware.image_code import MOST_BITS, coded, levels
+from gateware.protocol import MAX_ARGUMENTS, Command, Flag, Space
 from gateware.thresholds import FULL, FULL_WEIGHT, Thresholds
 from hil.device import Unsupported
 from hil.spiking.core import Code, SpikingCore
@@ -51,17 +53,8 @@ TICKS_AN_EVENT = 256
 ADVANCE = 0x8000
 """Highest bit of an item of EVENTS: advance by so many ticks, instead of a spike."""
 
-NO_SPIKE = 65535
-"""Entry of table CODE under `Flag.LATENCY`."""
-
-CERTAIN = 1 << CODE_BITS
-"""Unit of a probability in table CODE."""
-
 CERTAIN_PULSE = 1 << 16
 """Unit of register `chances`; at this value no lots are drawn."""
-
-_EDGE = 1e-6
-"""Part of a tick that a time may lie below its edge and still count as on it: room for rounding in float64."""
 
 
 class SpikingEmulator(Protocol):
@@ -92,6 +85,9 @@ class SpikingEmulator(Protocol):
 
     def set_registers(self, **values: int) -> None:
         """Write registers."""
+
+    def register_commands(self, again: bool = False, **values: int) -> list[bytes]:
+        """Commands that write registers."""
 
     def changed(self) -> None:
         """Cells have moved."""
@@ -176,7 +172,7 @@ class FpgaCore(SpikingCore):
             self.device.client.begin()
             self.device.client.events(items, self._patience(EVENTS_A_FRAME))
             counts[b] = self._neurons(Space.COUNTS)
-            self._thresholds.fired(counts[b])
+            self._thresholds.fired(counts[b : b + 1])
         self._learned(learn)
         self._note(batch, duration, int(counts.sum()) if learn else 0)
         return counts
@@ -199,19 +195,44 @@ class FpgaCore(SpikingCore):
         device = self.device
         if not device.parameters.encoder or not isinstance(code, SpikeCode) or code.kind == "periodic":
             return super().present_images(images, full_scale, code, seed, numbers, learn)
-        device.client.write_memory(Space.CODE, 0, self._code(code, full_scale))
+        bits = MOST_BITS if code.kind == "latency" else device.parameters.grey_bits
+        device.client.write_memory(
+            Space.CODE, 0, code_table(device.name, device.parameters.tick, code, full_scale, bits)
+        )
         self._prepare(code.duration, learn, latency=code.kind == "latency")
-        counts = np.zeros((len(images), self.neurons), np.int64)
-        for b, image in enumerate(images):
-            self._next(learn)
-            device.client.write_memory(Space.DRIVE, 0, image)
-            device.client.present(self._patience(self._length(code.duration) * self.rows))
-            counts[b] = self._neurons(Space.COUNTS)
-            self._thresholds.fired(counts[b])
+        patience = self._patience(self._length(code.duration) * self.rows)
+        pixels, counts = levels(images, full_scale, bits), np.zeros((len(images), self.neurons), np.int64)
+        first = 0
+        while first < len(images):
+            end = min(first + self._thresholds.shown_at_once(learn, self.lif.theta_plus), len(images))
+            counts[first:end] = self._show(pixels[first:end], bits, learn, patience)
+            self._thresholds.fired(counts[first:end])
+            first = end
         self._learned(learn)
         if device.meter is not None:
             device.meter.unknown(len(images) + (int(counts.sum()) if learn else 0), ON_CHIP)
         return counts
+
+    def _show(self, pixels: NDArray[np.uint8], bits: int, learn: bool, patience: float) -> NDArray[np.int64]:
+        """Have images encoded on chip in one exchange; (B, neurons) output spikes counted."""
+        from gateware.host.presenter import Presenter
+
+        device, course = self.device, self.course
+        falling, asked = self._falling(learn, len(pixels)), -1
+
+        def commands(k: int) -> list[bytes]:
+            nonlocal asked
+            values = self._values(*(values[k] for values in falling))
+            made = device.register_commands(again=k <= asked, **values)
+            asked, image = k, coded(pixels[k], bits)
+            if image is None:
+                made += device.client.write_commands(Space.DRIVE, 0, pixels[k])
+            return [*made, bytes([Command.PRESENT]) + (image or b"")]
+
+        presenter = Presenter(device.client, device.geometry.history_depth, self.neurons)
+        counts = np.array(list(presenter.counts(len(pixels), commands, patience))).reshape(len(pixels), self.neurons)
+        course.presentations += learn * len(pixels)
+        return counts[:, device.place]
 
     def _note(self, batch: SpikeBatch, duration: float, fired: int) -> None:
         """Tell the meter of the reads of a batch, and of output spikes whose pulses nobody here has seen."""
@@ -288,7 +309,7 @@ class FpgaCore(SpikingCore):
 
     def _length(self, duration: float) -> int:
         """Ticks of a presentation."""
-        ticks, most = int(np.ceil(duration / self._tick - _EDGE)), 1 << self.device.geometry.t_bits
+        ticks, most = int(np.ceil(duration / self._tick - EDGE)), 1 << self.device.geometry.t_bits
         if not 1 <= ticks <= min(most, LONGEST):
             raise Unsupported(
                 f"{self.device.name}: a presentation of {duration:g} s is {ticks} ticks of {self._tick:g} s, the "
@@ -322,11 +343,15 @@ class FpgaCore(SpikingCore):
             self._thresholds.make_room()
 
     def _next(self, learn: bool) -> None:
-        """Registers of what falls, before a presentation."""
+        """Write registers of what falls, before a presentation."""
         (theta_plus,), (probability,) = self._falling(learn, 1)
-        chances = {"chances": round(probability * CERTAIN_PULSE)} if self.device.geometry.annealing else {}
-        self.device.set_registers(**self._thresholds.registers(theta_plus), **chances)
+        self.device.set_registers(**self._values(theta_plus, probability))
         self.course.presentations += learn
+
+    def _values(self, theta_plus: float, probability: float) -> dict[str, int]:
+        """Registers of what falls."""
+        chances = {"chances": round(probability * CERTAIN_PULSE)} if self.device.geometry.annealing else {}
+        return self._thresholds.registers(theta_plus) | chances
 
     def _patience(self, events: int) -> float:
         """Longest time in s that the emulator takes for so many input spikes: each makes all neurons fire that can."""
@@ -347,7 +372,7 @@ class FpgaCore(SpikingCore):
             part = slice(batch.start[b], batch.start[b + 1])
             time, line = batch.time[part], batch.line[part]
             count = np.searchsorted(time, duration)
-            tick = np.floor(time[:count] / self._tick + _EDGE).astype(np.int64)
+            tick = np.floor(time[:count] / self._tick + EDGE).astype(np.int64)
             pairs = np.stack([ADVANCE + np.diff(tick, prepend=0), line[:count]], axis=1).ravel()
             trains.append(pairs[pairs != ADVANCE].astype(np.uint16))
         return trains
@@ -365,14 +390,3 @@ class FpgaCore(SpikingCore):
             parts.append(self.device.client.read_memory(Space.LOG, place, count).astype(np.int64))
             first += count
         return np.concatenate(parts)
-
-    def _code(self, code: SpikeCode, full_scale: int) -> NDArray[np.int64]:
-        """(256,) table CODE: by grey value, the tick of a spike or its probability in a tick / 2^24."""
-        grey = np.arange(256) / full_scale
-        loud = grey >= code.silent
-        if code.kind == "latency":
-            tick = np.floor((1.0 - grey) * code.duration / self._tick + _EDGE)
-            return np.where(loud & (grey > 0) & (grey <= 1), tick, NO_SPIKE).astype(np.int64)
-        rate = code.f_min + (code.f_max - code.f_min) * grey
-        interval = code.shortest + np.exp(-rate * code.shortest) / rate
-        return np.where(loud, np.minimum(np.rint(self._tick / interval * CERTAIN), CERTAIN - 1), 0).astype(np.int64)

@@ -30,6 +30,13 @@ ROOM = FULL // 4
 """What a neuron's own part may gain until it is looked after."""
 
 
+BUSY = 20
+"""Spikes of a neuron in one presentation that are counted with at the least."""
+
+ALL = 1 << 30
+"""Presentations that need not be counted."""
+
+
 class Thresholds:
     """Thresholds of the neurons on the columns of `device`.
 
@@ -46,7 +53,7 @@ class Thresholds:
     def __init__(self, device: SpikingEmulator, neurons: int, zero_mean: bool) -> None:
         """Nothing is written yet."""
         self._device, self._neurons, self._zero_mean = device, neurons, zero_mean
-        self._plus, self._gained = 0, np.zeros(neurons, np.int64)
+        self._plus, self._gained, self._busiest = 0, np.zeros(neurons, np.int64), 0
 
     def read(self) -> NDArray[np.float64]:
         """Adaptive part of every neuron's threshold, in full weights."""
@@ -78,16 +85,39 @@ class Thresholds:
 
     def registers(self, theta_plus: float) -> dict[str, int]:
         """Registers for a presentation in which a spike adds `theta_plus` full weights."""
-        self._plus = round(theta_plus * FULL_WEIGHT)
+        plus = round(theta_plus * FULL_WEIGHT)
+        self._plus = max(self._plus, plus)
         if not self._device.geometry.annealing:
-            return {"theta_plus": self._plus}
-        share = round(self._plus * SHARE / self._neurons) if self._zero_mean else 0
-        return {"theta_plus": self._plus, "theta_share": share}
+            return {"theta_plus": plus}
+        share = round(plus * SHARE / self._neurons) if self._zero_mean else 0
+        return {"theta_plus": plus, "theta_share": share}
+
+    def shown_at_once(self, learn: bool, theta_plus: float) -> int:
+        """Presentations that may be shown before `fired` is told of them, if a spike adds at most `theta_plus`: no
+        threshold gains all that is left in them.
+        """
+        if not (learn and self._zero_mean):
+            return ALL
+        most = max(round(theta_plus * FULL_WEIGHT), 1) * max(self._busiest, BUSY)
+        return max(1, (FULL - ROOM) // most)
 
     def fired(self, counts: NDArray[np.int64]) -> None:
-        """Take note of a presentation's (neurons,) output spikes, and make room where a threshold has gained much."""
-        self._gained += counts * self._plus
+        """Take note of presentations' (B, neurons) output spikes, and make room where a threshold has gained much.
+
+        Raises
+        ------
+        Unsupported
+            If a threshold may have met its end, because a neuron fired far more often than ever before.
+        """
+        self._gained += counts.sum(axis=0) * self._plus
+        self._plus = 0
+        self._busiest = max(self._busiest, int(counts.max(initial=0)))
         if self._zero_mean and self._gained.max() > ROOM:
+            if len(counts) > 1 and self._gained.max() > FULL:
+                raise Unsupported(
+                    f"{self._device.name}: a threshold has gained {self._gained.max() / FULL_WEIGHT:.3g} full weights "
+                    f"in {len(counts)} presentations, more than the emulator holds: lower neuron.theta_plus"
+                )
             self.make_room()
 
     def make_room(self) -> None:

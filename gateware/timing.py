@@ -12,11 +12,18 @@ from gateware.core.flca import FlcaSweep
 from gateware.core.membranes import Membranes
 from gateware.core.spaces import place_bits
 from gateware.core.update import Update
+from gateware.core.waiting import Waiting
 from gateware.core.walk import DELAY
 from gateware.geometry import Geometry
 
 COMMAND = 3
 """Decoding a command, seeing its end and giving its status byte."""
+
+LOOK = 5
+"""Looking up which rows spike in a tick."""
+
+PLACED = 3
+"""Putting a row on its list."""
 
 FIRST_ITEM = 3
 """Until the first item of EVENTS is there; the next ones come while one is played."""
@@ -62,18 +69,31 @@ def spike(g: Geometry, learn: bool) -> int:
     return 3 * g.groups + 7 + max(_walk(g) + 2, column_sweep(g) if learn else 0)
 
 
-def scan(g: Geometry) -> int:
-    """One tick's scan of the encoder, exactly if no row spikes."""
-    return g.rows + Encoder.latency + 2
+def plan(g: Geometry, first: int) -> int:
+    """Planning the first spikes of an image, `first` rows of which spike at all, exactly."""
+    return g.rows + Waiting.latency + PLACED * first
 
 
-def present(g: Geometry, duration: int, rows: int, spikes: int, learn: bool) -> int:
-    """PRESENT with input spikes on `rows` rows and with output spikes: at most, and exactly without any.
+def decode(g: Geometry, length: int) -> int:
+    """Decoding an image of `length` bytes: at most."""
+    return 9 * length + g.rows + 4 if length else 0
 
-    Beside what `begin` takes more where it clears rows.
+
+def present(
+    g: Geometry, duration: int, rows: int, spikes: int, learn: bool, first: int | None = None, length: int = 0
+) -> int:
+    """PRESENT of an image with input spikes on `rows` rows and with output spikes: at most, and exactly without any.
+
+    `first` rows spike at all: as many as there are, or as there are spikes, if not given. A coded image has `length`
+    bytes.
     """
-    played = duration * scan(g) + rows * event(g) + spikes * spike(g, learn)
-    return begin(g) + played + max(duration - 1, 0) * (tick(g) + 1)
+    first = min(g.rows, rows) if first is None else first
+    begun = COMMAND + 2 + max(plan(g, first) if duration else 0, _walk(g))
+    ticks = duration * LOOK + max(duration - 1, 0) * (tick(g) + 1) + 2 * min(duration, rows)
+    played = rows * event(g) + spikes * spike(g, learn) + (Encoder.latency if rows else 0)
+    # What is due beyond the calendar is looked at once in as many ticks as that has.
+    again = max(duration - 1, 0) // g.slots * g.rows
+    return begun + decode(g, length) + ticks + played + 8 * again + min(duration, again) * Encoder.latency + 1
 
 
 def program(g: Geometry, column: int) -> int:

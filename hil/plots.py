@@ -206,10 +206,11 @@ def _spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def save_fields(
-    weights: NDArray[np.float64], shape: tuple[int, int], path: Path, title: str, *, signed: bool = False
-) -> None:
-    """Receptive fields: the weights (rows, neurons) of every neuron as an image, ten a line; 0..1, or of both signs."""
-    across = min(10, weights.shape[1])
+    weights: NDArray[np.float64], shape: tuple[int, int], path: Path, title: str, *, signed: bool = False,
+    across: int = 10,
+) -> None:  # fmt: skip
+    """Receptive fields: weights (rows, neurons), each neuron's an image, `across` a line; 0..1, or of both signs."""
+    across = min(across, weights.shape[1])
     down = -(-weights.shape[1] // across)
     high, wide = shape[0] + 1, shape[1] + 1
     mosaic = np.full((down * high - 1, across * wide - 1), np.nan)
@@ -223,6 +224,38 @@ def save_fields(
     axes[0, 0].axis("off")
     axes[0, 0].set_title(literal(title), fontsize=9)
     figure.colorbar(image, ax=axes[0, 0], label="weight", shrink=0.8)
+    _save(figure, path)
+
+
+def save_lines(
+    series: Mapping[str, Sequence[NDArray[np.float64]]],
+    levels: Mapping[str, float],
+    path: Path,
+    title: str,
+    along: str,
+    up: str,
+) -> None:
+    """Curves over their numbers, those of a name (such as one a seed) in one colour; `levels` as horizontal lines."""
+    figure, axes = _grid(1, 1, (6.5, 4))
+    axis = axes[0, 0]
+    for k, (name, curves) in enumerate(series.items()):
+        for number, curve in enumerate(curves):
+            axis.plot(curve, color=f"C{k}", lw=1, label=name if number == 0 else None)
+    for name, level in levels.items():
+        axis.axhline(level, color="0.4", linestyle="--", label=name)
+    axis.set(xlabel=along, ylabel=up, title=literal(title))
+    axis.legend(frameon=False, fontsize="small")
+    _save(figure, path)
+
+
+def save_tours(cities: NDArray[np.float64], tours: Mapping[str, NDArray[np.int64]], path: Path, title: str) -> None:
+    """Closed tours through cities (N, 2), side by side, each by its name the order in which they are visited."""
+    figure, axes = _grid(1, len(tours), (3.2 * len(tours), 3.4))
+    for axis, (name, order) in zip(axes.ravel(), tours.items(), strict=True):
+        there = cities[np.append(order, order[0])]
+        axis.plot(there[:, 0], there[:, 1], color="tab:blue", marker="o", ms=4)
+        axis.set(title=literal(name), xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    figure.suptitle(literal(title))
     _save(figure, path)
 
 

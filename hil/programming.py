@@ -72,6 +72,10 @@ def scheme_for(cells: tuple[int, int], channels: int | None) -> str:
 
 def whole_counts(counts: ArrayLike, cells: tuple[int, int], name: str) -> NDArray[np.int64]:
     """Pulses a cell as whole numbers, (rows, cols); `InputError` if they are none, or of another shape."""
+    if isinstance(counts, np.ndarray) and counts.dtype == np.int64 and counts.shape == cells:
+        whole: NDArray[np.int64] = counts
+        if whole.max(initial=0) <= MOST_PULSES and whole.min(initial=0) >= -MOST_PULSES:
+            return whole
     found = numbers(counts, "pulse counts")
     if found.shape != cells:
         raise InputError(f"pulse counts of shape {found.shape}: {name} has {cells[0]} x {cells[1]} cells")

@@ -62,7 +62,8 @@ class Answer:
                 tripped = self._by_columns(at, passage.wiring, float(readings.voltage[k]), tripped, conductances)
             else:
                 self._currents[at, where.col] = where.sign * current
-            power = np.nan if tripped else abs(readings.voltage[k] * current)
+            power = abs(readings.voltage[k] * current) if readings.power is None else readings.power[k]
+            power = np.nan if tripped else power
             self._energy[at] += power * self._duration[where.segment]
             self._tripped[at] |= tripped
             self._time[at] = self._began + start + readings.time[k]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -85,6 +85,9 @@ class SampleParameters(BaseModel):
     nplc: float = Field(0.01, ge=0.001, le=25, description="integration time in power line cycles")
     four_wire: bool = Field(False, description="remote sensing")
     channel: int = Field(1, ge=1, le=2, description="source channel")
+    channels: int = Field(
+        1, ge=1, le=2, description="2: rows on channel 1, columns on channel 2, both driven at once; LO joined"
+    )
     terminals: Literal["front", "rear"] | None = Field(
         None, description="where the sample is; those that the instrument is found with if not given"
     )
@@ -177,7 +180,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
             Bench(
                 p.model, p.dut, rows=p.rows, cols=p.cols, transport=p.transport, matrix=p.matrix, series=p.series,
                 contact=p.contact, noise=p.noise, relative_noise=p.relative_noise, seed=p.seed,
-                dut_terminals=p.dut_terminals,
+                dut_terminals=p.dut_terminals, channels=p.channels,
             )
         )  # fmt: skip
         matrix, truth = None if bench.matrix is None else bench.matrix.resource, bench.dut.truth
@@ -218,7 +221,9 @@ def _open(
     try:
         from instruments.device import SmuDevice
         from instruments.link.command_log import CommandLog
+        from instruments.link.events import SwitchOff, note
         from instruments.link.link import Link
+        from instruments.pair_device import PairDevice
         from instruments.safety.guard import OutputGuard
         from instruments.safety.lock import ResourceLock
         from instruments.safety.tally import Tally
@@ -227,27 +232,30 @@ def _open(
         raise InputError(f"{name} needs the extra lab, {INSTALL}: {error}") from None
     if p.sense_check and not p.four_wire:
         raise InputError(f"{name}: sense_check looks at the sense leads of four_wire=true, which is not given")
+    _require_channels(name, p)
     safety, settings = _limits(p, v_read)
     reach = _reach(p)
     with ExitStack() as stack:
         log = None if p.log is None else stack.enter_context(CommandLog(Path(p.log)))
-        for channel in (1, 2) if p.all_channels else (p.channel,):
+        for channel in (1, 2) if p.all_channels or p.channels > 1 else (p.channel,):
             stack.enter_context(ResourceLock(resource, f"channel {channel}"))
         link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log, **reach))
         link.working = working
         smu = Smu(link, settings, safety)
         _require_serial_number(name, smu.identity, p)
         link.sync = smu.driver.sync
+        part = f"channel {p.channel}"
+        off = SwitchOff(resource, smu.driver.off(smu.settings), link.sync, smu.driver.error_query, reach, part)
+        note(link, off.line())
         if p.pulses_max is not None:
             tally = Tally(log, name)
             smu.pulses, smu.tally = tally.so_far(), tally.note
         router = None if matrix is None else _router(matrix, crossbar, p, log, stack)
 
         def guard() -> OutputGuard:
-            off = smu.driver.off(smu.settings)
-            return OutputGuard(resource, off, smu.driver.sync, smu.driver.error_query, reach=reach)
+            return OutputGuard(resource, off.off, off.sync, off.query, reach=reach)
 
-        device = SmuDevice(
+        device = (PairDevice if p.channels > 1 else SmuDevice)(
             name, smu, p.rows, p.cols, clock=clock, guard=guard if p.watchdog else None, router=router,
             serial=p.serial, gaps=p.gaps, read_voltage=v_read, read_width=p.read_width,
             contact_floor=p.contact_floor, sense_check=p.sense_check, abort_on_compliance=p.abort_on_compliance,
@@ -268,10 +276,21 @@ def _limits(p: SampleParameters, v_read: float) -> tuple[SafetyLimits, ChannelSe
         v_max=p.v_max, i_max=p.i_max, width_max=p.width_max, energy_max=p.energy_max, pulses_max=p.pulses_max,
         forming=p.forming, v_forming=p.v_forming, v_read=v_read,
     )  # fmt: skip
-    return safety, ChannelSettings(
+    settings = ChannelSettings(
         p.i_max, safety.ceiling, p.nplc, p.four_wire, p.channel, p.line_frequency, p.terminals, p.overvoltage,
         p.all_channels, p.time_tolerance,
     )  # fmt: skip
+    return safety, settings if p.channels == 1 else replace(settings, second=replace(settings, channel=2))
+
+
+def _require_channels(name: str, p: SampleParameters) -> None:
+    """Refuse what cannot go with two channels."""
+    if p.channels == 1:
+        return
+    if p.channel != 1:
+        raise InputError(f"{name}: channel = {p.channel} is one of two, channels = 2 takes both: leave channel out")
+    if p.sense_check:
+        raise InputError(f"{name}: sense_check looks at one channel, channels = 2 has two: leave one of them out")
 
 
 def _reach(p: ResourceParameters | VirtualParameters) -> dict[str, Any]:
@@ -318,7 +337,7 @@ def _router(
     stack.enter_context(ResourceLock(resource, "matrix"))
     link: Link = stack.enter_context(Link.open(resource, timeout=p.timeout, log=log, library=library))
     wires = default_map(p.rows, p.cols) if crossbar is None else load_map(crossbar, p.rows, p.cols)
-    return MatrixRouter(link, wires)
+    return MatrixRouter(link, wires, p.channels)
 
 
 backend = VisaBackend()

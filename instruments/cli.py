@@ -1,9 +1,10 @@
-"""`hil lab`: find instruments, or serve virtual ones."""
+"""`hil lab`: find instruments, check them, watch what they do, or serve virtual ones."""
 
 from __future__ import annotations
 
 import threading
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,14 @@ import typer
 from hil.cli import checks, options
 from hil.runs.interrupt import stops_heard_by
 
-app = typer.Typer(no_args_is_help=True, help="Find instruments, and serve virtual ones.")
+app = typer.Typer(no_args_is_help=True, help="Find, check and watch instruments, and serve virtual ones.")
+
+Timeout = Annotated[
+    float, typer.Option(min=0.05, max=60, callback=checks.finite, help="Seconds that an answer may take.")
+]
+Library = Annotated[str, typer.Option(help="VISA library: @py, @ivi or a path.")]
+BaudRate = Annotated[int, typer.Option(min=50, help="Of a serial port.")]
+Terminator = Annotated[str, typer.Option(help="What ends a message: lf, cr, crlf, lfcr or nul.")]
 
 
 @app.command()
@@ -77,12 +85,10 @@ def find(
     resources: Annotated[
         list[str] | None, typer.Argument(metavar="[RESOURCE]...", help="Ask these; all that VISA finds if not given.")
     ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0.05, max=60, callback=checks.finite, help="Seconds that an answer may take.")
-    ] = 1.0,
-    library: Annotated[str, typer.Option(help="VISA library: @py, @ivi or a path.")] = "@py",
-    baud_rate: Annotated[int, typer.Option(min=50, help="Of a serial port.")] = 9600,
-    terminator: Annotated[str, typer.Option(help="What ends a message: lf, cr, crlf, lfcr or nul.")] = "lf",
+    timeout: Timeout = 1.0,
+    library: Library = "@py",
+    baud_rate: BaudRate = 9600,
+    terminator: Terminator = "lf",
     json: options.Json = None,
 ) -> None:
     """List VISA resources and what they say to ``*IDN?``; nothing on them is changed.
@@ -93,16 +99,13 @@ def find(
     hil lab find
     hil lab find TCPIP::192.168.0.5::5025::SOCKET
     """
-    from hil.errors import HilError, InputError, nearest
+    from hil.errors import HilError, InputError
     from hil.runs.results import Row, report
-    from instruments.backend import TERMINATORS
     from instruments.link.errors import LinkError
     from instruments.link.link import Link
     from instruments.smu.models import driver_for
 
-    if terminator not in TERMINATORS:
-        raise InputError(f"terminator = {terminator} {nearest(terminator, TERMINATORS)}")
-    reach: dict[str, Any] = {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator]}
+    reach = _reach(library, baud_rate, terminator)
     rows, manager = [], _manager(library)
     for resource in resources or _listed(library, manager):
         identity, note = "no answer", ""
@@ -118,6 +121,141 @@ def find(
     if not rows:
         raise InputError("VISA finds no resource here: name one, such as TCPIP::HOST::5025::SOCKET")
     report(rows, "VISA resources", json, heads={"quantity": "resource", "value": "identity"})
+
+
+@app.command()
+def check(
+    resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="VISA resource name.")],
+    v_max: Annotated[
+        float | None,
+        typer.Option("--v-max", metavar="V", callback=checks.finite, help="Of the sample, V; 1 if not given."),
+    ] = None,
+    i_max: Annotated[
+        float | None,
+        typer.Option("--i-max", metavar="A", callback=checks.finite, help="Of the sample, A; 1e-6 if not given."),
+    ] = None,
+    channel: Annotated[int, typer.Option(min=1, max=2, help="Source channel.")] = 1,
+    timeout: Timeout = 2.0,
+    library: Library = "@py",
+    baud_rate: BaudRate = 9600,
+    terminator: Terminator = "lf",
+    json: options.Json = None,
+) -> None:
+    """Check an instrument before a sample is connected: driver, firmware, terminals, limits, output, link.
+
+    Questions alone are sent: nothing is set, nothing switched, no sample driven. Exit code 2 where something is wrong.
+
+    \b
+    hil lab check TCPIP::192.168.0.5::5025::SOCKET --v-max 1.5 --i-max 100e-6
+    """
+    from hil.errors import HilError
+    from hil.runs.results import report
+    from instruments.inspection import inspect
+
+    rows = inspect(
+        resource, timeout=timeout, reach=_reach(library, baud_rate, terminator), v_max=v_max, i_max=i_max,
+        channel=channel,
+    )  # fmt: skip
+    report(rows, resource, json, heads={"quantity": "asked", "value": "answer"})
+    bad = [f"{row.name} {row.value}, {row.note}" for row in rows if row.value in ("fault", "refused", "ON")]
+    if bad:
+        raise HilError(f"{resource}: {'; '.join(bad)}")
+
+
+Watchable = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="Name or folder of a run; the youngest if not given.")
+]
+Root = Annotated[Path, typer.Option("--root", metavar="DIR", help="Where the run folders are.")]
+
+
+@app.command()
+def watch(
+    name: Watchable = None,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Serve it as a page of this machine as well.")] = True,
+    host: Annotated[str, typer.Option(help="Loopback address of the page.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any free one.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="Show it as it is now, and end.")] = False,
+    to_end: Annotated[bool, typer.Option("--to-end", help="End when no process works on the run any more.")] = False,
+    root: Root = Path("runs"),
+) -> None:
+    """Watch a characterization or a training while it runs, or look at it afterwards: figure, numbers, instruments.
+
+    It reads the run's folder and changes nothing there. The page is for this machine alone, at an address that is told
+    nobody else; for an instrument it has an emergency off, which switches the output off and ends the run.
+
+    \b
+    hil lab watch                         # the youngest run: in this terminal, and as a page
+    hil lab watch ltp-visa-virtual-001 --port 8000
+    hil lab watch runs/stdp-digits-001 --once
+    """
+    from contextlib import ExitStack
+
+    from instruments.watch.emergency import emergency_off
+    from instruments.watch.looking import Sight, Watched
+    from instruments.watch.screen import show
+    from instruments.watch.serving import WatchServer, require_loopback
+
+    require_loopback(host)
+    watched = Watched(_run(name, root))
+
+    def off(look: Sight) -> list[str]:
+        return emergency_off(watched.path, look.sessions)
+
+    with ExitStack() as stack:
+        stack.callback(watched.close)
+        url = None
+        if page and not once:
+            url = stack.enter_context(WatchServer(watched, off, host, port)).url
+        show(watched, url, off, once=once, to_end=to_end)
+
+
+@app.command()
+def off(name: Watchable = None, root: Root = Path("runs")) -> None:
+    """Emergency off: switch the output of a run's instruments off, end the run, and ask the instruments.
+
+    What the sample has had is kept. Exit code 2 where an instrument does not confirm it.
+
+    \b
+    hil lab off
+    hil lab off ltp-visa-TCPIP__192.168.0.5__5025__SOCKET-001
+    """
+    from hil.errors import HilError
+    from instruments.watch.emergency import UNCONFIRMED, emergency_off
+    from instruments.watch.looking import Watched
+
+    watched = Watched(_run(name, root))
+    try:
+        said = emergency_off(watched.path, watched.look().sessions)
+    finally:
+        watched.close()
+    bad = [sentence for sentence in said if UNCONFIRMED in sentence]
+    print("\n".join(sentence for sentence in said if sentence not in bad))
+    if bad:
+        raise HilError("; ".join(bad))
+
+
+def _run(name: str | None, root: Path) -> Path:
+    """Folder of a run by its name, or of the youngest."""
+    from hil.errors import InputError
+    from hil.runs.listing import find_run
+    from hil.runs.run import find_runs
+
+    if name is not None:
+        return find_run(name, root)
+    found = find_runs(root)
+    if not found:
+        raise InputError(f"no runs in {root}: name a folder, or begin one with: hil characterize ltp")
+    return found[-1]
+
+
+def _reach(library: str, baud_rate: int, terminator: str) -> dict[str, Any]:
+    """Further arguments of `Link.open`; `InputError` for a terminator that there is not."""
+    from hil.errors import InputError, nearest
+    from instruments.backend import TERMINATORS
+
+    if terminator not in TERMINATORS:
+        raise InputError(f"terminator = {terminator} {nearest(terminator, TERMINATORS)}")
+    return {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator]}
 
 
 def _manager(library: str) -> Any:

@@ -17,8 +17,9 @@ from hil.limits import LimitError, Limits
 from hil.waveform import Waveform
 from instruments.answer import Answer
 from instruments.link.clock import Clock
-from instruments.link.errors import ComplianceError, ContactError
+from instruments.link.errors import ComplianceError
 from instruments.plan import Plan
+from instruments.safety.contact import check_contacts
 from instruments.safety.excursions import excursions
 from instruments.safety.rehearsal import Rehearsal
 from instruments.safety.sensing import check_sense_leads
@@ -52,6 +53,8 @@ class SmuDevice(Device):
         What it was opened with, for the records.
     before_train : callable or None
         Called right before the output goes on for a train of a waveform, not for a read.
+    channels : int
+        Voltages besides 0 V that reach a crossbar at once.
     """
 
     bench: Bench | None = None
@@ -60,6 +63,7 @@ class SmuDevice(Device):
     before_train: Callable[[], None] | None = None
     _time, _trail, _prepared = 0.0, 0.0, False
     _wiring: Wiring | None = None
+    channels: int = 1
 
     def __init__(
         self,
@@ -116,7 +120,7 @@ class SmuDevice(Device):
         self._closers: list[Callable[[], None]] = []
         if rows * cols > 1 and router is None:
             raise InputError(f"{name}: {rows} x {cols} cells need a switch matrix: matrix=RESOURCE and map=FILE.toml")
-        self.limits = _limits(smu, rows * cols)
+        self.limits = _limits(smu, rows * cols, self.channels)
         if not 0 < read_voltage <= self.limits.v_max:
             raise LimitError(f"{name}: v_read = {read_voltage:g} V must be > 0 and <= v_max = {self.limits.v_max:g} V")
         self.read_voltage = read_voltage
@@ -225,35 +229,8 @@ class SmuDevice(Device):
         self._time = 0.0
 
     def check_contact(self, floor: float) -> None:
-        """Read every cell at the read voltage, a single one in both polarities, and look at the currents.
-
-        An instrument's own contact check drives 1 mA, which would form a sample; this one is no more than a read.
-
-        Parameters
-        ----------
-        floor : float
-            Smallest current of a contact, A, > 0.
-
-        Raises
-        ------
-        ContactError
-            If a current is below the floor (open) or at the compliance (short).
-        """
-        v = self.read_voltage
-        for sign in (1, -1) if self.cells == (1, 1) else (1,):
-            try:
-                current = self.read(sign * v) * v
-            except ComplianceError as error:
-                raise ContactError(
-                    f"{error.cell}: {error.current:g} A at {sign * v:g} V is short; a contact has {floor:g} A .. "
-                    f"{self.limits.i_max:g} A"
-                ) from None
-            for (r, c), value in np.ndenumerate(current):
-                if not value >= floor:
-                    raise ContactError(
-                        f"row {r}, column {c}: {value:g} A at {sign * v:g} V is open; a contact has {floor:g} A .. "
-                        f"{self.limits.i_max:g} A"
-                    )
+        """Look at the contacts by reads alone, see `instruments.safety.contact.check_contacts`."""
+        check_contacts(self, floor)
 
     def also_close(self, closer: Callable[[], None]) -> None:
         """Call `closer` when the device has been closed; the last one first."""
@@ -278,7 +255,7 @@ class SmuDevice(Device):
         starts = np.concatenate([[0.0], np.cumsum(waveform.duration)])
         for k, (passage, script) in enumerate(found):
             readings = self._pass(passage, script, self.before_train)
-            answer.add(passage, readings, float(starts[passage.first]), self._column_conductances)
+            answer.add(passage, readings, float(starts[passage.first]), self._conductances(passage))
             if self._abort and readings.tripped.any():
                 raise answer.cut_short(passage, readings, len(found) - k - 1)
         self._time += waveform.total
@@ -288,11 +265,7 @@ class SmuDevice(Device):
         """Cut, hold everything against every limit, translate; nothing is sent before all of it is legal."""
         if not len(waveform):
             return []
-        spec = self.smu.driver.spec
-        found = passages(
-            waveform, serial=self._serial, gaps=self._gaps, points=spec.points, time_step=spec.time_step,
-            host_rest=HOST_REST,
-        )  # fmt: skip
+        found = self._passages(waveform)
         for before, after in pairwise(found):
             if self._router is not None and after.wiring not in (None, before.wiring) and not self._gaps:
                 needed = self._router.relay_time
@@ -305,6 +278,18 @@ class SmuDevice(Device):
             found = [piece for passage in found for piece in excursions(passage)]
         scripts = iter(self.smu.compile([p.plan for p in found if p.plan is not None]))
         return [(p, next(scripts) if p.plan is not None else None) for p in found]
+
+    def _passages(self, waveform: Waveform) -> list[Passage]:
+        """Trains that the source can play, and the rests between them."""
+        spec = self.smu.driver.spec
+        return passages(
+            waveform, serial=self._serial, gaps=self._gaps, points=spec.points, time_step=spec.time_step,
+            host_rest=HOST_REST,
+        )  # fmt: skip
+
+    def _conductances(self, passage: Passage) -> Callable[[Wiring], NDArray[np.float64]]:
+        """What tells the columns' currents apart after a passage."""
+        return self._column_conductances
 
     def _pass(self, passage: Passage, script: Script | None, announce: Callable[[], None] | None = None) -> Readings:
         """Wait, move relays, play what the passage was compiled to; None for a rest alone."""
@@ -385,12 +370,13 @@ class SmuDevice(Device):
             stack.callback(self.smu.close)
 
 
-def _limits(smu: Smu, cells: int) -> Limits:
-    """What the sample allows and the model of the instrument resolves; one voltage at a time reaches a crossbar."""
+def _limits(smu: Smu, cells: int, channels: int) -> Limits:
+    """What the sample allows and the model of the instrument resolves; so many voltages at a time reach a crossbar."""
     spec, most = smu.driver.spec, smu.safety.ceiling
+    shortest = spec.edges_min if channels > 1 and spec.edges_min is not None else spec.width_min
     return Limits(
-        v_min=-most, v_max=most, v_cell=most, i_max=smu.safety.i_max, width_min=spec.width_min,
-        width_max=spec.width_max, time_step=spec.time_step, v_step=0.0, channels=1 if cells > 1 else None,
+        v_min=-most, v_max=most, v_cell=most, i_max=smu.safety.i_max, width_min=shortest, width_max=spec.width_max,
+        time_step=spec.time_step, v_step=0.0, channels=channels if cells > 1 else None,
     )  # fmt: skip
 
 

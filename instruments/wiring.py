@@ -10,21 +10,24 @@ import numpy as np
 
 from hil.limits import LimitError
 from hil.waveform import Waveform
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """Lines of a crossbar on the two terminals of a source; rows are counted first, then columns.
+    """Lines of a crossbar on the terminals of a source; rows are counted first, then columns.
 
     Attributes
     ----------
     high, low : tuple of int
         Lines on HI and on LO; all others are open.
+    second : tuple of int
+        Lines on HI of channel 2, where a session has two.
     """
 
     high: tuple[int, ...]
     low: tuple[int, ...]
+    second: tuple[int, ...] = ()
 
 
 class Router(Protocol):
@@ -66,11 +69,14 @@ class WantedReading:
         Column that it flows out of the array into, or `ALL`.
     sign : int
         1 if that is the direction of a positive current out of HI, -1 if it is the other.
+    weights : (int, int)
+        How it follows from the currents of channels 1 and 2, where both are played.
     """
 
     segment: int
     col: int
     sign: int
+    weights: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,19 +89,22 @@ class Passage:
         None where any does.
     rest : float
         Seconds at 0 V before it.
-    plan : Plan or None
+    plan : Plan, PairPlan or None
         None for a rest at the end.
     readings : tuple of WantedReading
         One for every measured step.
     first : int
         Segment that it begins with.
+    cut : str
+        Why a waveform is cut behind it, where it is.
     """
 
     wiring: Wiring | None
     rest: float
-    plan: Plan | None
+    plan: Plan | PairPlan | None
     readings: tuple[WantedReading, ...]
     first: int
+    cut: str = ""
 
 
 @dataclass
@@ -147,7 +156,7 @@ def passages(
             steps[at:], points, time_step
         ):
             end = len(steps)
-        found.append(_passage(steps[at:end], rest))
+        found.append(_passage(steps[at:end], rest, _why(steps, at, end, host_rest)))
         rest, at = 0.0, end
     if rest:
         found.append(Passage(None, rest, None, (), steps[-1].segment))
@@ -185,10 +194,30 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
     return [_Step(level, duration, Wiring(high, low), (WantedReading(t, ALL, 1),), t)]
 
 
-def _passage(train: Sequence[_Step], rest: float) -> Passage:
+FULL = "the instrument holds no more in one train"
+LONG = "a long rest, waited for with the outputs off"
+MOVED = "other lines are driven next, relays move"
+READ = "columns are told apart by reads"
+"""Why a waveform is cut into several trains."""
+
+
+def _why(steps: Sequence[_Step], at: int, end: int, host_rest: float) -> str:
+    """Why the train from `at` to `end` ends there; nothing where no other follows."""
+    following = next((k for k in range(end, len(steps)) if not _is_rest(steps[k])), None)
+    if following is None:
+        return ""
+    if any(reading.col == ALL for reading in steps[end - 1].readings):
+        return READ
+    if any(step.duration >= host_rest for step in steps[end:following]):
+        return LONG
+    before = next((step.wiring for step in steps[at:end] if step.wiring is not None), None)
+    return FULL if steps[following].wiring in (None, before) else MOVED
+
+
+def _passage(train: Sequence[_Step], rest: float, cut: str) -> Passage:
     wiring = next((step.wiring for step in train if step.wiring is not None), None)
     plan = Plan([s.level for s in train], [s.duration for s in train], [bool(s.readings) for s in train])
-    return Passage(wiring, rest, plan, tuple(r for s in train for r in s.readings), train[0].segment)
+    return Passage(wiring, rest, plan, tuple(r for s in train for r in s.readings), train[0].segment, cut)
 
 
 def _fits(steps: Sequence[_Step], points: int, time_step: float) -> bool:

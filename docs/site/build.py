@@ -28,6 +28,8 @@ def assemble(target: Path) -> list[Path]:
         copied = target / page.relative_to(DOCS)
         copied.parent.mkdir(parents=True, exist_ok=True)
         copied.write_text(_linked(page, copied, target, modules), encoding="utf-8")
+    for notebook in (DOCS / "notebooks").glob("*.ipynb"):
+        shutil.copyfile(notebook, target / "notebooks" / notebook.name)
     shutil.copytree(DOCS / "images", target / "images")
     shutil.copyfile(DOCS / "results.schema.json", target / "results.schema.json")
     shutil.copyfile(DOCS / "site" / "conf.py", target / "conf.py")

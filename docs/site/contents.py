@@ -3,7 +3,7 @@
 SECTIONS = {
     "Tutorials": ("tutorials/characterize", "tutorials/train", "tutorials/board", "tutorials/device"),
     "Guides": (
-        "commands",
+        "commands", "notebooks/README",
         "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "techniques",
         "recall", "torch", "pill", "fpga", "lab", "export", "reproduction",
     ),

@@ -20,14 +20,14 @@ class HostPort(wiring.Signature):
 
     def __init__(self, geometry: Geometry) -> None:
         """Size the addresses."""
-        words = max(geometry.words, TABLE_SIZE, geometry.rows, geometry.log_depth)
+        words = max(geometry.words, TABLE_SIZE, geometry.rows, geometry.log_depth, geometry.history_depth)
         super().__init__(
             {
                 "select": Out(1),
                 "space": Out(bits_for(max(Space))),
                 "word": Out(bits_for(words - 1)),
                 "lane": Out(bits_for(geometry.lanes - 1)),
-                "data": Out(CODE_BITS if geometry.encoder and geometry.cell == "step" else 16),
+                "data": Out(CODE_BITS if geometry.encodes else 16),
                 "write": Out(1),
                 "value": In(32),
             }

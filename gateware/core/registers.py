@@ -20,7 +20,7 @@ def constants(geometry: Geometry, build: int) -> dict[str, int]:
     return {
         "identity": IDENTITY, "version": VERSION, "build": build, "rows": g.rows, "cols": g.cols, "lanes": g.lanes,
         "state_bits": g.state_bits, "cell": int(g.cell == "flca"), "v_bits": g.v_bits, "t_bits": g.t_bits,
-        "log_depth": g.log_depth,
+        "log_depth": g.log_depth, "history_depth": g.history_depth if g.encodes else 0,
         "options": g.encoder | (g.tie == "membrane") << 1 | (g.loaded is not None) << 2 | (g.tie == "margin") << 3
         | g.annealing << 4,
         "clock": round(g.clock),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import enum, wiring
+from amaranth.hdl import Const, Module, Mux, Signal, signed
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from gateware.core.crossbar import Crossbar
 from gateware.core.encoder import Encoder
 from gateware.core.flca import DECAY_BITS, GAIN_BITS
+from gateware.core.history import History
+from gateware.core.image import ImageDecoder
 from gateware.core.membranes import Membranes, Pass
 from gateware.core.neuron import THRESHOLD_BITS
 from gateware.core.ports import HostPort
@@ -19,7 +21,7 @@ from gateware.core.spike_log import SpikeLog
 from gateware.core.walk import Walk
 from gateware.core.winners import Winners, lowest
 from gateware.geometry import Geometry
-from gateware.protocol import Flag, Space
+from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 
 
 class Operation(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's, which has no types
@@ -31,6 +33,7 @@ class Operation(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's, wh
     TICKS = 2
     """Advance by `argument` ticks."""
     PRESENT = 3
+    """Decode `length` bytes of an image, if there are any, and present it."""
     PROGRAM = 4
     """One pulse on the cells of the column at `group` and `lane`, by memory DRIVE."""
     SEGMENT = 5
@@ -42,10 +45,14 @@ class Sequencer(wiring.Component):
 
     Attributes
     ----------
-    start, operation, argument, group, lane, gain, decay : In
+    start, operation, argument, length, group, lane, gain, decay : In
         A strobe while not busy; group, lane, gain and decay must stay.
-    busy : Out
-        From the cycle after the strobe.
+    image : In
+        Bytes of a coded image.
+    busy, bad : Out
+        From the cycle after the strobe; and whether an image could not be decoded.
+    history, full : Out
+        Entries of the history, and whether a presentation has to wait until the host has taken some.
     <name> : In
         One for every writable register, and `random_next`, `random_step` (Out) and the like for those that move.
     events, spikes, updates, logged, tick : Out
@@ -61,6 +68,8 @@ class Sequencer(wiring.Component):
             "start": In(1), "operation": In(Operation), "argument": In(16),
             "group": In(bits_for(g.groups - 1)), "lane": In(bits_for(g.lanes - 1)),
             "gain": In(GAIN_BITS), "decay": In(DECAY_BITS), "busy": Out(1),
+            "length": In(range(MAX_ARGUMENTS + 1)), "image": In(stream.Signature(8)), "bad": Out(1),
+            "history": Out(32), "full": Out(1),
             "random_step": Out(1), "random_next": Out(32), "encoder_random_step": Out(1),
             "encoder_random_next": Out(32), "lowered_step": Out(1), "lowered_next": Out(32),
             "events": Out(32), "spikes": Out(32), "updates": Out(32), "logged": Out(32), "tick": Out(g.t_bits),
@@ -77,9 +86,11 @@ class Sequencer(wiring.Component):
         m.submodules.winners = self._winners = Winners(g)
         m.submodules.walk = self._walk = Walk(g)
         m.submodules.log = self._log = SpikeLog(g)
-        self._encodes = g.cell == "step" and g.encoder
+        self._encodes = g.encodes
         if self._encodes:
             m.submodules.encoder = self._encoder = Encoder(g)
+            m.submodules.history = self._history = History(g)
+            m.submodules.image = self._image = ImageDecoder(g)
         # The neuron that fires or whose column is programmed.
         self._row = Signal(bits_for(g.rows - 1))
         self._group, self._lane = Signal.like(self.group), Signal.like(self.lane)
@@ -164,8 +175,20 @@ class Sequencer(wiring.Component):
         return Mux(then >= never, never, then)
 
     def _connect_encoder(self, m: Module) -> None:
-        encoder, crossbar, host = self._encoder, self._crossbar, self.host
+        encoder, crossbar, host, history, image = (
+            self._encoder, self._crossbar, self.host, self._history, self._image
+        )  # fmt: skip
+        wiring.connect(m, wiring.flipped(self.image), image.bytes)
         m.d.comb += [
+            image.length.eq(self.length),
+            self.bad.eq(image.bad),
+            history.neuron.eq(self._column + self._lane),
+            history.taken.eq(self.taken),
+            history.index.eq(host.word),
+            self.history.eq(history.count),
+            self.full.eq(history.full),
+            encoder.duration.eq(self.duration),
+            encoder.host_select.eq(host.select),
             encoder.tick.eq(self.tick),
             encoder.latency_code.eq(self.flags[Flag.LATENCY]),
             encoder.random.eq(self.encoder_random),
@@ -173,7 +196,7 @@ class Sequencer(wiring.Component):
             encoder.host_index.eq(host.word),
             encoder.host_data.eq(host.data),
             encoder.host_write.eq(host.write & (host.space == Space.CODE)),
-            crossbar.scan.eq(encoder.busy),
+            crossbar.scan.eq(self._presenting),
             crossbar.scan_row.eq(encoder.row),
             crossbar.scan_enable.eq(encoder.enable),
             self.encoder_random_step.eq(encoder.draw),
@@ -182,13 +205,17 @@ class Sequencer(wiring.Component):
 
     def _connect_host(self, m: Module) -> None:
         host, membranes = self.host, self._membranes
+        inside = self._crossbar.host
         m.d.comb += [
-            getattr(self._crossbar.host, name).eq(value)
-            for name, value in (
-                ("select", host.select), ("space", host.space), ("word", host.word), ("lane", host.lane),
-                ("data", host.data), ("write", host.write),
-            )
+            getattr(inside, name).eq(getattr(host, name))
+            for name in ("select", "space", "word", "lane", "data", "write")
         ]  # fmt: skip
+        if self._encodes:
+            with m.If(self._image.write):
+                m.d.comb += [
+                    inside.space.eq(Space.DRIVE), inside.word.eq(self._image.row), inside.data.eq(self._image.pixel),
+                    inside.write.eq(1),
+                ]  # fmt: skip
         m.d.comb += [
             membranes.select_group.eq(Mux(host.select, host.word, self._group)),
             membranes.select_lane.eq(Mux(host.select, host.lane, self._lane)),
@@ -198,7 +225,7 @@ class Sequencer(wiring.Component):
         ]
         values = {Space.THETA: membranes.theta, Space.COUNTS: membranes.count, Space.LOG: self._log.value}
         if self._encodes:
-            values[Space.CODE] = self._encoder.host_value
+            values |= {Space.CODE: self._encoder.host_value, Space.HISTORY: self._history.value}
         if self._geometry.loaded:
             m.submodules.preset = preset = Rom(self._geometry.loaded.record())
             m.d.comb += preset.index.eq(host.word)
@@ -243,8 +270,14 @@ class Sequencer(wiring.Component):
                 self._group.eq(0), self._base.eq(0), self._column.eq(0),
             ]  # fmt: skip
             with m.If(self.start), m.Switch(self.operation):
-                with m.Case(Operation.BEGIN, Operation.PRESENT):
+                with m.Case(Operation.BEGIN):
                     m.next = "BEGIN"
+                if self._encodes:
+                    with m.Case(Operation.PRESENT):
+                        m.d.comb += self._image.start.eq(self.length != 0)
+                        m.next = "BEGIN"
+                        with m.If(self.length != 0):
+                            m.next = "DECODE"
                 with m.Case(Operation.EVENT):
                     m.next = "EVENT"
                 with m.Case(Operation.TICKS):
@@ -265,12 +298,17 @@ class Sequencer(wiring.Component):
         with m.State("BEGIN"):
             m.d.comb += [crossbar.clear.eq(1), self._log.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.BEGIN)]
             m.d.sync += [self.tick.eq(0), self._inhibited_until.eq(0)]
+            if self._encodes:
+                m.d.comb += self._encoder.load.eq(self._presenting & (self.duration != 0))
             m.next = "BEGINNING"
-        with m.State("BEGINNING"), m.If(~walking & ~crossbar.busy):
+        planning = self._encoder.planning if self._encodes else Const(0)
+        with m.State("BEGINNING"), m.If(~walking & ~crossbar.busy & ~planning):
             m.next = "IDLE"
             if self._encodes:
-                with m.If(self._presenting & (self.duration != 0)):
+                with m.If(self._presenting):
                     m.next = "ENCODE"
+                    with m.If(self.duration == 0):
+                        m.next = "END"
 
     def _tick(self, m: Module, remaining: Signal, walking: Signal) -> None:
         """States that advance the time, tick by tick."""
@@ -318,8 +356,15 @@ class Sequencer(wiring.Component):
                 self._next_group(m)
 
     def _encode(self, m: Module, remaining: Signal) -> None:
-        """States that scan the image in every tick and play the spikes that the encoder gives."""
-        encoder = self._encoder
+        """States that decode an image, play the spikes that the encoder gives in every tick, and note the end."""
+        encoder, image = self._encoder, self._image
+        with m.State("DECODE"), m.If(~image.busy):
+            m.next = "BEGIN"
+            with m.If(image.bad):
+                m.next = "IDLE"
+        with m.State("END"):
+            m.d.comb += self._history.end.eq(1)
+            m.next = "IDLE"
         with m.State("ENCODE"):
             m.d.comb += encoder.start.eq(1)
             m.next = "SCANNING"
@@ -331,7 +376,9 @@ class Sequencer(wiring.Component):
             with m.Elif(~encoder.busy):
                 m.next = "TICK"
                 with m.If(self.tick + 1 == self.duration):
-                    m.next = "IDLE"
+                    m.next = "SCANNING"
+                    with m.If(~encoder.planning):
+                        m.next = "END"
 
     def _spike(self, m: Module, mask: Signal) -> None:
         """States that let ready neurons fire, group by group: the first of them, or all where nothing inhibits."""
@@ -364,6 +411,8 @@ class Sequencer(wiring.Component):
             m.d.comb += [membranes.fire.eq(1), self._log.write.eq(1)]
             if g.cell == "step":
                 m.d.comb += self._crossbar.program.eq(self.flags[Flag.LEARN])
+            if self._encodes:
+                m.d.comb += self._history.spike.eq(self._presenting)
             m.d.sync += self.spikes.eq(self.spikes + 1)
             with m.If(inhibits):
                 m.d.sync += [

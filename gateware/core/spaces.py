@@ -45,7 +45,8 @@ def memories(geometry: Geometry) -> dict[Space, Memory]:
     if g.cell == "flca":
         return spaces | {Space.COLUMNS: Memory(g.cols, 2, laned=True)}
     spaces |= {Space.POTENTIATION: Memory(TABLE_SIZE, 2), Space.DEPRESSION: Memory(TABLE_SIZE, 2)}
-    spaces |= {Space.CODE: Memory(TABLE_SIZE, 4)} if g.encoder else {}
+    if g.encoder:
+        spaces |= {Space.CODE: Memory(TABLE_SIZE, 4), Space.HISTORY: Memory(g.history_depth, 2, writable=False)}
     return spaces | ({Space.PRESET: Memory(RECORD_BYTES, 1, writable=False)} if g.loaded else {})
 
 

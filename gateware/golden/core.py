@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
-from gateware.golden.machine import NAMES, NEVER, Machine, begin, play, present, program, segment
+from gateware.golden.image import decode
+from gateware.golden.machine import NAMES, NEVER, Machine, begin, play, present, program, reweigh, segment
+from gateware.logarithm import LOGARITHM, SLOPE
 from gateware.protocol import ANNEALING, IDENTITY, MAX_ARGUMENTS, REGISTERS, VERSION, Command, Space, Status
 
 MAX_REGISTERS = 64
@@ -47,7 +49,7 @@ class GoldenCore:
         for name, value in {
             "identity": IDENTITY, "version": VERSION, "build": build, "rows": g.rows, "cols": g.cols, "lanes": g.lanes,
             "state_bits": g.state_bits, "cell": int(g.cell == "flca"), "v_bits": g.v_bits, "t_bits": g.t_bits,
-            "log_depth": g.log_depth, "clock": round(g.clock),
+            "log_depth": g.log_depth, "history_depth": g.history_depth * g.encodes, "clock": round(g.clock),
             "options": g.encoder + 2 * (g.tie == "membrane") + 4 * (loaded is not None)
             + 8 * (g.tie == "margin") + 16 * g.annealing,
             **(loaded.registers() if loaded else {}),
@@ -56,19 +58,21 @@ class GoldenCore:
         tables = {
             name: np.zeros(TABLE_SIZE, np.int64) for name in ("memductance", "potentiation", "depression", "code")
         }
-        neurons = {name: np.zeros(g.cols, np.int64) for name in ("theta", "counts", "membrane", "until")}
         self.machine = Machine(
-            registers=registers, states=np.zeros((g.words, g.lanes), np.uint16), **tables, **neurons,
-            drive=np.zeros(g.rows, np.int64), columns=np.zeros(g.cols, np.int64),
-            log=np.zeros((g.log_depth, 2), np.int64), last=np.full(g.rows, NEVER), blocked=np.array([0, -1]),
-            ready=np.zeros(g.cols, np.bool_),
+            registers=registers, states=np.zeros((g.words, g.lanes), np.uint16), **tables,
+            theta=np.zeros(g.cols, np.int32), membrane=np.zeros(g.cols, np.int32), until=np.zeros(g.cols, np.int32),
+            counts=np.zeros(g.cols, np.int64), drive=np.zeros(g.rows, np.int64), columns=np.zeros(g.cols, np.int64),
+            log=np.zeros((g.log_depth, 2), np.int64), last=np.full(g.rows, NEVER), blocked=np.array([0, -1, 0, 0]),
+            ready=np.zeros(g.cols, np.bool_), weights=np.zeros((g.rows, g.cols), np.uint8),
+            head=np.zeros(g.slots, np.int64), following=np.zeros(g.rows, np.int64), blank=np.zeros(g.rows, np.bool_),
+            logarithm=np.array([LOGARITHM, SLOPE]), history=np.zeros(g.history_depth, np.int64),
         )  # fmt: skip
         if loaded:
             columns = (np.arange(g.groups * g.lanes) < g.cols).reshape(g.groups, 1, g.lanes)
             self.states.reshape(g.groups, g.rows, g.lanes)[...] = columns * loaded.pristine
             for name in ("memductance", "potentiation", "depression"):
                 getattr(self.machine, name)[...] = getattr(loaded, name)
-        self._spaces = self._memories()
+        self._spaces, self._weighed = self._memories(), False
         self._compile()
 
     def _compile(self) -> None:
@@ -77,14 +81,18 @@ class GoldenCore:
         arrays: list[NDArray[Any]] = [*m]
         kept = [array.copy() for array in arrays]
         begin(m)
-        for command in (Command.EVENTS, Command.PROGRAM, Command.SEGMENT, Command.PRESENT):
-            self.execute(bytes([command]) + bytes(8 if command == Command.SEGMENT else 2))
+        for command, arguments in (
+            (Command.EVENTS, bytes(2)), (Command.PROGRAM, bytes(2)), (Command.SEGMENT, bytes(8)),
+            (Command.PRESENT, b"\4"),
+        ):  # fmt: skip
+            self.execute(bytes([command]) + arguments)
         for array, values in zip(arrays, kept, strict=True):
             array[...] = values
 
     @property
     def states(self) -> NDArray[np.uint16]:
         """(words, lanes) states; word ``group * rows + row``."""
+        self._weighed = False
         return self.machine.states
 
     def register(self, name: str) -> int:
@@ -124,7 +132,9 @@ class GoldenCore:
         }
         if g.loaded:
             spaces[Space.PRESET] = np.frombuffer(g.loaded.record(), np.uint8), "u1", 0
-        return spaces | ({Space.CODE: (m.code, "<u4", (1 << CODE_BITS) - 1)} if g.encoder else {})
+        if g.encoder:
+            spaces |= {Space.CODE: (m.code, "<u4", (1 << CODE_BITS) - 1), Space.HISTORY: (m.history, "<u2", 0)}
+        return spaces
 
     def _carry_out(self, number: int, arguments: bytes) -> bytes:
         m, step = self.machine, self.geometry.cell == "step"
@@ -141,11 +151,10 @@ class GoldenCore:
             begin(m)
         elif number == Command.EVENTS:
             _require(len(arguments) % 2 == 0)
+            self._weigh()
             _require(play(m, np.frombuffer(arguments, "<u2").astype(np.int64)))
         elif number == Command.PRESENT and step and self.geometry.encoder:
-            _unpack("<", arguments)
-            _require(self.register("duration") <= 1 << self.geometry.t_bits)
-            present(m)
+            self._present(arguments)
         elif number == Command.PROGRAM and step:
             (column,) = _unpack("<H", arguments)
             _require(column < self.geometry.cols)
@@ -154,9 +163,25 @@ class GoldenCore:
             gain, decay = _unpack("<II", arguments)
             _require(gain < MAX_RATE and decay <= MAX_RATE)
             segment(m, gain, decay)
+            self._weighed = False
         else:
             raise _Refused(Status.UNKNOWN)
         return b""
+
+    def _weigh(self) -> None:
+        """Bring the weights up to date with what the host has written."""
+        if not self._weighed:
+            reweigh(self.machine)
+            self._weighed = True
+
+    def _present(self, image: bytes) -> None:
+        m, waiting = self.machine, self.register("history") - self.register("taken")
+        _require(self.register("duration") <= 1 << self.geometry.t_bits)
+        if waiting & 0xFFFFFFFF >= self.geometry.history_depth - 1:
+            raise _Refused(Status.FULL)
+        _require(not image or decode(np.frombuffer(image, np.uint8).astype(np.int64), m.drive))
+        self._weigh()
+        present(m)
 
     def _read_registers(self, first: int, count: int) -> bytes:
         _require(1 <= count <= MAX_REGISTERS and first + count <= len(REGISTERS))
@@ -192,6 +217,8 @@ class GoldenCore:
         elements = np.frombuffer(arguments, width, offset=5)
         _require(first + len(elements) <= len(array))
         array[first : first + len(elements)] = elements.astype(np.int64) & kept
+        if space in (Space.STATE, Space.MEMDUCTANCE):
+            self._weighed = False
 
 
 def _require(allowed: bool) -> None:

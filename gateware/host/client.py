@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gateware.host.errors import LinkError
-from gateware.host.session import Session
+from gateware.host.session import Fed, Session
 from gateware.host.transport import Transport
 from gateware.protocol import ADDRESS, MAX_ARGUMENTS, REGISTERS, Command, Space
 from hil.errors import InputError, nearest
@@ -25,6 +25,7 @@ ELEMENTS: dict[Space, np.dtype[Any]] = {
     Space.COUNTS: np.dtype("<u2"),
     Space.LOG: np.dtype("<u4"),
     Space.PRESET: np.dtype("u1"),
+    Space.HISTORY: np.dtype("<u2"),
 }
 """Elements of the spaces in which they are the same for every geometry."""
 
@@ -83,6 +84,10 @@ class Client:
 
     def write_registers(self, values: Mapping[str, int]) -> None:
         """Set registers by name; all names and values are checked before the first is sent."""
+        self._session.exchange(self.register_commands(values))
+
+    def register_commands(self, values: Mapping[str, int]) -> list[bytes]:
+        """Commands that set registers by name."""
         for name, value in values.items():
             _require_register(name)
             register = REGISTERS[ADDRESS[name]]
@@ -91,9 +96,7 @@ class Client:
             if not register.least <= value < 1 << register.bits:
                 limits = f"{register.least} .. {(1 << register.bits) - 1}"
                 raise InputError(f"register {name} = {value}: must be in {limits}")
-        self._session.exchange(
-            [struct.pack("<BBI", Command.WRITE_REGISTERS, ADDRESS[name], value) for name, value in values.items()]
-        )
+        return [struct.pack("<BBI", Command.WRITE_REGISTERS, ADDRESS[name], value) for name, value in values.items()]
 
     def read_memory(self, space: Space, first: int, count: int) -> NDArray[Any]:
         """Elements ``first .. first + count - 1`` of a memory, (count,), in the type that they have there."""
@@ -114,15 +117,7 @@ class Client:
 
     def write_memory(self, space: Space, first: int, elements: ArrayLike) -> None:
         """Write integers of any shape, in C order, to a memory from element `first` on."""
-        _require("write_memory: first", first, 1 << 32)
-        data = _integers(f"memory {space.name}", elements, self.element(space))
-        step = (MAX_ARGUMENTS - MEMORY_HEADER) // data.itemsize
-        self._session.exchange(
-            [
-                struct.pack("<BBI", Command.WRITE_MEMORY, space, first + start) + data[start : start + step].tobytes()
-                for start in range(0, len(data), step)
-            ]
-        )
+        self._session.exchange(self.write_commands(space, first, elements))
 
     def element(self, space: Space) -> np.dtype[Any]:
         """Type of the elements of a memory; that of a state and a drive is told by the registers."""
@@ -159,9 +154,30 @@ class Client:
             [bytes([Command.EVENTS]) + data[k : k + step].tobytes() for k in range(0, len(data), step)], patience
         )
 
-    def present(self, patience: float = 0.0) -> None:
-        """Encode the image in `Space.DRIVE` on chip; `patience` is the time in s it takes beyond the timeout."""
-        self._session.exchange([bytes([Command.PRESENT])], patience)
+    def present(self, image: bytes = b"", patience: float = 0.0) -> None:
+        """Encode an image on chip: a coded one (`gateware.image_code`), or, without, that in `Space.DRIVE`.
+
+        `patience` is the time in s it takes beyond the timeout.
+        """
+        self._session.exchange([bytes([Command.PRESENT]) + image], patience)
+
+    def stream(self, commands: Iterator[Fed], patience: float = 0.0) -> None:
+        """Have commands carried out that may depend on the answers to those before; see `Session.stream`."""
+        self._session.stream(commands, patience)
+
+    def ask(self, command: bytes, size: int) -> bytes:
+        """Payload of `size` bytes that a reading command is answered with."""
+        return self._read([command], [size])[0]
+
+    def write_commands(self, space: Space, first: int, elements: ArrayLike) -> list[bytes]:
+        """Commands that write integers of any shape, in C order, to a memory from element `first` on."""
+        _require("write_memory: first", first, 1 << 32)
+        data = _integers(f"memory {space.name}", elements, self.element(space))
+        step = (MAX_ARGUMENTS - MEMORY_HEADER) // data.itemsize
+        return [
+            struct.pack("<BBI", Command.WRITE_MEMORY, space, first + start) + data[start : start + step].tobytes()
+            for start in range(0, len(data), step)
+        ]
 
     def program(self, column: int, patience: float = 0.0) -> None:
         """One pulse on every cell of a column, as `Space.DRIVE` says."""

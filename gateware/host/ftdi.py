@@ -14,8 +14,9 @@ from gateware import timing
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.golden.link import GoldenLink
+from gateware.golden.machine import NEVER
 from gateware.host.transport import Transport
-from gateware.protocol import Command, Flag
+from gateware.protocol import Command, Flag, Status
 
 PACKETS = {"ftdi": 62, "ftdi-hs": 510}
 """Bytes of answers in a USB packet, by the link that an address names: full speed (FT231X), high speed (FT2232H)."""
@@ -139,8 +140,10 @@ class FtdiModel(Transport):
         elif command[0] == Command.EVENTS:
             played = timing.events(g, events, len(command) // 2 - events, max(ticks, 0))
             self._cycles += played + spikes * timing.spike(g, learn)
-        elif command[0] == Command.PRESENT:
-            self._cycles += timing.present(g, core.register("duration"), events, spikes, learn)
+        elif command[0] == Command.PRESENT and answer[0] == Status.OK:
+            first = int((core.machine.last != NEVER).sum())
+            duration = core.register("duration")
+            self._cycles += timing.present(g, duration, events, spikes, learn, first, len(command) - 1)
         else:
             self._cycles += timing.COMMAND + len(command)
         return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gateware.host.errors import CommandRefused, LinkLost, SessionLost
 from gateware.host.transport import Transport
@@ -13,6 +13,13 @@ from gateware.protocol import Command, Status
 
 MOST_FRAMES = 1 << 15
 """Frames whose sequence numbers are told apart: half of all numbers, as the other half means "carried out before"."""
+
+
+Heard = Callable[[bytes], None]
+"""Takes the payload of the answer to a command."""
+
+Fed = tuple[bytes, Heard | None] | None
+"""A command and who is told its answer; None while more cannot be said before more is heard."""
 
 
 class Session:
@@ -92,11 +99,22 @@ class Session:
         """
         payloads: list[bytes] = []
         for first in range(0, max(len(commands), 1), MOST_FRAMES):
-            payloads += self._fly(commands[first : first + MOST_FRAMES], patience)
+            self.stream(((command, payloads.append) for command in commands[first : first + MOST_FRAMES]), patience)
         return payloads
 
-    def _fly(self, commands: Sequence[bytes], patience: float) -> list[bytes]:
-        """As `exchange`, for at most `MOST_FRAMES` commands."""
+    def stream(self, commands: Iterator[Fed], patience: float = 0.0) -> None:
+        """As `exchange`, for commands that may depend on the answers to those before: the line never runs dry.
+
+        Reads and others may be mixed if a read answers the same later, or may: a lost one is sent again behind commands
+        that were carried out since.
+
+        Parameters
+        ----------
+        commands : iterator
+            At most `MOST_FRAMES` commands, each with who is told its payload, in order; see `Fed`.
+        patience : float
+            Time in s that one of them takes beside the link.
+        """
         if not self._synced:
             self.sync()
         self._synced = False
@@ -126,7 +144,6 @@ class Session:
         self._synced = True
         if flight.refused is not None:
             raise flight.refused
-        return flight.payloads
 
     def _replies(self, wait: float) -> Iterator[wire.Reply]:
         """Yield whole replies until nothing has come for `wait` seconds, or nothing but noise.
@@ -169,13 +186,14 @@ class _Flight:
         The first refusal that was heard of.
     """
 
-    def __init__(self, commands: Sequence[bytes], first: int, room: int) -> None:
-        self._commands = commands
+    def __init__(self, source: Iterator[Fed], first: int, room: int) -> None:
+        self._source = source
+        self._commands: list[tuple[bytes, Heard | None]] = []
         self._first = first
-        self._answers: list[bytes | None] = [None] * len(commands)
+        self._answers: list[bytes | None] = []
         self._base = 0
         self._on_way = 0
-        self._end = len(commands)
+        self._complete = False
         self._went_back: tuple[int, int] | None = None
         self.sent = 0
         self.room = room
@@ -186,17 +204,12 @@ class _Flight:
     @property
     def done(self) -> bool:
         """Whether all that was sent is answered, and nothing more is to be sent."""
-        return self._base == self._end
-
-    @property
-    def payloads(self) -> list[bytes]:
-        """Payload of every reply; all have come when `done`."""
-        return [answer for answer in self._answers if answer is not None]
+        return self._complete and self._base == self.sent
 
     def more(self) -> bytes:
         """Frames that have not been sent yet and find room now."""
         coded = []
-        while self.sent < self._end:
+        while not self._complete and self._fetch():
             size = self._size(self.sent)
             # One frame always finds room, or the emulator could not take it at all.
             if self._on_way and self._on_way + size > self.room:
@@ -205,6 +218,22 @@ class _Flight:
             self._on_way += size
             self.sent += 1
         return b"".join(coded)
+
+    def _fetch(self) -> bool:
+        """Whether there is a command that has not been sent."""
+        if self.sent == len(self._commands):
+            try:
+                fed = next(self._source)
+            except StopIteration:
+                self._complete = True
+                return False
+            if fed is None:
+                if self._base == self.sent:
+                    raise RuntimeError("an exchange waits for an answer to nothing")
+                return False
+            self._commands.append(fed)
+            self._answers.append(None)
+        return True
 
     def again(self, after_silence: bool = False) -> bytes:
         """All frames that are not answered; behind a zero, as what was lost may have been the end of one."""
@@ -224,11 +253,15 @@ class _Flight:
             return False
         self._answers[k] = reply.payload
         if reply.status != Status.OK:
-            self._end = self.sent
+            self._complete = True
             self.refused = self.refused or self._refusal(k, reply.status)
         while self._base < self.sent and self._answers[self._base] is not None:
             self._on_way -= self._size(self._base)
+            answer, heard = self._answers[self._base], self._commands[self._base][1]
+            self._answers[self._base] = b""
             self._base += 1
+            if heard is not None and answer is not None and not self.refused:
+                heard(answer)
         if self._base < k:
             # Replies come in order: those before this one were lost.
             self._go_back(self._base)
@@ -246,13 +279,13 @@ class _Flight:
         return (number - self._first) & 0xFFFF
 
     def _size(self, k: int) -> int:
-        return len(self._commands[k]) - 1 + wire.FRAME_OVERHEAD
+        return len(self._commands[k][0]) - 1 + wire.FRAME_OVERHEAD
 
     def _coded(self, k: int) -> bytes:
-        return wire.frame((self._first + k) & 0xFFFF, self._commands[k])
+        return wire.frame((self._first + k) & 0xFFFF, self._commands[k][0])
 
     def _refusal(self, k: int, status: int) -> CommandRefused:
-        command = self._commands[k]
+        command = self._commands[k][0]
         known = {member.value for member in Status}
         return CommandRefused(
             Command(command[0]).name, Status(status).name if status in known else str(status), command[1:]

@@ -267,11 +267,66 @@ MUTANTS = (
         "core.crossbar",
         (("chosen_lane(m, states.value, self.lane,", "chosen_lane(m, states.value, self.lane ^ 1,"),),
     ),
-    Mutant("encoder: a code of zero may spike", "core.encoder", (("code > threshold", "code >= threshold"),)),
     Mutant(
-        "encoder: random numbers are drawn while a spike waits",
+        "encoder: a code of zero may spike",
         "core.encoder",
-        (("self.draw.eq(flowing & valid[_CODE]", "self.draw.eq(valid[_CODE]"),),
+        (("never = ~self.latency_code & (", "never = ~self.latency_code & 0 & ("),),
+    ),
+    Mutant(
+        "encoder: random numbers are drawn while a row goes onto its list",
+        "core.waiting",
+        (("self.draw.eq(self.flow & self.valid)", "self.draw.eq(self.valid)"),),
+    ),
+    Mutant(
+        "encoder: a row that is due beyond the calendar spikes when it is looked at",
+        "core.encoder",
+        (("blank.eq(wait > g.slots)", "blank.eq(0)"),),
+    ),
+    Mutant(
+        "encoder: a waiting time is not rounded down",
+        "core.waiting",
+        (("coarse >> fine", "(coarse >> fine) + 1"),),
+    ),
+    Mutant(
+        "encoder: a logarithm is not interpolated",
+        "core.waiting",
+        (("lost.eq(slope * rests[1])", "lost.eq(0)"),),
+    ),
+    Mutant(
+        "encoder: a tick begins before the last one's plans are made",
+        "core.encoder",
+        (('with m.State("PLAN"), m.If(~self.planning):', 'with m.State("PLAN"):'),),
+    ),
+    Mutant(
+        "encoder: a tick's list is not emptied",
+        "core.encoder",
+        (("head.write_value[0].eq(0), head.write.eq(1)", "head.write_value[0].eq(0), head.write.eq(0)"),),
+    ),
+    Mutant(
+        "history: the end of a presentation is not noted",
+        "core.history",
+        (("with m.If(self.end):", "with m.If(self.end & 0):"),),
+        quick=True,
+    ),
+    Mutant(
+        "history: entries are written over before they are taken",
+        "core.history",
+        (("waiting >= self._depth - 1", "waiting >= self._depth"),),
+    ),
+    Mutant(
+        "image: a pixel beyond the last row is written",
+        "core.image",
+        (
+            (
+                "with m.If(self._place == self._rows):\n            self._refuse(m)",
+                "with m.If(self._place > self._rows):\n            self._refuse(m)",
+            ),
+        ),
+    ),
+    Mutant(
+        "image: a run of black pixels is one too short",
+        "core.image",
+        (("with m.If(self._number == 0):", "with m.If(self._number <= 1):"),),
     ),
     Mutant(
         "flca: a state is lost at positive voltage",

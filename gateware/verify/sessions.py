@@ -12,12 +12,15 @@ from binascii import crc_hqx
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 from cobs import cobs
 
 from gateware.core.row_times import MOST_TAG_BITS
 from gateware.core.spaces import memories
-from gateware.geometry import CODE_BITS, TABLE_SIZE, Geometry
+from gateware.geometry import TABLE_SIZE, Geometry
+from gateware.image_code import coded
 from gateware.link import wire
+from gateware.logarithm import waiting_code
 from gateware.protocol import ADDRESS, ANNEALING, MAX_ARGUMENTS, REGISTERS, Command, Space
 
 INDICES = (0, 1, 2, 127, 255)
@@ -29,6 +32,7 @@ REGISTER_VALUES = {
     "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 3), "random": (1, 0xDEADBEEF, 0),
     "encoder_random": (1, 77777777), "chances": (0, 1, 30000, 65535, 65536, 70000, 65536),
     "theta_share": (0, 0, 70000, (1 << 32) - 1), "lowered": (0, 0, 1 << 16, 20_000_000, (1 << 32) - 1),
+    "taken": (0, 0, 1, 3, 8, 20, (1 << 32) - 1),
 }  # fmt: skip
 
 ADVANCE = 0x8000
@@ -44,7 +48,7 @@ _ELEMENTS: dict[Space, tuple[int, ...]] = {
     Space.DEPRESSION: (0, 255, 300, 65535),
     Space.DRIVE: (0, 1, 2, 127, 255),
     Space.COLUMNS: (0, 1, 65535, 32768),
-    Space.CODE: (0, 1, 2, 30000, 1 << 23, (1 << 24) - 1),
+    Space.CODE: (0, 1, 2, *(waiting_code(p) for p in (1e-3, 0.02, 0.3, 0.9, 1.0)), (1 << 24) - 1),
     Space.THETA: (0, 1, 300, 65535),
 }
 
@@ -180,6 +184,12 @@ def _some_elements(geometry: Geometry, space: Space, count: int, dice: random.Ra
     return b"".join(one().to_bytes(width, "little") for _ in range(count))
 
 
+def _some_image(g: Geometry, dice: random.Random) -> bytes:
+    """Nothing, a coded image, or bytes that may be one."""
+    pixels = np.array([dice.choice((0, 0, 1, 2, 15)) for _ in range(g.rows)], np.uint8)
+    return dice.choice((b"", coded(pixels, 4) or b"", bytes([dice.choice((4, 5, 8))]) + dice.randbytes(4)))
+
+
 def _some_command(g: Geometry, dice: random.Random) -> bytes:
     """A command that may well be refused."""
     rows = [dice.randrange(g.rows) for _ in range(8)]
@@ -192,7 +202,7 @@ def _some_command(g: Geometry, dice: random.Random) -> bytes:
         (6, lambda: events(*items)),
         (1, lambda: events(ADVANCE | dice.choice((0, 1 << g.t_bits, 32767)))),
         (1, lambda: bytes([Command.BEGIN])),
-        (2, lambda: bytes([Command.PRESENT])),
+        (3, lambda: bytes([Command.PRESENT]) + _some_image(g, dice)),
         (2, lambda: bytes([Command.PROGRAM]) + struct.pack("<H", dice.randrange(g.cols + 1))),
         (2, lambda: bytes([Command.SEGMENT]) + struct.pack("<II", rate, dice.choice((0, 1 << 10, 1 << 24)))),
         (1, lambda: bytes([dice.randrange(12)]) + dice.randbytes(dice.randrange(9))),
@@ -231,7 +241,7 @@ def _edges(g: Geometry) -> Iterator[bytes]:
     yield from _inhibited_edges(g)
     if g.tie != "rank" or g.annealing:
         yield from _height_edges(g)
-    if g.encoder:
+    if g.encodes:
         yield from _encoder_edges(g)
 
 
@@ -291,17 +301,30 @@ def _height_edges(g: Geometry) -> Iterator[bytes]:
 
 
 def _encoder_edges(g: Geometry) -> Iterator[bytes]:
-    """Encoder tables at the edges of the comparison with the random number: equal to the first draw, one above it, the
-    largest probability; and codes that are ticks.
+    """Waiting times at the edges of the calendar and of a presentation, codes that are ticks, a history that is full,
+    and images that are none.
     """
-    x = 1
-    x ^= x << 13
-    x ^= x >> 17
-    x ^= x << 5
-    yield set_register("duration", 3)
-    yield write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5])
-    for flags, code in ((0, x >> 8), (0, (x >> 8) + 1), (0, (1 << CODE_BITS) - 1), (8, 0), (8, 2), (8, 3)):
-        yield from (set_register("flags", flags), set_register("encoder_random", 1))
+    longest = 1 << g.t_bits if g.t_bits == 6 else 3
+    told = bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
+    yield from (write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5]), set_register("threshold", (1 << 24) - 1))
+    cases = [(0, waiting_code(1.0), 1, 3), (0, (1 << 23) - 1, 0xFFFFFFFF, 3), (0, 1 << 18, 7, 3)]
+    cases += [(0, waiting_code(0.6 / longest), random, longest) for random in (3, 0x80000000)]
+    cases += [(8, tick, 1, longest) for tick in (2, g.slots - 1, g.slots, longest - 1, longest, 65536)]
+    for flags, code, start, duration in cases:
+        values = {"flags": flags, "encoder_random": start, "duration": duration}
+        yield from (set_register(name, value) for name, value in values.items())
         yield write(Space.CODE, 0, struct.pack("<I", code))
         yield bytes([Command.PRESENT])
-        yield bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
+        yield told
+    yield set_register("duration", 2)
+    values = {"flags": 8, "threshold": 0, "inhibition": 0, "refractory": 0}
+    yield from (set_register(name, value) for name, value in values.items())
+    yield write(Space.CODE, 0, bytes(4))
+    for entries in range(3):
+        yield set_register("taken", entries)
+        yield from (bytes([Command.PRESENT]), bytes([Command.PRESENT]), told)
+        yield read(Space.HISTORY, 0, min(g.history_depth, 64))
+    for width in (3, 4, 8, 9, 0x14):
+        for tokens in (b"", b"\xff" * 2, b"\0\0", b"\x20\x1f", b"\xe0\xff\xff", bytes(range(1, 9))):
+            yield bytes([Command.PRESENT, width]) + tokens
+            yield read(Space.DRIVE, 0, min(g.rows, 64))

@@ -11,7 +11,7 @@ from gateware.link.frames import FrameLink
 from gateware.verify.formal import Property
 from gateware.verify.harness import module, watch_stream
 
-TINY = Geometry(2, 2, lanes=1, t_bits=6, v_bits=12, log_depth=2)
+TINY = Geometry(2, 2, lanes=1, t_bits=6, v_bits=12, log_depth=2, history_depth=2)
 """What executors are proven at; nothing in a stream depends on the size."""
 
 

@@ -43,6 +43,10 @@ LargestCurrent = Annotated[
 Forming = Annotated[
     bool, typer.Option("--allow-forming", help="Let the experiment `forming` form the device, for good.")
 ]
+Overlap = Annotated[
+    bool,
+    typer.Option("--overlap", help="Pulses of `stdp` overlap: delays of a part of a pulse, row and column at once."),
+]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with sections [device], [ltp], ...")
 ]
@@ -73,6 +77,7 @@ def characterize(
     v_max: LargestVoltage = None,
     i_max: LargestCurrent = None,
     allow_forming: Forming = False,
+    overlap: Overlap = False,
     config: Config = None,
     settings: Set = None,
     show_settings: ShowSettings = False,
@@ -92,6 +97,7 @@ def characterize(
     hil characterize ltp --device sim:rram --device sim:flca     # curves laid over each other
     hil characterize iv --device sim:flca --set amplitudes=[0.1,0.5] --set frequencies=[1,10]
     hil characterize stdp --device "sim:flca-pair?preset=figure3" --v-max 1.5 --i-max 1e-2 --set amplitude=1
+    hil characterize stdp --device "visa:virtual?model=2602B&channels=2" --overlap
     hil characterize ispp --set row=3 --set col=1 --device "sim:rram?rows=8&cols=8&c2c=0.1"
     hil characterize ltp --sample S7 --wafer W3 --die D2 --tag annealed     # hil runs --sample S7 finds it
     hil characterize ltp --show-settings
@@ -104,6 +110,7 @@ def characterize(
 
     if resume is not None:
         told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming or None}
+        told |= {"--overlap": overlap or None}
         more = {"--config": config, "--set": settings, "--dry-run": dry_run or None, "--commands": commands}
         more |= {"--run": run}
         refuse_with_resume({**told, **more, **flags_of(about)})
@@ -114,7 +121,8 @@ def characterize(
         _show_settings(experiment, json)
     else:
         flags = {"device.v_max": v_max, "device.i_max": i_max}
-        plan, metadata = _plan(experiment, device, flags, allow_forming, config, settings or []), checked(about)
+        switches = {"allowed": allow_forming, "overlap": overlap}
+        plan, metadata = _plan(experiment, device, flags, switches, config, settings or []), checked(about)
         if dry_run:
             _show_plan(plan, commands)
         else:
@@ -125,7 +133,7 @@ def _plan(
     experiment: str | None,
     device: list[str] | None,
     flags: dict[str, Any],
-    allow_forming: bool,
+    switches: dict[str, bool],
     config: Path | None,
     settings: list[str],
 ) -> MeasurementPlan:
@@ -134,7 +142,7 @@ def _plan(
 
     name = _named(experiment)
     full = [s if "." in s.partition("=")[0] else f"{name}.{s}" for s in settings]
-    values = options.resolve(config, full, {**flags, **({f"{name}.allowed": True} if allow_forming else {})})
+    values = options.resolve(config, full, {**flags, **{f"{name}.{key}": True for key, on in switches.items() if on}})
     if device:
         values.setdefault("device", {})["uri"] = tuple(device)
     return MeasurementPlan({**values, "experiment": name})

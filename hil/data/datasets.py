@@ -115,6 +115,8 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
     ``shapes32``
         500 drawn 32x32 outlines of circles, squares, triangles and crosses, shifted and scaled at random
         from a fixed seed: 400 for training, 100 for testing.
+    ``places16``, ``stimuli``
+        Places of 16 cities, as images of two pixels x and y, for a tour; a bell, food, and both, for a conditioning.
 
     Parameters
     ----------

@@ -33,8 +33,6 @@ FILE = "records.sqlite"
 FORM = 2
 """Version of the file; 0 had no history of what was driven."""
 
-COMMAND_LOG = "commands.log"
-
 KIND = "characterize"
 """Kind of a run, and the verb that resumes it."""
 
@@ -49,16 +47,6 @@ class CharacterizationRun(Run):
     def records_file(self) -> Path:
         """Where the records are."""
         return self.path / FILE
-
-    @property
-    def command_log(self) -> Path:
-        """Where instruments log every exchange."""
-        return self.path / COMMAND_LOG
-
-    def discard(self) -> None:
-        """Delete the folder of a run in which nothing was driven yet."""
-        self.command_log.unlink(missing_ok=True)
-        super().discard()
 
 
 class Recorder:

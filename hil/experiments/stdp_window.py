@@ -3,6 +3,9 @@
 The pre pulse drives the row, the post pulse the column, both positive; the cell sees their difference. The delay is
 from onset to onset, positive where the row comes first; pulses that overlap subtract. The cell is prepared anew before
 every delay, and read before the pair and, when volatile elements have relaxed, after it.
+
+With `overlap` the delays are parts of a pulse, and currents are taken where a pulse ends, nowhere else: two channels of
+an instrument, one on the row and one on the column, then need no list and leave the delay free.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from hil.device import Device
 from hil.errors import InputError
 from hil.experiments import figures
 from hil.experiments.bench import CellBench
@@ -27,6 +31,7 @@ from hil.experiments.experiment import (
     Record,
     Records,
     Several,
+    filled,
     known,
     quantity,
     tripped_rows,
@@ -38,6 +43,9 @@ from hil.runs.results import Row
 from hil.waveform import Waveform
 
 _DELAYS = (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2)
+
+PARTS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.5)
+"""Delays of pulses that overlap, and of some that no longer do, in widths."""
 
 CHANGED = 1e-6
 """Difference of relative changes of the conductance below which they are the same."""
@@ -53,7 +61,18 @@ class StdpWindowSettings(PreparedSettings):
         json_schema_extra=unit("s"),
     )
     pairs: int = Field(1, ge=1, description="pairs of pulses at every delay")
+    overlap: bool = Field(
+        False, description="pulses that overlap: delays of a part of the width, unless they are given; measured at ends"
+    )
     settle: float = Field(1.0, gt=0, description="time at 0 V after every pair", json_schema_extra=unit("s"))
+
+    def resolved(self, device: Device) -> StdpWindowSettings:
+        """Fill in the device's own pulse; with `overlap`, delays that are parts of its width."""
+        full = super().resolved(device)
+        if not self.overlap or "delays" in self.model_fields_set:
+            return full
+        parts = [*(-p for p in reversed(PARTS)), *PARTS]
+        return full.model_copy(update={"delays": tuple(filled(full.width) * part for part in parts)})
 
 
 class StdpWindow(Experiment):
@@ -77,7 +96,8 @@ class StdpWindow(Experiment):
         """One block a delay: read, pairs, settle, read, in one waveform after the preparation."""
         s, found = self.settings, []
         note = {"auto": "after a reset; the first waveform where the device cannot", "reset": "after a reset"}
-        pairs = {d: self.grid.waveform(spike_pair(s.amplitude, s.amplitude_negative, s.width, d)) for d in s.delays}
+        played = {d: spike_pair(s.amplitude, s.amplitude_negative, s.width, d, ends=s.overlap) for d in s.delays}
+        pairs = {d: self.grid.waveform(pair) for d, pair in played.items()}
         driven = {d: pair_of(pair) if self.grid.time_step > 0 else (d, s.width) for d, pair in pairs.items()}
         self.grid.require_different("stdp.delays", "s", [(d, delay) for d, (delay, _) in driven.items()])
         for asked, spikes in pairs.items():
@@ -169,10 +189,11 @@ class StdpWindow(Experiment):
         return f"dG/G = {100 * record['change']:.3g} %"
 
 
-def spike_pair(pre: float, post: float, width: float, delay: float) -> Waveform:
+def spike_pair(pre: float, post: float, width: float, delay: float, *, ends: bool = False) -> Waveform:
     """A pulse of `pre` volts on the row and one of `post` volts on the column, `delay` seconds from onset to onset.
 
-    Both last `width` seconds. Overlapping pulses are driven at once, so the cell sees their difference.
+    Both last `width` seconds. Overlapping pulses are driven at once, so the cell sees their difference. The current is
+    measured in every step of a pulse or, with `ends`, where a pulse ends.
     """
     starts = np.array([max(-delay, 0.0), max(delay, 0.0)])
     edges = np.unique(np.concatenate([starts, starts + width]))
@@ -182,7 +203,10 @@ def spike_pair(pre: float, post: float, width: float, delay: float) -> Waveform:
         np.where((middle > start) & (middle < start + width), height, 0.0)
         for start, height in zip(starts, (pre, post), strict=True)
     )
-    return Waveform.samples(rows, cols, dwell=np.diff(edges), measure=(rows != 0) | (cols != 0))
+    measure = (rows != 0) | (cols != 0)
+    if ends:
+        measure = ((rows != 0) & (np.append(rows[1:], 0.0) == 0)) | ((cols != 0) & (np.append(cols[1:], 0.0) == 0))
+    return Waveform.samples(rows, cols, dwell=np.diff(edges), measure=measure)
 
 
 def pair_of(pair: Waveform) -> tuple[float, float]:

@@ -15,9 +15,10 @@ WORDS: Mapping[str, str] = {
     "voltage": "voltage volt volts v u vv spannung tension voltaje tensione spanning napiecie jannite напряжение"
     " 电压 電圧 bias potential source vsource vforce vapp vapplied vd vin|applied voltage|source voltage|sweep"
     " voltage|bias voltage|cell voltage|device voltage|measured voltage|set voltage|forced voltage|voltage source|v"
-    " applied|v app|v source|v force|v bias|v set|angelegte spannung|applied bias|v meas|programmed voltage",
+    " applied|v app|v source|v force|v bias|v set|angelegte spannung|applied bias|v meas|programmed voltage|ewe|vf",
     "current": "current i strom courant corriente corrente stroom prad virta ток 电流 電流 reading imeas amps"
-    " stromstarke|measured current|device current|cell current|current measure|i meas|i measured|gemessener strom|i"
+    " stromstarke|measured current|device current|cell current|current measure|i meas|i measured|gemessener strom"
+    "|<i>|im|i"
     " cell",
     "conductance": "conductance g leitwert conductivity conductancia conduttanza geleiding przewodnosc проводимость"
     " 电导 電導 weight gread|synaptic weight|read conductance|g read|device conductance|conductance after|g after"

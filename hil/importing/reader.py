@@ -237,7 +237,7 @@ def _guessed(table: RawTable, request: Request) -> list[Named]:
         values = [numbers("", table, column).values for column in columns]
     except InputError:
         return []
-    if len(values) == 3 and not np.array_equal(values[0], np.arange(values[0][0], values[0][0] + len(values[0]))):
+    if len(values) == 3 and not np.array_equal(values[0] - values[0][0], np.arange(len(values[0]))):
         return []
     up, down = values[-2:]
     if len(up) < 6 or not (normalised(up) and normalised(down)) or np.isnan(up).any() or np.isnan(down).any():

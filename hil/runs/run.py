@@ -6,6 +6,7 @@ runs/NAME/metrics.jsonl    one JSON object a line, in order
 runs/NAME/checkpoint.npz   arrays and a JSON text, replaced atomically; no pickle
 runs/NAME/sending.json     what a sample was being given when the run ended (hil.runs.sending)
 runs/NAME/results.json     rows (hil.runs.document)
+runs/NAME/commands.log     every exchange with instruments
 runs/NAME/figures/         pictures
 runs/NAME/lock             held while a process works on the folder; the system lets go of it even after kill -9
 """
@@ -40,6 +41,8 @@ from hil.runs.results import Row
 
 ROOT = Path("runs")
 """Where runs are kept unless the user names another place."""
+
+COMMAND_LOG = "commands.log"
 
 _PACKAGES = ("memhil", "numpy", "numba", "matplotlib", "pydantic", "pyvisa", "xarray", "h5netcdf")
 
@@ -124,6 +127,11 @@ class Run:
             run.close()
             raise
         return run
+
+    @property
+    def command_log(self) -> Path:
+        """Where instruments log every exchange."""
+        return self.path / COMMAND_LOG
 
     @property
     def config(self) -> dict[str, Any]:
@@ -218,7 +226,7 @@ class Run:
     def discard(self) -> None:
         """Take back a run that never began, so that its name is free; nothing that anyone else put there is touched."""
         self.close()
-        for name in ("config.toml", "meta.json", "metrics.jsonl", "lock"):
+        for name in ("config.toml", "meta.json", "metrics.jsonl", COMMAND_LOG, "lock"):
             (self.path / name).unlink(missing_ok=True)
         with suppress(OSError):
             (self.path / "figures").rmdir()

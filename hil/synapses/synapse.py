@@ -153,7 +153,10 @@ class Synapse(Device):
 
     def _program(self, counts: NDArray[np.int64], scheme: str | None) -> None:
         """Give all cells of a weight its pulses, those of sign -1 the opposite ones."""
-        self.array.program(self._flat(counts[:, :, None] * self.signs), scheme=scheme)
+        pulses = np.empty((*counts.shape, self.cells_a_weight), np.int64)
+        for cell, sign in enumerate(self.signs_of(self.settings)):
+            np.multiply(counts, sign, out=pulses[:, :, cell])
+        self.array.program(self._flat(pulses), scheme=scheme)
 
     def taught(self, targets: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Columns of the array (..., cols k) that respond to an input, `targets` (..., cols) saying which weights do.

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-Matrix = NDArray[np.float64]
+from hil.torch.adam import AdamModel, Matrix
+
 Trains = Callable[[Matrix, int], Iterable[Matrix]]
 """Input spikes (B, inputs) step by step for intensities (B, inputs) and the number of the presentation."""
 
 
-class SurrogateNetwork:
+class SurrogateNetwork(AdamModel):
     """Layers of leaky integrate-and-fire neurons, ``v <- decay v + scale I``, learned by backpropagation through time.
 
     A spike is a step function of ``v - 1``, and takes 1 off the membrane; backwards its derivative is that of a fast
@@ -50,24 +49,17 @@ class SurrogateNetwork:
         binary: bool = False, scales: Sequence[float] | None = None, torch_device: str = "cpu",
     ) -> None:  # fmt: skip
         """Begin with these weights."""
-        self._at = torch.device(torch_device)
-        self._parameters = [nn.Parameter(torch.tensor(w, dtype=torch.float64, device=self._at)) for w in start]
-        self._adam = torch.optim.Adam(self._parameters, lr=lr)
-        self._trains, self._decay, self._limit, self._slope, self._binary = trains, decay, limit, slope, binary
+        super().__init__(start, lr=lr, limit=limit, torch_device=torch_device)
+        self._trains, self._decay, self._slope, self._binary = trains, decay, slope, binary
         self._scales = [1.0] * len(start) if scales is None else list(scales)
-
-    @property
-    def weights(self) -> list[Matrix]:
-        """(inputs, outputs) weights as they are used, of every layer."""
-        return [self._used(p).detach().cpu().numpy().copy() for p in self._parameters]
 
     def forward(self, trains: Iterable[Matrix]) -> Tensor:
         """(B, classes) mean membrane of the outputs for input spikes step by step."""
-        weights = [self._used(p) for p in self._parameters]
+        weights = [self.used(p) for p in self.parameters]
         membranes: list[Any] = [0.0] * len(weights)
         total, steps = 0.0, 0
         for spikes in trains:
-            current: Any = torch.as_tensor(spikes, dtype=torch.float64, device=self._at)
+            current: Any = self.tensor(spikes)
             for place, w in enumerate(weights):
                 membranes[place] = self._decay * membranes[place] + self._scales[place] * (current @ w)
                 if place < len(weights) - 1:
@@ -79,41 +71,17 @@ class SurrogateNetwork:
 
     def loss(self, trains: Iterable[Matrix], one_hot: Matrix) -> Tensor:
         """Mean cross-entropy of the outputs."""
-        labels = torch.as_tensor(one_hot.argmax(axis=1), device=self._at)
-        return nn.functional.cross_entropy(self.forward(trains), labels)
+        return self.cross_entropy(self.forward(trains), one_hot)
 
-    def learn(self, x: Matrix, one_hot: Matrix, number: int, share: float) -> None:
-        """Take the step of this number on (B, inputs) intensities and (B, classes)."""
-        self._adam.zero_grad()
-        self.loss(self._trains(x, number), one_hot).backward()
-        self._adam.step()
-        with torch.no_grad():
-            for parameter in self._parameters:
-                parameter.clamp_(-self._limit, self._limit)
+    def batch_loss(self, x: Matrix, one_hot: Matrix, number: int) -> Tensor:
+        """Loss of the spikes of a batch of intensities."""
+        return self.loss(self._trains(x, number), one_hot)
 
-    def state(self) -> dict[str, NDArray[Any]]:
-        """What a checkpoint needs: weights and Adam's moments."""
-        kept: dict[str, NDArray[Any]] = {}
-        for place, parameter in enumerate(self._parameters):
-            kept[f"w{place}"] = parameter.detach().cpu().numpy().copy()
-            for name, value in self._adam.state[parameter].items():
-                kept[f"{name}{place}"] = value.detach().cpu().numpy().copy()
-        return kept
-
-    def resume(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back `state`."""
-        with torch.no_grad():
-            for place, parameter in enumerate(self._parameters):
-                parameter.copy_(torch.as_tensor(state[f"w{place}"]))
-                names = [name for name in ("step", "exp_avg", "exp_avg_sq") if f"{name}{place}" in state]
-                for name in names:
-                    value = torch.as_tensor(state[f"{name}{place}"])
-                    self._adam.state[parameter][name] = value if name == "step" else value.to(self._at)
-
-    def _used(self, parameter: Tensor) -> Tensor:
+    def used(self, parameter: Tensor) -> Tensor:
+        """The parameter, or the largest weight with its sign."""
         if not self._binary:
             return parameter
-        signs = torch.where(parameter >= 0, self._limit, -self._limit).to(parameter)
+        signs = torch.where(parameter >= 0, self.limit, -self.limit).to(parameter)
         return parameter + (signs - parameter).detach()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Literal
 
 from hil.insitu.layers import ArrayLayer
@@ -13,7 +12,7 @@ from hil.training.settings import open_devices
 
 def open_layers(
     uri: str,
-    sizes: Sequence[int],
+    shapes: Sequence[tuple[int, int]],
     seed: int,
     *,
     weight_max: float,
@@ -27,8 +26,8 @@ def open_layers(
     ----------
     uri : str
         Address of all of them; what it says itself goes first.
-    sizes : sequence of int
-        Units of all layers, inputs first.
+    shapes : sequence of (int, int)
+        Inputs and outputs of every layer.
     seed : int
         Of the run.
     weight_max, bias, backward
@@ -36,13 +35,12 @@ def open_layers(
     **more
         Further parameters of every device, such as ``stuck_off``.
     """
-    pairs = list(pairwise(sizes))
-    names = [f"layer{place + 1:02d}" for place in range(len(pairs))]
-    defaults = {name: {"rows": a + bias, "cols": b, **more} for name, (a, b) in zip(names, pairs, strict=True)}
+    names = [f"layer{place + 1:02d}" for place in range(len(shapes))]
+    defaults = {name: {"rows": a + bias, "cols": b, **more} for name, (a, b) in zip(names, shapes, strict=True)}
     devices = open_devices(dict.fromkeys(names, uri), seed, defaults)
     with devices.closed_on_failure():
         layers = [
             ArrayLayer(devices[name], a, b, weight_max=weight_max, bias=bias, backward=backward)
-            for name, (a, b) in zip(names, pairs, strict=True)
+            for name, (a, b) in zip(names, shapes, strict=True)
         ]
     return devices, layers

@@ -248,9 +248,9 @@ class InsituTraining(Seeded, Driver):
 
     def _open(self, seed: int) -> NetworkTrainee:
         train = self.config.train
-        more = {"stuck_off": train.faults} if train.faults else {}
+        more = {"log": str(self.run.command_log)} | ({"stuck_off": train.faults} if train.faults else {})
         devices, layers = open_layers(
-            self.config.device.uri, self.sizes, seed, weight_max=train.weight_max, bias=train.bias,
+            self.config.device.uri, list(pairwise(self.sizes)), seed, weight_max=train.weight_max, bias=train.bias,
             backward=train.backward, **more,
         )  # fmt: skip
         return NetworkTrainee(

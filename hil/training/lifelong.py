@@ -193,7 +193,7 @@ class LifelongTraining(Seeded, Driver):
 
     def _open(self, seed: int) -> WaveformTrainee:
         data = self.dataset
-        device = open_for(self.config.device.uri, data, 2, seed)
+        device = open_for(self.config.device.uri, data, 2, seed, self.run.command_log)
         return WaveformTrainee(device, self.config.protocol, data.train_images, data.full_scale)
 
     def _frame(self, stage: Stage, trainee: Trainee, done: int) -> None:

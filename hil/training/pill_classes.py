@@ -176,6 +176,7 @@ class ClassesTask(Seeded):
         data, protocol, columns = self.dataset, self.config.protocol, len(self.columns)
         phi0 = protocol.amplitude * HELD
         defaults = {"rows": pair_count(data.inputs), "cols": columns, "seed": seed, "phi0": phi0}
+        defaults["log"] = str(self.run.command_log)
         device = open_device(self.config.device.uri, defaults=defaults)
         protocols = dict.fromkeys(("untrained", "trained", "shuffled"), protocol)
         flips = self.config.train.flipped

@@ -193,7 +193,8 @@ class LinesTask(Seeded):
 
     def _open(self, seed: int) -> PairedTrainee:
         data, train = self.dataset, self.config.train
-        device = open_device(self.config.device.uri, defaults={"rows": pair_count(9), "cols": 1, "seed": seed})
+        defaults = {"rows": pair_count(9), "cols": 1, "seed": seed, "log": str(self.run.command_log)}
+        device = open_device(self.config.device.uri, defaults=defaults)
         if isinstance(device, Synapse) and device.signed:
             device.close()
             raise Unsupported(

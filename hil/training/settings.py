@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -119,10 +120,15 @@ def open_devices(uris: Mapping[str, str], seed: int, defaults: Mapping[str, Mapp
     return Devices.open(openers)
 
 
-def open_for(uri: str, dataset: Dataset, layers: int, seed: int) -> Device:
-    """Open a device with one row a pixel, one column a layer; the URI may set sizes and seed itself."""
+def open_for(uri: str, dataset: Dataset, layers: int, seed: int, log: Path | None = None) -> Device:
+    """Open a device with one row a pixel, one column a layer; the URI may set sizes and seed itself.
+
+    An instrument appends every exchange to `log`.
+    """
     # A virtual bench holds what the drivers train by default.
-    device = open_device(uri, defaults={"rows": dataset.inputs, "cols": layers, "seed": seed, "dut": DEFAULT_DEVICE})
+    defaults: dict[str, Any] = {"rows": dataset.inputs, "cols": layers, "seed": seed, "dut": DEFAULT_DEVICE}
+    defaults |= {} if log is None else {"log": str(log)}
+    device = open_device(uri, defaults=defaults)
     if device.rows != dataset.inputs:
         rows = device.rows
         device.close()

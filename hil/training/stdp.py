@@ -195,7 +195,7 @@ class StdpTraining(Seeded, Driver):
 
     def _open(self, seed: int) -> WaveformTrainee:
         data = self.dataset
-        device = open_for(self.config.device.uri, data, data.classes, seed)
+        device = open_for(self.config.device.uri, data, data.classes, seed, self.run.command_log)
         return WaveformTrainee(device, self.config.protocol, data.train_images, data.full_scale)
 
     def _shown(self, kept: int) -> int:

@@ -220,6 +220,7 @@ class WtaTraining(Seeded, Driver):
         config, data = self.config, self.dataset
         columns = config.train.neurons + (config.neuron.reference == "column")
         defaults = {"rows": data.inputs, "cols": columns, "seed": seed, "w0": PRISTINE_WEIGHT}
+        defaults["log"] = str(self.run.command_log)
         device = open_device(config.device.uri, defaults=defaults)
         lif, rule = config.neuron.lif(self._mean_intensity, seed), config.stdp.learning_rule(seed)
         return SpikingTrainee(device, lif, rule, config.code, data, seed)

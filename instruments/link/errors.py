@@ -68,6 +68,13 @@ class ContactError(HilError):
     """A sample that is not connected, or shorted, or a sense lead that is off; the message names the current."""
 
 
+INTERLOCK = (
+    "its safety interlock is open: close the lid of the fixture (the interlock line), or stay on ranges that need none "
+    "with a lower v_max"
+)
+"""What to do about an output that is blocked on a range of dangerous voltages."""
+
+
 class InstrumentError(HilError):
     """The instrument itself reported an error.
 
@@ -83,5 +90,6 @@ class InstrumentError(HilError):
 
     def __init__(self, code: int, message: str, command: str) -> None:
         """Put the three into one sentence."""
-        super().__init__(f"the instrument refuses '{command}': error {code}, {message}")
+        hint = f"; {INTERLOCK}" if "interlock" in message.casefold() else ""
+        super().__init__(f"the instrument refuses '{command}': error {code}, {message}{hint}")
         self.code, self.message, self.command = code, message, command

@@ -21,7 +21,8 @@ class CrossbarMap(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     high: str | int = Field("A", description="row (input) of the matrix that HI of the source is on")
-    low: str | int = Field("B", description="row (input) of the matrix that LO of the source is on")
+    low: str | int = Field("B", description="row (input) of the matrix that LO of the source is on, of both channels")
+    second: str | int = Field("C", description="row (input) of the matrix that HI of channel 2 is on, if it is used")
     rows: list[str | int] = Field(description="column (output) of the matrix of every word line")
     cols: list[str | int] = Field(description="column (output) of the matrix of every bit line")
 
@@ -47,6 +48,10 @@ def load_map(path: Path, rows: int, cols: int) -> CrossbarMap:
         raise InputError(f"{path}: column {twice[0]} of the matrix is named twice")
     if str(found.high).upper() == str(found.low).upper():
         raise InputError(f"{path}: high and low are both on row {found.high} of the matrix")
+    if "second" in found.model_fields_set and str(found.second).upper() in (
+        str(found.high).upper(), str(found.low).upper(),
+    ):  # fmt: skip
+        raise InputError(f"{path}: second is on row {found.second} of the matrix, where high or low is")
     return found
 
 
@@ -66,8 +71,8 @@ class MatrixRouter:
         Of the model that answered.
     """
 
-    def __init__(self, line: Line, wires: CrossbarMap) -> None:
-        """Ask who is there; nothing is moved.
+    def __init__(self, line: Line, wires: CrossbarMap, channels: int = 1) -> None:
+        """Ask who is there; nothing is moved. With two `channels` there is a third row, of the second one's HI.
 
         Raises
         ------
@@ -80,7 +85,10 @@ class MatrixRouter:
         self._dialogue = Dialogue(line, self.driver)
         for message in self.driver.identify():
             self._dialogue.exchange(message)
-        for row in (wires.high, wires.low):
+        used = (wires.high, wires.low, wires.second)[: channels + 1]
+        if len({str(row).upper() for row in used}) < len(used):
+            raise InputError(f"high, low and second are on rows {', '.join(map(str, used))} of the matrix: give three")
+        for row in used:
             self.driver.crosspoints([(row, column) for column in wires.lines])
         self._prepared = False
 
@@ -131,4 +139,5 @@ class MatrixRouter:
         return [
             *((self._wires.high, lines[k]) for k in wiring.high),
             *((self._wires.low, lines[k]) for k in wiring.low),
+            *((self._wires.second, lines[k]) for k in wiring.second),
         ]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 from instruments.wiring import NOBODY, Passage, WantedReading
 
 
@@ -19,15 +19,19 @@ def excursions(passage: Passage) -> list[Passage]:
     plan = passage.plan
     if plan is None:
         return [passage]
-    away = plan.level != 0
+    pair = isinstance(plan, PairPlan)
+    away = (plan.level != 0).reshape(len(plan), -1).any(axis=1)
+    marked = plan.measured if isinstance(plan, PairPlan) else plan.measure
     starts = np.flatnonzero(away & ~np.concatenate([[False], away[:-1]]))
     edges = [0, *(int(k) for k in starts if k), len(plan)]
     wanted = iter(passage.readings)
-    owners = [next(wanted) if measured else WantedReading(NOBODY, 0, 1) for measured in plan.measure]
+    owners = [next(wanted) if measured else WantedReading(NOBODY, 0, 1) for measured in marked]
     pieces = []
     for first, last in pairwise(edges):
-        measure = plan.measure[first:last] | away[first:last]
-        piece = Plan(plan.level[first:last], plan.duration[first:last], measure)
+        measure = marked[first:last] | away[first:last]
+        level, duration = plan.level[first:last], plan.duration[first:last]
+        both = np.repeat(measure[:, None], 2, axis=1)
+        piece = PairPlan(level, duration, both) if pair else Plan(level, duration, measure)
         readings = tuple(owners[first + int(k)] for k in np.flatnonzero(measure))
         pieces.append(
             Passage(passage.wiring, passage.rest if not first else 0.0, piece, readings, passage.first + first)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 
 from hil.errors import HilError
 
@@ -27,8 +28,33 @@ class GuardError(HilError):
     """The watchdog is gone or had to act: the output stays off."""
 
 
+@dataclass(frozen=True)
+class Target:
+    """One more instrument whose outputs the watchdog switches off.
+
+    Attributes
+    ----------
+    resource : str
+        VISA resource name.
+    off : tuple of str
+        Messages that do it, without answers.
+    sync : str
+        How its link is kept in step.
+    query : str
+        Question that is answered when they have been carried out.
+    reach : mapping
+        How it is reached: library, baud_rate and terminator as `Link.open` takes them.
+    """
+
+    resource: str
+    off: tuple[str, ...]
+    sync: str
+    query: str
+    reach: Mapping[str, str | int] = field(default_factory=dict)
+
+
 class OutputGuard:
-    """Starts the watchdog of one instrument and tells it what goes on; see `instruments.safety.watchdog`."""
+    """Starts the watchdog of a session and tells it what goes on; see `instruments.safety.watchdog`."""
 
     def __init__(
         self,
@@ -38,10 +64,18 @@ class OutputGuard:
         query: str,
         lease: float = LEASE,
         reach: Mapping[str, str | int] | None = None,
+        also: Sequence[Target] = (),
     ) -> None:
         """Start the process; it is waited for when the output is about to go on.
 
-        `reach` says how the instrument is reached: library, baud_rate and terminator as `Link.open` takes them.
+        Parameters
+        ----------
+        resource, off, sync, query, reach
+            Of the instrument, as in `Target`.
+        lease : float
+            Seconds without a sign of life after which it acts.
+        also : sequence of Target
+            Further instruments of the session: what ends it switches all of them off, at the same time.
         """
         self.resource, self.lease = resource, lease
         self._ready, self._armed, self._heard, self._last = False, False, b"", 0.0
@@ -52,8 +86,8 @@ class OutputGuard:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        order = {"resource": resource, "off": list(off), "sync": sync, "query": query, "lease": lease}
-        order |= {"reach": dict(reach or {})}
+        order = asdict(Target(resource, tuple(off), sync, query, dict(reach or {})))
+        order |= {"also": [asdict(target) for target in also], "lease": lease}
         self._tell(json.dumps(order | {"parent": os.getpid(), "persistence": PERSISTENCE}))
 
     @property

@@ -39,7 +39,7 @@ class ResourceLock:
     def __init__(self, resource: str, part: str) -> None:
         """Take the lock of a `part`, such as ``channel 1``, of what is at a VISA `resource`."""
         key = f"{normalised(resource)}/{part}"
-        base = lock_folder() / hashlib.sha256(key.encode()).hexdigest()[:32]
+        base = _base(resource, part)
         self._holder = base.with_suffix(".json")
         self._lock = FileLock(base.with_suffix(".lock"), timeout=0, thread_local=False)
         try:
@@ -74,6 +74,28 @@ class ResourceLock:
     ) -> None:
         """Let go of it on every way out."""
         self.close()
+
+
+def holder(resource: str, part: str) -> int | None:
+    """Process that holds a part of a resource now; None where none does, or it does not say.
+
+    A look takes the lock for a moment where it is free: not for looking again and again.
+    """
+    try:
+        with ResourceLock(resource, part):
+            return None
+    except InUse:
+        try:
+            told = json.loads(_base(resource, part).with_suffix(".json").read_text(encoding="utf-8"))
+            return int(told["pid"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _base(resource: str, part: str) -> Path:
+    """Path of a lock, without its ending."""
+    key = f"{normalised(resource)}/{part}"
+    return lock_folder() / hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def lock_folder() -> Path:

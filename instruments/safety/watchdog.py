@@ -1,12 +1,12 @@
-"""A process of its own that switches an output off when the program that switched it on dies or hangs.
+"""A process of its own that switches outputs off when the program that switched them on dies or hangs.
 
     python -m instruments.safety.watchdog < pipe
 
-Its standard input is a pipe from the program: first a JSON line with the resource, how to stay in step and the messages
-that switch the output off; then one word a line: ``arm`` before the output goes on, ``beat`` while it is on, ``rest``
-when it is off, ``end`` when the program is done. It acts when the pipe ends while it is armed (the program is dead,
-however it died) and when no word came for the length of the lease (it hangs or is stopped). It says ``ready`` when it
-can act and ``fired`` when it has acted.
+Its standard input is a pipe from the program: first a JSON line with a resource, how to stay in step with it and the
+messages that switch its outputs off, and others (`also`) that are switched off at the same time; then one word a line:
+``arm`` before an output goes on, ``beat`` while it is on, ``rest`` when it is off, ``end`` when the program is done. It
+acts when the pipe ends while it is armed (the program is dead, however it died) and when no word came for the length
+of the lease (it hangs or is stopped). It says ``ready`` when it can act and ``fired`` when it has acted.
 
 It cannot help when the computer loses power or the network fails; therefore every train also ends by itself, on the
 instrument.
@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -69,10 +70,18 @@ def switch_off(
                 return True
         except (LinkError, InstrumentError, OSError):
             if stuck is not None:
-                os.kill(stuck, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(stuck, signal.SIGKILL)
                 stuck = None
             time.sleep(0.05)
     return False
+
+
+def switch_all_off(targets: Sequence[Mapping[str, Any]], persistence: float, stuck: int | None = None) -> bool:
+    """Switch several instruments off at once, none waiting for another; whether all of them are."""
+    with ThreadPoolExecutor(len(targets)) as pool:
+        jobs = [pool.submit(switch_off, **target, persistence=persistence, stuck=stuck) for target in targets]
+        return sum(job.result() for job in jobs) == len(jobs)
 
 
 def main() -> None:
@@ -86,7 +95,8 @@ def watch(pipe: int) -> None:
     """Follow the words on a pipe; see the module."""
     words, ended = _Words(pipe), False
     order = json.loads(words.first())
-    target = {name: order[name] for name in ("resource", "off", "sync", "query", "persistence", "reach")}
+    own = {name: order[name] for name in ("resource", "off", "sync", "query", "reach")}
+    targets = [own, *order.get("also", ())]
     lease, armed = float(order["lease"]), False
     _say("ready")
     while not ended:
@@ -94,7 +104,7 @@ def watch(pipe: int) -> None:
         for word in heard:
             armed = {"arm": True, "beat": armed, "rest": False, "end": False}[word]
         if armed and (ended or not heard):
-            done = switch_off(**target, stuck=None if ended else order["parent"])
+            done = switch_all_off(targets, order["persistence"], None if ended else order["parent"])
             armed = False
             _say("fired" if done else "failed")
 

@@ -28,9 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.link.errors import ProtocolError
-from instruments.link.message import Message, confirm, query, write
+from instruments.link.message import Message, confirm, query, together, write
 from instruments.link.scpi import list_messages, number, table
-from instruments.plan import Plan, PulseTrain
+from instruments.plan import PairPlan, Plan, PulseTrain
+from instruments.smu import b2900_pair
+from instruments.smu.b2900_words import EVENTS, LIMITED, MARGIN, TRANSIENT_IDLE, stamp_resolution
 from instruments.smu.capability import (
     READOUT,
     after_single_tick,
@@ -50,19 +52,8 @@ from instruments.smu.capability import (
 )
 from instruments.smu.driver import ChannelSettings, Family, Readings, Spec, before_output
 from instruments.smu.scpi import ScpiDriver
-from instruments.smu.timing import RESOLUTION, measured_times
-
-MARGIN = 2e-5
-"""Time that a measurement must end before its step does, s: one shortest trigger interval."""
-
-EVENTS = ":STAT:OPER?"
-"""Events of the operation status since it was asked last; the answer forgets them."""
-
-TRANSIENT_IDLE = {1: 1, 2: 7}
-"""Bit of the operation status, by channel: its transient action has become idle."""
-
-LIMITED = 0b110
-"""Bits of the status word: compliance (B2910-90030, table 1-2)."""
+from instruments.smu.timing import measured_times
+from instruments.smu.together import with_reads
 
 ELEMENTS = "CURR,TIME,STAT,SOUR"
 """What a reading holds; the instrument sends it in this order."""
@@ -90,20 +81,33 @@ B2901A = Spec(
 )
 """B2901A, 200 V and 3 A."""
 
-B2902A = replace(B2901A, model="B2902A", identities=("B2902A",), channels=2)
-"""B2902A: two channels."""
+B2902A = replace(
+    B2901A, model="B2902A", identities=("B2902A",), channels=2, edges_min=1e-5, shared=((6.0, 4.0), (21.0, 2.5))
+)
+"""B2902A: two channels, whose currents have a common limit (B2961A's reference, table 2-5)."""
 
 B2911A = replace(
     B2901A, model="B2911A", identities=("B2911A",), v_step=1e-5, i_min=1e-9, i_ranges=(1e-8, *B2901A.i_ranges)
 )
 """B2911A: finer ranges."""
 
-B2912A = replace(B2911A, model="B2912A", identities=("B2912A",), channels=2)
+B2912A = replace(
+    B2911A, model="B2912A", identities=("B2912A",), channels=2, edges_min=B2902A.edges_min, shared=B2902A.shared
+)
 """B2912A: two channels of a B2911A."""
+
+SERIES_B = tuple(
+    replace(
+        one, model=one.model.replace("A", "B"), identities=(one.model.replace("A", "B"),),
+        source=f"as the {one.model}, whose commands it takes; its own data sheet was not at hand",
+    )
+    for one in (B2901A, B2902A, B2911A, B2912A)
+)  # fmt: skip
+"""The series that is sold now, with the figures of the one before."""
 
 
 class KeysightB2900(ScpiDriver):
-    """B2901A, B2902A, B2911A, B2912A in SCPI."""
+    """B2901A, B2902A, B2911A, B2912A, and the same of the B series, in SCPI."""
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     function: ClassVar[str] = "{sour}:FUNC:MODE?"
@@ -114,6 +118,8 @@ class KeysightB2900(ScpiDriver):
 
     def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """Stop the triggers, output off, 0 V."""
+        if settings.second is not None:
+            return b2900_pair.off()
         channels = self._own(settings)
         return (
             f":ABOR (@{','.join(map(str, channels))})",
@@ -126,13 +132,24 @@ class KeysightB2900(ScpiDriver):
         return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
 
     def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
-        """Set one channel up with the output off; ranges before the limit, and the limit read back."""
+        """Set every channel up with the output off; ranges before the limit, and the limit read back."""
+        used = [each.channel for each in settings.each]
+        whole = settings.all_channels or self.spec.channels == len(used)
+        setup = [
+            *(f":OUTP{c} OFF" for c in used),
+            *(("*RST",) if whole else _reset(settings.channel)),
+            *(line for each in settings.each for line in self._setup(each)),
+            ":FORM:DATA ASC",
+            f":FORM:ELEM:SENS {ELEMENTS}",
+            ":SYST:TIME:TIM:COUN:RES:AUTO 0",
+        ]
+        return (*map(write, setup), self.standing(settings))
+
+    def _setup(self, settings: ChannelSettings) -> Sequence[str]:
+        """Messages that set one channel up."""
         source, measure = self._ranges(settings)
         c = settings.channel
-        whole = settings.all_channels or self.spec.channels == 1
-        setup = [
-            f":OUTP{c} OFF",
-            *(("*RST",) if whole else _reset(c)),
+        return (
             f":OUTP{c}:ON:AUTO 0",
             f":OUTP{c}:OFF:AUTO 1",
             f":OUTP{c}:OFF:MODE NORM",
@@ -151,16 +168,38 @@ class KeysightB2900(ScpiDriver):
             f":SENS{c}:CURR:RANG {number(measure)}",
             f":SENS{c}:CURR:PROT {number(settings.compliance)}",
             f":SENS{c}:CURR:NPLC {number(settings.nplc)}",
-            ":FORM:DATA ASC",
-            f":FORM:ELEM:SENS {ELEMENTS}",
-            ":SYST:TIME:TIM:COUN:RES:AUTO 0",
-        ]
-        return (*map(write, setup), self.standing(settings))
+        )
 
     def standing(self, settings: ChannelSettings) -> Message:
-        """Ask for function, sensing, ranges, limit, integration time, elements, mains and output."""
-        more = confirm(":FORM:ELEM:SENS?", ELEMENTS), confirm(f":OUTP{settings.channel}:ON:AUTO?", 0.0)
-        return self._standing(settings, *self._ranges(settings), more=more)
+        """Ask for function, sensing, ranges, limit, integration time, elements, mains and output of every channel."""
+        asked: list[Message] = []
+        for each in settings.each:
+            more = confirm(":FORM:ELEM:SENS?", ELEMENTS), confirm(f":OUTP{each.channel}:ON:AUTO?", 0.0)
+            asked += self._standing(each, *self._ranges(each), more=more).parts
+        return together(*asked)
+
+    def is_off(self, settings: ChannelSettings) -> Message:
+        """Ask for the state of every output."""
+        if settings.second is None:
+            return super().is_off(settings)
+        return together(*(super(KeysightB2900, self).is_off(each) for each in settings.each))
+
+    def reads(self, plan: PairPlan, settings: ChannelSettings) -> PairPlan:
+        """Both channels, in a list or in pulses that are alike; else each at the end of its own pulse."""
+        return with_reads(self.spec, plan, settings, b2900_pair.shortest_tick(self.spec, settings))
+
+    def play_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[Message, ...]:
+        """See `instruments.smu.b2900_pair`."""
+        return b2900_pair.play(self.spec, plan, settings, self.standing(settings))
+
+    def parse_pair(self, plan: PairPlan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
+        """Readings of both channels."""
+        ranges = [self._ranges(each)[0] for each in settings.each]
+        return b2900_pair.parse(self.spec, plan, settings, replies, ranges)
+
+    def margins_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[float, float]:
+        """One more pair of pulses, of 0 V, after a train of pulses."""
+        return b2900_pair.margins(self.spec, plan, settings)
 
     def _suffix(self, settings: ChannelSettings) -> str:
         return str(settings.channel)
@@ -242,10 +281,8 @@ class KeysightB2900(ScpiDriver):
         values = table(replies[-1], len(ends), 4, ":FETC:ARR?")
         sourced(values[:, 3], level, self._ranges(settings)[0], ":FETC:ARR?")
         stamp = values[:, 1]
-        # Seven digits of a clock that runs on since the instrument was switched on.
-        digit = 10.0 ** (np.floor(np.log10(max(abs(stamp[-1]), 1e-9))) - 6)
-        resolution = max(RESOLUTION, 2 * digit)
-        time = measured_times(stamp - stamp[0] + ends[0], ends, settings, self.spec.model, resolution)[wanted]
+        shown = stamp - stamp[0] + ends[0]
+        time = measured_times(shown, ends, settings, self.spec.model, stamp_resolution(stamp))[wanted]
         current, _, status, voltage = values[wanted].T
         word = status_words(status, ":FETC:ARR?")
         stamps = float(stamp[0]), float(stamp[-1])
@@ -276,4 +313,4 @@ def _from_zero(plan: Plan) -> PulseTrain | None:
     return pulses if pulses is not None and pulses.base == 0 else None
 
 
-FAMILY = Family(KeysightB2900, (B2901A, B2902A, B2911A, B2912A))
+FAMILY = Family(KeysightB2900, (B2901A, B2902A, B2911A, B2912A, *SERIES_B))

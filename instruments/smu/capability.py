@@ -92,6 +92,38 @@ def check_settings(spec: Spec, settings: ChannelSettings) -> None:
             return
 
 
+def check_channels(spec: Spec, settings: ChannelSettings) -> None:
+    """Refuse settings of all channels of a session that the model does not have.
+
+    Raises
+    ------
+    LimitError
+        Naming field, value and range; with two channels also where a lost sense lead of one is beyond what the user
+        has accepted, for the other may be at `v_peak` of the other sign.
+    """
+    for each in settings.each:
+        check_settings(spec, each)
+    first, second = settings, settings.second
+    if second is None:
+        return
+    if {first.channel, second.channel} != {1, 2}:
+        raise LimitError(f"channels {first.channel} and {second.channel}: two channels are 1 and 2 of one instrument")
+    most, total = max(first.v_peak, second.v_peak), first.compliance + second.compliance
+    corner = next((i for v, i in spec.shared if most <= v * (1 + SLACK)), None)
+    if corner is not None and total > corner * (1 + SLACK):
+        raise LimitError(
+            f"compliance {total:g} A of both channels: at {most:g} V a {spec.model} gives {corner:g} A in all"
+        )
+    for one, other in ((first, second), (second, first)):
+        step = required_overvoltage(spec, one)
+        worst = 0.0 if not one.four_wire else (spec.v_max if step is None else step) + other.v_peak
+        if worst > max(one.overvoltage, 0.0) * (1 + SLACK):
+            raise LimitError(
+                f"four_wire with two channels: a sense lead of channel {one.channel} that comes off puts up to "
+                f"{worst:g} V between the terminals; accept it with overvoltage={worst:g}, or sense with two wires"
+            )
+
+
 def check_plan(spec: Spec, plan: Plan, settings: ChannelSettings) -> None:
     """Refuse a plan with a voltage or a duration that model or settings do not allow, or off the model's time step.
 

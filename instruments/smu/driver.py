@@ -14,8 +14,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hil.limits import LimitError
 from instruments.link.message import Message, printed, together
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 
 CHANGED = "the instrument was reset, switched off or changed by somebody since this session set it up; open it again"
 """What another answer to the question before a train means."""
@@ -68,6 +69,10 @@ class Spec:
         Sets of terminals to choose from; empty where there is but one.
     overvoltage : tuple of float
         Steps of the overvoltage protection, V, ascending; empty where there is none.
+    edges_min : float or None
+        Shortest time between edges of two channels, s; None where that is `width_min`.
+    shared : tuple of (float, float)
+        Corners of the area for the sum of both channels' currents, as of `envelope`; empty where each has its own.
     """
 
     model: str
@@ -89,6 +94,8 @@ class Spec:
     nplc: tuple[float, float] = (0.01, 10.0)
     terminals: tuple[str, ...] = ()
     overvoltage: tuple[float, ...] = ()
+    edges_min: float | None = None
+    shared: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,9 @@ class ChannelSettings:
         Whether a session resets all channels of the instrument, and switches all of them off, or only its own.
     time_tolerance : float
         Part of its length by which a step, and a train, may differ from what was asked.
+    second : ChannelSettings or None
+        Of the other channel, where a session plays both (`PairPlan`): limit, range, sensing. What holds for the whole
+        instrument, mains, integration time, tolerance, is that of the first.
     """
 
     compliance: float
@@ -129,6 +139,16 @@ class ChannelSettings:
     overvoltage: float = 0.0
     all_channels: bool = False
     time_tolerance: float = 0.1
+    second: ChannelSettings | None = None
+
+    @property
+    def each(self) -> tuple[ChannelSettings, ...]:
+        """Settings of every channel of the session, complete."""
+        own = replace(self, second=None)
+        if self.second is None:
+            return (own,)
+        shared = {name: getattr(self, name) for name in ("nplc", "line_frequency", "terminals", "time_tolerance")}
+        return own, replace(self.second, **shared)
 
     @property
     def mains(self) -> float:
@@ -139,20 +159,22 @@ class ChannelSettings:
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """What came back for the measured steps of a plan, in order.
+    """What came back for the measured steps of a plan, in order; of a `PairPlan`, a second axis is the channel.
 
     Attributes
     ----------
-    current : (K,) array
-        A, positive out of HI; NaN for a reading beyond the measure range.
-    voltage : (K,) array
+    current : (K,) or (K, 2) array
+        A, positive out of HI; NaN for a reading beyond the measure range, and of a channel that was not measured.
+    voltage : (K,) or (K, 2) array
         V, as sourced: no instrument here reads it back. At the current limit it is the sample's upper bound.
     time : (K,) array
         s since the train began, by the instrument's clock.
-    tripped : (K,) array of bool
+    tripped : (K,) or (K, 2) array of bool
         Whether the source was at its current limit, or the current beyond the measure range.
     stamps : (float, float)
         The instrument's own times of the first and the last reading, s, where its clock runs on from train to train.
+    power : (K,) array, optional
+        That both channels together deliver, W.
     """
 
     current: NDArray[np.float64]
@@ -160,6 +182,7 @@ class Readings:
     time: NDArray[np.float64]
     tripped: NDArray[np.bool_]
     stamps: tuple[float, float] = (np.nan, np.nan)
+    power: NDArray[np.float64] | None = None
 
 
 class SmuDriver(ABC):
@@ -225,6 +248,31 @@ class SmuDriver(ABC):
 
     def margins(self, plan: Plan, settings: ChannelSettings) -> tuple[float, float]:
         """How long the output is on at 0 V before a train begins and after it ends, s: by it the train is timed."""
+        return 0.0, 0.0
+
+    def reads(self, plan: PairPlan, settings: ChannelSettings) -> PairPlan:
+        """The same plan, measured by those of both channels that can be, at the steps where any current is wanted."""
+        return plan
+
+    def play_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[Message, ...]:
+        """As `play`, for two channels at once: no edge of one may wait for the other's.
+
+        At its end, and whatever cuts it off, both levels go to 0 V before any output goes off: a cell between the two
+        would have the other's voltage alone.
+
+        Raises
+        ------
+        LimitError
+            If the plan needs more than the model has, two channels among others.
+        """
+        raise LimitError(f"a {self.spec.model} plays {self.spec.channels} channel at a time, two are asked for")
+
+    def parse_pair(self, plan: PairPlan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
+        """As `parse`, with arrays of (K, 2), a row for every step at which any current is wanted."""
+        raise LimitError(f"a {self.spec.model} plays {self.spec.channels} channel at a time, two are asked for")
+
+    def margins_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[float, float]:
+        """As `margins`."""
         return 0.0, 0.0
 
     @abstractmethod

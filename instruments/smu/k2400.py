@@ -56,7 +56,7 @@ SERIAL_READOUT = 0.06
 """Time that one reading of some 56 characters may take over a serial line at 9600 baud, s."""
 
 OVP_STEPS = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
-"""Overvoltage limits, V (18-81); above them there is none."""
+"""Overvoltage limits of a 2400, V (18-81, those of all models 3-12); above them there is none."""
 
 OVERRANGE = 0.06
 """A range answers with its end, 1.05 times its name (:SENS:CURR:RANG is 1.05e-4 after *RST, 18-9 ff.)."""
@@ -96,12 +96,64 @@ K2400 = Spec(
 )
 """2400, 200 V and 1 A, 20 W."""
 
-K2401 = replace(K2400, model="2401", identities=("2401",), v_max=20.0, v_ranges=(0.2, 2.0, 20.0), envelope=())
+K2401 = replace(
+    K2400, model="2401", identities=("2401",), v_max=20.0, v_ranges=(0.2, 2.0, 20.0), envelope=(), overvoltage=(20.0,)
+)
 """2401: a 2400 up to 20 V."""
+
+K2410 = replace(
+    K2400,
+    model="2410",
+    identities=("2410", "2410-C"),
+    v_max=1000.0,
+    v_ranges=(0.2, 2.0, 20.0, 1000.0),
+    i_ranges=(1e-6, 1e-5, 1e-4, 1e-3, 2e-2, 1e-1, 1.0),
+    envelope=((20.0, 1.0), (1000.0, 0.02)),
+    overvoltage=(20.0, 40.0, 100.0, 200.0, 300.0, 400.0, 500.0),
+)
+"""2410, 1100 V and 1 A (18-62, 18-84); steps of its protection 3-12."""
+
+K2420 = replace(
+    K2400,
+    model="2420",
+    identities=("2420", "2420-C"),
+    v_max=60.0,
+    i_max=3.0,
+    i_min=1e-8,
+    v_ranges=(0.2, 2.0, 20.0, 60.0),
+    i_ranges=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 3.0),
+    envelope=((20.0, 3.0), (60.0, 1.0)),
+    overvoltage=(6.0, 12.0, 18.0, 24.0, 30.0, 36.0, 48.0),
+)
+"""2420, 60 V and 3 A."""
+
+K2425 = replace(
+    K2420,
+    model="2425",
+    identities=("2425", "2425-C"),
+    v_max=100.0,
+    v_ranges=(0.2, 2.0, 20.0, 100.0),
+    envelope=((20.0, 3.0), (100.0, 1.0)),
+    overvoltage=(10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0),
+)
+"""2425, 100 V and 3 A."""
+
+K2440 = replace(
+    K2420,
+    model="2440",
+    identities=("2440", "2440-C"),
+    v_max=40.0,
+    i_max=5.0,
+    v_ranges=(0.2, 2.0, 10.0, 40.0),
+    i_ranges=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 5.0),
+    envelope=((10.0, 5.0), (40.0, 1.0)),
+    overvoltage=(4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 32.0),
+)
+"""2440, 40 V and 5 A (18-75)."""
 
 
 class Keithley2400(ScpiDriver):
-    """2400 and 2401 in SCPI."""
+    """2400, 2401, 2410, 2420, 2425 and 2440 in SCPI."""
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     remote: ClassVar[str] = ":SYST:RSEN?"
@@ -154,7 +206,7 @@ class Keithley2400(ScpiDriver):
         source = smallest_range(self.spec.v_ranges, settings.v_peak, "v_peak", "V")
         # The compliance has a range of its own, the smallest that holds it; every range reaches 5 % beyond its name.
         measure = smallest_range(self.spec.i_ranges, settings.compliance / RANGE_REACH, "compliance", "A")
-        return source, measure, [step for step in OVP_STEPS if step >= settings.v_peak][:1]
+        return source, measure, [step for step in self.spec.overvoltage if step >= settings.v_peak][:1]
 
     def off(self, settings: ChannelSettings) -> tuple[str, ...]:
         """Abort, output off, nothing that switches it on, 0 V; the display shows again."""
@@ -201,4 +253,4 @@ class Keithley2400(ScpiDriver):
         return readings(values[:, 1], values[:, 0], time, tripped, over=(status & OVERFLOWED) != 0)
 
 
-FAMILY = Family(Keithley2400, (K2400, K2401))
+FAMILY = Family(Keithley2400, (K2400, K2401, K2410, K2420, K2425, K2440))

@@ -22,6 +22,7 @@ Never run on hardware.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -128,9 +129,16 @@ K2460 = Spec(
 )
 """2460, 100 V and 7 A."""
 
+K2470 = replace(
+    K2450, model="2470", identities=("2470",),
+    v_ranges=K2450.v_ranges[1:],
+    source="as the 2450, whose commands it takes (2470 12-92); up to 200 V: its 1000 V range is not driven here",
+)  # fmt: skip
+"""2470: a high-voltage 2450, as far as that goes."""
+
 
 class Keithley2450(ScpiDriver):
-    """2450 and 2460 in SCPI."""
+    """2450, 2460 and 2470 in SCPI."""
 
     error_query: ClassVar[str] = "SYST:ERR?"
     root: ClassVar[str] = ""
@@ -308,4 +316,4 @@ def _shortest_tick(settings: ChannelSettings) -> float:
     return aperture(settings) + OVERHEAD + SHORTEST_DELAY
 
 
-FAMILY = Family(Keithley2450, (K2450, K2460))
+FAMILY = Family(Keithley2450, (K2450, K2460, K2470))

@@ -24,12 +24,12 @@ from typing import ClassVar
 import numpy as np
 
 from instruments.link.message import Message, confirm, printed, query, write
-from instruments.link.scpi import chunks, number, numbers, table
+from instruments.link.scpi import number, table
 from instruments.link.tsp import parse_error
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
+from instruments.smu import k2600_pair
 from instruments.smu.capability import (
     MAINS,
-    READOUT,
     aperture,
     check_plan,
     check_points,
@@ -45,31 +45,13 @@ from instruments.smu.capability import (
     tick_list,
 )
 from instruments.smu.driver import ChannelSettings, Family, Readings, SmuDriver, Spec, before_output
+from instruments.smu.k2600_lua import COLUMNS, DONE, LEAST_DELAY, LIMITED, OVERHEAD, SHOWN, TIMER, readout, timer
+from instruments.smu.k2600_lua import levels as list_of_levels
 from instruments.smu.timing import measured_times
-
-LEAST_DELAY = 1e-5
-"""Shortest delay that a trigger timer is given, s."""
-
-OVERHEAD = 1e-4
-"""Time that a measurement takes beyond its aperture, s: taken generously, the manual gives none."""
+from instruments.smu.together import with_reads
 
 OFF_LIMIT = 1e-3
 """Current limit of a switched-off output that the instrument starts with, A; it is lowered to the compliance."""
-
-SHOWN = 1e-5
-"""Relative rounding of a printed number: six digits (2600BS-901-01, format.asciiprecision)."""
-
-TIMER = 2e-3
-"""How far the length of a train may be off for the time that Lua itself takes, s."""
-
-LIMITED = 0x40
-"""Bit of a buffer's status: the source was at its limit (7-34)."""
-
-COLUMNS = ("readings", "sourcevalues", "timestamps", "statuses")
-"""Columns that are asked of the reading buffer (7-25 .. 7-36)."""
-
-DONE = "played"
-"""What the instrument prints when the train is over and the output off."""
 
 _UNVERIFIED = (
     "2600BS-901-01 Rev C; the shortest step stands in the data sheet alone and is UNVERIFIED: 0.2 ms, measured 0.31 "
@@ -118,13 +100,20 @@ K2635B = replace(
 )
 """2635B, 200 V and 1.5 A, low currents."""
 
-SINGLE = (K2601B, K2611B, K2635B)
+SINGLE = (K2601B, K2611B, K2635B, *(
+    replace(one, model=name, identities=(name,))
+    for one, name in ((K2601B, "2601A"), (K2611B, "2611A"), (K2635B, "2635A"))
+))  # fmt: skip
 DUAL = tuple(
-    replace(one, model=name, identities=(name,), channels=2)
-    for one, names in ((K2601B, ("2602B", "2604B")), (K2611B, ("2612B", "2614B")), (K2635B, ("2634B", "2636B")))
+    replace(one, model=name, identities=(name,), channels=2, edges_min=LEAST_DELAY)
+    for one, names in (
+        (K2601B, ("2602B", "2604B", "2602A")),
+        (K2611B, ("2612B", "2614B", "2612A")),
+        (K2635B, ("2634B", "2636B", "2636A")),
+    )
     for name in names
 )
-"""The two-channel models: each channel is that of its one-channel sister."""
+"""The two-channel models: each channel is that of its one-channel sister; the A series has the same triggers."""
 
 
 class Keithley2600(SmuDriver):
@@ -136,7 +125,9 @@ class Keithley2600(SmuDriver):
     questions: ClassVar[Mapping[str, str]] = {"line_frequency": "print(localnode.linefreq)"}
 
     def off(self, settings: ChannelSettings) -> tuple[str, ...]:
-        """End the line that plays, output off, 0 V."""
+        """End the line that plays, output off, 0 V; two channels of a session both go to 0 V before one goes off."""
+        if settings.second is not None:
+            return k2600_pair.off()
         names = [self.name(channel) for channel in self._own(settings)]
         return (
             "abort",
@@ -147,7 +138,8 @@ class Keithley2600(SmuDriver):
 
     def _own(self, settings: ChannelSettings) -> Sequence[int]:
         """Channels that are reset and switched off."""
-        return range(1, self.spec.channels + 1) if settings.all_channels else (settings.channel,)
+        own = [each.channel for each in settings.each]
+        return range(1, self.spec.channels + 1) if settings.all_channels else own
 
     @staticmethod
     def name(channel: int) -> str:
@@ -159,10 +151,19 @@ class Keithley2600(SmuDriver):
         return (confirm("print(localnode.model)", self.spec.model),)
 
     def prepare(self, settings: ChannelSettings) -> tuple[Message, ...]:
-        """Set one channel up with the output off; ranges before the limit, and the limit read back."""
+        """Set every channel up with the output off; ranges before the limit, and the limit read back."""
+        used = [each.channel for each in settings.each]
+        others = [self.name(channel) for channel in self._own(settings) if channel not in used]
+        return (
+            *(write(f"{other}.reset()") for other in others),
+            *(write(line) for each in settings.each for line in self._setup(each)),
+            self.standing(settings),
+        )
+
+    def _setup(self, settings: ChannelSettings) -> list[str]:
+        """Lua that sets one channel up."""
         source, measure = self._ranges(settings)
         smu = self.name(settings.channel)
-        others = [self.name(channel) for channel in self._own(settings) if channel != settings.channel]
         setup = [
             "source.output = {}.OUTPUT_OFF",
             "reset()",
@@ -186,17 +187,25 @@ class Keithley2600(SmuDriver):
             "nvbuffer1.collecttimestamps = 1",
             "nvbuffer1.collectsourcevalues = 1",
         ]
-        return (
-            *(write(f"{other}.reset()") for other in others),
-            *(write(f"{smu}.{line.format(smu)}") for line in setup),
-            self.standing(settings),
-        )
+        return [f"{smu}.{line.format(smu)}" for line in setup]
 
     def standing(self, settings: ChannelSettings) -> Message:
-        """Print function, sensing, ranges, limit, integration time, mains and output."""
+        """Print function, sensing, ranges, limit and integration time of every channel, then mains and outputs."""
+        return printed(
+            *(
+                confirm(attribute, expected, SHOWN)
+                for each in settings.each
+                for attribute, expected in self._standing(each).items()
+            ),
+            confirm("localnode.linefreq", settings.mains, SHOWN, hint=MAINS),
+            *(confirm(f"{self.name(each.channel)}.source.output", 0.0) for each in settings.each),
+        )
+
+    def _standing(self, settings: ChannelSettings) -> dict[str, float]:
+        """What the attributes of one channel must be."""
         source, measure = self._ranges(settings)
         smu = self.name(settings.channel)
-        checks = {
+        return {
             f"{smu}.source.func": 1.0,
             f"{smu}.sense": float(settings.four_wire),
             f"{smu}.source.autorangev": 0.0,
@@ -206,11 +215,6 @@ class Keithley2600(SmuDriver):
             f"{smu}.source.limiti": settings.compliance,
             f"{smu}.measure.nplc": settings.nplc,
         }
-        return printed(
-            *(confirm(attribute, expected, SHOWN) for attribute, expected in checks.items()),
-            confirm("localnode.linefreq", settings.mains, SHOWN, hint=MAINS),
-            confirm(f"{smu}.source.output", 0.0),
-        )
 
     def _ranges(self, settings: ChannelSettings) -> tuple[float, float]:
         """Source range (V) and measure range (A)."""
@@ -242,7 +246,7 @@ class Keithley2600(SmuDriver):
         trigger = [
             f"{smu}.nvbuffer1.clear()",
             f"{smu}.source.levelv = 0",
-            *_levels(smu, levels),
+            *list_of_levels(smu, levels),
             f"{smu}.trigger.source.limiti = {number(settings.compliance)}",
             *_triggers(smu, timers, count, period, None if pulses is None else width, wait),
         ]
@@ -266,13 +270,29 @@ class Keithley2600(SmuDriver):
             replace(end, text="; ".join([*go, end.text]), patience=plan.total),
         ]
         if measured:
-            columns = ",".join(f"{smu}.nvbuffer1.{column}" for column in COLUMNS)
-            messages.append(query(f"printbuffer(1,{count},{columns})", patience=READOUT * count))
+            messages.append(readout(smu, count))
         return tuple(messages)
 
     def is_off(self, settings: ChannelSettings) -> Message:
-        """Ask for the state of the output."""
-        return confirm(f"print({self.name(settings.channel)}.source.output)", 0.0)
+        """Ask for the state of every output."""
+        return printed(*(confirm(f"{self.name(each.channel)}.source.output", 0.0) for each in settings.each))
+
+    def reads(self, plan: PairPlan, settings: ChannelSettings) -> PairPlan:
+        """Both channels, in a list or in pulses that are alike; else each at the end of its own pulse."""
+        return with_reads(self.spec, plan, settings, k2600_pair.shortest_tick(self.spec, settings))
+
+    def play_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[Message, ...]:
+        """See `instruments.smu.k2600_pair`."""
+        return k2600_pair.play(self.spec, plan, settings, self.standing(settings))
+
+    def margins_pair(self, plan: PairPlan, settings: ChannelSettings) -> tuple[float, float]:
+        """A tick at 0 V after a list that is measured to its end."""
+        return k2600_pair.margins(self.spec, plan, settings)
+
+    def parse_pair(self, plan: PairPlan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
+        """Readings of both channels."""
+        ranges = [self._ranges(each)[0] for each in settings.each]
+        return k2600_pair.parse(self.spec, plan, settings, replies, ranges)
 
     def parse(self, plan: Plan, settings: ChannelSettings, replies: Sequence[str]) -> Readings:
         """Readings of the measured steps; tripped is bit 6 of the buffer's status (7-34)."""
@@ -294,18 +314,6 @@ class Keithley2600(SmuDriver):
         return parse_error(reply)
 
 
-def _levels(smu: str, levels: np.ndarray) -> list[str]:
-    """Lua that hands a list to the trigger model: at once, or gathered from pieces of 100 values."""
-    pieces = list(chunks(levels))
-    if len(pieces) == 1:
-        return [f"{smu}.trigger.source.listv({{{numbers(levels)}}})"]
-    return [
-        "levels = {}",
-        *(f"for _, v in ipairs({{{numbers(piece)}}}) do table.insert(levels, v) end" for piece in pieces),
-        f"{smu}.trigger.source.listv(levels)",
-    ]
-
-
 def _triggers(
     smu: str, timers: tuple[int, ...], count: int, period: float, width: float | None, wait: float | None
 ) -> list[str]:
@@ -316,7 +324,7 @@ def _triggers(
     start, stop, measure = timers
     # Passing on the event that starts it, the timer makes one event more than it counts; 0 would be for ever.
     lines = [
-        *_timer(start, period, max(1, count - 1), True, f"{smu}.trigger.ARMED_EVENT_ID"),
+        *timer(start, period, max(1, count - 1), True, f"{smu}.trigger.ARMED_EVENT_ID"),
         f"{smu}.trigger.source.action = {smu}.ENABLE",
         f"{smu}.trigger.source.stimulus = trigger.timer[{start}].EVENT_ID",
     ]
@@ -324,7 +332,7 @@ def _triggers(
         lines += [f"{smu}.trigger.measure.action = {smu}.DISABLE", f"{smu}.trigger.measure.stimulus = 0"]
     else:
         lines += [
-            *_timer(measure, wait, 1, False, f"trigger.timer[{start}].EVENT_ID"),
+            *timer(measure, wait, 1, False, f"trigger.timer[{start}].EVENT_ID"),
             f"{smu}.trigger.measure.i({smu}.nvbuffer1)",
             f"{smu}.trigger.measure.action = {smu}.ENABLE",
             f"{smu}.trigger.measure.stimulus = trigger.timer[{measure}].EVENT_ID",
@@ -333,7 +341,7 @@ def _triggers(
         lines += [f"{smu}.trigger.endpulse.action = {smu}.SOURCE_HOLD", f"{smu}.trigger.endpulse.stimulus = 0"]
     else:
         lines += [
-            *_timer(stop, width, 1, False, f"trigger.timer[{start}].EVENT_ID"),
+            *timer(stop, width, 1, False, f"trigger.timer[{start}].EVENT_ID"),
             f"{smu}.trigger.endpulse.action = {smu}.SOURCE_IDLE",
             f"{smu}.trigger.endpulse.stimulus = trigger.timer[{stop}].EVENT_ID",
         ]
@@ -345,17 +353,6 @@ def _triggers(
         f"{smu}.trigger.arm.count = 1",
         f"{smu}.trigger.arm.stimulus = 0",
         f"{smu}.trigger.count = {count}",
-    ]
-
-
-def _timer(n: int, delay: float, count: int, passthrough: bool, stimulus: str) -> list[str]:
-    timer = f"trigger.timer[{n}]"
-    return [
-        f"{timer}.reset()",
-        f"{timer}.delay = {number(delay)}",
-        f"{timer}.count = {count}",
-        f"{timer}.passthrough = {'true' if passthrough else 'false'}",
-        f"{timer}.stimulus = {stimulus}",
     ]
 
 

@@ -16,10 +16,11 @@ from instruments.link.answers import shown
 from instruments.link.clock import Clock
 from instruments.link.dialogue import Dialogue, Line
 from instruments.link.errors import LinkError, ProtocolError, TimingError
+from instruments.link.events import note, output_on
 from instruments.link.message import Message, query
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 from instruments.safety.limits import SafetyLimits
-from instruments.smu.capability import check_settings, which_terminals
+from instruments.smu.capability import check_channels, which_terminals
 from instruments.smu.driver import ChannelSettings, Readings, SmuDriver
 from instruments.smu.models import driver_for
 from instruments.smu.timing import check_elapsed
@@ -47,7 +48,7 @@ class Script:
 
     Attributes
     ----------
-    plan : Plan
+    plan : Plan or PairPlan
         What is played.
     settings : ChannelSettings
         What the channel must be set up with.
@@ -57,14 +58,14 @@ class Script:
         How long the output is on at 0 V before and after it, s.
     """
 
-    plan: Plan
+    plan: Plan | PairPlan
     settings: ChannelSettings
     messages: tuple[Message, ...]
     margins: tuple[float, float]
 
 
 class Smu:
-    """One channel of one instrument, set up for one sample.
+    """One channel of one instrument, or two of one, set up for one sample.
 
     Attributes
     ----------
@@ -102,7 +103,7 @@ class Smu:
         self._dialogue = Dialogue(line, self.driver)
         self.pulses, self.tally = 0, None
         safety.against(self.driver.spec)
-        check_settings(self.driver.spec, replace(settings, line_frequency=settings.line_frequency or 50.0))
+        check_channels(self.driver.spec, replace(settings, line_frequency=settings.line_frequency or 50.0))
         for message in self.driver.identify():
             self._dialogue.exchange(message)
         self.settings, self._found = self._completed(settings)
@@ -155,7 +156,7 @@ class Smu:
         self.settings = settings
         self._dialogue.say(*self.driver.prepare(settings))
 
-    def compile(self, plans: Sequence[Plan]) -> list[Script]:
+    def compile(self, plans: Sequence[Plan | PairPlan]) -> list[Script]:
         """Hold every plan against the sample's limits and the model's, and translate it; nothing is sent.
 
         Raises
@@ -163,11 +164,14 @@ class Smu:
         LimitError
             Naming what is beyond which limit.
         """
-        played, scripts = self.pulses, []
+        played, scripts, driver, settings = self.pulses, [], self.driver, self.settings
         for plan in plans:
             played = self.safety.check(plan, played)
-            messages = *self.driver.play(plan, self.settings), self.driver.is_off(self.settings)
-            scripts.append(Script(plan, self.settings, messages, self.driver.margins(plan, self.settings)))
+            if isinstance(plan, PairPlan):
+                messages, margins = driver.play_pair(plan, settings), driver.margins_pair(plan, settings)
+            else:
+                messages, margins = driver.play(plan, settings), driver.margins(plan, settings)
+            scripts.append(Script(plan, settings, (*messages, driver.is_off(settings)), margins))
         return scripts
 
     def play(self, script: Script, clock: Clock | None = None) -> Readings:
@@ -219,7 +223,7 @@ class Smu:
             self._guard.rest()
         elapsed = None if clock is None or began is None else clock.now() - began
         try:
-            readings = self.driver.parse(plan, settings, replies[:-1])
+            readings = self._parsed(script, replies[:-1])
             if clock is not None and elapsed is not None:
                 slack = clock.latency + float(plan.duration.max())
                 check_elapsed(elapsed, plan, settings, self.driver.spec.model, slack)
@@ -227,7 +231,20 @@ class Smu:
             path = getattr(log, "path", None)
             raise error if path is None else TimingError(f"{error}; what it read stands at the end of {path}") from None
         self._refuse_old(readings)
+        return self._noted(readings)
+
+    def _noted(self, readings: Readings) -> Readings:
+        """Tell the log of readings at the compliance."""
+        if readings.tripped.any():
+            note(self._line, f"compliance in {readings.tripped.sum()} of {len(readings.tripped)} readings")
         return readings
+
+    def _parsed(self, script: Script, replies: Sequence[str]) -> Readings:
+        """Readings of one channel, or of both."""
+        plan, driver = script.plan, self.driver
+        if isinstance(plan, PairPlan):
+            return driver.parse_pair(plan, script.settings, replies)
+        return driver.parse(plan, script.settings, replies)
 
     def _played(self, messages: Sequence[Message]) -> list[str]:
         """Answers to all messages of a train; before the first that may switch the output on, `announce` is called."""
@@ -235,7 +252,10 @@ class Smu:
         replies = self._dialogue.say(*messages[:harmless])
         if self.announce is not None:
             self.announce()
-        return replies + self._dialogue.say(*messages[harmless:])
+        note(self._line, output_on(self.pulses, self.safety.pulses_max))
+        replies += self._dialogue.say(*messages[harmless:])
+        note(self._line, "output off")
+        return replies
 
     def _refuse_old(self, readings: Readings) -> None:
         """Readings of a train must be younger than those of the one before, where the instrument's clock runs on."""
@@ -263,6 +283,7 @@ class Smu:
                 self._line.write(text)
             self._dialogue.forget_errors()
             self._dialogue.exchange(self.driver.is_off(self.settings))
+            note(self._line, "output off")
         finally:
             self._line.heartbeat = beat
         if self._guard is not None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.link.errors import TimingError
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 from instruments.smu.driver import ChannelSettings
 
 RESOLUTION = 1e-4
@@ -52,7 +52,7 @@ def measured_times(
     return np.where(np.abs(stamp - planned) <= resolution, planned, stamp)
 
 
-def check_elapsed(elapsed: float, plan: Plan, settings: ChannelSettings, model: str, slack: float) -> None:
+def check_elapsed(elapsed: float, plan: Plan | PairPlan, settings: ChannelSettings, model: str, slack: float) -> None:
     """Hold the length of a whole train against the plan; `slack` s of it may be due to other things.
 
     Raises

@@ -388,4 +388,6 @@ def _elements(smu: B2900, parameters: list[str], _: dict[str, int]) -> None:
     smu.elements = [short(e) for e in ELEMENTS if short(e) in chosen]
 
 
+B2900.MODELS |= {name.replace("A", "B"): found for name, found in B2900.MODELS.items()}
+
 INSTRUMENTS = {name: partial(B2900, model=name) for name in B2900.MODELS}

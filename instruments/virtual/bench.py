@@ -68,6 +68,7 @@ class Bench:
         seed: int = 0,
         port: int = 0,
         dut_terminals: str = "front",
+        channels: int = 1,
     ) -> None:
         """Build and start it.
 
@@ -93,6 +94,8 @@ class Bench:
             Of the source-measure unit's socket; 0 for any free one.
         dut_terminals : {"front", "rear"}
             Terminals that the device is on, of a model that has both (2400, 2450, 2460, 2461).
+        channels : int
+            2 puts the column of a single cell on HI of channel 2, instead of on LO.
 
         Raises
         ------
@@ -101,10 +104,11 @@ class Bench:
         """
         options = _terminals(model, dut_terminals)
         with ExitStack() as stack:
-            device = stack.enter_context(_sample(dut, rows, cols, seed))
+            device = stack.enter_context(sample(dut, rows, cols, seed))
             self.dut = Dut(
                 device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
             )
+            _wire(self.dut, channels)
             switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
             self._serve(stack, transport, port, make(model, self.dut, **options), switch)
             self._stack = stack.pop_all()
@@ -147,6 +151,13 @@ class Bench:
         self.close()
 
 
+def _wire(dut: Dut, channels: int) -> None:
+    """Put the column of a single cell on the second channel, where there are two."""
+    if channels > 1 and dut.lines == 2:
+        dut.connect({0}, (), "1")
+        dut.connect({1}, (), "2")
+
+
 def _terminals(model: str, dut_terminals: str) -> dict[str, str]:
     """Options of a model for a device on these of its terminals; `InputError` where it has one pair alone."""
     if dut_terminals == "front":
@@ -156,7 +167,7 @@ def _terminals(model: str, dut_terminals: str) -> dict[str, str]:
     return {"dut_terminals": dut_terminals}
 
 
-def _sample(dut: str, rows: int, cols: int, seed: int) -> SimulatedArray:
+def sample(dut: str, rows: int, cols: int, seed: int) -> SimulatedArray:
     """Open the device under test, with its compiled model loaded.
 
     Raises

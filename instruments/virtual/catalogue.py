@@ -18,7 +18,7 @@ from instruments.virtual.instrument import VirtualInstrument
 
 GROUP = "hil.virtual_instruments"
 
-BOTH_TERMINALS = ("2400", "2450", "2460", "2461")
+BOTH_TERMINALS = ("2400", "2410", "2420", "2425", "2440", "2450", "2460", "2461", "2470")
 """Models with front and rear terminals, of which one pair is selected; they take ``dut_terminals``."""
 
 

@@ -37,9 +37,11 @@ NAN = 9.91e37
 PROTECTION = (20.0, 40.0, 60.0, 80.0, 100.0, 120.0, 160.0)
 """Steps of the over-voltage protection, V; above them there is none (manual p. 18-81)."""
 
+_UP_TO_1A = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+
 
 class K2400(ScpiInstrument):
-    """The 2400: 210 V, 1.05 A.
+    """A 2400 (210 V, 1.05 A) or a sister of other ranges.
 
     Parameters
     ----------
@@ -49,14 +51,37 @@ class K2400(ScpiInstrument):
         Of the mains, Hz.
     dut_terminals : {"front", "rear"}
         Where the device is; with the others selected there is an open circuit.
+    model : str
+        A key of `MODELS`.
     """
 
     QUEUE: ClassVar[int] = 10
-    capability = Capability((0.2, 2.0, 20.0, 200.0), (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), 1.05, 1e-9)
-    identity = "KEITHLEY INSTRUMENTS INC.,MODEL 2400,1234567,C33   Mar 31 2015 09:32:39/A02  /K/J"
+    MODELS: ClassVar[dict[str, tuple[Capability, tuple[float, ...]]]] = {
+        "2400": (Capability((0.2, 2.0, 20.0, 200.0), _UP_TO_1A, 1.05, 1e-9), PROTECTION),
+        "2410": (
+            Capability((0.2, 2.0, 20.0, 1000.0), (1e-6, 1e-5, 1e-4, 1e-3, 2e-2, 0.1, 1.0), 1.05, 1e-9),
+            (20.0, 40.0, 100.0, 200.0, 300.0, 400.0, 500.0),
+        ),
+        "2420": (
+            Capability((0.2, 2.0, 20.0, 60.0), (*_UP_TO_1A[1:], 3.0), 1.05, 1e-8),
+            (6.0, 12.0, 18.0, 24.0, 30.0, 36.0, 48.0),
+        ),
+        "2425": (
+            Capability((0.2, 2.0, 20.0, 100.0), (*_UP_TO_1A[1:], 3.0), 1.05, 1e-8),
+            (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0),
+        ),
+        "2440": (
+            Capability((0.2, 2.0, 10.0, 40.0), (*_UP_TO_1A[1:], 5.0), 1.05, 1e-8),
+            (4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 32.0),
+        ),
+    }
 
-    def __init__(self, dut: Dut, *, line_frequency: float = 50.0, dut_terminals: str = "front") -> None:
+    def __init__(
+        self, dut: Dut, *, model: str = "2400", line_frequency: float = 50.0, dut_terminals: str = "front"
+    ) -> None:
         """Switch on with defaults."""
+        self.capability, self.protection = self.MODELS[model]
+        self.identity = f"KEITHLEY INSTRUMENTS INC.,MODEL {model},1234567,C33   Mar 31 2015 09:32:39/A02  /K/J"
         super().__init__(dut)
         self.line_frequency = line_frequency
         self.channel = Channel(dut, "1", self.capability)
@@ -130,7 +155,12 @@ class K2400(ScpiInstrument):
                 f"{volts}:RANGe", partial(do.source_range, v), lambda s, p, n: show(s.channel.shows_range("v"))
             ),
             ScpiCommand(f"{volts}:RANGe:AUTO", do.source_auto, lambda s, p, n: flag(s.channel.v_range is None)),
-            setting(f"{volts}:PROTection[:LEVel]", "channel.v_clamp", self._protection, lambda v: show(min(v, 210.0))),
+            setting(
+                f"{volts}:PROTection[:LEVel]",
+                "channel.v_clamp",
+                self._protection,
+                lambda v: show(min(v, self.capability.v_max)),
+            ),
             ScpiCommand(
                 f"{volts}:PROTection:TRIPped", None, lambda s, p, n: flag(abs(s.channel.level) > s.channel.v_clamp)
             ),
@@ -303,10 +333,10 @@ class K2400(ScpiInstrument):
             raise ScpiError(-222)
         return value
 
-    @staticmethod
-    def _protection(text: str) -> float:
-        value = number(text, 0.0, 210.0, 210.0)
-        return next((step for step in PROTECTION if value <= step), np.inf)
+    def _protection(self, text: str) -> float:
+        most = self.capability.v_max
+        value = number(text, 0.0, most, most)
+        return next((step for step in self.protection if value <= step), np.inf)
 
 
-INSTRUMENTS = {"2400": K2400}
+INSTRUMENTS = {name: partial(K2400, model=name) for name in K2400.MODELS}

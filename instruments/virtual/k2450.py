@@ -87,6 +87,9 @@ class K2450(ScpiInstrument):
         "2460": Capability(
             (0.2, 2.0, 7.0, 10.0, 20.0, 100.0), (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 4.0, 5.0, 7.0), 1.05, 1e-8
         ),
+        "2470": Capability(
+            (0.2, 2.0, 20.0, 200.0, 1000.0), (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0), 1.1, 1e-9
+        ),
     }
 
     def __init__(
@@ -349,4 +352,4 @@ def _sense_auto(smu: K2450, parameters: list[str], _: dict[str, int]) -> None:
     smu.channel.i_range = None if boolean(arguments(parameters, 1)[0]) else smu.channel.shows_range("i")
 
 
-INSTRUMENTS = {"2450": K2450, "2460": partial(K2450, model="2460")}
+INSTRUMENTS = {name: partial(K2450, model=name) for name in K2450.CAPABILITIES}

@@ -64,7 +64,8 @@ class K2600(TspInstrument):
 
     MODELS: ClassVar[dict[str, tuple[Capability, int]]] = {
         "2601B": (_40V, 1), "2602B": (_40V, 2), "2604B": (_40V, 2), "2611B": (_200V, 1), "2612B": (_200V, 2),
-        "2614B": (_200V, 2), "2634B": (_LOW, 2), "2635B": (_LOW, 1), "2636B": (_LOW, 2),
+        "2614B": (_200V, 2), "2634B": (_LOW, 2), "2635B": (_LOW, 1), "2636B": (_LOW, 2), "2601A": (_40V, 1),
+        "2602A": (_40V, 2), "2611A": (_200V, 1), "2612A": (_200V, 2), "2635A": (_LOW, 1), "2636A": (_LOW, 2),
     }  # fmt: skip
 
     def __init__(self, dut: Dut, *, model: str = "2602B", line_frequency: float = 50.0) -> None:

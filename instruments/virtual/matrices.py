@@ -22,8 +22,8 @@ SETTLING = 15e-3
 """Time after a change of relays until the instrument goes on, s: the cards' worst."""
 
 Crosspoint = tuple[int, int]
-TERMINALS: Mapping[int, tuple[str, str]] = {1: ("1", "hi"), 2: ("1", "lo")}
-"""Row to (port, terminal): row A to HI and row B to LO of the first channel."""
+TERMINALS: Mapping[int, tuple[str, str]] = {1: ("1", "hi"), 2: ("1", "lo"), 3: ("2", "hi")}
+"""Row to (port, terminal): row A to HI of the first channel, row B to LO of both, row C to HI of the second."""
 
 
 class Relays:
@@ -84,7 +84,8 @@ class Relays:
             lines: dict[str, set[int]] = {"hi": set(), "lo": set()}
             for row, column in self.closed:
                 name, terminal = self.terminals.get(row, ("", ""))
-                if name == port and column in self._line_of:
+                # All LO terminals are one node.
+                if (name == port or terminal == "lo") and column in self._line_of:
                     lines[terminal].add(self._line_of[column])
             self.dut.connect(lines["hi"], lines["lo"], port)
 

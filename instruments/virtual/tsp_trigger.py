@@ -276,6 +276,9 @@ class TspTriggerModel:
 
     def _flush(self) -> None:
         """Play what was worked out; channels whose output is off only let the time pass."""
+        for run in self._runs:
+            # A sweep that is over before another's is at its idle level for the rest of it.
+            run.cut(self._now, run.level)
         tracks = [run for run in self._runs if run.lengths or run.level != run.smu.channel.level]
         playing = [run for run in tracks if run.smu.channel.output and run.lengths]
         dut, played = self._instrument.dut, {}

@@ -10,12 +10,20 @@ Front. Neurosci. 15:580909, eqs 1-3. The weight w in [0, 1] changes by dw/dn wit
 where ws = 1 - (1 + (gamma - 1) alpha Nstop)^(-1 / (gamma - 1)), or 1 - exp(-alpha Nstop) for gamma = 1, is the weight
 at which the soft-bound dynamics is cut off after Nstop pulses. The depression of eq 3 mirrors the potentiation.
 
+`exp` is the curve of N pulses by which simulators of networks describe a device (NeuroSim: Chen, Peng & Yu 2018, IEEE
+Trans. CAD 37, 3067), with a non-linearity nu of either sign: w(p) = (1 - exp(-nu p)) / (1 - exp(-nu)), p = n / N, so
+
+    EXP    dw+ = a (1 - s w),  dw- = -a (1 - s (1 - w)),  a = (1 - exp(-nu / N)) / s,  s = 1 - exp(-nu),  1 / N = alpha
+
+whose steps fall along the way for nu > 0 and grow for nu < 0; nu = 0 is L-HB.
+
 A pulse is a stretch of a call in which the cell voltage is at or beyond a threshold: v_set potentiates, -v_reset
 depresses. Its length and height do not matter, and neither does how it is cut into segments; the call ends it.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Literal, Self
 
 import numpy as np
@@ -36,10 +44,14 @@ PULSE_WIDTH = 1e-6
 class RramParameters(CellParameters):
     """Parameters of `sim:rram`; depression takes the value of potentiation where it is not given its own."""
 
-    model: Literal["lhb", "nlsb", "nlhb"] = Field("lhb", description="linear/non-linear, soft/hard bounds")
+    model: Literal["lhb", "nlsb", "nlhb", "exp"] = Field(
+        "lhb", description="linear/non-linear, soft/hard bounds; exp: steps of a non-linearity of either sign"
+    )
     alpha: Fraction = Field(0.002, gt=0, le=1, description="first potentiation step of eqs 1-3")
     gamma: float = Field(1.0, ge=1, description="potentiation exponent (nlsb, nlhb)")
     nstop: float = Field(500.0, gt=0, description="potentiation pulses from bound to bound (nlhb)")
+    nl: float = Field(0.0, ge=-20, le=20, description="non-linearity of potentiation (exp)")
+    nl_dep: float | None = Field(None, ge=-20, le=20, description="that of depression (exp); nl if not given")
     alpha_dep: Fraction | None = Field(None, gt=0, le=1, description="first depression step; alpha if not given")
     gamma_dep: float | None = Field(None, ge=1, description="depression exponent; gamma if not given")
     nstop_dep: float | None = Field(None, gt=0, description="depression pulses from bound to bound; nstop if not given")
@@ -58,16 +70,20 @@ class RramParameters(CellParameters):
     def branches(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
         """(alpha / ws, gamma, ws) of eq 3 for potentiation and depression; eqs 1 and 2 are its limits ws = 0 and 1."""
         return (
-            self._branch(self.alpha, self.gamma, self.nstop),
+            self._branch(self.alpha, self.gamma, self.nstop, self.nl),
             self._branch(
                 self.alpha if self.alpha_dep is None else self.alpha_dep,
                 self.gamma if self.gamma_dep is None else self.gamma_dep,
                 self.nstop if self.nstop_dep is None else self.nstop_dep,
+                self.nl if self.nl_dep is None else self.nl_dep,
             ),
         )
 
-    def _branch(self, alpha: float, gamma: float, nstop: float) -> tuple[float, float, float]:
-        if self.model == "lhb":
+    def _branch(self, alpha: float, gamma: float, nstop: float, nl: float) -> tuple[float, float, float]:
+        if self.model == "exp" and nl:
+            cut = -math.expm1(-nl)
+            return -math.expm1(-nl * alpha) / cut, 1.0, cut
+        if self.model in ("lhb", "exp"):
             return alpha, 1.0, 0.0
         if self.model == "nlsb":
             return alpha, gamma, 1.0

@@ -13,6 +13,9 @@ from sim.fitting.fitting import Fit
 TIED = 0.95
 """Magnitude of a correlation from which two parameters are said to be confused."""
 
+OPEN = 5.0
+"""Half of a 68 % interval over the standard error of the curvature, from which a parameter is said to be left open."""
+
 _REMEDIES = {
     ("rate", "window"): "add a train that saturates",
     ("non-linearity", "window"): "add a train that saturates",
@@ -44,7 +47,15 @@ _EXTREMES = {
 
 def advice(fit: Fit) -> list[str]:
     """Sentences for the user: what the data cannot tell, and what makes the intervals doubtful."""
-    told = (*_blind(fit), *_ended(fit), *_tied(fit), *fit.model.doubts(fit.values), *_doubts(fit), *fit.model.notes)
+    told = (
+        *_blind(fit),
+        *_ended(fit),
+        *_tied(fit),
+        *_wide(fit),
+        *fit.model.doubts(fit.values),
+        *_doubts(fit),
+        *fit.model.notes,
+    )
     return list(dict.fromkeys(told))
 
 
@@ -76,6 +87,21 @@ def _tied(fit: Fit) -> Iterator[str]:
         yield (
             f"this {what} cannot separate {parts} (correlation of {fit.names[i]} and {fit.names[j]} "
             f"{correlation:+.2f}): {fit.model.remedy(fit.names[i], fit.names[j]) or _remedy(fit, first, second)}"
+        )
+
+
+def _wide(fit: Fit) -> Iterator[str]:
+    """Say what the profile leaves open though the curvature at the best fit looks sharp."""
+    open_ = [e for e in fit.estimates if fit.profiled and e.told and e.bound is None and e.spread > OPEN * e.error > 0]
+    if open_:
+        ranges = _list(
+            [f"{e.parameter.name} ({e.intervals[0.95][0]:.3g} .. {e.intervals[0.95][1]:.3g})" for e in open_]
+        )
+        first = min((e.parameter for e in open_), key=lambda p: p.role != "window")
+        remedy = _EXTREMES.get(first.role, "measure over a wider range of pulses and times")
+        yield (
+            f"these data leave {ranges} open, together: other values fit as well, and the preset holds one choice of "
+            f"them: {remedy}, or hold what you know with --fix {first.name}=VALUE"
         )
 
 

@@ -127,57 +127,85 @@ def derivative(residuals: Residuals, x: Vector, r: Vector, box: Box) -> NDArray[
     return jacobian
 
 
-def interval(
-    residuals: Residuals, best: Vector, cost: float, box: Box, k: int, along: Vector, error: float, rise: float
-) -> tuple[float, float, tuple[Vector, float]]:
-    """Ends of the interval of parameter `k` between which the profile rises by at most `rise`.
+class Visited:
+    """Residuals that remember how far from the best point they were still good.
+
+    A point whose sum of squares is low enough proves that the profile of each of its parameters is, there: a walk along
+    one parameter finds ends for the others, which their own walks may miss where the valley bends or has a kink.
+    """
+
+    def __init__(self, residuals: Residuals, limits: Vector, count: int) -> None:
+        """Remember for `count` parameters, up to each of the sums of squares `limits`, (L,)."""
+        self._residuals, self._limits = residuals, limits
+        self.value = np.stack([np.full((len(limits), count), np.inf), np.full((len(limits), count), -np.inf)])
+        self.point = np.zeros((2, len(limits), count, count))
+        self.cost = np.zeros((2, len(limits), count))
+
+    def __call__(self, x: Vector) -> Vector:
+        """Residuals at a point (P,)."""
+        r = self._residuals(x)
+        cost = float(r @ r)
+        for level in np.flatnonzero(cost <= self._limits):
+            for side, further in enumerate((x < self.value[0, level], x > self.value[1, level])):
+                self.value[side, level, further] = x[further]
+                self.point[side, level, further] = x
+                self.cost[side, level, further] = cost
+        return r
+
+
+def edge(
+    residuals: Residuals, start: tuple[Vector, float], cost: float, box: Box, k: int, side: float, along: Vector,
+    guess: float, rise: float,
+) -> tuple[float, tuple[Vector, float]]:  # fmt: skip
+    """End of the interval of parameter `k` on one side, within which its profile rises by at most `rise`.
 
     Parameters
     ----------
-    residuals, best, cost, box
-        The problem, its solution and the sum of squares there.
-    k : int
-        Which parameter.
+    residuals, box
+        The problem.
+    start : tuple
+        Point inside the interval, and its sum of squares.
+    cost : float
+        Least sum of squares.
+    k, side : int and float
+        Which parameter; -1 for its lower end, 1 for the upper.
     along : (P,) array
         Where the others go, to first order, for one unit of this one.
-    error : float
-        Guess of its standard error, > 0.
+    guess : float
+        Guess of the distance to the end, > 0.
     rise : float
         Rise of the sum of squares that ends the interval.
 
     Returns
     -------
-    low, high : float
-        Ends; the bound where the profile does not rise enough before it.
+    end : float
+        The bound where the profile does not rise enough before it.
     better : tuple
         Best point met on the way and its sum of squares, which a fit stuck in a local minimum is well below.
     """
-    better = (best, cost)
-    ends = []
-    for side in (-1.0, 1.0):
-        bound = box.low[k] if side < 0 else box.high[k]
-        inside, outside, here = (0.0, 0.0), None, best
-        distance = error
-        for _ in range(25):
-            distance = min(distance, abs(bound - best[k]))
-            at = best[k] + side * distance
-            start = here + along * (at - here[k])
-            start[k] = at
-            here, found = descend(residuals, start, box, fixed=k, rounds=12, tolerance=1e-4 * min(1.0, rise / cost))
-            if found < better[1]:
-                better = (here, found)
-            height = np.sqrt(max(found - cost, 0.0) / rise)
-            if abs(height - 1.0) < CLOSE or (height < 1.0 and at == bound):
-                break
-            if height < 1.0:
-                inside = (distance, height)
-            else:
-                outside = (distance, height)
-            distance = _next(inside, outside)
+    origin, found = start
+    better, bound = start, box.low[k] if side < 0 else box.high[k]
+    inside, outside, here = (0.0, np.sqrt(max(found - cost, 0.0) / rise)), None, origin
+    distance = guess
+    for _ in range(25):
+        distance = min(distance, abs(bound - origin[k]))
+        at = origin[k] + side * distance
+        begin = here + along * (at - here[k])
+        begin[k] = at
+        here, found = descend(residuals, begin, box, fixed=k, rounds=12, tolerance=1e-4 * min(1.0, rise / cost))
+        if found < better[1]:
+            better = (here, found)
+        height = np.sqrt(max(found - cost, 0.0) / rise)
+        if abs(height - 1.0) < CLOSE or (height < 1.0 and at == bound):
+            break
+        if height < 1.0:
+            inside = (distance, height)
         else:
-            distance = outside[0] if outside else inside[0]
-        ends.append(best[k] + side * distance)
-    return ends[0], ends[1], better
+            outside = (distance, height)
+        distance = _next(inside, outside)
+    else:
+        distance = outside[0] if outside else inside[0]
+    return origin[k] + side * distance, better
 
 
 def _next(inside: tuple[float, float], outside: tuple[float, float] | None) -> float:

@@ -61,6 +61,15 @@ class Estimate(NamedTuple):
         everywhere = ends is not None and tuple(ends) == (p.low, p.high)
         return bool(np.isfinite(self.error)) and not self.stopped and not everywhere
 
+    @property
+    def spread(self) -> float:
+        """What stands behind the ±: the standard error or, where it is wider, half of the interval of 68 %.
+
+        A curvature sees no valley that bends, and no kink; the profile does.
+        """
+        low, high = self.intervals.get(LEVELS[0], (self.value, self.value))
+        return max(self.error, (high - low) / 2.0)
+
     def open(self, end: float) -> bool:
         """Whether an end of an interval is only where the search stopped."""
         p = self.parameter

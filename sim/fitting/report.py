@@ -53,7 +53,7 @@ def parameter_row(
     spans = [f"{'' if profiled else 'linearised '}{span}" for span in spans]
     ended = [] if estimate.bound is None else [f"at {factor * estimate.bound:.4g}, where the model ends"]
     sure = estimate.told and estimate.bound is None
-    error = factor * float(estimate.error) if sure else None
+    error = factor * float(estimate.spread) if sure else None
     return Row(name, factor * float(estimate.value), unit, error, note="; ".join(lost + ended + spans))
 
 

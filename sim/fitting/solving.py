@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hil.errors import InputError
-from sim.fitting.descent import Box, Residuals, derivative, descend, interval
+from sim.fitting.descent import CLOSE, Box, Residuals, Visited, derivative, descend, edge
 from sim.fitting.estimate import LEVELS
 from sim.fitting.parameter import Parameter
 
@@ -33,6 +34,10 @@ STEPS = STARTS + SECOND + 2
 STEP, SINGULAR = 1e-6, 1e-5
 """Relative step of a difference quotient; singular value of the scaled Jacobian, over its largest, below which a
 combination of parameters is not told, ten times that step."""
+
+
+ROUNDS_OF_PROFILES = 4
+"""How often intervals are walked on from where other profiles have been further out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,24 +220,59 @@ def _intervals(
     from scipy.stats import t
 
     freedom = readings - len(best)
-    reach = {q: float(t.ppf((1 + q) / 2, freedom)) for q in LEVELS}
+    reach = np.array([float(t.ppf((1 + q) / 2, freedom)) for q in LEVELS])
+    spans = np.clip(best + np.array([-1.0, 1.0])[:, None, None] * (errors * reach[:, None]), box.low, box.high)
     better = (best, chi_square)
-    found = []
-    for k, error in enumerate(errors):
-        ends = {
-            q: (max(best[k] - error * z, box.low[k]), min(best[k] + error * z, box.high[k])) for q, z in reach.items()
-        }
-        if told is not None:
-            told(k)
-        if told is not None and chi_square > 1e-12 * readings:
-            known = np.isfinite(errors)
-            guess = error if np.isfinite(error) and error > 0 else 0.1 * (abs(best[k]) or box.step[k] * 1e4)
-            along = np.where(known, correlation[:, k] * errors / guess, 0.0) if known[k] else np.zeros(len(best))
-            for q, z in reach.items():
-                rise = chi_square / freedom * z**2
-                low, high, met = interval(residuals, best, chi_square, box, k, np.nan_to_num(along), guess * z, rise)
-                inner = ends[LEVELS[0]] if q != LEVELS[0] else (low, high)
-                ends[q] = (min(low, inner[0]), max(high, inner[1]))
-                better = min(better, met, key=lambda point: point[1])
-        found.append({q: (float(low), float(high)) for q, (low, high) in ends.items()})
+    if told is not None:
+        if chi_square > 1e-12 * readings:
+            spans, better = _profiles(residuals, best, chi_square, box, correlation, errors, freedom, reach, told)
+        else:
+            for k in range(len(best)):
+                told(k)
+    found = [
+        {q: (float(spans[0, level, k]), float(spans[1, level, k])) for level, q in enumerate(LEVELS)}
+        for k in range(len(best))
+    ]
     return found, better
+
+
+def _profiles(
+    residuals: Residuals, best: NDArray[np.float64], chi_square: float, box: Box, correlation: NDArray[np.float64],
+    errors: NDArray[np.float64], freedom: int, reach: NDArray[np.float64], told: Callable[[int], None],
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], float]]:  # fmt: skip
+    """Ends of all intervals by their profiles, (2, levels, P), and the best point met on the way.
+
+    Each is walked from the best point; where a walk of another parameter has been further out and still good, on from
+    there.
+    """
+    rises = chi_square / freedom * reach**2
+    visited = Visited(residuals, chi_square + rises, len(best))
+    spans, better = np.empty((2, len(reach), len(best))), (best, chi_square)
+    known = np.isfinite(errors)
+    guesses = np.where(known & (errors > 0), errors, 0.1 * np.where(best == 0, box.step * 1e4, np.abs(best)))
+    for k, guess in enumerate(guesses):
+        told(k)
+        along = np.nan_to_num(np.where(known, correlation[:, k] * errors / guess, 0.0) if known[k] else 0.0 * best)
+        for level, side in product(range(len(reach)), (0, 1)):
+            spans[side, level, k], met = edge(
+                visited, (best, chi_square), chi_square, box, k, 2.0 * side - 1.0, along, guess * reach[level],
+                rises[level],
+            )  # fmt: skip
+            better = min(better, met, key=lambda point: point[1])
+    still = np.zeros(len(best))
+    for _ in range(ROUNDS_OF_PROFILES):
+        wide = CLOSE * (spans[1] - spans[0])
+        beyond = [(0, visited.value[0] < spans[0] - wide), (1, visited.value[1] > spans[1] + wide)]
+        if not any(further.any() for _, further in beyond):
+            break
+        for side, further in beyond:
+            for level, k in zip(*np.nonzero(further), strict=True):
+                start = visited.point[side, level, k].copy(), float(visited.cost[side, level, k])
+                guess = abs(start[0][k] - spans[side, level, k])
+                spans[side, level, k], met = edge(
+                    visited, start, chi_square, box, int(k), 2.0 * side - 1.0, still, guess, rises[level]
+                )
+                better = min(better, met, key=lambda point: point[1])
+    spans[0] = np.minimum.accumulate(np.minimum(spans[0], visited.value[0]), axis=0)
+    spans[1] = np.maximum.accumulate(np.maximum(spans[1], visited.value[1]), axis=0)
+    return spans, better

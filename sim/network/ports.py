@@ -6,8 +6,8 @@ A port holds a voltage V behind a resistance R or, where that would drive more t
 
 with u the voltage of its nodes and i the current that it feeds into them. Seen from the ports, a network whose other
 nodes float is i = Y u + j: Y is what remains of the branches' Laplacian, j is 0 if they are ohmic, and what Newton's
-method has left over if they are not. Which ports are at their limits is found by repeated solving: a port whose
-current would exceed its limit is held at it, until none exceeds its own any more.
+method has left over if they are not. Which ports are at their limits is found by repeated solving: the port whose
+current would exceed its limit most is held at it, until none exceeds its own any more.
 """
 
 from __future__ import annotations
@@ -119,7 +119,9 @@ class PortNetwork:
             beyond = (np.abs(current) > self._ports.limit * (1 + BEYOND)) & (held == 0)
             if not beyond.any():
                 break
-            held = np.where(beyond, np.sign(current), held)
+            # One at a time: of two in series, the one that limits leaves the other within its limit.
+            worst = int(np.argmax(np.where(beyond, np.abs(current) / self._ports.limit, 0.0)))
+            held[worst] = np.sign(current[worst])
         behind = self._voltage_of_ports(potential) + self._ports.resistance * current
         terminal = np.where(self._ports.open | (held == 0), voltage, behind)
         return PortSolution(potential, current, terminal, held != 0)

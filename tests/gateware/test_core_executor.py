@@ -24,13 +24,13 @@ def agree(geometry, commands, pace=1.0, seed=0):
 
 
 GEOMETRIES = [
-    Geometry(5, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4),
-    Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5),
+    Geometry(5, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, history_depth=8),
+    Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5, history_depth=16),
     Geometry(3, 5, state_bits=16, v_bits=24, t_bits=15, log_depth=1, encoder=False),
-    Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane"),
-    Geometry(4, 7, lanes=3, v_bits=12, tie="margin", annealing=True, log_depth=5),
+    Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane", history_depth=16),
+    Geometry(4, 7, lanes=3, v_bits=12, tie="margin", annealing=True, log_depth=5, history_depth=16),
     Geometry(3, 3, lanes=2, state_bits=16, v_bits=20, tie="margin", encoder=False),
-    Geometry(1, 1, log_depth=2, annealing=True),
+    Geometry(1, 1, log_depth=2, annealing=True, history_depth=2),
     Geometry(4, 3, lanes=2, state_bits=16, cell="flca", log_depth=8),
     Geometry(3, 4, lanes=4, cell="flca", log_depth=8, tie="membrane"),
 ]
@@ -53,6 +53,7 @@ def test_agrees_with_the_golden_model_whatever_the_geometry(data):
         draw(st.integers(1, 9)), draw(st.integers(1, 9)), lanes=draw(st.integers(1, 6)),
         state_bits=draw(st.integers(8, 16)), cell=(cell := draw(st.sampled_from(["step", "step", "flca"]))),
         v_bits=draw(st.integers(12, 24)), t_bits=draw(st.integers(6, 15)), encoder=draw(st.booleans()),
+        history_depth=2 ** draw(st.integers(1, 6)),
         log_depth=draw(st.integers(1, 9)), tie=draw(st.sampled_from(["rank", "membrane", "margin"])),
         annealing=cell == "step" and draw(st.booleans()),
     )  # fmt: skip

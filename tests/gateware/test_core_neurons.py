@@ -11,6 +11,7 @@ from gateware.core.neuron import Neuron
 from gateware.core.spike_log import SpikeLog
 from gateware.core.winners import Winners
 from gateware.geometry import Geometry
+from gateware.logarithm import LOGARITHM, SLOPE, waiting_code
 
 
 @pytest.mark.parametrize("v_bits", [12, 16, 24])
@@ -165,12 +166,38 @@ def test_winners(tie, cols, lanes):
 @pytest.mark.parametrize("latency_code", [0, 1])
 @pytest.mark.parametrize("pace", [1.0, 0.2])
 def test_encoder(latency_code, pace):
-    g = Geometry(20, 1)
-    dut = Encoder(g)
-    dice = random.Random(7)
-    codes = [dice.choice([0, 1, 2, 5_000_000, (1 << 24) - 1]) for _ in range(256)]
+    """Rows in the order in which a few lines of Python give them, over more ticks than the calendar has."""
+    g = Geometry(20, 1, t_bits=6)
+    dut, dice, duration = Encoder(g), random.Random(7), 50
+    chances = [0.0, 1e-3, 0.02, 0.3, 1.0]
+    codes = [dice.randrange(60) if latency_code else waiting_code(dice.choice(chances)) for _ in range(256)]
     pixels = [dice.randrange(256) for _ in range(g.rows)]
-    spikes = []
+    state, due, expected, spikes = 99, {}, [], []
+
+    def plan(row, now):
+        nonlocal state
+        code = codes[pixels[row]]
+        wait = code - now
+        if not latency_code:
+            state = python_xorshift(state)
+            if code % 2**18 == 0:
+                return
+            wait = python_wait(state, code)
+        if now + min(wait, g.slots) < duration:
+            due.setdefault(now + min(wait, g.slots), []).append((row, wait > g.slots))
+
+    for row in reversed(range(g.rows)):
+        plan(row, -1)
+    for tick in range(duration):
+        rows, spiking = due.get(tick, []), []
+        while rows:
+            row, only_draws = rows.pop()
+            if not only_draws:
+                spiking.append(row)
+            if only_draws or not latency_code:
+                plan(row, tick)
+        expected.append(spiking)
+    assert any(len(spiking) > 1 for spiking in expected)
 
     async def bench(ctx):
         ctx.set(dut.host_write, 1)
@@ -180,37 +207,49 @@ def test_encoder(latency_code, pace):
             await ctx.tick()
         ctx.set(dut.host_write, 0)
         ctx.set(dut.latency_code, latency_code)
-        state = expected_state = 99
-        expected = []
-        for tick in (0, 1, 2):
-            for row, pixel in enumerate(pixels):
-                if not latency_code:
-                    expected_state = python_xorshift(expected_state)
-                if codes[pixel] == tick if latency_code else expected_state >> 8 < codes[pixel]:
-                    expected.append(row)
+        ctx.set(dut.duration, duration)
+        ctx.set(dut.random, 99)
+        ctx.set(dut.load, 1)
+        await ctx.tick()
+        ctx.set(dut.load, 0)
+        for tick in range(duration):
+            while ctx.get(dut.planning) if tick == 0 else ctx.get(dut.busy):
+                await ctx.tick()
+            await ctx.tick()
+            assert spikes == [row for rows in expected[:tick] for row in rows]
             ctx.set(dut.tick, tick)
-            ctx.set(dut.random, state)
             ctx.set(dut.start, 1)
             await ctx.tick()
             ctx.set(dut.start, 0)
-            rows = [0, 0]
-            while ctx.get(dut.busy):
-                ctx.set(dut.random, state)
-                ctx.set(dut.pixel, pixels[rows[1]])
-                _, _, draw, after, enable, row = await ctx.tick().sample(dut.draw, dut.random_next, dut.enable, dut.row)
-                if draw:
-                    state = after
-                # The drive memory: two registers that `enable` holds.
-                if enable:
-                    rows = [row % g.rows, rows[0]]
+        while ctx.get(dut.busy) or ctx.get(dut.planning):
             await ctx.tick()
-            assert spikes == expected
-            assert state == expected_state
+        await ctx.tick().repeat(3)
+        assert spikes == [row for rows in expected for row in rows]
+        assert ctx.get(dut.random) == (99 if latency_code else state)
+
+    async def memories(ctx):
+        """The drive memory, two registers that `enable` holds, and the register of the random generator."""
+        rows = [0, 0]
+        async for *_, draw, after, enable, row in ctx.tick().sample(dut.draw, dut.random_next, dut.enable, dut.row):
+            if draw:
+                ctx.set(dut.random, after)
+            if enable:
+                rows = [row % g.rows, rows[0]]
+            ctx.set(dut.pixel, pixels[rows[1]])
 
     async def collect(ctx):
         await take(ctx, dut.spikes, spikes, pace)
 
-    simulate(dut, bench, collect)
+    simulate(dut, bench, collect, memories)
+
+
+def python_wait(x, code):
+    """-log2 of x / 2^32 in 24 bits, times the floating-point number of the code."""
+    mantissa, shift = code % 2**18, code >> 18
+    leading = 32 - x.bit_length()
+    index, rest = divmod((x << leading) - 2**31, 2**23)
+    surprise = 2**24 * leading + LOGARITHM[index] - (SLOPE[index] * (rest >> 7) >> 16)
+    return 1 + (surprise * mantissa >> 20 + shift)
 
 
 def python_xorshift(x):

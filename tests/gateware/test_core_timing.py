@@ -2,12 +2,15 @@
 
 import struct
 
+import numpy as np
 import pytest
 from core_drivers import advance, events, play, set_registers, write
 
 from gateware import timing
 from gateware.executor import Executor
 from gateware.geometry import Geometry
+from gateware.image_code import coded
+from gateware.logarithm import waiting_code
 from gateware.protocol import ADDRESS, Command, Flag, Space
 
 QUIET = set_registers(threshold=(1 << 24) - 1)
@@ -65,6 +68,24 @@ def test_with_spikes_at_most(g):
         assert rows == g.rows
         assert spikes > 0
         assert cycles - reading <= timing.present(g, 2, rows, spikes, learn)
+
+
+@pytest.mark.parametrize("g", GEOMETRIES, ids=str)
+def test_images_at_most(g):
+    """Random images in random ticks, coded and not: the law is an upper bound, and no loose one."""
+    rng = np.random.default_rng(3)
+    chances = [0.0, 1e-3, 0.01, 0.05, 0.2, 0.5, 1.0]
+    script = [*QUIET, *set_registers(duration=20)]
+    script += [write(Space.CODE, k, struct.pack("<I", waiting_code(p))) for k, p in enumerate(chances)]
+    images = [coded(rng.integers(0, len(chances), g.rows).astype(np.uint8), 4) for _ in range(6)]
+    for image in images:
+        script += [COUNTERS, COUNTERS, bytes([Command.PRESENT]) + image, COUNTERS]
+    counted = [struct.unpack("<3I", reply[1:]) for reply in play(Executor(g), script) if len(reply) == 13]
+    for image, first, before, after in zip(images, counted[::3], counted[1::3], counted[2::3], strict=True):
+        reading = before[0] - first[0]
+        cycles, rows, _ = (b - a for a, b in zip(before, after, strict=True))
+        most = timing.present(g, 20, rows, 0, False, length=len(image))
+        assert 0.8 * most < cycles - reading <= most
 
 
 def test_segment():

@@ -3,6 +3,7 @@
 import random
 import struct
 
+import numpy as np
 import pytest
 from core_drivers import advance, events, read, set_registers, write
 
@@ -10,22 +11,24 @@ from gateware.core.spaces import memories
 from gateware.geometry import Geometry
 from gateware.golden.core import GoldenCore
 from gateware.host.cxxrtl import open_cxxrtl
+from gateware.image_code import coded
 from gateware.link import wire
+from gateware.logarithm import waiting_code
 from gateware.protocol import ADDRESS, MAX_ARGUMENTS, Command, Space
 
 PIECE = MAX_ARGUMENTS - 6
 SETTINGS = {
     "flags": range(16), "threshold": (0, 200, 500, 1000, 70000), "keep": (0, 40000, 65535, 65536, 131071),
     "inhibition": (0, 0, 1, 3), "refractory": (0, 1, 3, 32767), "window": (0, 1, 2, 5), "theta_plus": (0, 100, 65535),
-    "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 4), "random": (1, 0xDEADBEEF),
-    "encoder_random": (1, 0xC0FFEE),
+    "theta_keep": (65536, 60000, 100000), "duration": (0, 1, 2, 4, 60, 1500), "random": (1, 0xDEADBEEF),
+    "encoder_random": (1, 0xC0FFEE), "taken": (0, 2, 9, 30),
 }  # fmt: skip
 FALLING = {
     "chances": (0, 1, 30000, 65535, 65536, 70000), "theta_share": (0, 0, 70000, (1 << 32) - 1),
     "lowered": (0, 1 << 16, 20_000_000, (1 << 32) - 1),
 }  # fmt: skip
 ELEMENTS = {
-    Space.CODE: (0, 1, 2, 0xFFFFFF, 0xFF000001, 2_300_000),
+    Space.CODE: (0, 1, 2, 0xFFFFFF, 0xFF000001, *(waiting_code(p) for p in (1e-6, 1e-4, 0.003, 0.02, 0.1, 0.9))),
     Space.THETA: (0, 1, 300, 65535),
     Space.COLUMNS: (0, 1, 2, 65535),
 }
@@ -55,7 +58,15 @@ def random_command(g, dice):
         items = [row if dice.random() < 0.8 else advance(dice.randrange(4)) for row in rows]
         return events(*items, *dice.choices((g.rows, advance(32767)), k=dice.random() < 0.05))
     if kind == 6:
-        return bytes([dice.choice((Command.BEGIN, Command.PRESENT))]) + dice.randbytes(dice.random() < 0.1)
+        image = coded(np.array([dice.choice((0, 0, 0, 1, 9, 31)) for _ in range(g.rows)], np.uint8), 5) or b""
+        return dice.choice(
+            (
+                bytes([Command.BEGIN]) + dice.randbytes(dice.random() < 0.1),
+                bytes([Command.PRESENT]),
+                bytes([Command.PRESENT]) + image,
+                bytes([Command.PRESENT]) + dice.randbytes(dice.randrange(1, 9)),
+            )
+        )
     if kind == 7:
         return bytes([Command.PROGRAM]) + struct.pack("<H", dice.randrange(g.cols + 1))
     if kind == 8:
@@ -89,8 +100,8 @@ def play(transport, commands):
     for number, command in enumerate([bytes([Command.SYNC]) + b"abcd", *commands]):
         transport.send(wire.frame(number & 0xFFFF, command))
         while len(replies) == number:
-            for coded in splitter.feed(transport.receive(60.0)):
-                body = wire.parse_reply(wire.checked(coded, wire.REPLY_OVERHEAD))
+            for piece in splitter.feed(transport.receive(60.0)):
+                body = wire.parse_reply(wire.checked(piece, wire.REPLY_OVERHEAD))
                 replies.append(bytes([body.status]) + body.payload)
     return replies[1:]
 
@@ -116,7 +127,8 @@ def agree(g, seeds, count):
 
 
 def test_small_geometry(simulations):
-    agree(Geometry(6, 7, lanes=3, tie="membrane", state_bits=12, t_bits=8, v_bits=12, log_depth=5), range(6), 150)
+    g = Geometry(6, 7, lanes=3, tie="membrane", state_bits=12, t_bits=11, v_bits=12, log_depth=5, history_depth=32)
+    agree(g, range(6), 150)
 
 
 def test_annealing(simulations):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateware.logarithm import probability_of
 from gateware.protocol import Space
 from gateware.spiking import FpgaCore
 from hil.backends import open_device
@@ -283,15 +284,15 @@ def test_poisson_rates_on_chip_are_those_of_the_host(shortest):
 
 
 def test_black_pixels_spike_on_chip_at_the_stated_rate():
-    """83 Hz is 5.4 / 65536 a tick: the table holds it to a part in a thousand."""
+    """83 Hz is 5.4 / 65536 a tick: the table holds it to a part in 100,000."""
     with open_device("fpga:golden", rows=1, cols=1, encoder=True) as device:
         core = device.spiking(Lif(), Stdp())
         for f_min in (83.0, 5.0, 22.2e3):
             code = SpikeCode(kind="poisson", f_min=f_min)
             stated = 1.0 / (code.shortest + np.exp(-f_min * code.shortest) / f_min)
             core.present_images(np.zeros((1, 1), np.uint8), 255, code, 0, np.arange(1), False)
-            chance = int(device.client.read_memory(Space.CODE, 0, 1)[0]) / 2**24
-            assert abs(chance / (stated * device.parameters.tick) - 1) < 1e-2 * 5.0 / f_min
+            chance = probability_of(int(device.client.read_memory(Space.CODE, 0, 1)[0]))
+            assert abs(chance / (stated * device.parameters.tick) - 1) < 1e-5
 
 
 def test_black_images_spike_on_chip_as_often_as_stated():

@@ -1,5 +1,6 @@
 """The compiled golden core against docs/emulator.md written out in plain Python, and against the host's float core."""
 
+import math
 import struct
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateware.geometry import Geometry
+from gateware.logarithm import waiting_code
 from gateware.protocol import Command, Flag, Space, Status
 from hil.backends import open_device
 from hil.spiking.host import HostCore
@@ -33,6 +35,7 @@ class Slow:
         self.memductance, self.potentiation, self.depression, self.code = tables
         self.theta, self.spikes, self.events, self.updates = [0] * g.cols, 0, 0, 0
         self.log_memory = [(0, 0)] * g.log_depth
+        self.history, self.presenting, self.missed = [], False, False
         self.begin()
 
     def begin(self):
@@ -76,6 +79,11 @@ class Slow:
         self.log.append((self.now, n))
         self.counts[n] += 1
         self.spikes += 1
+        if self.presenting:
+            if len(self.history) - self.reg["taken"] < self.g.history_depth - 1:
+                self.history.append(n)
+            else:
+                self.missed = True
         if self.reg["flags"] & LEARN:
             self.program(n, [1 if self.now - self.last.get(r, -(10**9)) <= self.reg["window"] else -1
                              for r in range(self.g.rows)], self.reg["chances"] < 65536)  # fmt: skip
@@ -117,19 +125,45 @@ class Slow:
     def present(self):
         if self.reg["duration"] > 2**self.g.t_bits:
             return Status.RANGE
+        if (len(self.history) - self.reg["taken"]) % 2**32 >= self.g.history_depth - 1:
+            return Status.FULL
         self.begin()
+        self.presenting = True
+        self.due = {}
+        if self.reg["duration"]:
+            for r in reversed(range(self.g.rows)):
+                self.plan(r, -1)
         for t in range(self.reg["duration"]):
             self.advance(t > 0)
-            for r in range(self.g.rows):
-                c = self.code[self.drive[r]]
-                if self.reg["flags"] & LATENCY:
-                    if c == t:
-                        self.event(r)
-                else:
-                    self.reg["encoder_random"] = xorshift32(self.reg["encoder_random"])
-                    if self.reg["encoder_random"] >> 8 < c:
-                        self.event(r)
+            due = self.due.pop(t, [])
+            while due:
+                r, only_draws = due.pop()
+                if not only_draws:
+                    self.event(r)
+                if only_draws or not self.reg["flags"] & LATENCY:
+                    self.plan(r, t)
+        self.presenting = False
+        self.history.append(0x8001 if self.missed else 0x8000)
+        self.missed = False
         return Status.OK
+
+    def plan(self, r, now):
+        c = self.code[self.drive[r]]
+        if self.reg["flags"] & LATENCY:
+            wait = min(c, 65535) - now
+        else:
+            x = self.reg["encoder_random"] = xorshift32(self.reg["encoder_random"])
+            if not (m := c % 2**18):
+                return
+            leading = 32 - x.bit_length()
+            i, rest = divmod((x << leading) - 2**31, 2**23)
+            low, high = (round(2**24 * (1 - math.log2(1 + k / 256))) for k in (i, i + 1))
+            surprise = 2**24 * leading + low - ((low - high) * (rest >> 7) >> 16)
+            wait = min(surprise * m >> 20 + (c >> 18), 65535) + 1
+        slots = min(512, 2**self.g.t_bits // 2)
+        t = now + min(wait, slots)
+        if t < self.reg["duration"]:
+            self.due.setdefault(t, []).append((r, wait > slots))
 
 
 @st.composite
@@ -138,6 +172,7 @@ def experiments(draw):
     g = Geometry(
         rows, cols, lanes=draw(st.integers(1, 4)), state_bits=draw(st.sampled_from([8, 9, 12, 16])),
         v_bits=12, t_bits=6, log_depth=draw(st.sampled_from([1, 3, 64])),
+        history_depth=draw(st.sampled_from([2, 8, 64])),
         tie=draw(st.sampled_from(["rank", "membrane", "margin"])), annealing=draw(st.booleans()),
     )  # fmt: skip
     registers = {
@@ -147,6 +182,7 @@ def experiments(draw):
         "theta_plus": draw(st.sampled_from([0, 3, 40000])), "theta_keep": draw(st.sampled_from([65536, 60001])),
         "duration": draw(st.integers(0, 65)), "random": draw(st.integers(1, 2**32 - 1)),
         "encoder_random": draw(st.integers(1, 2**32 - 1)), "chances": 65536, "theta_share": 0, "lowered": 0,
+        "taken": draw(st.sampled_from([0, 0, 0, 2**32 - 1])),
     }  # fmt: skip
     if g.annealing:
         registers |= {
@@ -179,7 +215,10 @@ def test_every_command_does_what_the_specification_says(experiment):
     g, registers, seed, commands = experiment
     rng = np.random.default_rng(seed)
     states = rng.integers(0, 2**g.state_bits, (g.rows, g.cols))
-    tables = [rng.integers(0, top, 256) for top in (256, 6000, 6000, 70 if registers["flags"] & LATENCY else 5_000_000)]
+    tables = [rng.integers(0, top, 256) for top in (256, 6000, 6000, 70)]
+    if not registers["flags"] & LATENCY:
+        probabilities = rng.choice([0.0, 1e-6, 0.01, 0.1, 0.5, 0.9, 1.0], 256)
+        tables[3] = np.array([waiting_code(p) for p in probabilities])
     drive = rng.choice([0, 1, 255, 255, 7], g.rows)
     bench = Bench(g)
     bench.write_registers(**registers)
@@ -207,9 +246,13 @@ def test_every_command_does_what_the_specification_says(experiment):
     assert bench.read(Space.COUNTS, g.cols, "<u2").tolist() == slow.counts
     log = bench.read(Space.LOG, g.log_depth, "<u4")
     assert [(int(x) & 0xFFFF, int(x) >> 16) for x in log] == slow.log_memory
+    ring = bench.read(Space.HISTORY, g.history_depth, "<u2").tolist()
+    for k in range(max(0, len(slow.history) - g.history_depth), len(slow.history)):
+        assert ring[k % g.history_depth] == slow.history[k]
     for name, value in {
         "logged": len(slow.log), "events": slow.events, "spikes": slow.spikes, "updates": slow.updates,
-        "tick": slow.now, "random": slow.reg["random"], "encoder_random": slow.reg["encoder_random"],
+        "tick": slow.now, "history": len(slow.history),
+        "random": slow.reg["random"], "encoder_random": slow.reg["encoder_random"],
     }.items():  # fmt: skip
         assert bench.read_register(name) == value, name
 

@@ -30,7 +30,7 @@ FLCA = Geometry(4, 3, state_bits=12, cell="flca")
         (STEP, bytes([Command.READ_REGISTERS, 0, 0]), Status.RANGE),
         (STEP, bytes([Command.READ_REGISTERS, 1, len(REGISTERS)]), Status.RANGE),
         (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["tick"]]) + bytes(4), Status.RANGE),
-        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["chances"]]) + bytes(16), Status.RANGE),
+        (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["chances"]]) + bytes(20), Status.RANGE),
         (STEP, bytes([Command.WRITE_REGISTERS, ADDRESS["flags"]]) + bytes(3), Status.RANGE),
         (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.STATE, 0, 13), Status.RANGE),
         (STEP, bytes([Command.READ_MEMORY]) + struct.pack("<BIH", Space.POTENTIATION, 0, 129), Status.RANGE),

@@ -19,6 +19,7 @@ SMALLEST = {
     "lab_trains": ["--quick"],
     "wires": ["--quick"],
     "torch_layers": ["--quick"],
+    "insitu_training": ["--quick"],
     "trained_network": ["--quick"],
     "energy_estimates": ["--quick"],
     "array_throughput": ["--quick"],
@@ -32,7 +33,7 @@ SMALLEST = {
 SLOW = ("emulator_simulators", "select_stdp")
 """Those that compile the gateware, or train at full size."""
 
-NEEDS = {"torch_layers": "torch", "trained_network": "torch"}
+NEEDS = {"torch_layers": "torch", "insitu_training": "torch", "trained_network": "torch"}
 """Extras without which one has nothing to measure."""
 
 

@@ -15,7 +15,18 @@ from hil.data import datasets
 from hil.errors import InputError
 
 BUNDLED = Path(hil.__file__).parent / "data"
-WITHOUT_DIRECTORY = ["digits", "mnist-slice", "four32", "thin32", "lines3x3", "letters3x3", "letters4x4", "shapes32"]
+WITHOUT_DIRECTORY = [
+    "digits",
+    "mnist-slice",
+    "four32",
+    "thin32",
+    "lines3x3",
+    "letters3x3",
+    "letters4x4",
+    "shapes32",
+    "places16",
+    "stimuli",
+]
 FROM_DIRECTORY = ["mnist", "emnist-digits", "emnist-mnist", "emnist-letters", "emnist-balanced"]
 RNG_SEED = 3
 
@@ -91,6 +102,8 @@ class TestEveryDataset:
             "letters3x3",
             "letters4x4",
             "shapes32",
+            "places16",
+            "stimuli",
         ]
         assert datasets._SOURCES.names("memhil") == ours
         assert all(text and "\n" not in text for text in datasets.names().values())

@@ -7,9 +7,11 @@ from hil.backends import open_device
 from hil.insitu.layers import ArrayLayer
 from hil.insitu.spiking import SpikingArrays, spike_trains
 from hil.training.techniques.binary_snn import BinarySnn
+from hil.training.techniques.lstm import unrolled
 from hil.training.techniques.surrogate import _weight_of_a_step
 
 torch = pytest.importorskip("torch")
+from hil.torch.recurrent import LstmNetwork  # noqa: E402
 from hil.torch.surrogate import SurrogateNetwork  # noqa: E402
 
 STEPS, DECAY, SLOPE = 7, 0.8, 5.0
@@ -57,15 +59,15 @@ def test_the_gradient_is_backpropagation_through_time_by_hand(case):
     weights, one_hot, trains = case
     net = network(weights)
     net.loss(trains, one_hot).backward()
-    for parameter, wanted in zip(net._parameters, by_hand(weights, one_hot, trains), strict=True):
+    for parameter, wanted in zip(net.parameters, by_hand(weights, one_hot, trains), strict=True):
         assert parameter.grad.numpy() == pytest.approx(wanted, rel=1e-9, abs=1e-12)
 
 
-def layer_of(weights):
+def layer_of(weights, bias=False):
     inputs, outputs = weights.shape
     layer = ArrayLayer(
         open_device("sim:rram?alpha=0.0005&synapse=differential", defaults={"rows": inputs, "cols": outputs}),
-        inputs, outputs,
+        inputs - bias, outputs, bias=bias,
     )  # fmt: skip
     layer.pulse = layer.calibrate()
     layer.start(np.clip(weights, -1, 1))
@@ -92,7 +94,7 @@ def test_a_step_of_the_mending_has_the_weight_that_torch_finds(case):
         hidden.append((v >= 1).astype(float))
         v = v - hidden[-1]
     found = np.tensordot(_weight_of_a_step(STEPS, DECAY), np.array(hidden), 1).sum(axis=0)
-    assert found == pytest.approx(net._parameters[1].grad.numpy()[:, 0], abs=1e-12)
+    assert found == pytest.approx(net.parameters[1].grad.numpy()[:, 0], abs=1e-12)
 
 
 def test_a_pair_of_cells_is_an_xnor_of_a_bit_and_its_input():
@@ -106,6 +108,28 @@ def test_a_pair_of_cells_is_an_xnor_of_a_bit_and_its_input():
         BinarySnn.write(None, layer, bits)
     agree = (inputs[:, :, None] == bits[None]).sum(axis=1)
     assert layer.forward(inputs) == pytest.approx(2.0 * agree - 11, abs=0.05)
+
+
+def test_the_cell_is_torchs_own_and_the_same_in_arrays():
+    """torch.nn.LSTM with its gates reordered (i, f, g, o there), and `unrolled` in exact cells."""
+    luck, units, inputs = np.random.default_rng(5), 4, 3
+    gates, readout = luck.normal(0, 0.4, (inputs + units + 1, 4 * units)), luck.normal(0, 0.4, (units + 1, 2))
+    x = luck.random((6, 5, inputs))
+    theirs = torch.nn.LSTM(inputs, units, batch_first=True, dtype=torch.float64)
+    i, f, o, g = np.split(gates, 4, axis=1)
+    ours = np.hstack([i, f, g, o])
+    with torch.no_grad():
+        theirs.weight_ih_l0.copy_(torch.tensor(ours[:inputs].T))
+        theirs.weight_hh_l0.copy_(torch.tensor(ours[inputs:-1].T))
+        theirs.bias_ih_l0.copy_(torch.tensor(ours[-1]))
+        theirs.bias_hh_l0.zero_()
+    h = theirs(torch.tensor(x))[0][:, -1].detach().numpy()
+    wanted = np.hstack([h, np.ones((6, 1))]) @ readout
+    net = LstmNetwork([gates, readout], lr=0.01, limit=9.0)
+    assert net.forward(x).detach().numpy() == pytest.approx(wanted, abs=1e-12)
+    layers = [layer_of(gates, bias=True), layer_of(readout, bias=True)]
+    exact = LstmNetwork([layer.weights() for layer in layers], lr=0.01, limit=9.0)
+    assert unrolled(layers, x) == pytest.approx(exact.forward(x).detach().numpy(), abs=1e-9)
 
 
 def test_what_was_learned_comes_back_with_its_moments(case):

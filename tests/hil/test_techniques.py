@@ -11,9 +11,14 @@ from hil.insitu.network import ArrayNetwork
 from hil.insitu.software import SoftwareNetwork
 from hil.insitu.spiking import SpikingArrays, balanced_thresholds, latest, operations, spike_trains
 from hil.insitu.updates import DeltaPulses, TrainingStep
+from hil.runs.run import Run
 from hil.training import loop
 from hil.training.insitu import NetworkTrainee
 from hil.training.techniques.mapped import MappedTrainee
+from hil.training.techniques.pavlov import PavlovTrainee
+from hil.training.techniques.prune import PruningTrainee, cuts, rounded
+from hil.training.techniques.rstdp import RewardTrainee, first_to_fire
+from hil.training.techniques.som import MapTrainee
 
 
 class Killed(BaseException):
@@ -26,8 +31,21 @@ CASES = {
     "ann2snn": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 24}}, MappedTrainee, 30),
     "surrogate": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 6, "mend": 200}}, MappedTrainee, 30),
     "binary-snn": ({"train": {"epochs": 3.0, "layers": "64,16,10", "steps": 6}}, MappedTrainee, 30),
+    "rstdp": ({"train": {"epochs": 0.5, "neurons": 2, "batch": 50, "rate": 1.0}}, RewardTrainee, 12),
+    "prune": (
+        {"data": {"holdout": 0.2}, "train": {"epochs": 2.0, "neurons": 20, "batch": 100, "curve": 2}},
+        PruningTrainee,
+        30,
+    ),
+    "som": ({"train": {"epochs": 0.3, "side": 5, "batch": 50, "curve": 2}}, MapTrainee, 4),
+    "tour": ({"train": {"epochs": 15.0, "units": 2, "batch": 16}}, MapTrainee, 8),
+    "lstm": ({"train": {"epochs": 2.0, "units": 8}}, MappedTrainee, 30),
+    "pavlov": ({}, PavlovTrainee, 4),
+    "reservoir": ({"train": {"epochs": 3.0}}, MappedTrainee, 30),
 }
-TORCH = ("surrogate", "binary-snn")
+IDEAL = ("loaded", "unpruned")
+"""Controls that nothing was taken from: not to be beaten."""
+TORCH = ("surrogate", "binary-snn", "lstm")
 """Driver: settings of a short run of one seed, its trainee, and after how many batches it is killed."""
 
 
@@ -36,7 +54,7 @@ def small(driver, run, **more):
     if driver in TORCH:
         pytest.importorskip("torch")
     config = CASES[driver][0]
-    return hil.train(driver, config=config | {"train": config["train"] | {"seeds": 1}}, run=run, **more)
+    return hil.train(driver, config=config | {"train": config.get("train", {}) | {"seeds": 1}}, run=run, **more)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +100,7 @@ def test_a_training_that_was_killed_ends_in_the_same_bits(driver, whole, tmp_pat
 def test_a_technique_beats_its_controls_and_tells_its_energy(driver, whole):
     found = accuracies(whole(driver))
     controls = {name: value for name, value in found.items() if name}
-    assert controls and all(found[""] > value for name, value in controls.items() if name not in ("loaded",))
+    assert controls and all(found[""] > value for name, value in controls.items() if name not in IDEAL)
     assert any("energy" in row.name and row.value > 0 for row in whole(driver).rows)
 
 
@@ -176,3 +194,61 @@ def test_the_gradient_with_noise_is_that_at_the_noisy_weights():
         bump[k] = 1e-6
         step[k] = (loss(start[0] + noise + bump) - loss(start[0] + noise - bump)) / 2e-6
     assert network.weights[0] == pytest.approx(start[0] - step, abs=1e-7)
+
+
+def test_the_first_membrane_at_its_threshold_answers():
+    """v = 0.5 v + I: 3, then 4.5 of the first; the second is at 4 in the second step, before the first is."""
+    currents = np.array([[3.0, 1.0], [2.4, 3.9], [9.0, 0.0]])
+    answer = first_to_fire(currents, 4.2, 0.5)
+    assert (answer.column, answer.step, answer.fired) == (1, 2, True)
+    tired = first_to_fire(currents[:2], 50.0, 0.5)
+    assert (tired.column, tired.step, tired.fired) == (1, 2, False)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_reward_turns_the_rule_around(right, tmp_path):
+    """Rows that fired before the neuron go up on a right answer and down on a wrong one, silent rows against them."""
+    from hil.training.loop import Stage
+    from hil.training.techniques.rstdp import RewardConfig, RstdpTraining
+
+    data = load("digits")
+    config = RewardConfig(
+        device={"uri": "sim:rram?alpha=0.02"}, train={"neurons": 1, "rate": 1.0, "depression": 1.0, "steps": 4}
+    )
+    with Run.create(tmp_path / "run", "train rstdp", {}) as run:
+        driver = RstdpTraining(config, data, run)
+        trainee = driver.open(0)
+        trainee.reset()
+        trainee.hits = 0.0 if right else 1.0
+        which = next(k for k in range(60) if answer_of(driver, trainee, k) == right)
+        before, shown = trainee.device.read(), driver.spikes(which, [0, 32, 0])
+        answer = trainee.answer(shown)
+        trainee.show(Stage("trained", 0, True, np.array([which])), slice(0, 1))
+        moved = (trainee.device.read() - before) / 0.02 / 99e-6
+        seen = shown[: answer.step].any(axis=0)
+        wanted = np.where(seen, 1.0, -1.0) * (1 if right else -1)
+        assert moved[:, answer.column] == pytest.approx(wanted, abs=1e-6)
+        assert np.abs(np.delete(moved, answer.column, axis=1)).max() < 1e-9
+        trainee.devices.close()
+
+
+def answer_of(driver, trainee, which):
+    """Whether an image, as it is shown first, is answered rightly by a neuron that fires."""
+    answer = trainee.answer(driver.spikes(which, [0, 32, 0]))
+    return answer.column == driver.dataset.train_labels[which] if answer.fired else None
+
+
+def test_the_weakest_are_cut_and_stay_cut():
+    weights = np.array([[0.9, 0.1], [0.4, 0.2]])
+    first = cuts(weights, np.zeros((2, 2), bool), 1)
+    assert first.tolist() == [[False, True], [False, False]]
+    again = cuts(np.array([[0.05, 0.8], [0.4, 0.2]]), first, 2)
+    assert again.tolist() == [[True, True], [False, False]]
+    assert rounded(weights, again, 3).tolist() == [[0.0, 0.0], [0.5, 0.0]]
+
+
+def test_a_pruned_run_has_the_levels_that_were_asked_for(whole):
+    with Run.resume(whole("prune").path, "train prune") as run:
+        weights = run.checkpoint()[0]["w/trained #0"]
+    assert (weights < 0.0201).mean() >= 0.5
+    assert np.abs(weights * 3 - np.rint(weights * 3)).max() < 3 * 0.021

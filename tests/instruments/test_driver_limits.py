@@ -263,7 +263,7 @@ def test_every_model_has_a_usable_specification():
 @pytest.mark.parametrize(
     ("identity", "message"),
     [
-        ("KEITHLEY INSTRUMENTS INC.,MODEL 2000,1,1", "no driver for .*known: 2400, 2401, 2450"),
+        ("KEITHLEY INSTRUMENTS INC.,MODEL 2000,1,1", "no driver for .*known: 2400, 2401, 2410, 2420, 2425, 2440, 2450"),
         ("HEWLETT-PACKARD,34401A,0,11-5-2", "no driver for"),
         ("garbage", "is no answer to"),
         ("", "is no answer to"),

@@ -301,3 +301,20 @@ def test_presets_of_another_form_are_refused(tmp_path, content, words):
     (tmp_path / "x.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=words):
         open_device(f"sim:rram?preset={tmp_path / 'x.json'}")
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+def test_a_train_that_ends_inside_the_window_leaves_the_window_open_and_the_rate_with_it(seed):
+    """Step and window trade along a valley that bends; from a kink at its end a walk along the rate sees a wall."""
+    truth = {"alpha": 0.03, "gamma": 2.0, "alpha_dep": 0.03, "gamma_dep": 2.0, "g_min": 1e-5, "g_max": 1e-4}
+    volts = np.concatenate([np.repeat([1.2, -1.1], 60)] * 2)
+    with open_device("sim:rram", model="nlhb", w0=0.45, **truth) as device:
+        g = played(device, volts) * (1 + 0.002 * np.random.default_rng(seed).standard_normal(len(volts)))
+    found = fit(catalogue.model("nlhb", train(volts, np.full(len(volts), 1e-3), g, rest=1e-3)), Noise(0.002))
+    spans = {e.parameter.name: e.intervals[0.95] for e in found.estimates}
+    assert all(spans[name][0] <= value <= spans[name][1] for name, value in truth.items()), spans
+    wide = {name: (high - low) / truth[name] for name, (low, high) in spans.items() if name in truth}
+    assert wide["alpha"] > 0.1 and wide["g_min"] > 0.5 and wide["gamma"] < 0.3
+    for held in ({"alpha": truth["alpha"]}, {"g_min": truth["g_min"], "g_max": truth["g_max"]}):
+        other = fit(catalogue.model("nlhb", found.model.measurement).hold(held), Noise(0.002), profile=False)
+        assert other.chi_square < found.chi_square * (1 + 8.0 / (len(volts) - 9)), "what is held lies inside"

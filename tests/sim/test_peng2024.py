@@ -6,7 +6,7 @@ import pytest
 from hil.reproduction.findings import Verdict
 from hil.reproduction.papers import Scope, find_paper
 from sim.papers import passive
-from sim.papers.peng2024 import lines, sneak
+from sim.papers.peng2024 import lines, sneak, tolerance
 
 
 @pytest.fixture
@@ -72,3 +72,31 @@ def test_a_line_solved_node_by_node_is_a_divider():
     assert current == pytest.approx(node / r, rel=1e-12)
     whole = passive.reached(6, 3.0, 1e-4), passive.reached(6, 3.0, 1e-4, by_factors=True)
     assert whole[0] == pytest.approx(whole[1], rel=1e-9)
+
+
+def test_a_mapping_saves_energy_and_one_by_lot_does_not(made):
+    rows = {row.quantity: row for row in made("peng2024", "mapping")}
+    energy = rows["256 recurrent neurons: energy saved"]
+    assert energy.ours > 50 > 20 > max(energy.control)
+    assert rows["64-54-10, a quarter of its synapses: load of the busiest link saved"].ours > 10
+
+
+def test_a_tolerance_map_follows_from_its_numbers():
+    """The claim stands or falls by the worst case; a map that is flat decides nothing, for its control is flat too."""
+    cases = {(a, b): (80.0, 82.0, 81.0) for a in (-1, 0, 1) for b in (-1, 0, 1)}
+    flat = tolerance.claim_rows("x", cases)
+    assert [row.verdict for row in flat] == [Verdict.UNDECIDED] * 3
+    steep = tolerance.claim_rows("x", cases | {(-1, -1): (40.0, 41.0, 42.0), (1, -1): (30.0, 31.0, 32.0)})
+    assert [row.verdict for row in steep] == [Verdict.DIFFERS, Verdict.DIFFERS, Verdict.REPRODUCED]
+    assert steep[0].ours == pytest.approx(40.0)
+    assert tolerance.claimed((2, 2)) and tolerance.claimed((3, 1)) and tolerance.claimed((-2, -2))
+    assert not tolerance.claimed((-1, 2)) and not tolerance.claimed((0, 3))
+
+
+@pytest.mark.slow
+def test_techniques_without_mnist_say_so(made):
+    rows = made("peng2024", "techniques")
+    assert len(rows) == 8
+    assert {row.verdict for row in rows if row.stand_in} == {Verdict.NOT_RUN}
+    cut = next(row for row in rows if "synapses cut" in row.quantity)
+    assert min(cut.control) > 10 > cut.ours

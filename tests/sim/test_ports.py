@@ -144,3 +144,11 @@ def test_a_port_alone_drives_nothing_through_floating_lines():
     found = network.solve(Ohmic(np.full((2, 2), 1e-3)), np.array([0.7]))
     assert found.potential == pytest.approx(0.7, rel=1e-12)
     assert found.current[0] == pytest.approx(0.0, abs=1e-15)
+
+
+def test_of_two_ports_in_series_with_equal_limits_one_limits_and_the_other_holds():
+    network = PortNetwork(IdealLines(1, 1), ports_at(2, [{0}, {1}], 0.0, 1e-4), grounded(2))
+    found = network.solve(Ohmic(np.array([[1e-3]])), np.array([0.5, -0.5]))
+    assert found.current == pytest.approx([1e-4, -1e-4])
+    assert sorted(found.limited) == [False, True]
+    assert found.potential[0] - found.potential[1] == pytest.approx(0.1)

@@ -95,3 +95,10 @@ def test_the_data_of_the_ranking_are_a_loop_of_the_reference_model():
     assert first.conductance.max() > 100 * first.conductance.min()
     with open_device("sim:stanford") as device:
         assert first.conductance.min() > 0.5 * device.read(v=0.1).min()
+
+
+@pytest.mark.slow
+def test_networks_of_the_review_do_what_it_says_and_their_controls_do_not(made):
+    rows = made("networks")
+    assert {row.verdict for row in rows} == {Verdict.REPRODUCED} and len(rows) == 3
+    assert all(row.control is not None and max(row.control) < row.ours for row in rows)

@@ -15,7 +15,7 @@ from hil.importing.text import load as load_bytes
 BINARY = ("excel", "matlab", "hdf5")
 """Formats that are no text."""
 
-TEXT = ("easyexpert", "arc_one", "labview", "kickstart", "quick_iv", "clarius", "savetxt", "plain")
+TEXT = ("easyexpert", "arc_one", "labview", "igor", "gamry", "kickstart", "quick_iv", "clarius", "savetxt", "plain")
 """Formats that are text; the last takes whatever holds a table."""
 
 

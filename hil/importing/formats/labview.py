@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hil.errors import InputError
@@ -35,11 +36,29 @@ def read(content: Content, request: Request) -> RawFile:
         raise InputError(f"{content.path}: a LabVIEW measurement without {_END}")
     body = lines[ends[-1] + 1 :] if len(ends) < 3 else lines[ends[0] + 1 :]
     decimal = request.decimal or ("," if said.get("Decimal_Separator", ".") == "," else ".")
-    kept = [(n, line) for n, line in body if not line.startswith(_END)]
+    units = next((line.split("\t")[1:] for _, line in reversed(lines) if line.startswith("Y_Unit_Label")), [])
+    kept = _without_comments([(n, line) for n, line in body if not line.startswith(_END)])
     if not kept:
         raise InputError(f"{content.path}: a LabVIEW measurement without data below {_END}")
     found, _ = tables(content.path, kept, decimal)
-    named = [
-        replace(table, names=["Time (s)" if name == "X_Value" else name for name in table.names]) for table in found
-    ]
+    named = [replace(table, names=_with_units(table.names, units)) for table in found]
     return RawFile(NAME, content.encoding, named, facts)
+
+
+def _without_comments(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Lines without the column Comment, the last one, which only some lines fill."""
+    named = next((line for _, line in lines if line.startswith("X_Value")), "")
+    columns = named.rstrip().split("\t")
+    if columns[-1] != "Comment":
+        return lines
+    return [(n, "\t".join(line.split("\t")[: len(columns) - 1])) for n, line in lines]
+
+
+def _with_units(names: Sequence[str], units: Sequence[str]) -> list[str]:
+    """Names of the columns, those of channels with the units of their head."""
+    channels = [unit.strip() for unit in units]
+    found = []
+    for k, name in enumerate(names):
+        own = channels[k - 1] if 0 < k <= len(channels) and "(" not in name else ""
+        found.append("Time (s)" if name == "X_Value" else f"{name} ({own})" if own else name)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol
 
@@ -131,9 +132,13 @@ class MappedTraining(Technique[MappedTrainee]):
         """Open an array for every layer."""
         train = self.config.train
         devices, layers = open_layers(
-            self.config.device.uri, self.sizes, seed, weight_max=train.weight_max, bias=self.bias
+            self.config.device.uri, self.shapes(), seed, weight_max=train.weight_max, bias=self.bias
         )
         return MappedTrainee(devices, layers, lambda stage: self.model(seed, stage), self.shown)
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of every array."""
+        return list(pairwise(self.sizes))
 
     def shown(self, chosen: NDArray[np.int64]) -> Matrix:
         """Inputs of the network for these training images."""

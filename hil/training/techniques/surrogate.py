@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -100,10 +101,7 @@ class SurrogateTraining(MappedTraining):
 
     def prepare(self, dataset: Dataset) -> Dataset:
         """Ask for torch before any work."""
-        try:
-            import hil.torch.surrogate  # noqa: F401
-        except ModuleNotFoundError:
-            raise InputError(f"hil {self.kind} needs the extra torch: pip install 'memhil[torch]'") from None
+        require_torch(self.kind)
         return super().prepare(dataset)
 
     def scales(self) -> list[float]:
@@ -196,6 +194,12 @@ class SurrogateTraining(MappedTraining):
             wanted = -train.mend_lr * last.gradient(seen, delta) / last.pulse
             luck = np.random.default_rng([stage.seed, _MEND, 1, at])
             last.move(whole_pulses(wanted, "stochastic", 3, luck))
+
+
+def require_torch(kind: str) -> None:
+    """Refuse what cannot be done without torch, before any work."""
+    if find_spec("torch") is None:
+        raise InputError(f"hil {kind} needs the extra torch: pip install 'memhil[torch]'")
 
 
 def _weight_of_a_step(steps: int, decay: float) -> NDArray[np.float64]:

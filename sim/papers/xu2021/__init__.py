@@ -11,6 +11,7 @@ from hil.reproduction.papers import Paper, PaperFigure
 from sim.papers.xu2021.grids import grids
 from sim.papers.xu2021.linearisation import figure_5
 from sim.papers.xu2021.models import limits, loops, properties
+from sim.papers.xu2021.networks import table_3
 from sim.papers.xu2021.ranking import accuracy_and_cost
 from sim.papers.xu2021.synapses import table_2
 from sim.papers.xu2021.windows import at_the_bounds
@@ -26,6 +27,7 @@ PAPER = Paper(
         PaperFigure("T1-ranking", "accuracy and cost of the models of Table 1, measured", accuracy_and_cost),
         PaperFigure("T2", "synapse circuits of Table 2", table_2),
         PaperFigure("5", "linear and symmetric updates by optimised pulses", figure_5),
+        PaperFigure("networks", "networks of Table 3 and of the text: CeNN, perceptron, conditioning", table_3),
         PaperFigure("10", "sneak paths, IR drop, latency and power of grids", grids),
     ),
 )
