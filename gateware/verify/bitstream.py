@@ -24,7 +24,7 @@ from gateware.verify.processes import Skipped, run
 from gateware.verify.sessions import lines, session
 from gateware.verify.simulation import SessionComparison
 
-GEOMETRY = Geometry(8, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, frame_buffer=512)
+GEOMETRY = Geometry(8, 3, lanes=1, t_bits=6, v_bits=12, log_depth=4, frame_buffer=512, encoder=False)
 
 HARNESS = Path(__file__).with_name("pins.cc")
 
