@@ -8,9 +8,10 @@ from amaranth.lib.wiring import In, Out
 
 from gateware.core.arguments import Arguments
 from gateware.core.divider import Divider
+from gateware.core.operation import Operation
 from gateware.core.ports import HOST_LATENCY
 from gateware.core.registers import COUNTERS, FIRST_WRITABLE, MOVED_REGISTERS, WRITABLE, Registers
-from gateware.core.sequencer import Operation, Sequencer
+from gateware.core.sequencer import Sequencer
 from gateware.core.spaces import memories, place_bits
 from gateware.geometry import Geometry
 from gateware.protocol import MAX_ARGUMENTS, REGISTERS, Command, Status

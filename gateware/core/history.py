@@ -11,7 +11,7 @@ from gateware.core.ram import Ram
 from gateware.geometry import ENTRY_END, Geometry
 
 
-class History(wiring.Component):
+class SpikeHistory(wiring.Component):
     """A ring of `history_depth` entries: one a spike, and one behind every presentation.
 
     The last free entry is kept for an end: spikes that find no other are missed, and the end says so.

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, signed
-from amaranth.lib import enum, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from gateware.core.crossbar import Crossbar
 from gateware.core.encoder import Encoder
 from gateware.core.flca import DECAY_BITS, GAIN_BITS
-from gateware.core.history import History
+from gateware.core.history import SpikeHistory
 from gateware.core.image import ImageDecoder
 from gateware.core.membranes import Membranes, Pass
 from gateware.core.neuron import THRESHOLD_BITS
+from gateware.core.operation import Operation
 from gateware.core.ports import HostPort
 from gateware.core.registers import WRITABLE
 from gateware.core.rom import Rom
@@ -22,22 +23,6 @@ from gateware.core.walk import Walk
 from gateware.core.winners import Winners, lowest
 from gateware.geometry import Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
-
-
-class Operation(enum.Enum, shape=3):  # type: ignore[call-arg]  # Amaranth's, which has no types
-    """What the sequencer is asked to do."""
-
-    BEGIN = 0
-    EVENT = 1
-    """An input spike on row `argument`."""
-    TICKS = 2
-    """Advance by `argument` ticks."""
-    PRESENT = 3
-    """Decode `length` bytes of an image, if there are any, and present it."""
-    PROGRAM = 4
-    """One pulse on the cells of the column at `group` and `lane`, by memory DRIVE."""
-    SEGMENT = 5
-    """One segment of a waveform on all FLCA cells, with the coefficients `gain` and `decay`."""
 
 
 class Sequencer(wiring.Component):
@@ -89,7 +74,7 @@ class Sequencer(wiring.Component):
         self._encodes = g.encodes
         if self._encodes:
             m.submodules.encoder = self._encoder = Encoder(g)
-            m.submodules.history = self._history = History(g)
+            m.submodules.history = self._history = SpikeHistory(g)
             m.submodules.image = self._image = ImageDecoder(g)
         # The neuron that fires or whose column is programmed.
         self._row = Signal(bits_for(g.rows - 1))
@@ -111,21 +96,13 @@ class Sequencer(wiring.Component):
     def _connect_crossbar(self, m: Module) -> None:
         crossbar = self._crossbar
         m.d.comb += [
-            crossbar.address.eq(self._walk.address),
-            crossbar.row.eq(self._row),
-            crossbar.now.eq(self.tick),
-            crossbar.window.eq(self.window),
-            crossbar.base.eq(self._base),
-            crossbar.lane.eq(self._lane),
-            crossbar.driven.eq(self._driven),
-            crossbar.stochastic.eq(self.flags[Flag.STOCHASTIC]),
-            crossbar.chances.eq(self.chances),
-            crossbar.gain.eq(self.gain),
-            crossbar.decay.eq(self.decay),
-            crossbar.random.eq(self.random),
-            self.random_step.eq(crossbar.draw),
+            crossbar.address.eq(self._walk.address), crossbar.row.eq(self._row), crossbar.now.eq(self.tick),
+            crossbar.window.eq(self.window), crossbar.base.eq(self._base), crossbar.lane.eq(self._lane),
+            crossbar.driven.eq(self._driven), crossbar.stochastic.eq(self.flags[Flag.STOCHASTIC]),
+            crossbar.chances.eq(self.chances), crossbar.gain.eq(self.gain), crossbar.decay.eq(self.decay),
+            crossbar.random.eq(self.random), self.random_step.eq(crossbar.draw),
             self.random_next.eq(crossbar.random_next),
-        ]
+        ]  # fmt: skip
 
     def _connect_neurons(self, m: Module) -> None:
         g, membranes, winners, walk = self._geometry, self._membranes, self._winners, self._walk
@@ -175,33 +152,20 @@ class Sequencer(wiring.Component):
         return Mux(then >= never, never, then)
 
     def _connect_encoder(self, m: Module) -> None:
-        encoder, crossbar, host, history, image = (
-            self._encoder, self._crossbar, self.host, self._history, self._image
-        )  # fmt: skip
+        encoder, crossbar, host = self._encoder, self._crossbar, self.host
+        history, image = self._history, self._image
         wiring.connect(m, wiring.flipped(self.image), image.bytes)
         m.d.comb += [
-            image.length.eq(self.length),
-            self.bad.eq(image.bad),
-            history.neuron.eq(self._column + self._lane),
-            history.taken.eq(self.taken),
-            history.index.eq(host.word),
-            self.history.eq(history.count),
-            self.full.eq(history.full),
-            encoder.duration.eq(self.duration),
-            encoder.host_select.eq(host.select),
-            encoder.tick.eq(self.tick),
-            encoder.latency_code.eq(self.flags[Flag.LATENCY]),
-            encoder.random.eq(self.encoder_random),
-            encoder.pixel.eq(crossbar.pixel),
-            encoder.host_index.eq(host.word),
-            encoder.host_data.eq(host.data),
-            encoder.host_write.eq(host.write & (host.space == Space.CODE)),
-            crossbar.scan.eq(self._presenting),
-            crossbar.scan_row.eq(encoder.row),
-            crossbar.scan_enable.eq(encoder.enable),
-            self.encoder_random_step.eq(encoder.draw),
-            self.encoder_random_next.eq(encoder.random_next),
-        ]
+            image.length.eq(self.length), self.bad.eq(image.bad), history.neuron.eq(self._column + self._lane),
+            history.taken.eq(self.taken), history.index.eq(host.word), self.history.eq(history.count),
+            self.full.eq(history.full), encoder.duration.eq(self.duration), encoder.host_select.eq(host.select),
+            encoder.tick.eq(self.tick), encoder.latency_code.eq(self.flags[Flag.LATENCY]),
+            encoder.random.eq(self.encoder_random), encoder.pixel.eq(crossbar.pixel),
+            encoder.host_index.eq(host.word), encoder.host_data.eq(host.data),
+            encoder.host_write.eq(host.write & (host.space == Space.CODE)), crossbar.scan.eq(self._presenting),
+            crossbar.scan_row.eq(encoder.row), crossbar.scan_enable.eq(encoder.enable),
+            self.encoder_random_step.eq(encoder.draw), self.encoder_random_next.eq(encoder.random_next),
+        ]  # fmt: skip
 
     def _connect_host(self, m: Module) -> None:
         host, membranes = self.host, self._membranes

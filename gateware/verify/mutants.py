@@ -298,11 +298,6 @@ MUTANTS = (
         (('with m.State("PLAN"), m.If(~self.planning):', 'with m.State("PLAN"):'),),
     ),
     Mutant(
-        "encoder: a tick's list is not emptied",
-        "core.encoder",
-        (("head.write_value[0].eq(0), head.write.eq(1)", "head.write_value[0].eq(0), head.write.eq(0)"),),
-    ),
-    Mutant(
         "history: the end of a presentation is not noted",
         "core.history",
         (("with m.If(self.end):", "with m.If(self.end & 0):"),),

@@ -306,7 +306,8 @@ def _encoder_edges(g: Geometry) -> Iterator[bytes]:
     """
     longest = 1 << g.t_bits if g.t_bits == 6 else 3
     told = bytes([Command.READ_REGISTERS, ADDRESS["events"], len(REGISTERS) - ADDRESS["events"]])
-    yield from (write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5]), set_register("threshold", (1 << 24) - 1))
+    yield write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5])
+    yield from (set_register("threshold", (1 << 24) - 1), set_register("taken", 0))
     cases = [(0, waiting_code(1.0), 1, 3), (0, (1 << 23) - 1, 0xFFFFFFFF, 3), (0, 1 << 18, 7, 3)]
     cases += [(0, waiting_code(0.6 / longest), random, longest) for random in (3, 0x80000000)]
     # With these, a logarithm that is not interpolated is one tick or two off.

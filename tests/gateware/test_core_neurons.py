@@ -171,32 +171,8 @@ def test_encoder(latency_code, pace):
     dut, dice, duration = Encoder(g), random.Random(7), 50
     chances = [0.0, 1e-3, 0.02, 0.3, 1.0]
     codes = [dice.randrange(60) if latency_code else waiting_code(dice.choice(chances)) for _ in range(256)]
-    pixels = [dice.randrange(256) for _ in range(g.rows)]
-    state, due, expected, spikes = 99, {}, [], []
-
-    def plan(row, now):
-        nonlocal state
-        code = codes[pixels[row]]
-        wait = code - now
-        if not latency_code:
-            state = python_xorshift(state)
-            if code % 2**18 == 0:
-                return
-            wait = python_wait(state, code)
-        if now + min(wait, g.slots) < duration:
-            due.setdefault(now + min(wait, g.slots), []).append((row, wait > g.slots))
-
-    for row in reversed(range(g.rows)):
-        plan(row, -1)
-    for tick in range(duration):
-        rows, spiking = due.get(tick, []), []
-        while rows:
-            row, only_draws = rows.pop()
-            if not only_draws:
-                spiking.append(row)
-            if only_draws or not latency_code:
-                plan(row, tick)
-        expected.append(spiking)
+    pixels, spikes = [dice.randrange(256) for _ in range(g.rows)], []
+    expected, state = python_calendar([codes[pixel] for pixel in pixels], latency_code, duration, g.slots)
     assert any(len(spiking) > 1 for spiking in expected)
 
     async def bench(ctx):
@@ -241,6 +217,35 @@ def test_encoder(latency_code, pace):
         await take(ctx, dut.spikes, spikes, pace)
 
     simulate(dut, bench, collect, memories)
+
+
+def python_calendar(codes, latency_code, duration, slots):
+    """Rows that spike in every tick, and the last random number, from 99 on."""
+    state, due, expected = 99, {}, []
+
+    def plan(row, now):
+        nonlocal state
+        wait = codes[row] - now
+        if not latency_code:
+            state = python_xorshift(state)
+            if codes[row] % 2**18 == 0:
+                return
+            wait = python_wait(state, codes[row])
+        if now + min(wait, slots) < duration:
+            due.setdefault(now + min(wait, slots), []).append((row, wait > slots))
+
+    for row in reversed(range(len(codes))):
+        plan(row, -1)
+    for tick in range(duration):
+        rows, spiking = due.get(tick, []), []
+        while rows:
+            row, only_draws = rows.pop()
+            if not only_draws:
+                spiking.append(row)
+            if only_draws or not latency_code:
+                plan(row, tick)
+        expected.append(spiking)
+    return expected, state
 
 
 def python_wait(x, code):
