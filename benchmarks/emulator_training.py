@@ -1,7 +1,7 @@
 """Images per second of winner-take-all learning on the emulator: simulated here, and on a board by its clock cycles.
 
     python benchmarks/emulator_training.py [--carrier cxxrtl] [--rows 784] [--cols 64] [--lanes 16] [--images 200]
-        [--clock 50] [--build DIR] [--json FILE]
+        [--clock 50] [--grey-bits 5] [--build DIR] [--json FILE]
 
 Images of `mnist-slice` (or the bundled digits for 64 rows), 350 us each in ticks of 1 us, once with spikes sent by the
 host and once encoded on chip. The emulator counts the cycles in which it works; a board takes as many at its clock,
@@ -37,9 +37,13 @@ from hil.training.wta_settings import THRESHOLD_SHARE
 LINKS = {
     "1 Mbaud, latency timer 16 ms (default)": FtdiChip(1e6, 16e-3),
     "1 Mbaud, 1 ms (as set on Linux)": FtdiChip(1e6, 1e-3),
-    "3 Mbaud, 1 ms (not built yet)": FtdiChip(3e6, 1e-3),
+    "3 Mbaud, 16 ms": FtdiChip(3e6, 16e-3),
+    "3 Mbaud, 1 ms": FtdiChip(3e6, 1e-3),
 }
 """Between host and board."""
+
+TOGETHER = 500
+"""Images in one exchange, as many as `hil train wta` shows at once."""
 
 CODES = {"spikes by the host": SpikeCode(), "encoded on chip": SpikeCode(kind="poisson")}
 
@@ -58,9 +62,9 @@ def neurons(device: FpgaDevice, images: NDArray[np.uint8], data: Dataset) -> Fpg
 
 
 def learn(core: FpgaCore, name: str, images: NDArray[np.uint8], data: Dataset) -> Iterator[float]:
-    """Learn `images`, 20 at a time; output spikes of each part."""
-    for first in range(0, len(images), 20):
-        part = images[first : first + 20]
+    """Learn `images`, `TOGETHER` at a time; output spikes of each part."""
+    for first in range(0, len(images), TOGETHER):
+        part = images[first : first + TOGETHER]
         numbers = np.arange(first, first + len(part))
         yield float(core.present_images(part, data.full_scale, CODES[name], 0, numbers, True).sum())
 
@@ -68,7 +72,7 @@ def learn(core: FpgaCore, name: str, images: NDArray[np.uint8], data: Dataset) -
 def parameters(arguments: argparse.Namespace) -> dict[str, int | float | bool]:
     """Of the emulator."""
     size = {"rows": arguments.rows, "cols": arguments.cols, "lanes": min(arguments.lanes, arguments.cols)}
-    return size | {"alpha": 0.01, "w0": 0.8, "encoder": True}
+    return size | {"alpha": 0.01, "w0": 0.8, "encoder": True, "grey_bits": arguments.grey_bits}
 
 
 def simulated(name: str, images: NDArray[np.uint8], data: Dataset, arguments: argparse.Namespace) -> dict[str, float]:
@@ -133,6 +137,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=16)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--clock", type=float, default=50.0, help="of a board's logic, MHz")
+    parser.add_argument("--grey-bits", type=int, default=5, help="bits of a grey value on the link, 4 to 8")
     parser.add_argument("--build", type=Path, help="folder of `hil fpga build`: its Fmax is the clock")
     parser.add_argument("--json", help="write the rows here")
     arguments = parser.parse_args()

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateware import cache, toolchain
+from gateware import cache, progress, toolchain
 from gateware.boards import Board
 from gateware.geometry import Geometry
 from gateware.placement import PlaceAndRoute, overfull, read_nextpnr
@@ -150,6 +150,8 @@ def build(
     ToolError
         If a tool is missing or fails, such as when the design does not fit.
     """
+    if board.family == "vendor":
+        raise InputError(f"{board.name} is built by its vendor's tools: --no-run writes a project for them")
     out = out or default_folder(board, geometry)
     _refuse_other(out)
     toolchain.require_amaranth()
@@ -210,6 +212,66 @@ def build_in_time(board: Board, geometry: Geometry, seed: int = 1, out: Path | N
     return result
 
 
+def best_of(
+    board: Board, geometry: Geometry, seeds: int, first: int = 1, out: Path | None = None, in_time: bool = True
+) -> BuildResult:
+    """Build with several seeds of the placer, one after another, and keep the fastest.
+
+    Builds that were made before come from the cache, so that a sweep that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    board, geometry, out
+        As for `build`.
+    seeds, first : int
+        How many seeds, and the first of them.
+    in_time : bool
+        Whether a design that misses its clock is built again for a lower one (`build_in_time`).
+    """
+    make, results = build_in_time if in_time else build, []
+    for seed in range(first, first + seeds):
+        toolchain.say(f"seed {seed}, {seed - first + 1} of {seeds} ...")
+        results.append(make(board, geometry, seed, out))
+        toolchain.say(f"seed {seed}: {_reached(results[-1]) / 1e6:.1f} MHz")
+    best = max(results, key=lambda result: (result.placed.met, result.geometry.clock, _reached(result)))
+    toolchain.say(f"the fastest is seed {best.seed}: {_reached(best) / 1e6:.1f} MHz")
+    return build(board, replace(geometry, clock=best.geometry.clock), best.seed, out)
+
+
+def _reached(result: BuildResult) -> float:
+    """Hz of the slowest clock."""
+    return min((clock.achieved for clock in result.placed.clocks), default=0.0)
+
+
+def project(board: Board, geometry: Geometry, seed: int = 1, out: Path | None = None) -> Path:
+    """Write all files that a board's tools need, and the script that calls them, and run none.
+
+    Returns
+    -------
+    Path
+        The folder: `out`, or ``build/<board>-...-project``.
+
+    Raises
+    ------
+    InputError
+        If the folder is there and not empty, or the board has no such clock.
+    """
+    folder = out or default_folder(board, geometry).with_name(f"{default_folder(board, geometry).name}-project")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"--out {folder}: is not empty; name another folder or remove it")
+    geometry_on(board, geometry)
+    before = os.environ.get("YOSYS")
+    os.environ["YOSYS"] = toolchain.find("yosys")  # Amaranth calls it where a vendor's tools want Verilog
+    try:
+        plan = _plan(board, geometry, seed, emulator, 0)
+    finally:
+        if before is None:
+            del os.environ["YOSYS"]
+    folder.mkdir(parents=True, exist_ok=True)
+    plan.extract(folder)
+    return folder
+
+
 def cached(board: Board, geometry: Geometry, seed: int = 1, design: Design = emulator) -> BuildResult | None:
     """Find a build in the cache; None if it is not there."""
     kept = cache.root() / "builds" / _digest(board, geometry, seed, design)
@@ -246,11 +308,16 @@ def geometry_on(board: Board, geometry: Geometry) -> Geometry:
 def _plan(board: Board, geometry: Geometry, seed: int, design: Design, number: int) -> BuildPlan:
     """Elaborate: all files that the tools read, and their command lines."""
     toolchain.require_amaranth()
+    from gateware.core.ram import spare_block_rams
+    from gateware.memories import needs_to_spare
     from gateware.top import Top
 
     geometry = geometry_on(board, geometry)
+    platform = board.platform()
+    if needs_to_spare(board, lambda: design(geometry, number)):
+        spare_block_rams(platform)
     # Without source positions in it, the design is the same wherever the package lies and however it is formatted.
-    return board.platform().prepare(
+    return platform.prepare(
         Top(board, geometry, design(geometry, number)),
         "top",
         emit_src=False,
@@ -264,9 +331,11 @@ def _execute(plan: BuildPlan, folder: Path) -> dict[str, float]:
     """Run the plan's commands in a folder; returns seconds by tool."""
     plan.extract(folder)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
-    return {
-        name: round(toolchain.run(name, arguments, folder, STEPS.get(name, "")), 1) for name, *arguments in commands
-    }
+    seconds = {}
+    for name, *arguments in commands:
+        with progress.told(name, folder):
+            seconds[name] = round(toolchain.run(name, arguments, folder, STEPS.get(name, "")), 1)
+    return seconds
 
 
 def _keep_logs(folder: Path, digest: str) -> Path:

@@ -19,7 +19,18 @@ from pathlib import Path
 WAIT_BEFORE_WORD = 2.0
 """Seconds to wait for another process before the user is told."""
 
-NO_HARDWARE = ("host", "golden", "verify", "cli.py")
+NO_HARDWARE = (
+    "host",
+    "golden",
+    "verify",
+    "cli.py",
+    "cli_plan.py",
+    "export",
+    "estimate.py",
+    "options.py",
+    "progress.py",
+    "report.py",
+)
 """Parts of this package that no design can depend on."""
 
 

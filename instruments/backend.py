@@ -142,6 +142,9 @@ class ResourceParameters(SampleParameters):
     terminator: Annotated[Literal["lf", "cr", "crlf", "lfcr", "nul"], BeforeValidator(_terminator)] = Field(
         "lf", description="what ends a message, both ways; by name, or the characters (%0D%0A)"
     )
+    gateway: str | None = Field(
+        None, description="Prologix adapter that the GPIB board is, PRLGX-TCPIP::HOST::1234::INTFC"
+    )
     serial_number: str | None = Field(None, description="refuse any other instrument than this one")
     matrix: str | None = Field(None, description="VISA resource of the switch matrix")
     map: str | None = Field(None, description="TOML file: which relay leads to which line")
@@ -315,7 +318,8 @@ def _reach(p: ResourceParameters | VirtualParameters) -> dict[str, Any]:
     """Further arguments of `Link.open`, for the program and for its watchdog."""
     if isinstance(p, VirtualParameters):
         return {}
-    return {"library": p.library, "baud_rate": p.baud_rate, "terminator": TERMINATORS[p.terminator]}
+    more = {} if p.gateway is None else {"gateway": p.gateway}
+    return {"library": p.library, "baud_rate": p.baud_rate, "terminator": TERMINATORS[p.terminator], **more}
 
 
 def _require_serial_number(name: str, identity: str, p: ResourceParameters | VirtualParameters) -> None:

@@ -19,6 +19,10 @@ Timeout = Annotated[
 ]
 Library = Annotated[str, typer.Option(help="VISA library: @py, @ivi or a path.")]
 BaudRate = Annotated[int, typer.Option(min=50, help="Of a serial port.")]
+Gateway = Annotated[
+    str | None,
+    typer.Option(metavar="RESOURCE", help="Prologix adapter of a GPIB board, PRLGX-TCPIP::HOST::1234::INTFC."),
+]
 Terminator = Annotated[str, typer.Option(help="What ends a message: lf, cr, crlf, lfcr or nul.")]
 
 
@@ -76,7 +80,8 @@ def serve(
         print(f"{model} with {dut} at {bench.smu.resource}", flush=True)
         if bench.matrix is not None:
             print(f"{matrix or 'matrix'} at {bench.matrix.resource}", flush=True)
-        print(f"hil characterize iv --device 'visa:{bench.smu.resource}' --v-max 1 --i-max 1e-3", flush=True)
+        scheme = "pmu" if bench.smu.instrument.terminator == b"\0" else "visa"
+        print(f"hil characterize iv --device '{scheme}:{bench.smu.resource}' --v-max 1 --i-max 1e-3", flush=True)
         stop.wait()
 
 
@@ -89,6 +94,7 @@ def find(
     library: Library = "@py",
     baud_rate: BaudRate = 9600,
     terminator: Terminator = "lf",
+    gateway: Gateway = None,
     json: options.Json = None,
 ) -> None:
     """List VISA resources and what they say to ``*IDN?``; nothing on them is changed.
@@ -105,7 +111,7 @@ def find(
     from instruments.link.link import Link
     from instruments.smu.models import driver_for
 
-    reach = _reach(library, baud_rate, terminator)
+    reach = _reach(library, baud_rate, terminator, gateway)
     rows, manager = [], _manager(library)
     for resource in resources or _listed(library, manager):
         identity, note = "no answer", ""
@@ -139,6 +145,7 @@ def check(
     library: Library = "@py",
     baud_rate: BaudRate = 9600,
     terminator: Terminator = "lf",
+    gateway: Gateway = None,
     json: options.Json = None,
 ) -> None:
     """Check an instrument before a sample is connected: driver, firmware, terminals, limits, output, link.
@@ -153,7 +160,7 @@ def check(
     from instruments.inspection import inspect
 
     rows = inspect(
-        resource, timeout=timeout, reach=_reach(library, baud_rate, terminator), v_max=v_max, i_max=i_max,
+        resource, timeout=timeout, reach=_reach(library, baud_rate, terminator, gateway), v_max=v_max, i_max=i_max,
         channel=channel,
     )  # fmt: skip
     report(rows, resource, json, heads={"quantity": "asked", "value": "answer"})
@@ -248,14 +255,14 @@ def _run(name: str | None, root: Path) -> Path:
     return found[-1]
 
 
-def _reach(library: str, baud_rate: int, terminator: str) -> dict[str, Any]:
+def _reach(library: str, baud_rate: int, terminator: str, gateway: str | None) -> dict[str, Any]:
     """Further arguments of `Link.open`; `InputError` for a terminator that there is not."""
     from hil.errors import InputError, nearest
     from instruments.backend import TERMINATORS
 
     if terminator not in TERMINATORS:
         raise InputError(f"terminator = {terminator} {nearest(terminator, TERMINATORS)}")
-    return {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator]}
+    return {"library": library, "baud_rate": baud_rate, "terminator": TERMINATORS[terminator], "gateway": gateway}
 
 
 def _manager(library: str) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from gateware.geometry import Geometry
@@ -22,8 +22,8 @@ class Board:
         Name on the command line.
     summary : str
         FPGA, memory, how it is connected.
-    family : {"ecp5", "ice40"}
-        Which tools build for it.
+    family : {"ecp5", "ice40", "vendor"}
+        Which tools build for it; for its vendor's, a project is written (`gateware.build.project`).
     platform : callable
         Makes the Amaranth platform; imports it only then.
     oscillator : float
@@ -42,11 +42,15 @@ class Board:
         Options for yosys's synth_ecp5 or synth_ice40.
     loader : tuple of str
         Options with which openFPGALoader finds the board.
+    parts : mapping of int
+        What the FPGA has, by the names of `gateware.placement`; if empty, nothing is refused before a build.
+    like : tuple of str
+        Boards with FPGAs of the same speed, whose builds tell what clock to expect.
     """
 
     name: str
     summary: str
-    family: Literal["ecp5", "ice40"]
+    family: Literal["ecp5", "ice40", "vendor"]
     platform: Callable[[], Platform]
     oscillator: float
     geometry: Geometry
@@ -56,10 +60,14 @@ class Board:
     baud: int = 1_000_000
     synthesis: str = ""
     loader: tuple[str, ...] = ()
+    parts: Mapping[str, int] = field(default_factory=dict)
+    like: tuple[str, ...] = ()
 
     @property
     def tools(self) -> tuple[str, ...]:
         """Tools that make its bitstream, in order."""
+        if self.family == "vendor":
+            return ("yosys",)
         if self.family == "ecp5":
             return ("yosys", "nextpnr-ecp5", "ecppack")
         return ("yosys", "nextpnr-ice40", "icepack")

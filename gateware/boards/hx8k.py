@@ -26,5 +26,6 @@ BOARDS = (
         oscillator=12e6,
         geometry=Geometry(rows=196, cols=10, lanes=2, clock=24e6),
         loader=("-b", "ice40_generic", "-f"),
+        parts={"logic cell": 7680, "BRAM": 32},
     ),
 )

@@ -29,5 +29,6 @@ BOARDS = (
         pll_pad=True,
         synthesis="-dsp",
         loader=("-b", "ice40_generic", "-f"),
+        parts={"logic cell": 5280, "BRAM": 30, "SPRAM": 4, "DSP": 8},
     ),
 )

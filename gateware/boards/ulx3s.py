@@ -34,6 +34,8 @@ BOARDS = (
         geometry=Geometry(rows=784, cols=10, lanes=10, clock=50e6),
         high=(WIFI_GPIO0,),
         loader=("-b", "ulx3s"),
+        parts={"LUT": 24288, "FF": 24288, "BRAM": 56, "DSP": 28},
+        like=("ulx3s-85f",),
     ),
     Board(
         name="ulx3s-85f",
@@ -44,5 +46,7 @@ BOARDS = (
         geometry=Geometry(rows=784, cols=10, lanes=10, clock=100e6),
         high=(WIFI_GPIO0,),
         loader=("-b", "ulx3s"),
+        parts={"LUT": 83640, "FF": 83640, "BRAM": 208, "DSP": 156},
+        like=("ulx3s-12f",),
     ),
 )

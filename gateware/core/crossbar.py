@@ -9,13 +9,26 @@ from amaranth.utils import bits_for
 
 from gateware.core.flca import DECAY_BITS, GAIN_BITS, FlcaSweep
 from gateware.core.ports import HostPort
-from gateware.core.ram import Ram
+from gateware.core.ram import Ram, chosen_lane
 from gateware.core.row_times import RowTimes
 from gateware.core.state_memory import StateMemory
 from gateware.core.tables import MemductanceTable, UpdateTable
 from gateware.core.update import Update
 from gateware.geometry import WEIGHT_BITS, Geometry
 from gateware.protocol import Space
+
+STATES_READ = 3
+"""Cycles from a word's address to its states: a register in front of block RAMs that lie all over the FPGA."""
+
+
+class StateAccess:
+    """The ports of the state memory, as signals of a cycle earlier."""
+
+    def __init__(self, states: StateMemory) -> None:
+        self.address = Signal.like(states.address, name="next_address")
+        self.write_address = Signal.like(states.write_address, name="next_write_address")
+        self.write_value = Signal.like(states.write_value, name="next_write_value")
+        self.write = Signal.like(states.write, name="next_write")
 
 
 class Crossbar(wiring.Component):
@@ -45,7 +58,7 @@ class Crossbar(wiring.Component):
         Cycles.
     """
 
-    latency = 2 + MemductanceTable.latency
+    latency = STATES_READ + MemductanceTable.latency
 
     def __init__(self, geometry: Geometry) -> None:
         """Size everything."""
@@ -73,15 +86,19 @@ class Crossbar(wiring.Component):
         m.submodules.memductance = memductance = MemductanceTable(g.lanes, g.loaded.memductance if g.loaded else ())
         m.submodules.drive = drive = Ram(g.drive_bits, g.rows, single_port=True)
         written = {space: host.write & (host.space == space) for space in (Space.STATE, Space.MEMDUCTANCE, Space.DRIVE)}
+        # What reads and writes states, one cycle ahead of their memory.
+        access = self._access = StateAccess(states)
+        m.d.sync += [
+            states.address.eq(access.address),
+            states.write_address.eq(access.write_address),
+            states.write_value.eq(access.write_value),
+            states.write.eq(access.write),
+        ]
         m.d.comb += [
-            states.address.eq(Mux(host.select, host.word, self.address)),
-            states.write_address.eq(host.word),
-            states.write.eq(Mux(written[Space.STATE], 1 << host.lane, 0)),
+            access.address.eq(Mux(host.select, host.word, self.address)),
+            access.write_address.eq(host.word),
+            access.write.eq(Mux(written[Space.STATE], 1 << host.lane, 0)),
             self.weights.eq(memductance.weights),
-            memductance.host_select.eq(host.select),
-            memductance.host_index.eq(host.word),
-            memductance.host_write.eq(written[Space.MEMDUCTANCE]),
-            memductance.host_data.eq(host.data),
             drive.address.eq(Mux(host.select, host.word, self.scan_row)),
             drive.enable.eq(~self.scan | self.scan_enable),
             drive.write_address.eq(host.word),
@@ -89,9 +106,15 @@ class Crossbar(wiring.Component):
             drive.write.eq(written[Space.DRIVE]),
             self.pixel.eq(drive.value[0]),
         ]
+        m.d.sync += [
+            memductance.host_select.eq(host.select),
+            memductance.host_index.eq(host.word),
+            memductance.host_write.eq(written[Space.MEMDUCTANCE]),
+            memductance.host_data.eq(host.data),
+        ]
         for n in range(g.lanes):
             m.d.comb += [
-                states.write_value[n].eq(host.data),
+                access.write_value[n].eq(host.data),
                 memductance.indices[n].eq(states.value[n][g.state_bits - 8 :]),
             ]
         m.submodules.times = times = RowTimes(g)
@@ -103,7 +126,7 @@ class Crossbar(wiring.Component):
             times.window.eq(self.window),
         ]
         values = {
-            Space.STATE: states.value[host.lane],
+            Space.STATE: chosen_lane(m, states.value, host.lane, "host"),
             Space.MEMDUCTANCE: memductance.weights[0],
             Space.DRIVE: drive.value[0],
         }
@@ -116,14 +139,13 @@ class Crossbar(wiring.Component):
 
     def _step(self, m: Module, states: StateMemory, drive: Ram, times: RowTimes) -> dict[Space, Signal]:
         """Pulse-step cells, which are programmed column by column."""
-        host = self.host
+        host, access = self.host, self._access
         m.submodules.update = update = Update(self._geometry)
         loaded = self._geometry.loaded
         m.submodules.steps = steps = UpdateTable(loaded.potentiation + loaded.depression if loaded else ())
         m.d.comb += [
             update.start.eq(self.program),
             update.base.eq(self.base),
-            update.lane.eq(self.lane),
             update.driven.eq(self.driven),
             update.stochastic.eq(self.stochastic),
             update.chances.eq(self.chances),
@@ -131,7 +153,7 @@ class Crossbar(wiring.Component):
             self.draw.eq(update.draw),
             self.random_next.eq(update.random_next),
             self.moved.eq(update.moved),
-            update.states.eq(states.value),
+            update.before.eq(chosen_lane(m, states.value, self.lane, "update")),
             update.drive.eq(drive.value[0]),
             times.row.eq(update.row),
             update.recent.eq(times.recent),
@@ -146,11 +168,11 @@ class Crossbar(wiring.Component):
         ]
         with m.If(update.busy):
             m.d.comb += [
-                states.address.eq(update.address),
-                states.write_address.eq(update.write_address),
-                states.write.eq(Mux(update.write, 1 << self.lane, 0)),
+                access.address.eq(update.address),
+                access.write_address.eq(update.write_address),
+                access.write.eq(Mux(update.write, 1 << self.lane, 0)),
             ]
-            m.d.comb += [states.write_value[n].eq(update.state) for n in range(self._geometry.lanes)]
+            m.d.comb += [access.write_value[n].eq(update.state) for n in range(self._geometry.lanes)]
             # A spike during a scan is programmed by STDP: the drive is the encoder's then.
             with m.If(~self.scan):
                 m.d.comb += drive.address.eq(update.row)
@@ -158,7 +180,7 @@ class Crossbar(wiring.Component):
 
     def _flca(self, m: Module, states: StateMemory, drive: Ram, times: RowTimes) -> dict[Space, Signal]:
         """FLCA memristors, all of which integrate a segment at once."""
-        g, host = self._geometry, self.host
+        g, host, access = self._geometry, self.host, self._access
         m.submodules.flca = flca = FlcaSweep(g)
         m.submodules.columns = columns = Ram(16, g.groups, g.lanes)
         m.d.comb += [
@@ -176,10 +198,10 @@ class Crossbar(wiring.Component):
         m.d.comb += [columns.write_value[n].eq(host.data) for n in range(g.lanes)]
         with m.If(flca.busy):
             m.d.comb += [
-                states.address.eq(flca.address),
-                states.write_address.eq(flca.write_address),
-                states.write_value.eq(flca.written),
-                states.write.eq(flca.write),
+                access.address.eq(flca.address),
+                access.write_address.eq(flca.write_address),
+                access.write_value.eq(flca.written),
+                access.write.eq(flca.write),
                 drive.address.eq(flca.row),
             ]
         return {Space.COLUMNS: columns.value[host.lane]}

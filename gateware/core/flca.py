@@ -12,7 +12,7 @@ from gateware.geometry import Geometry
 GAIN_BITS = 24
 DECAY_BITS = 25
 
-_READ = 2
+_READ = 3
 
 
 class FlcaCell(wiring.Component):
@@ -83,7 +83,7 @@ class FlcaSweep(wiring.Component):
     busy : Out
         High for `words` + `latency` cycles after the strobe.
     address, row, group : Out
-        Word, and its row and group; states and codes arrive 2 cycles later.
+        Word, and its row and group; codes arrive 2, states 3 cycles later.
     states, row_code, column_codes : In
         The word's states and the voltage codes of its lines.
     write, write_address, written : Out
@@ -135,12 +135,14 @@ class FlcaSweep(wiring.Component):
         with m.If(valid[-1]):
             m.d.comb += self.write.eq(Mux(self.write_address >= (g.groups - 1) * g.rows, occupied, (1 << g.lanes) - 1))
             m.d.sync += self.write_address.eq(self.write_address + 1)
+        row_code, column_codes = Signal.like(self.row_code), Signal.like(self.column_codes)
+        m.d.sync += [row_code.eq(self.row_code), column_codes.eq(self.column_codes)]
         for n in range(g.lanes):
             m.submodules[f"cell_{n}"] = cell = FlcaCell(g.state_bits)
             m.d.comb += [
                 cell.state.eq(self.states[n]),
-                cell.row_code.eq(self.row_code),
-                cell.column_code.eq(self.column_codes[n]),
+                cell.row_code.eq(row_code),
+                cell.column_code.eq(column_codes[n]),
                 cell.gain.eq(self.gain),
                 cell.decay.eq(self.decay),
                 self.written[n].eq(cell.next),

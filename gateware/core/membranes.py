@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
 from gateware.core.neuron import THRESHOLD_BITS, Neuron
-from gateware.core.ram import Ram
+from gateware.core.ram import Ram, chosen_lane
 from gateware.geometry import WEIGHT_BITS, Geometry
 
 MEMORY_LATENCY: Literal[1] = 1
@@ -43,7 +43,7 @@ class Membranes(wiring.Component):
     now, free, exempt_group, exempt_lane, threshold, keep, theta_keep : In
         Present tick; whether no neuron is inhibited, and the one that never is.
     select_group, select_lane, theta, count : In, Out
-        One neuron's registers, 2 cycles later while no pass is going on.
+        One neuron's registers, 3 cycles later while no pass is going on.
     fire, reset_own, until, theta_plus : In
         A strobe: the selected neuron fires. Takes `latency` cycles.
     theta_write, theta_value : In
@@ -161,8 +161,8 @@ class Membranes(wiring.Component):
         next_theta, next_count, more = Signal(16), Signal(16), Signal(17)
         m.d.comb += more.eq(self.theta + self.theta_plus)
         m.d.sync += [
-            self.theta.eq(theta.value[self.select_lane]),
-            self.count.eq(count.value[self.select_lane]),
+            self.theta.eq(chosen_lane(m, theta.value, self.select_lane, "theta")),
+            self.count.eq(chosen_lane(m, count.value, self.select_lane, "count")),
             next_theta.eq(Mux(more[-1], 0xFFFF, more)),
             next_count.eq(Mux(self.count.all(), self.count, self.count + 1)),
         ]

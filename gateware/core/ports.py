@@ -34,5 +34,5 @@ class HostPort(wiring.Signature):
         )
 
 
-HOST_LATENCY = 4
+HOST_LATENCY = 6
 """Cycles from a place to its value, at most."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -17,8 +17,27 @@ LOGIC_DEPTH = 16
 SINGLE_PORT_DEVICE, SINGLE_PORT_BITS, SINGLE_PORT_ADDRESS = "iCE40UP5K", 16, 14
 """FPGA with single-port RAMs, their width and the width of their addresses."""
 
+SMALL_DEPTH = 256
+"""Memories up to this deep are made of lookup tables where a build spares block RAMs (`spare_block_rams`)."""
+
 BANK_BITS = 16
 """Width of a bank: that of a block RAM, halves of which can be written alone. Wider words slow simulations down."""
+
+
+LANES_A_STEP = 8
+"""Lanes of which one is chosen in a cycle."""
+
+_SPARING = "memhil_spares_block_rams"
+
+
+def spare_block_rams(platform: object) -> None:
+    """Have small memories made of lookup tables on this platform, for arrays that need all block RAMs (ECP5)."""
+    setattr(platform, _SPARING, True)
+
+
+def small_memory(platform: object) -> dict[str, str]:
+    """Attributes for yosys of a memory of at most `SMALL_DEPTH` words."""
+    return {"ram_style": "distributed"} if getattr(platform, _SPARING, False) else {}
 
 
 class Ram(wiring.Component):
@@ -130,10 +149,11 @@ class Ram(wiring.Component):
     def _bank(self, m: Module, lanes: range, platform: object) -> Value:
         """Some lanes of all words in a memory."""
         logic = self._registers and isinstance(platform, LatticeICE40Platform)
+        small = small_memory(platform) if self._depth <= SMALL_DEPTH else {}
         bank = memory.Memory(
             shape=data.ArrayLayout(self._width, len(lanes)), depth=self._depth,
             init=[[word[n] for n in lanes] for word in self._init],
-            attrs={"ram_style": "logic"} if logic else {},
+            attrs={"ram_style": "logic"} if logic else small,
         )  # fmt: skip
         m.submodules[f"bank_{lanes[0]}"] = bank
         write, read = bank.write_port(granularity=1), bank.read_port()
@@ -145,3 +165,14 @@ class Ram(wiring.Component):
         ]
         m.d.comb += [write.data[k].eq(self.write_value[n]) for k, n in enumerate(lanes)]
         return read.data
+
+
+def chosen_lane(m: Module, word: data.View, lane: Signal, name: str) -> Value:
+    """Element of one lane a cycle later: one of `LANES_A_STEP` first, then one of what is left. The lane must stay."""
+    count, bits = len(word), len(word[0])
+    kept = []
+    for first in range(0, count, LANES_A_STEP):
+        few = [word[n] for n in range(first, min(first + LANES_A_STEP, count))]
+        kept.append(some := Signal(bits, name=f"{name}_lane_{first}"))
+        m.d.sync += some.eq(Array(few)[lane[:3]] if len(few) > 1 else few[0])
+    return Array(kept)[lane[3:]] if len(kept) > 1 else kept[0]

@@ -19,7 +19,7 @@ from gateware.core.registers import WRITABLE
 from gateware.core.rom import Rom
 from gateware.core.spike_log import SpikeLog
 from gateware.core.walk import Walk
-from gateware.core.winners import Winners
+from gateware.core.winners import Winners, lowest
 from gateware.geometry import Geometry
 from gateware.protocol import MAX_ARGUMENTS, Flag, Space
 
@@ -97,6 +97,8 @@ class Sequencer(wiring.Component):
         self._base, self._column = Signal(bits_for(g.words - 1)), Signal(bits_for(g.cols - 1))
         self._inhibited_until = Signal(g.t_bits + 1)
         self._exempt_group, self._exempt_lane = Signal.like(self.group), Signal.like(self.lane)
+        self._exempt_base, self._exempt_column = Signal.like(self._base), Signal.like(self._column)
+        self._alone = Signal()
         self._driven, self._presenting = Signal(), Signal()
         self._connect_crossbar(m)
         self._connect_neurons(m)
@@ -138,6 +140,10 @@ class Sequencer(wiring.Component):
         m.d.sync += [until.eq(self._after(self.refractory)), free.eq(self.tick >= self._inhibited_until)]
         m.d.comb += [
             walk.row.eq(self._row),
+            # While all others are inhibited, only the group of the neuron that is not is read.
+            walk.alone.eq(~free),
+            walk.only_group.eq(self._exempt_group),
+            walk.only_base.eq(self._exempt_base),
             membranes.valid.eq(walk.valid),
             membranes.group.eq(walk.group),
             membranes.kind.eq(walk.pass_kind),
@@ -327,7 +333,12 @@ class Sequencer(wiring.Component):
         crossbar, walk, winners = self._crossbar, self._walk, self._winners
         with m.State("EVENT"):
             m.d.comb += [crossbar.mark.eq(1), winners.clear.eq(1), walk.start.eq(1), walk.kind.eq(Pass.ADD)]
-            m.d.sync += [self.events.eq(self.events + 1), self._group.eq(0), self._base.eq(0), self._column.eq(0)]
+            m.d.sync += [self.events.eq(self.events + 1), self._alone.eq(walk.alone)]
+            m.d.sync += [
+                self._group.eq(Mux(walk.alone, self._exempt_group, 0)),
+                self._base.eq(Mux(walk.alone, self._exempt_base, 0)),
+                self._column.eq(Mux(walk.alone, self._exempt_column, 0)),
+            ]
             m.next = "ADDING"
         with m.State("ADDING"), m.If(~walking & ~winners.busy):
             self._resume(m)
@@ -384,16 +395,14 @@ class Sequencer(wiring.Component):
             m.d.sync += [mask.eq(winners.mask), some.eq(winners.mask.any())]
             m.next = "CHOOSE"
         with m.State("CHOOSE"):
-            for n in reversed(range(g.lanes)):
-                with m.If(mask[n]):
-                    m.d.sync += self._lane.eq(n)
+            m.d.sync += self._lane.eq(lowest(mask))
             if g.tie != "rank":
                 with m.If(inhibits):
                     m.d.sync += self._lane.eq(winners.best_lane)
             with m.If(here):
                 m.d.sync += [mask.eq(others), some.eq(others.any())]
                 m.next = "FIRE"
-            with m.Elif(self._group == g.groups - 1):
+            with m.Elif(self._alone | (self._group == g.groups - 1)):
                 self._resume(m)
             with m.Else():
                 self._next_group(m)
@@ -410,6 +419,8 @@ class Sequencer(wiring.Component):
                     self._inhibited_until.eq(self._after(self.inhibition)),
                     self._exempt_group.eq(self._group),
                     self._exempt_lane.eq(self._lane),
+                    self._exempt_base.eq(self._base),
+                    self._exempt_column.eq(self._column),
                 ]
             m.next = "FIRING"
         with m.State("FIRING"), m.If(~membranes.busy):

@@ -8,7 +8,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from gateware.core.ram import Ram
+from gateware.core.ram import Ram, small_memory
 from gateware.geometry import TABLE_SIZE, WEIGHT_BITS
 
 
@@ -49,7 +49,7 @@ class MemductanceTable(wiring.Component):
         """Build one memory for every two lanes."""
         m = Module()
         for first in range(0, self._lanes, 2):
-            table = memory.Memory(shape=WEIGHT_BITS, depth=TABLE_SIZE, init=self._init)
+            table = memory.Memory(shape=WEIGHT_BITS, depth=TABLE_SIZE, init=self._init, attrs=small_memory(platform))
             m.submodules[f"table_{first}"] = table
             write, shared = table.write_port(), table.read_port()
             # One address for the write port and the first read port lets both be one port of a dual-port memory.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
 
@@ -15,8 +15,8 @@ from gateware.geometry import Geometry
 POTENTIATE, DEPRESS = 1, 255
 """Actions in DRIVE; any other rests."""
 
-_READ = 2
-_DECIDED = RowTimes.latency
+_READ = 4
+_DECIDED = RowTimes.latency + 1
 _STEP = _DECIDED + UpdateTable.latency
 _WRITE = _STEP + 3
 
@@ -26,15 +26,15 @@ class Update(wiring.Component):
 
     Attributes
     ----------
-    start, base, lane, driven : In
-        A strobe, the column's first word and its lane, and whether actions come from DRIVE instead of STDP. The last
-        three must stay until the sweep is done.
+    start, base, driven : In
+        A strobe, the column's first word, and whether actions come from DRIVE instead of STDP. The last two must stay
+        until the sweep is done.
     busy : Out
         High for `rows` + `latency` cycles after the strobe.
     row, address : Out
-        Row of the sweep and word of its cell; state and drive arrive 2, `recent` 4 cycles later.
-    states, drive, recent : In
-        States of the cell's word, action of its row, and whether the row spiked within the STDP window.
+        Row of the sweep and word of its cell; drive arrives 2, state and `recent` 4 cycles later.
+    before, drive, recent : In
+        State of the cell, action of its row, and whether the row spiked within the STDP window.
     down, index : Out
         To the update table; `step` arrives `UpdateTable.latency` cycles later.
     write, write_address, state : Out
@@ -59,12 +59,11 @@ class Update(wiring.Component):
             {
                 "start": In(1),
                 "base": In(word),
-                "lane": In(bits_for(geometry.lanes - 1)),
                 "driven": In(1),
                 "busy": Out(1),
                 "row": Out(bits_for(geometry.rows - 1)),
                 "address": Out(word),
-                "states": In(data.ArrayLayout(bits, geometry.lanes)),
+                "before": In(bits),
                 "drive": In(8),
                 "recent": In(1),
                 "down": Out(1),
@@ -102,20 +101,25 @@ class Update(wiring.Component):
             ]
 
         state = [Signal(bits, name=f"state_{k}") for k in range(_STEP + 2)]
-        m.d.sync += state[_READ + 1].eq(self.states[self.lane])
+        m.d.sync += state[_READ + 1].eq(self.before)
         for k in range(_READ + 2, _STEP + 2):
             m.d.sync += state[k].eq(state[k - 1])
         drive = Signal(8)
         up, down = Signal(_STEP - _DECIDED), Signal(_STEP - _DECIDED)
         m.d.sync += drive.eq(self.drive)
-        driven_up, driven_down = Signal(), Signal()
-        m.d.sync += [driven_up.eq(drive == POTENTIATE), driven_down.eq(drive == DEPRESS)]
+        driven_up, driven_down, rises, falls = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [
+            driven_up.eq(drive == POTENTIATE),
+            driven_down.eq(drive == DEPRESS),
+            rises.eq(Mux(self.driven, driven_up, self.recent)),
+            falls.eq(Mux(self.driven, driven_down, ~self.recent)),
+        ]
         m.d.comb += [
-            self.down.eq(Mux(self.driven, driven_down, ~self.recent)),
+            self.down.eq(falls),
             self.index.eq(state[_DECIDED][bits - 8 :]),
         ]
         m.d.sync += [
-            up.eq(Cat(Mux(self.driven, driven_up, self.recent), up)),
+            up.eq(Cat(rises, up)),
             down.eq(Cat(self.down, down)),
         ]
 

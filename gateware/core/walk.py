@@ -22,6 +22,8 @@ class Walk(wiring.Component):
     ----------
     start, kind, row : In
         A strobe and its arguments.
+    alone, only_group, only_base : In
+        Whether a pass that adds goes through one group alone: its number, and its word of row 0.
     busy : Out
         From the cycle after the strobe until the last group was given.
     address : Out
@@ -39,6 +41,9 @@ class Walk(wiring.Component):
                 "start": In(1),
                 "kind": In(Pass),
                 "row": In(bits_for(geometry.rows - 1)),
+                "alone": In(1),
+                "only_group": In(group),
+                "only_base": In(bits_for(geometry.words - 1)),
                 "busy": Out(1),
                 "address": Out(bits_for(geometry.words - 1)),
                 "valid": Out(1),
@@ -52,12 +57,19 @@ class Walk(wiring.Component):
         m = Module()
         walking, valid = Signal(), Signal(DELAY)
         groups = [Signal.like(self.group, name=f"group_{k}") for k in range(DELAY + 1)]
-        adds = Signal()
+        adds, one, only = Signal(), Signal(), Signal()
+        m.d.comb += only.eq(self.alone & (self.kind == Pass.ADD))
         with m.If(self.start):
-            m.d.sync += [walking.eq(1), groups[0].eq(0), self.address.eq(self.row), self.pass_kind.eq(self.kind)]
+            m.d.sync += [
+                walking.eq(1),
+                one.eq(only),
+                groups[0].eq(Mux(only, self.only_group, 0)),
+                self.address.eq(self.row + Mux(only, self.only_base, 0)),
+                self.pass_kind.eq(self.kind),
+            ]
         with m.Elif(walking):
             m.d.sync += [
-                walking.eq(groups[0] != self._geometry.groups - 1),
+                walking.eq(~one & (groups[0] != self._geometry.groups - 1)),
                 groups[0].eq(groups[0] + 1),
                 self.address.eq(self.address + self._geometry.rows),
             ]

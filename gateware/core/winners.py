@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for, ceil_log2
 
 from gateware.core.ram import Ram
 from gateware.geometry import Geometry
+
+
+def lowest(mask: Value) -> Value:
+    """Place of the lowest bit that is set, by halves; any place if none is."""
+    half = 1 << ceil_log2(len(mask)) >> 1
+    if half == 0:
+        return Const(0, 1)
+    found, low, high = mask[:half].any(), mask[:half], mask[half:]
+    return ~found if half == 1 else Cat(Mux(found, lowest(low), lowest(high))[: ceil_log2(half)], ~found)
 
 
 class Winners(wiring.Component):

@@ -5,6 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from gateware.core.ram import SMALL_DEPTH, small_memory
+
 
 class ByteRing(wiring.Component):
     """A ring buffer whose writer releases bytes to the reader by moving `end` forward.
@@ -51,7 +53,8 @@ class ByteRing(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the memory and its reader."""
         m = Module()
-        m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[])
+        attributes = small_memory(platform) if self.depth <= SMALL_DEPTH else {}
+        m.submodules.memory = memory = Memory(shape=8, depth=self.depth, init=[], attrs=attributes)
         write, read = memory.write_port(), memory.read_port()
         fetched = Signal()
         move = Signal()

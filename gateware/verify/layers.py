@@ -193,6 +193,28 @@ def _netlist(quick: bool) -> Iterable[Check]:
     return [Check(f"iCE40 netlist, {_size(GEOMETRY)}", lambda: _outcome(compare_netlist(GEOMETRY, 3, 150)))]
 
 
+def _bitstream(quick: bool) -> Iterable[Check]:
+    from dataclasses import replace
+
+    from gateware.boards import find_board
+    from gateware.verify.bitstream import GEOMETRY, compare_bitstream, compare_top
+
+    if quick:
+        raise Skipped("building and compiling take minutes: leave out --quick")
+
+    def top(name: str, clock: float) -> CheckOutcome:
+        return _outcome(compare_top(find_board(name), replace(GEOMETRY, clock=clock), 3, 60))
+
+    tops = (("hx8k", 24e6), ("ulx3s-85f", 50e6), ("icebreaker", 24e6))
+    return [
+        *(
+            Check(f"pins, reset and PLL of {name}, {_size(GEOMETRY)}", partial(top, name, clock))
+            for name, clock in tops
+        ),
+        Check(f"unpacked bitstream of hx8k, {_size(GEOMETRY)}", lambda: _outcome(compare_bitstream(GEOMETRY, 3, 100))),
+    ]
+
+
 def _budgets(quick: bool) -> Iterable[Check]:
     from gateware.verify.budgets import Budget, check, read
 
@@ -222,6 +244,7 @@ LAYERS: dict[str, Layer] = {
     "simulation": _simulation,
     "compiled": _compiled,
     "netlist": _netlist,
+    "bitstream": _bitstream,
     "mutations": _mutations,
     "budgets": _budgets,
 }

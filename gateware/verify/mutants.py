@@ -191,9 +191,9 @@ MUTANTS = (
         (("self.tick >= self._inhibited_until", "self.tick > self._inhibited_until"),),
     ),
     Mutant(
-        "sequencer: of several ready neurons the last fires first",
-        "core.sequencer",
-        (("in reversed(range(g.lanes))", "in range(g.lanes)"),),
+        "winners: of several ready neurons a higher column fires first",
+        "core.winners",
+        (("found, low, high = mask[:half].any()", "found, low, high = ~mask[half:].any()"),),
     ),
     Mutant(
         "winners: of equal membranes the right one wins",
@@ -236,6 +236,36 @@ MUTANTS = (
         "core.sequencer",
         (("self.threshold - self.lowered[16:]", "self.threshold"),),
         geometry=3,
+    ),
+    Mutant(
+        "row times: a presentation remembers the one before",
+        "core.row_times",
+        (("tag.eq(Mux(tag == last, 1, tag + 1))", "tag.eq(1)"),),
+    ),
+    Mutant(
+        "row times: tags run out and nothing is cleared",
+        "core.row_times",
+        (("self.busy.eq(tag == last)", "self.busy.eq(0)"),),
+    ),
+    Mutant(
+        "walk: while others are inhibited another row of cells is read",
+        "core.walk",
+        (("self.address.eq(self.row + Mux(only, self.only_base, 0))", "self.address.eq(self.row)"),),
+    ),
+    Mutant(
+        "sequencer: while others are inhibited the first neurons are looked at for the one that fires",
+        "core.sequencer",
+        (("self._group.eq(Mux(walk.alone, self._exempt_group, 0))", "self._group.eq(0)"),),
+    ),
+    Mutant(
+        "sequencer: neurons that were ready before fire when inhibition is switched off",
+        "core.sequencer",
+        (("m.Elif(self._alone | (self._group == g.groups - 1))", "m.Elif(self._group == g.groups - 1)"),),
+    ),
+    Mutant(
+        "crossbar: a state of another lane is programmed",
+        "core.crossbar",
+        (("chosen_lane(m, states.value, self.lane,", "chosen_lane(m, states.value, self.lane ^ 1,"),),
     ),
     Mutant(
         "encoder: a code of zero may spike",
@@ -282,6 +312,7 @@ MUTANTS = (
         "history: entries are written over before they are taken",
         "core.history",
         (("waiting >= self._depth - 1", "waiting >= self._depth"),),
+        geometry=1,
     ),
     Mutant(
         "image: a pixel beyond the last row is written",

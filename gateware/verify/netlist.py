@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gateware import toolchain
@@ -53,13 +54,19 @@ def compare_netlist(geometry: Geometry, seed: int, number: int) -> SessionCompar
     """Synthesize, compile and play one session; see `gateware.verify.simulation.compare`."""
     verilator = tools()
     pieces = list(lines(session(geometry, seed, number), seed))
-    golden = GoldenEnd(geometry)
-    wanted = [golden.link.feed(piece) for piece in pieces]
     with tempfile.TemporaryDirectory(prefix="memhil-netlist-") as name:
         folder = Path(name)
         _synthesize(folder, geometry)
         _verilate(folder, verilator)
-        got = _play(folder / "obj_dir" / "Vtop", pieces)
+        got = play([folder / "obj_dir" / "Vtop"], pieces)
+    return held_to_golden(geometry, pieces, got)
+
+
+def held_to_golden(geometry: Geometry, pieces: list[bytes], got: list[bytes], build: int = 0) -> SessionComparison:
+    """Compare what a simulation answered to each piece with the golden model's answers."""
+    golden = GoldenEnd(geometry)
+    golden.core.set_register("build", build)
+    wanted = [golden.link.feed(piece) for piece in pieces]
     difference = next(
         (
             Difference(place, piece, given, right)
@@ -94,24 +101,32 @@ def _ice40() -> object:
 
 
 def _verilate(folder: Path, verilator: str) -> None:
-    cells = toolchain.cxxrtl_headers().parents[3] / "ice40" / "cells_sim.v"
-    shutil.copy(cells, folder)
-    shutil.copy(HARNESS, folder)
+    shutil.copy(cells("ice40"), folder)
+    verilate(folder, verilator, ["-DICE40_U=1", "wrapper.v", "netlist.v", "cells_sim.v"], HARNESS)
+
+
+def cells(family: str) -> Path:
+    """Simulation models of an FPGA's parts, which come with yosys."""
+    return toolchain.cxxrtl_headers().parents[3] / family / "cells_sim.v"
+
+
+def verilate(folder: Path, verilator: str, sources: Sequence[str], harness: Path) -> None:
+    """Compile module `top` of the sources in a folder, and what drives it, to ``obj_dir/Vtop``."""
+    shutil.copy(harness, folder)
     words = [
         verilator, "--cc", "--exe", "--build", "-Wno-fatal", "-Wno-lint", "-DNO_ICE40_DEFAULT_ASSIGNMENTS",
-        "-DICE40_U=1", "--top-module", "top", "-CFLAGS", "-O1 -w", "wrapper.v", "netlist.v", "cells_sim.v",
-        HARNESS.name,
+        "--top-module", "top", "-CFLAGS", "-O1 -w", *sources, harness.name,
     ]  # fmt: skip
     done = run(words, folder, LIMIT)
     if done.code:
         raise toolchain.ToolError(f"verilator failed: {toolchain.first_error(done.output)}")
 
 
-def _play(program: Path, pieces: list[bytes]) -> list[bytes]:
-    """Give the pieces to the simulation; what comes back for each."""
+def play(command: Sequence[str | Path], pieces: list[bytes]) -> list[bytes]:
+    """Give the pieces to a simulation, a program; what comes back for each."""
     text = b"".join(struct.pack("=I", len(piece)) + piece for piece in pieces)
     try:
-        done = subprocess.run([program], input=text, capture_output=True, timeout=LIMIT)
+        done = subprocess.run(command, input=text, capture_output=True, timeout=LIMIT)
     except subprocess.TimeoutExpired:
         raise toolchain.ToolError(f"the simulated netlist took more than {LIMIT:g} s") from None
     answers: list[bytes] = []

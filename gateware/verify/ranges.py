@@ -63,7 +63,7 @@ class UpdateRange(wiring.Component):
         chances = constant(m, self.chances)
         m.d.comb += [
             dut.start.eq(self.start & ~dut.busy),
-            dut.states[0].eq(state),
+            dut.before.eq(state),
             dut.drive.eq(drive),
             dut.recent.eq(recent),
             dut.step.eq(step),

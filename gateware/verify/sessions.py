@@ -10,10 +10,12 @@ import random
 import struct
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from cobs import cobs
 
+from gateware.core.row_times import MOST_TAG_BITS
 from gateware.core.spaces import memories
 from gateware.geometry import TABLE_SIZE, Geometry
 from gateware.image_code import coded
@@ -81,6 +83,21 @@ def session(geometry: Geometry, seed: int, number: int) -> list[bytes]:
         *(_some_command(geometry, dice) for _ in range(number)),
         *_edges(geometry),
         *dump(geometry),
+    ]
+
+
+def short_session(geometry: Geometry, seed: int, number: int) -> list[bytes]:
+    """Commands that use every part of an emulator, few enough for any simulator whatever the size is."""
+    dice = random.Random(seed)
+    held = memories(geometry)
+    tables = [space for space, memory in held.items() if memory.writable]
+    few = {space: min(memory.size, 64 // memory.bytes) for space, memory in held.items()}
+    start = {"threshold": 150, "window": 1, "duration": 2, "flags": 1}
+    return [
+        *(write(space, 0, _some_elements(geometry, space, few[space], dice)) for space in tables),
+        *(set_register(name, value) for name, value in start.items()),
+        *(_some_command(geometry, dice) for _ in range(number)),
+        *(read(space, 0, count) for space, count in few.items()),
     ]
 
 
@@ -221,10 +238,44 @@ def _edges(g: Geometry) -> Iterator[bytes]:
     leaking = {"refractory": 0, "keep": 60000, "threshold": 192}
     yield from (set_register(name, value) for name, value in leaking.items())
     yield from (bytes([Command.BEGIN]), events(0, ADVANCE | 1, 0), read(Space.COUNTS, 0, 1))
+    yield from _inhibited_edges(g)
     if g.tie != "rank" or g.annealing:
         yield from _height_edges(g)
     if g.encodes:
         yield from _encoder_edges(g)
+
+
+def _inhibited_edges(g: Geometry) -> Iterator[bytes]:
+    """One neuron that is not inhibited, inhibition switched off meanwhile, and rows that spiked presentations ago."""
+    state = partial(_state, g)
+    calm = {"flags": 0, "keep": 65536, "refractory": 0, "theta_plus": 0, "threshold": 200, "inhibition": 20}
+    yield from (set_register(name, value) for name, value in calm.items())
+    yield write(Space.MEMDUCTANCE, 0, b"\x64\x00")  # states of 0 weigh 100, of 1 nothing
+    # The last neuron alone has weights: it fires, and again, while all others are inhibited.
+    yield from (state(0, n, int(n != g.cols - 1)) for n in range(g.cols))
+    yield from (bytes([Command.BEGIN]), events(0, 0, 0, 0, 0), read(Space.LOG, 0, min(g.log_depth, 8)))
+    # All are ready when the first one fires; then it alone may, also when inhibition has been switched off.
+    yield from (state(0, n, 0) for n in range(g.cols))
+    yield from (bytes([Command.BEGIN]), events(0, 0), set_register("inhibition", 0), events(0, 0, 0))
+    yield from (read(Space.LOG, 0, min(g.log_depth, 8)), read(Space.COUNTS, 0, g.cols))
+    if g.rows == 1:
+        return
+    # A row that spiked in a presentation before, or as many presentations ago as there may be tags, is none that has.
+    learning = {"flags": 1, "inhibition": 20, "window": 5}
+    yield from (set_register(name, value) for name, value in learning.items())
+    yield write(Space.POTENTIATION, 0, struct.pack("<H", 4 << (16 - g.state_bits)))
+    for presentations in (1, (1 << MOST_TAG_BITS) - 1):
+        yield from (state(row, n, 0) for row in (0, 1) for n in range(g.cols))
+        yield from (bytes([Command.BEGIN]), events(1))
+        yield from [bytes([Command.BEGIN])] * presentations
+        yield from (events(0, 0), read(Space.STATE, 0, min(2 * g.lanes, 32)))
+
+
+def _state(g: Geometry, row: int, column: int, index: int) -> bytes:
+    """Write the state of one cell, by its index in the tables."""
+    word = column // g.lanes * g.rows + row
+    value = index << (g.state_bits - 8)
+    return write(Space.STATE, word * g.lanes + column % g.lanes, value.to_bytes(g.state_bytes, "little"))
 
 
 def _height_edges(g: Geometry) -> Iterator[bytes]:
@@ -258,6 +309,8 @@ def _encoder_edges(g: Geometry) -> Iterator[bytes]:
     yield from (write(Space.DRIVE, 0, bytes(g.rows)[: MAX_ARGUMENTS - 5]), set_register("threshold", (1 << 24) - 1))
     cases = [(0, waiting_code(1.0), 1, 3), (0, (1 << 23) - 1, 0xFFFFFFFF, 3), (0, 1 << 18, 7, 3)]
     cases += [(0, waiting_code(0.6 / longest), random, longest) for random in (3, 0x80000000)]
+    # With these, a logarithm that is not interpolated is one tick or two off.
+    cases += [(0, waiting_code(1e-3), random, longest) for random in (12, 25, 124)]
     cases += [(8, tick, 1, longest) for tick in (2, g.slots - 1, g.slots, longest - 1, longest, 65536)]
     for flags, code, start, duration in cases:
         values = {"flags": flags, "encoder_random": start, "duration": duration}

@@ -14,10 +14,10 @@ from gateware.host.transport import SimulatedTransport
 from gateware.verify.sessions import lines, session
 
 SMALL = (
-    Geometry(4, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, history_depth=8),
+    Geometry(4, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, history_depth=256),
     Geometry(3, 5, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5, history_depth=16),
     Geometry(3, 3, lanes=2, state_bits=16, cell="flca", log_depth=4),
-    Geometry(3, 5, lanes=3, v_bits=12, tie="margin", annealing=True, log_depth=5, history_depth=16),
+    Geometry(3, 5, lanes=3, v_bits=12, tie="margin", annealing=True, log_depth=5, history_depth=256),
 )
 """What Amaranth's simulator does in seconds: lanes that pad the last group, both kinds of cell, all ties."""
 

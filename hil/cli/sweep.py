@@ -71,9 +71,9 @@ def sweep(
     _check_workers(workers, scheduler)
     if resume is not None:
         refuse_with_resume({"FILE.toml": file, "--folder": folder, "--set": settings})
-        name, tasks = resume.name, sweeps.saved_tasks(resume)
+        (name, tasks), farm = (resume.name, sweeps.saved_tasks(resume)), []
     elif file is not None:
-        name, tasks = sweep_file.read(file, settings or [])
+        (name, tasks), farm = sweep_file.read(file, settings or []), sweep_file.farm(file)
     else:
         raise InputError("name a sweep file, or a sweep to continue: --resume DIR")
     if dry_run:
@@ -83,7 +83,7 @@ def sweep(
     if scheduler is not None:
         _reach(scheduler)
     path = resume or folder or new_path(name, ROOT)
-    opened = sweeps.Sweep.resume(path) if resume else sweeps.Sweep.create(path, tasks)
+    opened = sweeps.Sweep.resume(path) if resume else sweeps.Sweep.create(path, tasks, farm)
     with opened, resumable(opened.path, "sweep"):
         left = sum(not task.done for task in opened.tasks())
         print(f"{path}: {left} of {len(tasks)} tasks to run", file=sys.stderr)

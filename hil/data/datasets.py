@@ -102,21 +102,17 @@ def load(name: str, directory: str | Path | None = None) -> Dataset:
         The first 2000 images of MNIST's test file (Y. LeCun, C. Cortes and C. J. C. Burges): 1500 for
         training, 500 for testing.
     ``mnist``, ``emnist-digits``, ``emnist-mnist``, ``emnist-letters``, ``emnist-balanced``
-        The full sets, read from `directory`. EMNIST images, which are stored transposed, come out upright;
-        the labels 1 to 26 of the letters become 0 to 25.
+        The full sets, read from `directory`. EMNIST images come out upright, labels of letters from 0 on.
     ``lines3x3``
-        All 512 binary 3x3 images, with label 1 where a full vertical line is present. The test part is the
-        same 512 images, since there are no others.
+        All 512 binary 3x3 images, label 1 where a full vertical line is present; they are the test part too.
     ``letters3x3``
-        The letters z, v and n on 3x3 pixels, whole and with one wrong pixel: 30 images, which are the test part too.
+        The letters z, v and n on 3x3 pixels, one of them wrong at most: 30 images, the test part too.
     ``letters4x4``
-        The letters A, T, V and X on 4x4 pixels: 68 images with at most one wrong pixel to train on, 480 with two wrong
-        ones to test on.
+        The letters A, T, V and X on 4x4 pixels: 68 images with one wrong pixel at most; 480 with two to test on.
     ``shapes32``
-        500 drawn 32x32 outlines of circles, squares, triangles and crosses, shifted and scaled at random
-        from a fixed seed: 400 for training, 100 for testing.
+        500 drawn 32x32 outlines of circles, squares, triangles and crosses, at random: 400 to train, 100 to test.
     ``places16``, ``stimuli``
-        Places of 16 cities, as images of two pixels x and y, for a tour; a bell, food, and both, for a conditioning.
+        Places of 16 cities, as images of two pixels x and y; a bell, food, and both.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Sweep files: the grid of settings that one driver is to be run over.
 
 kind = "train wta"                     the driver, by the verb that starts it
+farm = ["visa:...", "visa:..."]        samples that share the tasks, one task on each at a time (hil.sweeps.farm)
 [base.data]                            settings that all tasks share
 [[axis]]                               axes multiply
 key = "train.seed"
@@ -75,6 +76,7 @@ class SweepFile(BaseModel):
     name: str | None = Field(None, pattern=r"^\w[\w.-]*$")
     base: dict[str, Any] = {}
     axis: list[dict[str, Any]] = []
+    farm: list[str] = []
 
 
 class Axis(BaseModel):
@@ -108,6 +110,19 @@ class Axis(BaseModel):
         return name, [Point(*pair) for pair in zip(labels, settings, strict=True)]
 
 
+def farm(path: Path) -> list[str]:
+    """Addresses of the samples that share the tasks of a sweep file, checked; empty if each task has its own."""
+    uris = validated(SweepFile, load_toml(path), str(path)).farm
+    for uri in uris:
+        if uris.count(uri) > 1:
+            raise InputError(f"{path}: {uri} is in the farm twice: each has one task at a time")
+        try:
+            check_address(uri)
+        except InputError as error:
+            raise InputError(f"{path}: farm: {error}") from None
+    return uris
+
+
 def read(path: Path, settings: Iterable[str] = ()) -> tuple[str, list[Task]]:
     """Name and grid of a sweep file, every configuration checked; `InputError` names the point that is wrong.
 
@@ -115,6 +130,8 @@ def read(path: Path, settings: Iterable[str] = ()) -> tuple[str, list[Task]]:
     """
     file = validated(SweepFile, load_toml(path), str(path))
     base = with_settings(file.base, settings)
+    if file.farm and "device" in base:
+        raise InputError(f"{path}: [base.device] and the farm both give tasks their device: leave one out")
     if not file.axis:
         raise InputError(f"{path} has no [[axis]]: give at least one")
     driver = find_driver(file.kind)
@@ -129,6 +146,8 @@ def read(path: Path, settings: Iterable[str] = ()) -> tuple[str, list[Task]]:
             if key in owners:
                 raise InputError(f"{path}: axes '{owners[key]}' and '{name}' both set {key}")
             owners[key] = name
+            if file.farm and key.partition(".")[0] == "device":
+                raise InputError(f"{path}: axis '{name}' sets {key}, and the farm gives every task its device")
     count = math.prod(map(len, axes.values()))
     if count > MOST_TASKS:
         sizes = " x ".join(str(len(points)) for points in axes.values())

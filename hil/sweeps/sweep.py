@@ -15,6 +15,7 @@ import os
 import platform
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -29,10 +30,12 @@ from filelock import FileLock, Timeout
 from hil.config import validated
 from hil.data.datasets import load as load_dataset
 from hil.errors import HilError, InputError
+from hil.runs import sending
 from hil.runs.interrupt import Interrupted, StopRequest, how_to_continue
 from hil.runs.progress import Progress
 from hil.runs.results import Row
 from hil.runs.run import Run, summary
+from hil.sweeps.farm import Farm
 from hil.sweeps.file import ROW_FIELDS, Point, Task, find_driver
 from hil.training.driver import Driver
 
@@ -44,6 +47,7 @@ LOCK_PATIENCE = 60.0
 
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS tasks (task TEXT PRIMARY KEY, kind TEXT, axes TEXT, config TEXT, done TEXT);
+CREATE TABLE IF NOT EXISTS farm (uri TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS rows (task TEXT, row INTEGER, {", ".join(ROW_FIELDS)}, PRIMARY KEY (task, row));
 """
 
@@ -69,8 +73,8 @@ class Sweep:
                     self._table.execute(f"ALTER TABLE rows ADD COLUMN {name}")
 
     @classmethod
-    def create(cls, path: Path, tasks: Sequence[Task]) -> Self:
-        """Start a sweep; `InputError` if the folder already holds one."""
+    def create(cls, path: Path, tasks: Sequence[Task], farm: Sequence[str] = ()) -> Self:
+        """Start a sweep, on the devices of a farm if there is one; `InputError` if the folder already holds one."""
         path.mkdir(parents=True, exist_ok=True)
         sweep = cls(path)
         if sweep.tasks():
@@ -80,6 +84,7 @@ class Sweep:
         rows = [(task.id, task.kind, *text) for task, text in zip(tasks, texts, strict=True)]
         with sweep._table:
             sweep._table.executemany("INSERT INTO tasks VALUES (?, ?, ?, ?, NULL)", rows)
+            sweep._table.executemany("INSERT INTO farm VALUES (?)", [(uri,) for uri in farm])
         return sweep
 
     @classmethod
@@ -91,6 +96,12 @@ class Sweep:
     def tasks(self) -> list[Task]:
         """All tasks in the order of the grid."""
         return _tasks(self._table)
+
+    @property
+    def farm(self) -> Farm:
+        """Devices that share the tasks, all free."""
+        found = self._table.execute("SELECT uri FROM farm ORDER BY rowid").fetchall()
+        return Farm([uri for (uri,) in found], self.path.resolve() / "tasks")
 
     def finish(self, task: Task, rows: Sequence[Row]) -> None:
         """Keep the rows of a task and mark it done, in one transaction."""
@@ -146,17 +157,20 @@ def play(sweep: Sweep, client: Client) -> None:
         If the scheduler is lost or, once all other tasks are done, if a task cannot be run.
     """
     tasks = sweep.tasks()
-    todo = [task for task in tasks if not task.done]
+    waiting = [task for task in tasks if not task.done]
     resume = how_to_continue("sweep", sweep.path)
     ended: SimpleQueue[Any] = SimpleQueue()
-    failures = []
-    with StopRequest() as stop, Progress(len(tasks), "tasks", start=len(tasks) - len(todo)) as progress:
-        driver = find_driver(tasks[0].kind)
-        folder = sweep.path.resolve() / "tasks"
-        running = {client.submit(run_task, driver, task.config, folder / task.id, pure=False): task for task in todo}
-        for future in running:
-            future.add_done_callback(ended.put)
-        while running:
+    failures: list[tuple[Task, Exception]] = []
+    running: dict[Any, Task] = {}
+    farm, driver = sweep.farm, find_driver(tasks[0].kind)
+    folder = sweep.path.resolve() / "tasks"
+    with StopRequest() as stop, Progress(len(tasks), "tasks", start=len(tasks) - len(waiting)) as progress:
+        while True:
+            waiting = _begin(
+                waiting, farm, lambda task, config: _submit(client, driver, config, folder / task.id, ended), running
+            )
+            if not running:
+                break
             try:
                 future = ended.get(timeout=0.2)
             except Empty:
@@ -172,13 +186,61 @@ def play(sweep: Sweep, client: Client) -> None:
             except CancelledError:
                 raise HilError(f"the Dask scheduler was lost after {progress.done:,} tasks; {resume}") from None
             except Exception as error:
-                failures.append((task, error))
+                _failed(task, error, farm, waiting, failures)
                 continue
-            sweep.finish(task, rows)
+            device = farm.device(task)
+            sweep.finish(task, [row.under(device=device) for row in rows] if device else rows)
+            farm.release(task)
             progress.describe(task.label)
             progress.advance(1)
+    if waiting:
+        failures += [(task, HilError(_without_device(farm))) for task in waiting]
     if failures:
         _complain(failures, f"the others are kept, {resume}")
+
+
+def _submit(
+    client: Client, driver: type[Driver], config: Mapping[str, Any], folder: Path, ended: SimpleQueue[Any]
+) -> Any:
+    """Give a task to a worker; its future comes back through `ended`."""
+    future = client.submit(run_task, driver, config, folder, pure=False)
+    future.add_done_callback(ended.put)
+    return future
+
+
+def _begin(
+    waiting: list[Task], farm: Farm, submit: Callable[[Task, Mapping[str, Any]], Any], running: dict[Any, Task]
+) -> list[Task]:
+    """Submit every task whose device is free; those that have to wait."""
+    left = []
+    for task in waiting:
+        config = None if farm.full else farm.config(task)
+        if config is None:
+            left.append(task)
+        else:
+            running[submit(task, config)] = task
+    return left
+
+
+def _failed(
+    task: Task, error: Exception, farm: Farm, waiting: list[Task], failures: list[tuple[Task, Exception]]
+) -> None:
+    """Note a failure; of a farm, its device gets no other task, and the task another device if it left no trace."""
+    device = farm.device(task)
+    if device is None or not isinstance(error, HilError):
+        failures.append((task, error))
+        return
+    farm.lose(task, str(error))
+    print(f"{device} is out of the farm: '{task.label}' failed on it: {error}", file=sys.stderr)
+    if farm.hopeless(task):
+        failures.append((task, error))
+    else:
+        waiting.append(task)
+
+
+def _without_device(farm: Farm) -> str:
+    told = "; ".join(f"{uri}: {reason}" for uri, reason in farm.lost.items())
+    return f"no device of the farm is left for it ({told})"
 
 
 def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> list[Row]:
@@ -200,7 +262,12 @@ def run_task(driver: type[Driver], config: Mapping[str, Any], folder: Path) -> l
             pass
         begun = (folder / "config.toml").is_file()
         with Run.resume(folder, driver.kind) if begun else Run.create(folder, driver.kind, config) as run:
-            rows, _ = driver(values, dataset, run).complete()
+            try:
+                rows, _ = driver(values, dataset, run).complete()
+            except (HilError, MemoryError):
+                if run.checkpoint() is None and sending.left(run.path) is None:
+                    run.discard()
+                raise
     return rows
 
 

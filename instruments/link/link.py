@@ -21,6 +21,7 @@ from instruments.link.answers import block, block_length, line_length, shown
 from instruments.link.answers import text as plain_text
 from instruments.link.command_log import CommandLog
 from instruments.link.errors import LinkLost, LinkTimeout, ProtocolError
+from instruments.link.syncs import SYNCS
 
 if TYPE_CHECKING:
     from instruments.link.wire import Wire
@@ -35,24 +36,6 @@ RESYNC_TIME = 1.0
 
 # 0 and 1 answer too many other questions, such as *OPC?; 255 is the largest that *ESE takes.
 _NUMBERS = range(2, 256)
-
-
-def _scpi_check(number: int) -> tuple[str, Callable[[str], bool]]:
-    def matches(answer: str) -> bool:
-        try:
-            return float(answer) == number
-        except ValueError:
-            return False
-
-    return f"*ESE {number};*ESE?", matches
-
-
-def _tsp_check(number: int) -> tuple[str, Callable[[str], bool]]:
-    return f'print("sync-{number}")', lambda answer: answer == f"sync-{number}"
-
-
-SYNCS = {"scpi": _scpi_check, "tsp": _tsp_check}
-"""Questions with an answer that is known beforehand, by the instrument's language."""
 
 
 class Link:
@@ -105,6 +88,7 @@ class Link:
         library: str = "@py",
         terminator: str = "\n",
         baud_rate: int = 9600,
+        gateway: str | None = None,
     ) -> Link:
         """Connect; sends nothing to the instrument.
 
@@ -124,6 +108,8 @@ class Link:
             Ends every message in both directions.
         baud_rate : int
             Of a serial port, 1/s.
+        gateway : str, optional
+            Prologix adapter that its GPIB board is, ``PRLGX-TCPIP::host::1234::INTFC``; opened first, closed after.
 
         Raises
         ------
@@ -139,11 +125,13 @@ class Link:
         if not terminator or not terminator.isascii():
             raise InputError(f"terminator {terminator!r}: give at least one ASCII character")
         try:
-            from instruments.link.wire import open_wire
+            from instruments.link.opening import open_wire
         except ImportError as error:
             raise InputError(f"{resource} needs the extra lab, pip install memhil[lab]: {error}") from None
         try:
-            wire = open_wire(resource, timeout, library=library, terminator=terminator, baud_rate=baud_rate)
+            wire = open_wire(
+                resource, timeout, library=library, terminator=terminator, baud_rate=baud_rate, gateway=gateway
+            )
         except OSError as error:
             raise LinkLost(f"{resource}: cannot connect, {_reason(error)}") from None
         log = CommandLog.memory() if log is None else log

@@ -9,7 +9,6 @@ looks before it reads (MSG_PEEK), and asks pyvisa-py only for bytes that are the
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 import struct
@@ -18,8 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
-import pyvisa
-from pyvisa.constants import InterfaceType, ResourceAttribute, SerialTermination, StatusCode
+from pyvisa.constants import ResourceAttribute, SerialTermination, StatusCode
 from pyvisa.errors import VisaIOError
 from pyvisa.resources import MessageBasedResource
 
@@ -86,11 +84,11 @@ class Wire(ABC):
             self._visa.close()
 
     def _write(self, data: bytes) -> None:
-        with _os_errors():
+        with os_errors():
             self._visa.write_raw(data)
 
     def _read(self, count: int) -> tuple[bytes, bool]:
-        with _os_errors(), self._visa.ignore_warning(StatusCode.success_max_count_read):
+        with os_errors(), self._visa.ignore_warning(StatusCode.success_max_count_read):
             data, status = self._visa.visalib.read(self._visa.session, count)
         return bytes(data), status != StatusCode.success_max_count_read
 
@@ -162,7 +160,7 @@ class SerialWire(StreamWire):
         visa.set_visa_attribute(ResourceAttribute.asrl_end_in, SerialTermination.none)
 
     def _waiting(self) -> int:
-        with _os_errors():
+        with os_errors():
             waiting = self._source.in_waiting
         if not waiting:
             raise ConnectionResetError("the port was hung up")
@@ -219,7 +217,7 @@ class HislipWire(Wire):
         """Device clear (IVI-6.1 6.12); pyvisa-py's own stumbles over an answer that is still on the way."""
         self._abandoned += self._hislip._payload_remaining
         self._hislip._payload_remaining = 0
-        with _os_errors():
+        with os_errors():
             self._hislip.timeout = _left(deadline)
             feature = self._hislip.async_device_clear()
         time.sleep(min(_CLEAR_PAUSE, _left(deadline)))
@@ -227,7 +225,7 @@ class HislipWire(Wire):
             self._skip_abandoned(deadline)
             if _readable(self._socket):
                 self._abandoned = _HEADER.size + self._header(deadline)[2]
-        with _os_errors():
+        with os_errors():
             self._hislip.device_clear_complete(feature)
         self._hislip._message_id = _FIRST_MESSAGE
 
@@ -255,11 +253,21 @@ class HislipWire(Wire):
 class OtherWire(Wire):
     """Any other session: another VISA library, VXI-11, GPIB, USB. Deadlines are as good as that library's timeouts."""
 
+    behind: Any = None
+    """Adapter that is closed with it."""
+
     def __init__(self, visa: MessageBasedResource, *, ends: bool, terminator: str) -> None:
         super().__init__(visa)
         self.ends = ends
         if not ends:
             visa.read_termination = terminator[-1]
+
+    def close(self) -> None:
+        """Let go of the session, and of the adapter in front of it."""
+        super().close()
+        if self.behind is not None:
+            with contextlib.suppress(Exception):
+                self.behind.close()
 
     def send(self, data: bytes, deadline: float) -> None:
         """Send one message."""
@@ -282,59 +290,16 @@ class OtherWire(Wire):
     def clear(self, deadline: float) -> None:
         """Device clear."""
         self._set_timeout(deadline)
-        with _os_errors():
+        with os_errors():
             self._visa.clear()
 
     def _set_timeout(self, deadline: float) -> None:
-        with _os_errors():
+        with os_errors():
             self._visa.timeout = max(1.0, 1e3 * _left(deadline))
 
 
-def open_wire(resource: str, timeout: float, *, library: str, terminator: str, baud_rate: int) -> Wire:
-    """Open a VISA session and find the wire for it; sends nothing to the instrument.
-
-    Raises
-    ------
-    InputError
-        If the name is malformed, or the library is missing or does not know such a resource.
-    OSError
-        If nobody answers there.
-    """
-    try:
-        parsed = pyvisa.rname.parse_resource_name(resource)
-        int(getattr(parsed, "port", 0))
-    except ValueError as error:
-        raise InputError(f"resource '{resource}' is no VISA resource name: {error}") from None
-    try:
-        manager = pyvisa.ResourceManager(library)
-    except (ValueError, OSError) as error:
-        raise InputError(f"VISA library '{library}': {_first_line(error)}") from None
-    serial = parsed.interface_type_const == InterfaceType.asrl
-    options = {"baud_rate": baud_rate} if serial else {}
-    with _os_errors():
-        try:
-            visa = manager.open_resource(resource, open_timeout=round(1e3 * timeout), timeout=1e3 * timeout, **options)
-        except ValueError as error:
-            raise InputError(f"resource '{resource}': {_first_line(error)}") from None
-    try:
-        if not isinstance(visa, MessageBasedResource):
-            raise InputError(f"resource '{resource}' takes no messages: give an INSTR or SOCKET resource")
-        session = getattr(manager.visalib, "sessions", {}).get(visa.session)
-        interface = getattr(session, "interface", None)
-        if isinstance(interface, socket.socket):
-            return SocketWire(visa, interface, timeout)
-        if hasattr(interface, "_sync") and hasattr(interface, "_payload_remaining"):
-            return HislipWire(visa, interface)
-        if serial and hasattr(interface, "in_waiting") and os.name == "posix":
-            return SerialWire(visa, interface)
-        return OtherWire(visa, ends=parsed.resource_class == "INSTR" and not serial, terminator=terminator)
-    except BaseException:
-        visa.close()
-        raise
-
-
 @contextlib.contextmanager
-def _os_errors() -> Iterator[None]:
+def os_errors() -> Iterator[None]:
     """Turn whatever pyvisa and its back ends raise into `TimeoutError` and other `OSError`."""
     try:
         yield
@@ -346,10 +311,6 @@ def _os_errors() -> Iterator[None]:
         raise ConnectionError(error.description) from None
     except Exception as error:  # RuntimeError, AssertionError, struct.error, plain Exception: all seen in pyvisa-py
         raise ConnectionError(str(error) or type(error).__name__) from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _left(deadline: float) -> float:

@@ -16,10 +16,13 @@ class VirtualInstrument(ABC):
         Answer to ``*IDN?``.
     budget : MessageBudget or None
         What a message may cost; None of an instrument whose messages are all short.
+    terminator : bytes
+        What ends a message on a raw socket, both ways.
     """
 
     identity: str
     budget: MessageBudget | None = None
+    terminator: bytes = b"\n"
 
     @property
     @abstractmethod

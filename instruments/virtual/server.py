@@ -193,7 +193,9 @@ class Server:
 
     def _make(self) -> ServerTransport:
         if self._name == "socket":
-            return SocketTransport(self._handle, self.faults, self._port)
+            transport = SocketTransport(self._handle, self.faults, self._port)
+            transport.terminator = self.instrument.terminator
+            return transport
         if self._name == "hislip":
             return HislipTransport(self._handle, self.faults, self.instrument, self._port)
         return SerialTransport(self._handle, self.faults)

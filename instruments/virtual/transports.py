@@ -72,18 +72,19 @@ class Connection(ABC):
 
 
 class LineConnection(Connection):
-    """A client whose messages end with a line feed."""
+    """A client whose messages end with a terminator, a line feed if not told otherwise."""
 
     def __init__(
-        self, handle: Handler, faults: Faults, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+        self, handle: Handler, faults: Faults, reader: asyncio.StreamReader, writer: asyncio.StreamWriter,
+        terminator: bytes = b"\n",
+    ) -> None:  # fmt: skip
         """Talk through a pair of streams."""
         super().__init__(handle, faults)
-        self._reader, self._writer = reader, writer
+        self._reader, self._writer, self._terminator = reader, writer, terminator
 
     def frame(self, answer: bytes) -> bytes:
-        """End it with a line feed."""
-        return answer + b"\n"
+        """End it with the terminator."""
+        return answer + self._terminator
 
     async def send(self, data: bytes) -> None:
         """Send bytes."""
@@ -95,8 +96,8 @@ class LineConnection(Connection):
         # A message without its end is not carried out: the client was cut off while it sent it.
         with contextlib.suppress(Disconnected, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             while True:
-                line = await self._reader.readuntil(b"\n")
-                if message := line.rstrip(b"\r\n").decode("latin-1"):
+                line = await self._reader.readuntil(self._terminator)
+                if message := line.rstrip(b"\r\n\0").decode("latin-1"):
                     await self.carry_out(message)
                     # What has arrived already is there at once: without this the others would wait for all of it.
                     await asyncio.sleep(0)
@@ -185,13 +186,16 @@ class TcpTransport(ServerTransport):
 class SocketTransport(TcpTransport):
     """A raw TCP socket."""
 
+    terminator = b"\n"
+    """What ends a message, both ways."""
+
     @property
     def resource(self) -> str:
         """VISA resource name to open."""
         return f"TCPIP::{HOST}::{self._port}::SOCKET"
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._attended(LineConnection(self._handle, self._faults, reader, writer).run(), writer)
+        await self._attended(LineConnection(self._handle, self._faults, reader, writer, self.terminator).run(), writer)
 
 
 class SerialTransport(ServerTransport):

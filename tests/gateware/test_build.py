@@ -1,6 +1,8 @@
 import json
 import multiprocessing
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 from echo import Echo
 
 from gateware import build as builder
-from gateware import cache
+from gateware import cache, progress
 from gateware.boards import all_boards, find_board
 from gateware.build import KEPT, RESULT, BuildResult, build, load
 from gateware.clocks import ecp5_pll, ice40_pll, real_clock
@@ -250,7 +252,7 @@ def test_an_impossible_clock_is_refused():
     assert real_clock(ICEBREAKER, 12e6) == 12e6
 
 
-@pytest.mark.parametrize("name", all_boards())
+@pytest.mark.parametrize("name", [name for name, board in all_boards().items() if board.family != "vendor"])
 def test_every_board_elaborates_at_its_clock_and_names_its_pins(name):
     board = find_board(name)
     plan = builder._plan(board, board.geometry, 1, Echo, 0)
@@ -261,6 +263,45 @@ def test_every_board_elaborates_at_its_clock_and_names_its_pins(name):
     assert tuple(command[0] for command in commands[:3]) == board.tools
     pll = {"ecp5": "EHXPLLL", "ice40": "SB_PLL40_PAD" if board.pll_pad else "SB_PLL40_CORE"}[board.family]
     assert (pll in plan.files["top.il"]) == (board.geometry.clock != board.oscillator)
+
+
+PART = re.compile(r"^  ([A-Z_a-z]\w*) (?:#\(\n.*?\n  \) )?(?:\\\S+|\w+) *\(\n(.*?)\n  \);", re.DOTALL | re.MULTILINE)
+"""An instance in Verilog: its module, and its connections."""
+
+
+def stubs(text):
+    """Modules without contents for the parts of an FPGA that a design uses."""
+    defined, parts = set(re.findall(r"^module (\S+)", text, re.MULTILINE)), {}
+    for name, connections in PART.findall(text):
+        if name not in defined:
+            parts.setdefault(name, set()).update(re.findall(r"^    \.(\w+)\(", connections, re.MULTILINE))
+    outputs = {"O", "dataout", "Q"}
+    return "".join(
+        f"module {name}({', '.join(('output ' if p in outputs else 'input ') + p for p in sorted(ports))}); endmodule\n"
+        for name, ports in parts.items()
+    )
+
+
+@pytest.mark.parametrize("name", [name for name, board in all_boards().items() if board.family == "vendor"])
+def test_a_project_for_a_vendor_s_tools_is_valid_verilog_with_its_pins(name, tmp_path):
+    board = find_board(name)
+    with pytest.raises(InputError, match="--no-run writes a project"):
+        build(board, board.geometry)
+    with pytest.raises(InputError, match="PLLs of its vendor are not set up"):
+        builder.project(board, replace(board.geometry, clock=77e6), out=tmp_path / "other")
+    folder = builder.project(board, replace(board.geometry, rows=8, cols=3, lanes=2), out=tmp_path / "project")
+    constraints = next(path for path in folder.iterdir() if path.suffix in (".xdc", ".qsf")).read_text()
+    assert "uart_0__rx__io" in constraints and "uart_0__tx__io" in constraints
+    with pytest.raises(InputError, match="is not empty"):
+        builder.project(board, board.geometry, out=folder)
+    if shutil.which("verilator") is None:
+        pytest.skip("verilator is not installed")
+    text = (folder / "top.v").read_text()
+    # Parameters of a vendor's parts say nothing about whether the Verilog is valid.
+    (folder / "lint.v").write_text(re.sub(r" #\(\n.*?\n  \) ", " ", text, flags=re.DOTALL) + stubs(text))
+    words = ["verilator", "--lint-only", "-Wno-lint", "-Wno-style", "--top-module", "top", "lint.v"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
 
 
 @pytest.mark.parametrize("name", ["ulx3s-12f", "ulx3s-85f"])
@@ -296,6 +337,45 @@ def test_nextpnr_is_read_and_a_missed_clock_told():
     assert table["critical path"].value == pytest.approx(4.0)
     assert table["critical path"].note == "1 levels of logic, 62 % routing, from design.sum to c"
     assert table["images"].value == pytest.approx(24e6 / table["image"].value)
+
+
+def test_of_several_seeds_the_fastest_is_kept_and_a_sweep_goes_on(tools, monkeypatch, capsys):
+    speeds = {1: 30.0, 2: 33.0, 3: 31.0}
+    stand_in, seeds = builder._execute, []
+
+    def execute(plan, folder):
+        seconds = stand_in(plan, folder)
+        seed = int(re.search(r"--seed (\d+)", str(plan.files["build_top.sh"]))[1])
+        seeds.append(seed)
+        report = json.loads((folder / "nextpnr.json").read_text())
+        report["fmax"]["clk"] = {"achieved": speeds[seed], "constraint": 12.0}
+        (folder / "nextpnr.json").write_text(json.dumps(report))
+        return seconds
+
+    monkeypatch.setattr(builder, "_execute", execute)
+    monkeypatch.setattr(builder.build, "__defaults__", (1, None, Echo))
+    build(ICEBREAKER, ICEBREAKER.geometry, 2)  # made in a sweep that was stopped
+    best = builder.best_of(ICEBREAKER, ICEBREAKER.geometry, 3)
+    assert (best.seed, load(best.folder).seed) == (2, 2)
+    assert seeds == [2, 1, 3]
+    assert "the fastest is seed 2: 33.0 MHz" in capsys.readouterr().err
+
+
+def test_stages_of_the_tools_are_told_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(progress, "PERIOD", 0.01)
+    log = tmp_path / "top.tim"
+    with progress.told("nextpnr-ice40", tmp_path):
+        for line in (
+            "Info: Packing constants..",
+            "Info: Running main analytical placer",
+            "Info: Routing..",
+            "Info: more",
+        ):
+            with log.open("a") as file:
+                file.write(line + "\n")
+            time.sleep(0.1)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"nextpnr-ice40: {stage} ..." for stage in ("packing", "placing", "routing")]
 
 
 @pytest.fixture

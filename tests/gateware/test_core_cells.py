@@ -9,7 +9,7 @@ from stream_drivers import simulate
 from gateware.core.divider import Divider
 from gateware.core.flca import FlcaCell
 from gateware.core.ram import Ram
-from gateware.core.row_times import RowTimes
+from gateware.core.row_times import RowTimes, tag_bits
 from gateware.core.tables import MemductanceTable, UpdateTable
 from gateware.core.update import DEPRESS, POTENTIATE, Update
 from gateware.geometry import Geometry
@@ -120,8 +120,10 @@ def test_update_table_keeps_both_directions_apart():
 
 
 @pytest.mark.parametrize("window", [0, 3, 32767])
-def test_row_times(window):
-    g = Geometry(5, 1, t_bits=6)
+@pytest.mark.parametrize(("t_bits", "tags"), [(6, 4), (14, 2), (15, 1)])
+def test_row_times(window, t_bits, tags):
+    g = Geometry(5, 1, t_bits=t_bits)
+    assert tag_bits(g) == tags
     dut = RowTimes(g)
     dice = random.Random(window)
 
@@ -132,11 +134,11 @@ def test_row_times(window):
 
     async def bench(ctx):
         ctx.set(dut.window, window)
-        for _ in range(2):
+        for presentation in range(34):
             ctx.set(dut.clear, 1)
             await ctx.tick()
             ctx.set(dut.clear, 0)
-            for _ in range(g.rows):
+            for _ in range(g.rows if presentation % ((1 << tag_bits(g)) - 1) == 0 else 0):
                 assert ctx.get(dut.busy)
                 await ctx.tick()
             assert not ctx.get(dut.busy)
@@ -187,7 +189,6 @@ def test_update_sweeps_a_column(bits, stochastic, driven, chances):
     async def bench(ctx):
         drawn, written, count = 12345, list(states), 0
         ctx.set(dut.base, g.rows)
-        ctx.set(dut.lane, 2)
         ctx.set(dut.driven, driven)
         ctx.set(dut.stochastic, stochastic)
         ctx.set(dut.chances, chances)
@@ -199,7 +200,7 @@ def test_update_sweeps_a_column(bits, stochastic, driven, chances):
         while ctx.get(dut.busy):
             rows = [ctx.get(dut.row) % g.rows, *rows[:4]]
             assert not cycles < g.rows or ctx.get(dut.address) == g.rows + rows[0]
-            ctx.set(dut.states[2], states[rows[2]])
+            ctx.set(dut.before, states[rows[4]])
             ctx.set(dut.drive, actions[rows[2]])
             ctx.set(dut.recent, recent[rows[4]])
             lookups = [(ctx.get(dut.down), ctx.get(dut.index)), *lookups[:2]]

@@ -24,7 +24,7 @@ def agree(geometry, commands, pace=1.0, seed=0):
 
 
 GEOMETRIES = [
-    Geometry(5, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, history_depth=8),
+    Geometry(5, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, history_depth=256),
     Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5, history_depth=16),
     Geometry(3, 5, state_bits=16, v_bits=24, t_bits=15, log_depth=1, encoder=False),
     Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane", history_depth=16),

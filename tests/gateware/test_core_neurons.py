@@ -66,7 +66,7 @@ async def walk(ctx, dut, g, kind, weights=None):
 async def select(ctx, dut, g, column):
     ctx.set(dut.select_group, column // g.lanes)
     ctx.set(dut.select_lane, column % g.lanes)
-    await ctx.tick().repeat(2)
+    await ctx.tick().repeat(3)
     return ctx.get(dut.theta), ctx.get(dut.count)
 
 

@@ -39,7 +39,7 @@ def cycles(geometry, prepare, commands):
 @pytest.mark.parametrize("g", GEOMETRIES, ids=str)
 def test_without_spikes(g):
     commands = {
-        bytes([Command.BEGIN]): timing.begin(g),
+        bytes([Command.BEGIN]): timing.begin(g, clears=True),
         events(): timing.events(g, 0, 0, 0),
         events(0, g.rows - 1, 0): timing.events(g, 3, 0, 0),
         events(0, advance(3), 0, advance(2)): timing.events(g, 2, 2, 5),
@@ -51,7 +51,11 @@ def test_without_spikes(g):
 
 @pytest.mark.parametrize("g", GEOMETRIES[:3], ids=str)
 def test_with_spikes_at_most(g):
-    script = [*set_registers(threshold=200, duration=2), write(Space.MEMDUCTANCE, 0, bytes([150]))]
+    script = [
+        *set_registers(threshold=200, duration=2),
+        write(Space.MEMDUCTANCE, 0, bytes([150])),
+        bytes([Command.BEGIN]),
+    ]
     cases = [(learn, inhibition) for learn in (False, True) for inhibition in (0, 1)]
     present = bytes([Command.PRESENT])
     for learn, inhibition in cases:
@@ -88,3 +92,21 @@ def test_segment():
     g = Geometry(5, 3, lanes=2, cell="flca")
     (measured,) = cycles(g, [], [bytes([Command.SEGMENT]) + struct.pack("<II", 1, 1)])
     assert measured == timing.segment(g)
+
+
+@pytest.mark.parametrize(("g", "every"), [(Geometry(19, 2), 15), (Geometry(19, 2, t_bits=14), 3)], ids=str)
+def test_rows_are_cleared_one_by_one_only_when_tags_run_out(g, every):
+    before = range(0, 2 * every + 1, every // 3)
+    counts = [cycles(g, [bytes([Command.BEGIN])] * done, [bytes([Command.BEGIN])]) for done in before]
+    assert counts == [[timing.begin(g, clears=done % every == 0)] for done in before]
+    assert timing.begin(g, clears=True) > timing.begin(g)
+
+
+@pytest.mark.parametrize("g", [g for g in GEOMETRIES if g.groups > 1], ids=str)
+def test_an_event_reads_one_group_while_all_others_are_inhibited(g):
+    """The first event makes the lowest column fire; of the second, only the group of that neuron is read."""
+    flags = 1 << Flag.RESET_ALL
+    prepare = [*set_registers(threshold=200, flags=flags, inhibition=20), write(Space.MEMDUCTANCE, 0, bytes([150]))]
+    prepare += [bytes([Command.BEGIN]), events(0, 0)]
+    (measured,) = cycles(g, prepare, [events(0)])
+    assert measured == timing.events(g, 1, 0, 0) - (g.groups - 1)

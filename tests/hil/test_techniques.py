@@ -6,6 +6,7 @@ import pytest
 import hil
 from hil.backends import open_device
 from hil.data.datasets import load
+from hil.errors import InputError
 from hil.insitu.layers import ArrayLayer
 from hil.insitu.network import ArrayNetwork
 from hil.insitu.software import SoftwareNetwork
@@ -252,3 +253,38 @@ def test_a_pruned_run_has_the_levels_that_were_asked_for(whole):
         weights = run.checkpoint()[0]["w/trained #0"]
     assert (weights < 0.0201).mean() >= 0.5
     assert np.abs(weights * 3 - np.rint(weights * 3)).max() < 3 * 0.021
+
+
+@pytest.mark.parametrize(
+    ("driver", "device"),
+    [
+        ("perceptron", "fpga:golden?alpha=0.02&synapse=differential"),
+        ("pavlov", "fpga:golden?alpha=0.02"),
+        ("pavlov", "sim:vteam?pulse_steps=50"),
+        ("pavlov", "visa:virtual?matrix=707B"),
+    ],
+)
+def test_other_back_ends_learn_the_same(driver, device, tmp_path):
+    if device.startswith("visa:"):
+        pytest.importorskip("pyvisa")
+    short = {"pairings": 6, "extinctions": 4} if device.startswith("visa:") else {}
+    outcome = hil.train(driver, config={"train": {"seeds": 1} | short}, run=tmp_path / "run", device=device)
+    found = accuracies(outcome)
+    assert found[""] > max(value for name, value in found.items() if name not in ("", *IDEAL)) * 1.3
+
+
+@pytest.mark.parametrize(
+    ("driver", "settings", "sentence"),
+    [
+        ("tour", {"data": {"dataset": "digits"}}, "a tour needs 4 to 100 cities of two pixels"),
+        ("pavlov", {"data": {"dataset": "digits"}}, "a bell and food are two"),
+        ("reservoir", {"train": {"layers": "32,10"}}, "size of a reservoir's readout follows"),
+        ("noise-injection", {"device": {"uri": "sim:rram"}}, "synapse=differential"),
+        ("som", {"train": {"side": 1000}, "data": {"dataset": "shapes32"}}, "train.side = 1000"),
+        ("pavlov", {"device": {"uri": "sim:rram?rows=3"}}, "rows=2, cols=1 are needed"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence_before_a_run(driver, settings, sentence, tmp_path):
+    with pytest.raises(InputError, match=sentence) as refused:
+        hil.train(driver, config=settings, run=tmp_path / "run")
+    assert "\n" not in str(refused.value) and not (tmp_path / "run").exists()

@@ -62,7 +62,7 @@ class Ann2Snn(MappedTraining):
     neurons on the host. Beside its accuracy after all steps: the network itself, in floating point and in the arrays,
     random weights, and thresholds that are not balanced.
 
-    \\b
+    \b
     hil train ann2snn                                             # bundled digits, 64-54-10
     hil train ann2snn --layers 784,100,10 --dataset mnist --data-dir DIR --steps 256
     hil train ann2snn --code constant --steps 32                  # pixels as currents

@@ -43,7 +43,7 @@ class BinarySnn(SurrogateTraining):
     written by pulses to the end, never read: one cell of a pair conducts and the other does not, an XNOR cell. The
     default cells are non-linear, asymmetric and noisy on purpose.
 
-    \\b
+    \b
     hil train binary-snn                                          # bundled digits, 64-54-10, 16 steps
     hil train binary-snn --layers 784,200,10 --dataset mnist --data-dir DIR
     """

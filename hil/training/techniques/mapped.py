@@ -29,7 +29,7 @@ HOST = "host."
 """Prefix of the arrays of a checkpoint that belong to what learns on the host."""
 
 
-class Model(Protocol):
+class HostModel(Protocol):
     """What learns on the host."""
 
     def learn(self, x: Matrix, one_hot: Matrix, number: int, share: float) -> None:
@@ -52,20 +52,20 @@ class MappedTrainee(Trainee):
     """
 
     def __init__(
-        self, devices: Devices, layers: list[ArrayLayer], make: Callable[[Stage], Model],
+        self, devices: Devices, layers: list[ArrayLayer], make: Callable[[Stage], HostModel],
         inputs: Callable[[NDArray[np.int64]], Matrix],
     ) -> None:  # fmt: skip
         """Take over the arrays; `make` builds the model of a stage, `inputs` gives images by their numbers."""
         super().__init__(devices)
         self.layers = layers
         self._make, self._inputs = make, inputs
-        self._model: Model | None = None
+        self._model: HostModel | None = None
         self._kept: dict[str, NDArray[Any]] = {}
 
     def check(self, stage: Stage) -> None:
         """`ArrayLayer` has compared the sizes; nothing else can be wrong."""
 
-    def model(self, stage: Stage) -> Model:
+    def model(self, stage: Stage) -> HostModel:
         """Build the model of a stage, or take the one that is being trained."""
         if self._model is None:
             self._model = self._make(stage)
@@ -125,7 +125,7 @@ class MappedTraining(Technique[MappedTrainee]):
         return fitted(dataset, self.sizes[0], data.crop)
 
     @abstractmethod
-    def model(self, seed: int, stage: Stage) -> Model:
+    def model(self, seed: int, stage: Stage) -> HostModel:
         """Build what learns in a stage of a seed, from random weights."""
 
     def open(self, seed: int) -> MappedTrainee:

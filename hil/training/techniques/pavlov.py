@@ -136,7 +136,7 @@ class PavlovTraining(Technique[PavlovTrainee]):
     The bell's cell moves by the error of its prediction, ``rate (food - current)`` in whole pulses, whenever the bell
     rings (Rescorla & Wagner 1972). Beside the response to the bell: no trial at all, and bell and food in turns.
 
-    \\b
+    \b
     hil train pavlov
     hil train pavlov --device "sim:vteam?pulse_steps=50" --pairings 60
     """

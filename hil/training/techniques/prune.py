@@ -143,7 +143,7 @@ class PruneTraining(WtaTraining):
     nearest of a few levels (Rathi et al. 2019). Beside the accuracy: the same training with all connections, and with
     as many cut at random.
 
-    \\b
+    \b
     hil train prune                                               # bundled digits, 50 % cut, 4 levels
     hil train prune --pruned 90% --levels 2 --dataset mnist --data-dir DIR --neurons 100
     """

@@ -104,7 +104,7 @@ class ReservoirTraining(MappedTraining):
     Beside its accuracy: no training, shuffled labels, and readouts of the last pixel of every train, which is all that
     a cell without memory could tell, and of all pixels.
 
-    \\b
+    \b
     hil train reservoir                                           # bundled digits, 4 pixels a cell
     hil train reservoir --dataset mnist --data-dir DIR --epochs 1
     hil train reservoir --device sim:diffusive --set train.amplitude=1 --set train.read=0.1 --set train.width=0.08 \\

@@ -72,7 +72,7 @@ class RewardConfig(Section):
 
 
 @dataclass(frozen=True)
-class Answer:
+class FirstSpike:
     """The neuron that fired first: its column, and the step, or the last step where none fired.
 
     Attributes
@@ -90,14 +90,14 @@ class Answer:
     fired: bool
 
 
-def first_to_fire(currents: Matrix, threshold: float, decay: float) -> Answer:
+def first_to_fire(currents: Matrix, threshold: float, decay: float) -> FirstSpike:
     """Leaky integration of (steps, neurons) currents up to the first membrane at its threshold; the highest wins."""
     membrane = np.zeros(currents.shape[1])
     for step, given in enumerate(currents, start=1):
         membrane = decay * membrane + given
         if membrane.max() >= threshold:
-            return Answer(int(membrane.argmax()), step, True)
-    return Answer(int(membrane.argmax()), len(currents), False)
+            return FirstSpike(int(membrane.argmax()), step, True)
+    return FirstSpike(int(membrane.argmax()), len(currents), False)
 
 
 class RewardTrainee(Trainee):
@@ -161,7 +161,7 @@ class RewardTrainee(Trainee):
                     self.device.program(counts)
             self.hits += (float(right) - self.hits) / MEMORY
 
-    def answer(self, spikes: Matrix) -> Answer:
+    def answer(self, spikes: Matrix) -> FirstSpike:
         """What one image, (steps, rows) of spikes, is taken for."""
         train = self._driver.config.train
         return first_to_fire(self.mapping.through(self.device, spikes, 1.0), self._driver.threshold, train.decay)
@@ -179,7 +179,7 @@ class RstdpTraining(Technique[RewardTrainee]):
     wrong one does the opposite; both fade as answers become right (Mozafari et al. 2018). Beside the accuracy: no
     training, rewards by lot, and rewards whatever the answer.
 
-    \\b
+    \b
     hil train rstdp                                               # bundled digits, 10 neurons a class
     hil train rstdp --device "sim:rram?alpha=0.02&c2c=0.5" --neurons 4
     """

@@ -210,7 +210,7 @@ class SomTraining(MapTraining):
     Distances are one product of the array, by a row of squared norms (Wang et al. 2022). After training, a unit has the
     class of most training images nearest to it. Beside the accuracy: first weights, and products without that row.
 
-    \\b
+    \b
     hil train som                                                 # bundled digits on 8 x 8 units
     hil train som --side 12 --dataset mnist --data-dir DIR --epochs 0.3
     hil train tour                                                # the same on a ring: a travelling salesman

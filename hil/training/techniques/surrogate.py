@@ -76,7 +76,7 @@ class SurrogateTraining(MappedTraining):
     gets pulses by the gradient of its own outputs. Beside the accuracy: no training, shuffled labels, the network in
     software, and the weights as written.
 
-    \\b
+    \b
     hil train surrogate                                           # bundled digits, 64-54-10, 16 steps
     hil train surrogate --layers 784,100,10 --dataset mnist --data-dir DIR --tolerance 10%
     hil train surrogate --code constant --steps 8

@@ -84,7 +84,7 @@ class TourTraining(MapTraining):
     Printed is the length of the shortest tour known (the best of many improved by exchanges) over that of the ring's
     tour. Beside it: first weights, and products without the row of squared norms.
 
-    \\b
+    \b
     hil train tour                                                # 16 cities, 48 units
     hil train tour --units 5 --seeds 10
     """

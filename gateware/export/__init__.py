@@ -1,0 +1,1 @@
+"""Export of an emulator for other tools: Verilog, constraints, golden vectors, a testbench, waves."""
