@@ -104,7 +104,6 @@ class Bench:
         InputError
             For an unknown model or device, and for rear terminals of a model that has no choice.
         """
-        options = _terminals(model, dut_terminals)
         with ExitStack() as stack:
             device = stack.enter_context(sample(dut, rows, cols, seed))
             self.dut = Dut(
@@ -112,7 +111,7 @@ class Bench:
             )
             _wire(self.dut, channels, transistor)
             switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
-            self._serve(stack, transport, port, make(model, self.dut, **options), switch)
+            self._serve(stack, transport, port, make(model, self.dut, **_terminals(model, dut_terminals)), switch)
             self._stack = stack.pop_all()
 
     def _serve(
