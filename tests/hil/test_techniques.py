@@ -49,6 +49,10 @@ IDEAL = ("loaded", "unpruned")
 TORCH = ("surrogate", "binary-snn", "lstm")
 """Driver: settings of a short run of one seed, its trainee, and after how many batches it is killed."""
 
+HEAVY = ("rstdp", "surrogate", "tour", "binary-snn", "som", "reservoir")
+"""Drivers whose short runs are not short enough for every run of the tests."""
+DRIVERS = [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in CASES]
+
 
 def small(driver, run, **more):
     """A short run."""
@@ -78,7 +82,7 @@ def accuracies(outcome):
     return {row.conditions.get("control", ""): row.value for row in rows}
 
 
-@pytest.mark.parametrize("driver", CASES)
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_a_training_that_was_killed_ends_in_the_same_bits(driver, whole, tmp_path, monkeypatch):
     uncut = whole(driver)
     calls, show = iter(range(10**6)), CASES[driver][1].show
@@ -97,7 +101,7 @@ def test_a_training_that_was_killed_ends_in_the_same_bits(driver, whole, tmp_pat
     assert uncut.figures and all(path.stat().st_size > 5000 for path in uncut.figures)
 
 
-@pytest.mark.parametrize("driver", CASES)
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_a_technique_beats_its_controls_and_tells_its_energy(driver, whole):
     found = accuracies(whole(driver))
     controls = {name: value for name, value in found.items() if name}
@@ -258,10 +262,10 @@ def test_a_pruned_run_has_the_levels_that_were_asked_for(whole):
 @pytest.mark.parametrize(
     ("driver", "device"),
     [
-        ("perceptron", "fpga:golden?alpha=0.02&synapse=differential"),
+        pytest.param("perceptron", "fpga:golden?alpha=0.02&synapse=differential", marks=pytest.mark.slow),
         ("pavlov", "fpga:golden?alpha=0.02"),
         ("pavlov", "sim:vteam?pulse_steps=50"),
-        ("pavlov", "visa:virtual?matrix=707B"),
+        pytest.param("pavlov", "visa:virtual?matrix=707B", marks=pytest.mark.slow),
     ],
 )
 def test_other_back_ends_learn_the_same(driver, device, tmp_path):
