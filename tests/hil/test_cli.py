@@ -55,7 +55,10 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "stdp", "--device", "simm:flca"], "back end 'simm' (known: arc, fpga, pmu, sim, visa); did you mean 'sim'?"),
+        (
+            ["train", "stdp", "--device", "simm:flca"],
+            "back end 'simm' (known: arc, fpga, pmu, sim, visa); did you mean 'sim'?",
+        ),
         (["train", "stdp", "--device", "sim:flca-pare"], "no device 'sim:flca-pare'"),
         (["train", "stdp", "--device", "sim:flca?rows=ten"], "sim:flca: rows = 'ten' is not a whole number"),
         (["train", "stdp", "--dataset", "digit"], "did you mean 'digits'?"),

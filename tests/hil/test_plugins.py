@@ -206,7 +206,7 @@ def test_a_broken_driver_is_told_when_it_is_asked_for(hil, bring, place, told):
 
 def test_a_driver_that_there_is_not_is_told_with_the_nearest(hil):
     code, _, err = hil("train", "stpd")
-    assert code == 2 and err == "hil: no such command 'stpd'. Did you mean 'stdp'?; see hil train --help\n"
+    assert code == 2 and err == "hil: no such command 'stpd'. Did you mean 'stdp', 'rstdp'?; see hil train --help\n"
 
 
 class Twice(Retention):
