@@ -5,7 +5,7 @@ SECTIONS = {
     "Guides": (
         "commands", "notebooks/README",
         "data", "datasets", "characterization", "fitting", "loop", "programming", "evaluation", "insitu", "techniques",
-        "recall", "torch", "pill", "fpga", "lab", "export", "reproduction",
+        "recall", "torch", "pill", "fpga", "lab", "export", "reproduction", "machines",
     ),
     "How it works": (
         "architecture", "devices", "physics", "models", "nonidealities", "arrays", "synapses", "neurons", "circuits",

@@ -13,7 +13,6 @@ from hil.cli import checks
 from hil.cli.completion import run_names
 from hil.errors import InputError
 from hil.plugins import Registry
-from hil.runs.listing import MARKS
 
 PAGES: Registry[ModuleType] = Registry("hil.pages", "kind of folder", ModuleType)
 """Modules that make pages of folders that are no runs: ``MARK``, a file that tells one, and ``page(folder)``."""
@@ -67,6 +66,8 @@ def report(
 
 def _other(folder: Path) -> ModuleType | None:
     """Module that makes pages of such a folder, if it is not one of a run."""
+    from hil.runs.listing import MARKS
+
     if not folder.is_dir() or any((folder / mark).exists() for mark in MARKS):
         return None
     return next((module for name in PAGES.names() if (folder / (module := PAGES.find(name)).MARK).exists()), None)

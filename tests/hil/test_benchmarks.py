@@ -18,6 +18,7 @@ SMALLEST = {
     "wta_throughput": ["--quick", "--without-brian2"],
     "lab_trains": ["--quick"],
     "wires": ["--quick"],
+    "scaling": ["--quick"],
     "torch_layers": ["--quick"],
     "insitu_training": ["--quick"],
     "trained_network": ["--quick"],

@@ -55,7 +55,7 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train", "stdp", "--device", "simm:flca"], "back end 'simm' (known: fpga, sim, visa); did you mean 'sim'?"),
+        (["train", "stdp", "--device", "simm:flca"], "back end 'simm' (known: arc, fpga, pmu, sim, visa); did you mean 'sim'?"),
         (["train", "stdp", "--device", "sim:flca-pare"], "no device 'sim:flca-pare'"),
         (["train", "stdp", "--device", "sim:flca?rows=ten"], "sim:flca: rows = 'ten' is not a whole number"),
         (["train", "stdp", "--dataset", "digit"], "did you mean 'digits'?"),
@@ -72,7 +72,7 @@ def test_devices_list_parameters_with_units_defaults_and_limits(hil):
         (["train", "lifelong", "--targets", "four"], "no class 'four'"),
         (["train", "stdp", "--device", "sim:flca-pair?rows=63"], "has 63 rows, the images of 'digits' have 64 pixels"),
         (["train", "stdp", "--set", "protocol.amplitude=9"], "row 0: -9 V is outside -5 V .. 5 V"),
-        (["devices", "asic"], "no back end 'asic' (known: fpga, sim, visa)"),
+        (["devices", "asic"], "no back end 'asic' (known: arc, fpga, pmu, sim, visa)"),
         (["devices", "sim:flcaa"], "did you mean 'flca'?"),
     ],
 )
