@@ -72,7 +72,7 @@ class Costs:
 
 COSTS = {
     "ecp5": Costs(
-        base=2910, encoder=265, encoder_multiplier=0, lane=365, multiplier=0, bit=10, lut_ram=4.4, mux=0.97, register=0
+        base=2910, encoder=715, encoder_multiplier=0, lane=365, multiplier=0, bit=10, lut_ram=4.4, mux=0.97, register=0
     ),
     "ice40": Costs(
         base=4130, encoder=170, encoder_multiplier=3900, lane=180, multiplier=770, bit=10, lut_ram=0, mux=1, register=2
