@@ -10,6 +10,7 @@ import typer
 from gateware.cli_plan import estimate, export
 from gateware.options import (
     Annealing,
+    BuildOut,
     Cell,
     Clock,
     Cols,
@@ -20,12 +21,15 @@ from gateware.options import (
     MembraneBits,
     Preset,
     Rows,
+    Run,
+    Seed,
+    Seeds,
     StateBits,
     Tie,
     TimeBits,
     chosen_geometry,
 )
-from hil.cli import checks, options
+from hil.cli import options
 
 if TYPE_CHECKING:
     from gateware.build import BuildResult
@@ -92,29 +96,10 @@ def build(
     clock: Clock = None,
     preset: Preset = None,
     device: Device = None,
-    seed: Annotated[
-        int,
-        typer.Option("--seed", min=0, max=2**31 - 1, help="Of the placer: another one may give a faster placement."),
-    ] = 1,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds", min=1, max=64, help="Build with so many seeds and keep the fastest; a stopped sweep goes on."
-        ),
-    ] = 1,
-    run: Annotated[
-        bool,
-        typer.Option("--run/--no-run", help="--no-run: write the project for the tools, such as Vivado, and stop."),
-    ] = True,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="DIR",
-            callback=checks.output_folder,
-            help="Folder to fill (default: build/BOARD-ROWSxCOLSpLANES).",
-        ),
-    ] = None,
+    seed: Seed = 1,
+    seeds: Seeds = 1,
+    run: Run = True,
+    out: BuildOut = None,
     json: options.Json = None,
 ) -> None:
     """Make a bitstream with tools from pip alone, and say what it takes and how fast it may run.

@@ -47,6 +47,8 @@ class Costs:
     ----------
     base, encoder : float
         Link, commands and sequencer; the encoder of images.
+    encoder_multiplier : float
+        The encoder's multipliers where the FPGA has none.
     lane : float
         A lane with its neuron, with a multiplier of the FPGA's.
     multiplier : float
@@ -59,6 +61,7 @@ class Costs:
 
     base: float
     encoder: float
+    encoder_multiplier: float
     lane: float
     multiplier: float
     bit: float
@@ -68,8 +71,12 @@ class Costs:
 
 
 COSTS = {
-    "ecp5": Costs(base=2910, encoder=265, lane=365, multiplier=0, bit=10, lut_ram=4.4, mux=0.97, register=0),
-    "ice40": Costs(base=3980, encoder=170, lane=180, multiplier=770, bit=10, lut_ram=0, mux=1, register=2),
+    "ecp5": Costs(
+        base=2910, encoder=715, encoder_multiplier=0, lane=365, multiplier=0, bit=10, lut_ram=4.4, mux=0.97, register=0
+    ),
+    "ice40": Costs(
+        base=4130, encoder=170, encoder_multiplier=3900, lane=180, multiplier=770, bit=10, lut_ram=0, mux=1, register=2
+    ),
 }
 
 
@@ -164,8 +171,9 @@ def _modelled(board: Board) -> Family:
 
 def _luts(board: Board, g: Geometry, shapes: Shapes) -> float:
     cost = COSTS[board.family]
-    lane = cost.lane + (0 if board.parts.get("DSP") else cost.multiplier) + cost.bit * (g.state_bits - 8)
-    fixed = cost.base + (cost.encoder if g.encoder and g.cell == "step" else 0)
+    bare = not board.parts.get("DSP")
+    lane = cost.lane + bare * cost.multiplier + cost.bit * (g.state_bits - 8)
+    fixed = cost.base + g.encodes * (cost.encoder + bare * cost.encoder_multiplier)
     return fixed + lane * g.lanes + _memory_luts(cost, shapes)
 
 

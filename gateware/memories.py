@@ -105,11 +105,12 @@ def _shape(memory: object) -> MemoryShape:
     """Amaranth has no public door to a memory's ports; what is read here is the same in all of 0.5."""
     from amaranth.hdl import Shape
 
-    data, reads, writes = (getattr(memory, name) for name in ("_data", "_read_ports", "_write_ports"))
+    data, reads, writes, attributes = (
+        getattr(memory, name) for name in ("_data", "_read_ports", "_write_ports", "_attrs")
+    )
     width = Shape.cast(data.shape).width
     part = min((write._granularity for write in writes), default=width)
-    style = memory._attrs.get("ram_style", "")  # type: ignore[attr-defined]
-    return MemoryShape(width, data.depth, part, len(reads), style)
+    return MemoryShape(width, data.depth, part, len(reads), attributes.get("ram_style", ""))
 
 
 DP16KD = ((1, 14), (2, 13), (4, 12), (9, 11), (18, 10))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from hil.cli import checks
+
 if TYPE_CHECKING:
     from gateware.geometry import Geometry
 
@@ -71,6 +73,29 @@ Preset = Annotated[
 Device = Annotated[
     str | None,
     typer.Option("--device", metavar="URI", help="The same for the device of an address, such as sim:rram?alpha=0.01."),
+]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", min=0, max=2**31 - 1, help="Of the placer: another one may give a faster placement."),
+]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds", min=1, max=64, help="Build with so many seeds and keep the fastest; a stopped sweep goes on."
+    ),
+]
+Run = Annotated[
+    bool,
+    typer.Option("--run/--no-run", help="--no-run: write the project for the tools, such as Vivado, and stop."),
+]
+BuildOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        callback=checks.output_folder,
+        help="Folder to fill (default: build/BOARD-ROWSxCOLSpLANES).",
+    ),
 ]
 
 

@@ -24,7 +24,7 @@ BOARDS = (
         family="ice40",
         platform=_platform,
         oscillator=12e6,
-        # 28 of 30 block RAMs, 95 % of the logic cells: a second lane just fits and routes slowly, an encoder does not.
+        # All 30 block RAMs, 95 % of the logic cells: neither a second lane nor an encoder fits.
         geometry=Geometry(rows=784, cols=10, t_bits=9, encoder=False, frame_buffer=512, clock=12e6),
         pll_pad=True,
         synthesis="-dsp",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import cast
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
@@ -95,7 +94,8 @@ class ImageDecoder(wiring.Component):
         """A context in which a bit is there, and is taken; what no bits complete is no pixel."""
         with m.If(self._ended):
             m.next = "REST"
-        return cast(AbstractContextManager[None], m.If(self._some))
+        some: AbstractContextManager[None] = m.If(self._some)
+        return some
 
     def _decode(self, m: Module) -> None:
         """States of a token: its first bit, its grey value, and the length of a run of black pixels."""

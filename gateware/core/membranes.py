@@ -81,8 +81,8 @@ class Membranes(wiring.Component):
         g = self._geometry
         m.submodules.v = v = Ram(g.v_bits, g.groups, g.lanes, latency=MEMORY_LATENCY)
         m.submodules.until = until = Ram(g.t_bits + 1, g.groups, g.lanes, latency=MEMORY_LATENCY)
-        m.submodules.theta = theta = Ram(16, g.groups, g.lanes, latency=MEMORY_LATENCY)
         # Logic cells are scarcer than block RAMs on an iCE40, but not by all four memories.
+        m.submodules.theta = theta = Ram(16, g.groups, g.lanes, latency=MEMORY_LATENCY, registers=False)
         m.submodules.count = count = Ram(16, g.groups, g.lanes, latency=MEMORY_LATENCY, registers=False)
         for ram in (v, until, theta, count):
             m.d.comb += ram.address.eq(Mux(self.valid, self.group, self.select_group))

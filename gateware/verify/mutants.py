@@ -187,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "sequencer: inhibition lasts one tick too long",
-        "core.sequencer",
+        "core.datapath",
         (("self.tick >= self._inhibited_until", "self.tick > self._inhibited_until"),),
     ),
     Mutant(
@@ -227,13 +227,13 @@ MUTANTS = (
     ),
     Mutant(
         "sequencer: what is taken from all thresholds wraps",
-        "core.sequencer",
+        "core.datapath",
         (("Mux(taken[-1], 0xFFFFFFFF, taken)", "taken"),),
         geometry=3,
     ),
     Mutant(
         "sequencer: a spike takes nothing from the other thresholds",
-        "core.sequencer",
+        "core.datapath",
         (("self.threshold - self.lowered[16:]", "self.threshold"),),
         geometry=3,
     ),
