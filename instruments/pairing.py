@@ -21,8 +21,8 @@ from instruments.wiring import ALL, FULL, LONG, MOVED, READ, Passage, WantedRead
 Playable = Callable[[PairPlan], PairPlan]
 """Gives the plan with the currents that can be measured in it; `LimitError` if the model cannot play it."""
 
-BOTH, COLUMN, ROW = (1, 1), (0, -1), (1, 0)
-"""How a column's current follows from those of channels 1 and 2."""
+BOTH, COLUMN, ROW, NONE = (1, 1), (0, -1), (1, 0), (0, 0)
+"""How a column's current follows from those of channels 1 and 2; none comes into a column that floats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +269,8 @@ def _column(steps: _Steps, wiring: Wiring | None, plan: PairPlan, k: int) -> tup
     """Column of a measured step, its sign, and how its current follows from those of both channels."""
     if steps.cols > 1:
         return ALL, 1, BOTH
+    if wiring is not None and steps.rows not in (*wiring.high, *wiring.low, *wiring.second):
+        return 0, 1, NONE
     if wiring is not None and wiring.second != (steps.rows,):
         return 0, 1, BOTH
     return 0, 1, COLUMN if plan.measure[k, 1] else ROW

@@ -68,7 +68,7 @@ class WantedReading:
     col : int
         Column that it flows out of the array into, or `ALL`.
     sign : int
-        1 if that is the direction of a positive current out of HI, -1 if it is the other.
+        1 if that is the direction of a positive current out of HI, -1 if it is the other, 0 into a column that floats.
     weights : (int, int)
         How it follows from the currents of channels 1 and 2, where both are played.
     """
@@ -180,9 +180,8 @@ def _steps(waveform: Waveform, t: int, serial: bool) -> list[_Step]:
     if not measured:
         return [_Step(level, duration, Wiring(high, low), (), t)]
     if len(cols) == 1:
-        if np.isnan(cols[0]):
-            return [_Step(level, duration, Wiring(high, low), (), t)]
-        sign = -1 if len(rows) in high else 1
+        # A column that floats carries no current, but the rows may: their energy is measured.
+        sign = 0 if np.isnan(cols[0]) else -1 if len(rows) in high else 1
         return [_Step(level, duration, Wiring(high, low), (WantedReading(t, 0, sign),), t)]
     if not serial:
         raise LimitError(
@@ -238,13 +237,18 @@ def _same_level(steps: Sequence[_Step], at: int) -> float | None:
 
 def _require_whole_pulses(steps: Sequence[_Step], end: int, rows: int) -> None:
     """Refuse to end a train where a cell would stay at its voltage; a waveform with `rows` rows."""
-    level = _same_level(steps, end)
-    if level is None:
+    if not 0 < end < len(steps):
         return
     before, after = steps[end - 1], steps[end]
+    level, routed = after.level, before.wiring is not None and after.wiring is not None
+    if level == 0 or (level != before.level and not (routed and level == -before.level)):
+        return
     if before.wiring is not None and after.wiring is not None:
-        high = set(before.wiring.high) & set(after.wiring.high)
-        low = set(before.wiring.low) & set(after.wiring.low)
+        up, down = after.wiring.high, after.wiring.low
+        if level != before.level:
+            # A cell between HI at V and LO is at the same voltage between LO and HI at -V.
+            up, down = down, up
+        high, low = set(before.wiring.high) & set(up), set(before.wiring.low) & set(down)
         kinds = [{line < rows for line in lines} for lines in (high, low)]
         if not any(kind in kinds[0] and (not kind) in kinds[1] for kind in (True, False)):
             return

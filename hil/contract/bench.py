@@ -75,15 +75,22 @@ class Stimulus:
         )
 
         def built(drawn: list[tuple[int, int, int, bool]]) -> Waveform:
-            parts, before = [], None
+            parts: list[Waveform] = []
             for line, quarters, widths, measure in drawn:
-                rests = before == (line, quarters) and not self.joined
-                level = 0.0 if rests else on_grid(quarters / 4 * self.voltage, limits.v_step)
-                parts.append(self.drive({line: level}, widths * self.width, measure))
-                before = None if rests else (line, quarters)
+                level = on_grid(quarters / 4 * self.voltage, limits.v_step)
+                part = self.drive({line: level}, widths * self.width, measure)
+                if parts and not self.joined and goes_on(parts[-1], part):
+                    part = self.drive({}, widths * self.width, measure)
+                parts.append(part)
             return Waveform.concat(parts)
 
         return st.lists(segment, min_size=1, max_size=most).map(built)
+
+
+def goes_on(before: Waveform, after: Waveform) -> bool:
+    """Whether a cell stays at its voltage, other than 0 V, from one segment to the next: it sees a single pulse."""
+    first, second = (part.rows[0, :, None] - part.cols[0, None, :] for part in (before, after))
+    return bool(((first == second) & (first != 0)).any())
 
 
 def on_grid(value: float, step: float) -> float:

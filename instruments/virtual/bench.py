@@ -106,9 +106,8 @@ class Bench:
         """
         with ExitStack() as stack:
             device = stack.enter_context(sample(dut, rows, cols, seed))
-            self.dut = Dut(
-                device, series=series, contact=contact, noise=noise, relative_noise=relative_noise, seed=seed
-            )
+            spread = {"noise": noise, "relative_noise": relative_noise}
+            self.dut = Dut(device, series=series, contact=contact, seed=seed, **spread)
             _wire(self.dut, channels, transistor)
             switch = matrix if matrix is not None or rows * cols == 1 else DEFAULT_MATRIX
             self._serve(stack, transport, port, make(model, self.dut, **_terminals(model, dut_terminals)), switch)

@@ -59,3 +59,18 @@ class TestSingleCellBetweenTwoChannelsOf2602B(BenchContract):
 @pytest.mark.slow
 class TestSingleCellBetweenTwoChannelsOfB2902A(BenchContract):
     uri = "visa:virtual?model=B2902A&channels=2&v_max=2&dut=sim:rram"
+
+
+@pytest.mark.slow
+class TestColumnOnTwoChannels(BenchContract):
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram"
+    rows = 3
+
+
+@pytest.mark.slow
+class TestCrossbarOnTwoChannels(BenchContract):
+    """As behind a B2201A: what is measured is read after the pulse, column by column."""
+
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram&serial=true"
+    rows, cols = 2, 2
+    joined = False

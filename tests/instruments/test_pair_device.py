@@ -114,6 +114,22 @@ def test_the_current_of_the_only_column_is_measured_in_a_half_selected_array():
         assert given.energy == pytest.approx(asked.energy, rel=1e-3)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_into_a_floating_column_flows_nothing_but_its_rows_cost_energy(channels):
+    """Of three cells on it one is driven: its current comes back out of the two others, V^2 / (R1 + (R2 | R3))."""
+    width = 5e-3
+    with pair(model="2602B", channels=channels, dut="sim:rram;g_min=1e-6;g_max=1e-3", rows=3, cols=1) as device:
+        truth = device.bench.dut.truth
+        truth.restore(truth.snapshot() | {"weight": np.array([[0.1, 0.5, 0.9]])})
+        g = truth.conductance[:, 0]
+        response = device.apply(Waveform.pulse([0.1, 0.0, 0.0], np.nan, width=width, measure=True))
+        sneak = 1 / (1 / g[0] + 1 / (g[1] + g[2]))
+        assert response.energy == pytest.approx(0.1**2 * sneak * width, rel=1e-5)
+        assert response.currents.item() == response.charge.item() == 0.0
+        held = device.apply(Waveform.pulse([0.1, 0.0, 0.0], 0.0, width=width, measure=True))
+        assert held.currents == pytest.approx(0.1 * g[0], rel=1e-5)
+
+
 def test_several_columns_are_told_apart_by_reads():
     waveform = Waveform.pulse([0.5, 0.5, 0.0], [0.0, 0.0], width=1e-3, measure=True)
     with pair(rows=3, cols=2) as device, pytest.raises(LimitError, match="one channel measures one column, 2"):

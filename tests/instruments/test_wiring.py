@@ -83,6 +83,11 @@ def test_no_pulse_is_cut_into_two():
     with pytest.raises(LimitError, match=r"segment 1: a pulse of 0\.5 V goes on .* relays move at 0 V only"):
         cut(Waveform.samples([one, both], np.zeros((2, 2)), dwell=1e-3), gaps=True)
     assert len(cut(Waveform.samples([one, one[::-1]], np.zeros((2, 2)), dwell=1e-3), gaps=True)) == 2
+    turned = Waveform.samples([one, [0.0, 0.0]], [[0.0, 0.0], [-0.5, 0.0]], dwell=1e-3)
+    with pytest.raises(LimitError, match=r"segment 1: a pulse of -0\.5 V goes on .* relays move at 0 V only"):
+        cut(turned, gaps=True)
+    reverse = Waveform.samples([one, [0.0, 0.0]], [[0.0, 0.0], [0.5, 0.0]], dwell=1e-3)
+    assert [passage.plan.level.tolist() for passage in cut(reverse, gaps=True)] == [[0.5], [0.5]]
     levels = np.array([0.2, 0.3, 0.3, 0.3, 0.1])
     trains = cut(Waveform.samples(levels, dwell=1e-3), gaps=True, points=3)
     assert [train.plan.level.tolist() for train in trains] == [[0.2], [0.3, 0.3, 0.3], [0.1]]
@@ -103,9 +108,11 @@ def test_every_cell_gets_every_pulse_once_whatever_is_cut(table, measure_all):
     """Summed over the passages, every cell of 3 x 2 sees the same volt-seconds of each sign as by the waveform."""
     rows, cols = np.zeros((len(table), 3)), np.zeros((len(table), 2))
     for t, (line, _, negative, _) in enumerate(table):
-        goes_on = t > 0 and (line, negative) == (table[t - 1][0], table[t - 1][2])
-        if line >= 0 and not goes_on:
+        if line >= 0:
             (rows if line < 3 else cols)[t, line % 3] = -0.5 if negative else 0.5
+        before, after = (rows[k, :, None] - cols[k, None, :] for k in (t - 1, t))
+        if t > 0 and ((before == after) & (after != 0)).any():
+            rows[t], cols[t] = 0.0, 0.0
     dwell = np.array([steps for _, steps, _, _ in table]) * 1e-3
     measure = [measure_all and m for _, _, _, m in table]
     waveform = Waveform.samples(rows, cols, dwell=dwell, measure=measure)
