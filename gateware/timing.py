@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from amaranth.utils import ceil_log2
 
-from gateware.core.encoder import Encoder
+from gateware.core.encoder import PLANNED, Encoder
 from gateware.core.flca import FlcaSweep
 from gateware.core.membranes import Membranes
 from gateware.core.spaces import place_bits
@@ -70,8 +70,8 @@ def spike(g: Geometry, learn: bool) -> int:
 
 
 def plan(g: Geometry, first: int) -> int:
-    """Planning the first spikes of an image, `first` rows of which spike at all, exactly."""
-    return g.rows + Waiting.latency + PLACED * first
+    """Planning the first spikes of an image, `first` rows of which spike: exactly if the last one planned does."""
+    return g.rows + Waiting.latency + (PLANNED if first else 0) + PLACED * first
 
 
 def decode(g: Geometry, length: int) -> int:

@@ -16,6 +16,9 @@ from gateware.core.waiting import WAIT_BITS, Waiting
 from gateware.geometry import CODE_BITS, Geometry
 from gateware.logarithm import MANTISSA_BITS
 
+PLANNED = 1
+"""Steps from the pipeline that draws to the calendar: what a row waits, held before its tick is reckoned."""
+
 
 class Encoder(wiring.Component):
     """Plans the spikes of an image and gives them out tick by tick.
@@ -42,7 +45,7 @@ class Encoder(wiring.Component):
         Cycles from a row to its place on a list, if nothing is before it.
     """
 
-    latency = Waiting.latency + 4
+    latency = Waiting.latency + PLANNED + 4
 
     def __init__(self, geometry: Geometry) -> None:
         """Size the lists."""
@@ -100,6 +103,7 @@ class Encoder(wiring.Component):
         g, waiting, head, following = self._geometry, self._waiting, self._head, self._following
         blank, kept, held, place = Signal(), Signal(), Signal(), Signal.like(waiting.done_row)
         wait, due = Signal(WAIT_BITS + 1), Signal(signed(WAIT_BITS + 2))
+        drawn, drawn_row = Signal(), Signal.like(waiting.done_row)
         self._base = base = Signal(signed(g.t_bits + 1))
         never = ~self.latency_code & (waiting.code[:MANTISSA_BITS] == 0)
         tick = Mux(waiting.code[WAIT_BITS:] != 0, (1 << WAIT_BITS) - 1, waiting.code[:WAIT_BITS])
@@ -108,14 +112,15 @@ class Encoder(wiring.Component):
             m.d.sync += base.eq(-1)
         slot = Signal(bits_for(g.slots - 1))
         m.d.comb += [
-            wait.eq(Mux(self.latency_code, tick - base, waiting.wait + 1)),
             due.eq(base + Mux(wait > g.slots, g.slots, wait)),
             waiting.flow.eq(~held),
         ]
         with m.If(waiting.flow):
             m.d.sync += [
-                held.eq(waiting.done & ~never & (due < self.duration)),
-                blank.eq(wait > g.slots), slot.eq(due[: len(slot)]), place.eq(waiting.done_row),
+                drawn.eq(waiting.done & ~never), drawn_row.eq(waiting.done_row),
+                wait.eq(Mux(self.latency_code, tick - base, waiting.wait + 1)),
+                held.eq(drawn & (due < self.duration)),
+                blank.eq(wait > g.slots), slot.eq(due[: len(slot)]), place.eq(drawn_row),
             ]  # fmt: skip
         # The head of the list is there two cycles later.
         step = Signal(2)
@@ -124,7 +129,7 @@ class Encoder(wiring.Component):
         with m.If(kept):
             m.d.sync += held.eq(0)
         m.d.comb += [
-            self.planning.eq(self._loading | self._asked | ~waiting.empty | held),
+            self.planning.eq(self._loading | self._asked | ~waiting.empty | drawn | held),
             following.write_address.eq(place),
             following.write_value[0].eq(Cat(head.value[0], blank)),
             following.write.eq(kept),
