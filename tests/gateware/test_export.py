@@ -33,9 +33,16 @@ def run(folder, tool):
     return subprocess.run(command(folder, tool), shell=True, cwd=folder, capture_output=True, text=True, timeout=280)
 
 
+def all_bytes(folder):
+    """What the testbench says when it has compared every byte that the script has answered."""
+    answers = sum(line.startswith("1") for line in (folder / "script.hex").read_text().split())
+    assert answers > 1000
+    return f"PASS: {answers} bytes"
+
+
 def test_icarus_gives_the_golden_models_answers(exported):
     done = run(exported, "iverilog")
-    assert "PASS: 18" in done.stdout, done.stdout + done.stderr
+    assert all_bytes(exported) in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("planted", ["a wrong answer", "a wrong design"])
@@ -60,7 +67,7 @@ def test_the_testbench_objects(exported, tmp_path, planted):
 @pytest.mark.slow
 def test_verilator_gives_the_golden_models_answers(exported):
     done = run(exported, "verilator")
-    assert "PASS: 18" in done.stdout, done.stdout + done.stderr
+    assert all_bytes(exported) in done.stdout, done.stdout + done.stderr
 
 
 def test_verilator_finds_nothing_wrong_with_the_verilog(exported):
