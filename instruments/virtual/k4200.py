@@ -93,6 +93,11 @@ class VirtualK4200(VirtualInstrument):
         """Whether any channel's output is on."""
         return any(channel.output for channel in self._channels.values())
 
+    @property
+    def clock(self) -> float:
+        """Virtual time, s."""
+        return self._dut.clock
+
     def handle(self, message: str) -> str:
         """Carry out one message; every one is answered."""
         verb, _, rest = message.strip().partition(" ")

@@ -15,7 +15,10 @@ from instruments.smu.models import driver_for
 from instruments.virtual.catalogue import make, models
 from instruments.virtual.dut import Dut
 
-SMUS = sorted(m for m in models() if m not in matrix_models())
+PULSE_UNITS = ("4200A",)
+"""Virtual instruments that source no plan of an SMU; `instruments.pmu` drives them, test_pmu.py holds both."""
+
+SMUS = sorted(m for m in models() if m not in matrix_models() and m not in PULSE_UNITS)
 RESISTANCE = 1e3
 TRAIN = Plan.train(0.5, 2e-3, 5e-3, 7)
 LIST = Plan(np.array([0.1, 0.2, -0.3, 0.4]), np.full(4, 2e-3), np.array([True, False, True, True]))

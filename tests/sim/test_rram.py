@@ -298,7 +298,7 @@ def test_voltages_beyond_the_device_are_refused():
         ({"v_reset": -1.0}, "v_reset = -1.0 must be > 0"),
         ({"w0": 1.1}, "w0 = 1.1 must be <= 1 (a fraction: 0.1 for 10 %)"),
         ({"g_min": 1e-4}, "g_min 0.0001 S must be below g_max 0.0001 S"),
-        ({"model": "ideal"}, "model = 'ideal' must be 'lhb', 'nlsb' or 'nlhb'"),
+        ({"model": "ideal"}, "model = 'ideal' must be 'lhb', 'nlsb', 'nlhb' or 'exp'"),
     ],
 )
 def test_parameters_out_of_range_are_refused(parameters, text):
