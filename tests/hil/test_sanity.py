@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hil.cli.sweep import summary
 from hil.config import validated
 from hil.data.datasets import load
 from hil.runs.document import load_json
 from hil.runs.results import Row, repeated, warning, warnings_in
 from hil.runs.run import Run
 from hil.sweeps.file import Point, Task
+from hil.sweeps.summary import summary
 from hil.training.driver import Driver
 from hil.training.lifelong import LifelongTraining
 from hil.training.pill import PillTraining
