@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,3 +126,29 @@ def pulse_trains(
 def pulse(rows: NDArray[np.bool_], cols: NDArray[np.bool_], v: float, width: float, scheme: str = "V/2") -> Waveform:
     """One programming pulse of `v` volts, and a rest, on the cells where the chosen rows and columns cross."""
     return select_lines(rows, cols, v, width=width, scheme=scheme) + Waveform.rest(width, len(rows), len(cols))
+
+
+GIVEN_TOGETHER = ("v_set", "v_reset", "g_min", "g_max")
+"""Parameters of a sample's address that say together how a cell is programmed, with ``pulse_width``."""
+
+
+def given_programming(name: str, parameters: Any) -> Programming | None:
+    """How a cell of a sample is moved by a step, as its user says; None where nothing is said.
+
+    Raises
+    ------
+    InputError
+        If some of `GIVEN_TOGETHER` are given and others are not.
+    """
+    given: dict[str, float] = {
+        field: value for field in GIVEN_TOGETHER if (value := getattr(parameters, field)) is not None
+    }
+    if not given:
+        return None
+    if len(given) < len(GIVEN_TOGETHER):
+        missing = next(field for field in GIVEN_TOGETHER if field not in given)
+        raise InputError(
+            f"{name}: {next(iter(given))} is given, {missing} is not: a programming pulse needs all of "
+            f"{', '.join(GIVEN_TOGETHER)}"
+        )
+    return Programming(given["v_set"], given["v_reset"], parameters.pulse_width, given["g_min"], given["g_max"])

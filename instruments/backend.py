@@ -16,7 +16,7 @@ from hil.backends import Backend, DeviceKind
 from hil.device import Device
 from hil.errors import InputError, nearest
 from hil.fraction import Fraction
-from hil.programming import Programming
+from hil.programming import GIVEN_TOGETHER, given_programming
 from instruments.pair_settings import require_channels
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ TERMINATORS = {"lf": "\n", "cr": "\r", "crlf": "\r\n", "lfcr": "\n\r", "nul": "\
 """What a message can end with, by name."""
 
 INSTALL = 'pip install "memhil[lab]"'
-
-PROGRAMMING = ("v_set", "v_reset", "g_min", "g_max")
-"""Parameters that say together how a cell is programmed."""
 
 
 def _terminator(given: object) -> object:
@@ -215,7 +212,7 @@ def _open_virtual(name: str, p: VirtualParameters) -> Device:
         known: dict[str, float] = {"v_read": p.v_read or truth.read_voltage}
         if truth.programming is not None and truth.programming.polarity > 0:
             own = asdict(truth.programming) | {"pulse_width": p.pulse_width}
-            known |= {name: own[name] for name in PROGRAMMING if getattr(p, name) is None}
+            known |= {name: own[name] for name in GIVEN_TOGETHER if getattr(p, name) is None}
         p = p.model_copy(update=known)
         device = _open(
             name, bench.smu.resource, matrix, None, p, v_read=known["v_read"], clock=bench.clock, forget=bench.forget,
@@ -289,7 +286,7 @@ def _open(
         )  # fmt: skip
         if isinstance(device, GatedDevice):
             device.gating = Gating(p.v_gate, p.v_gate_step, p.v_gate_on or p.v_gate_max or 0.0)
-        device.programming = _programming(name, p)
+        device.programming = given_programming(name, p)
         device.parameters = p
         device.also_close(stack.pop_all().close)
         return device
@@ -329,18 +326,6 @@ def _require_serial_number(name: str, identity: str, p: ResourceParameters | Vir
     fields = [field.strip() for field in identity.split(",")]
     if fields[2:3] != [p.serial_number.strip()]:
         raise InputError(f"{name}: serial_number = {p.serial_number}, the instrument that answers is '{identity}'")
-
-
-def _programming(name: str, p: SampleParameters) -> Programming | None:
-    """How a cell is moved by a step, where the user knows."""
-    given: dict[str, float] = {field: value for field in PROGRAMMING if (value := getattr(p, field)) is not None}
-    if not given:
-        return None
-    if len(given) < len(PROGRAMMING):
-        missing = next(field for field in PROGRAMMING if field not in given)
-        raise InputError(f"{name}: {next(iter(given))} is given, {missing} is not: a programming pulse needs all of "
-                         f"{', '.join(PROGRAMMING)}")  # fmt: skip
-    return Programming(given["v_set"], given["v_reset"], p.pulse_width, given["g_min"], given["g_max"])
 
 
 def _router(

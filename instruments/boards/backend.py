@@ -13,8 +13,7 @@ from pydantic.config import JsonDict
 
 from hil.backends import Backend, DeviceKind
 from hil.device import Device
-from hil.errors import InputError
-from hil.programming import Programming
+from hil.programming import GIVEN_TOGETHER, given_programming
 from instruments.boards.board import CrossbarBoard
 from instruments.boards.device import BoardDevice
 from instruments.boards.port import BoardPort
@@ -25,9 +24,6 @@ from instruments.safety.limits import SafetyLimits
 from instruments.safety.lock import ResourceLock
 from instruments.safety.tally import Tally
 from instruments.safety.unlimited import require_resistor
-
-PULSES = ("v_set", "v_reset", "g_min", "g_max")
-"""Parameters that say together how a cell is programmed."""
 
 
 def _unit(symbol: str) -> JsonDict:
@@ -158,7 +154,7 @@ def _open_virtual(name: str, p: VirtualArcParameters) -> Device:
         port = _port(stack, bench.port, 921_600, "none", p.timeout, log)
         known = asdict(bench.truth.programming) if bench.truth.programming is not None else {}
         if bench.truth.programming is not None and bench.truth.programming.polarity > 0:
-            p = p.model_copy(update={field: known[field] for field in PULSES if getattr(p, field) is None})
+            p = p.model_copy(update={field: known[field] for field in GIVEN_TOGETHER if getattr(p, field) is None})
         board = ArcOne(
             port, p.rows, p.cols, p.v_read, scheme=p.scheme, read_cycles=p.read_cycles, wait=lambda seconds: None
         )
@@ -188,23 +184,12 @@ def _device(
         gaps=p.gaps, extrapolate=p.extrapolate, unfold=p.unfold, forget=forget, line=line,
         tally=None if p.pulses_max is None else Tally(log, name),
     )  # fmt: skip
-    device.programming, device.parameters = _programming(name, p), p
+    device.programming, device.parameters = given_programming(name, p), p
     return device
 
 
 def _require_resistor(model: str, p: BoardParameters, source: float) -> None:
     require_resistor(model, p.v_max, p.i_max, source, p.series, p.no_compliance)
-
-
-def _programming(name: str, p: BoardParameters) -> Programming | None:
-    given: dict[str, float] = {field: value for field in PULSES if (value := getattr(p, field)) is not None}
-    if not given:
-        return None
-    if len(given) < len(PULSES):
-        missing = next(field for field in PULSES if field not in given)
-        raise InputError(f"{name}: {next(iter(given))} is given, {missing} is not: a programming pulse needs all of "
-                         f"{', '.join(PULSES)}")  # fmt: skip
-    return Programming(given["v_set"], given["v_reset"], p.pulse_width, given["g_min"], given["g_max"])
 
 
 backend = ArcBackend()

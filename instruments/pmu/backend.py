@@ -14,7 +14,7 @@ from pydantic.config import JsonDict
 from hil.backends import Backend, DeviceKind
 from hil.device import Device
 from hil.errors import InputError, nearest
-from hil.programming import Programming
+from hil.programming import given_programming
 
 if TYPE_CHECKING:
     from instruments.link.clock import Clock
@@ -176,20 +176,9 @@ def _open(
             threshold=p.threshold, guard=guard if p.watchdog else None, line=link, forget=forget,
             tally=None if p.pulses_max is None else Tally(log, name),
         )  # fmt: skip
-        device.programming, device.parameters = _programming(name, p), p
+        device.programming, device.parameters = given_programming(name, p), p
         device.also_close(stack.pop_all().close)
         return device
-
-
-def _programming(name: str, p: PmuParameters) -> Programming | None:
-    words = ("v_set", "v_reset", "g_min", "g_max")
-    given = {word: value for word in words if (value := getattr(p, word)) is not None}
-    if not given:
-        return None
-    if len(given) < len(words):
-        missing = next(word for word in words if word not in given)
-        raise InputError(f"{name}: {next(iter(given))} is given, {missing} is not: a pulse needs {', '.join(words)}")
-    return Programming(given["v_set"], given["v_reset"], p.pulse_width, given["g_min"], given["g_max"])
 
 
 backend = PmuBackend()

@@ -54,12 +54,13 @@ def test_states_of_784_x_500_waste_block_rams_by_lanes(lanes, blocks):
 
 @pytest.mark.parametrize("table", estimator.placed(), ids=lambda t: f"{t['board']}-{t['cols']}p{t['lanes']}")
 def test_builds_that_were_placed(table):
-    """All were placed with the encoder that scanned all rows: that with a calendar takes five block RAMs more."""
+    """Earlier cores scanned all rows: the calendar of the present one takes up to five block RAMs more."""
     board = find_board(table["board"])
-    sizes = {key: value for key, value in table.items() if key not in ("board", "lut", "bram", "fmax")}
+    sizes = {key: value for key, value in table.items() if key not in ("board", "lut", "bram", "fmax", "earlier")}
     found = estimator.estimate(board, replace(board.geometry, **sizes))
     assert found.used[LUT[board.family]] == pytest.approx(table["lut"], rel=estimator.LUT_ERROR)
-    assert table["bram"] <= found.used["BRAM"] <= table["bram"] + 5
+    more = found.used["BRAM"] - table["bram"]
+    assert 0 <= more <= 5 if "earlier" in table else more == 0
     assert found.reached == pytest.approx(table["fmax"])
 
 
