@@ -217,8 +217,9 @@ def test_an_error_in_the_queue_at_any_moment(labs, model, wrong):
     instrument.handle = spied
     try:
         lab.operate()
-        for at in range(len(heard)):
+        for number in range(len(heard)):
             heard.clear()
+            at = number
             try:
                 lab.operate()
             except InstrumentError as error:

@@ -1,4 +1,4 @@
-"""However a program ends that drives two channels, a crossbar behind a matrix, or two instruments: all outputs go off."""
+"""However a program ends that drives two channels, a crossbar, or two instruments: within 2.5 s all outputs are off."""
 
 import threading
 from contextlib import ExitStack, contextmanager
