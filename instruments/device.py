@@ -18,7 +18,7 @@ from hil.waveform import Waveform
 from instruments.answer import Answer
 from instruments.link.clock import Clock
 from instruments.link.errors import ComplianceError
-from instruments.plan import Plan
+from instruments.plan import PairPlan, Plan
 from instruments.safety.contact import check_contacts
 from instruments.safety.excursions import excursions
 from instruments.safety.rehearsal import Rehearsal
@@ -231,6 +231,10 @@ class SmuDevice(Device):
     def check_contact(self, floor: float) -> None:
         """Look at the contacts by reads alone, see `instruments.safety.contact.check_contacts`."""
         check_contacts(self, floor)
+
+    def read_plan(self, channel: int = 0) -> Plan | PairPlan:
+        """One read of a single cell at `read_voltage`, whatever is on its terminals; here `channel` is the only one."""
+        return Plan([self.read_voltage], [self.read_width], [True])
 
     def also_close(self, closer: Callable[[], None]) -> None:
         """Call `closer` when the device has been closed; the last one first."""

@@ -54,6 +54,11 @@ class PairDevice(SmuDevice):
                 "them has contact with something else"
             )
 
+    def read_plan(self, channel: int = 0) -> PairPlan:
+        """One read of a single cell, driven by channel 1 (0), or by channel 2 (1) with the other sign."""
+        level = [0.0, -self.read_voltage] if channel else [self.read_voltage, 0.0]
+        return self._playable(PairPlan([level], [self.read_width], [[True, True]]))
+
     def _passages(self, waveform: Waveform) -> list[Passage]:
         return pair_passages(
             waveform, serial=self._serial, gaps=self._gaps, host_rest=HOST_REST, playable=self._playable

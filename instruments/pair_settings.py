@@ -20,8 +20,6 @@ def require_channels(name: str, p: SampleParameters) -> None:
         return
     if p.channel != 1:
         raise InputError(f"{name}: channel = {p.channel} is one of two, channels = 2 takes both: leave channel out")
-    if p.sense_check:
-        raise InputError(f"{name}: sense_check looks at one channel, channels = 2 has two: leave one of them out")
 
 
 def _require_gate(name: str, p: SampleParameters) -> None:
@@ -34,6 +32,11 @@ def _require_gate(name: str, p: SampleParameters) -> None:
     if p.channels > 1 or p.rows * p.cols > 1:
         raise InputError(
             f"{name}: gate = {p.gate} takes one cell between HI and LO of channel 1: leave channels, rows, cols out"
+        )
+    if p.sense_check:
+        raise InputError(
+            f"{name}: sense_check finds a lost lead by the current it drives, and a gate draws none: leave it out, or "
+            "gate, or sense with two wires"
         )
     if p.abort_on_compliance:
         raise InputError(f"{name}: abort_on_compliance cuts trains, and gate steps with them: leave one of them out")

@@ -149,12 +149,17 @@ class Smu:
             self._guard = start_guard()
             self._line.heartbeat = self._guard.beat
         self._dialogue.forget_errors()
-        self._dialogue.say(*self.setup())
+        self._begin(self.setup())
 
     def set_up(self, settings: ChannelSettings) -> None:
         """Set the channel up otherwise, with the output off; a guard that watches goes on doing so."""
         self.settings = settings
-        self._dialogue.say(*self.driver.prepare(settings))
+        self._begin(self.driver.prepare(settings))
+
+    def _begin(self, messages: Sequence[Message]) -> None:
+        """Reset and set up; a reset forgets readings, and may set the clock of their stamps back."""
+        self._stamp = -math.inf
+        self._dialogue.say(*messages)
 
     def compile(self, plans: Sequence[Plan | PairPlan]) -> list[Script]:
         """Hold every plan against the sample's limits and the model's, and translate it; nothing is sent.

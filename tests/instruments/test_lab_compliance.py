@@ -110,11 +110,11 @@ def test_a_block_that_was_ended_at_the_compliance_is_not_played_again(monkeypatc
 # ---- four wires
 
 
-def test_a_lost_sense_lead_is_found_before_the_first_train_at_little_more_than_the_read_voltage():
+@pytest.mark.parametrize("model", MODELS)
+def test_a_lost_sense_lead_is_found_before_the_first_train_at_little_more_than_the_read_voltage(model):
+    more = {"four_wire": "true", "overvoltage": 2 if model in ("2450", "2461") else 250, "v_read": 0.1}
     for lost in (False, True):
-        with virtual(
-            "2450", LOW, i_max=1e-2, four_wire="true", overvoltage=2, v_read=0.1, sense_check="true"
-        ) as device:
+        with virtual(model, LOW, i_max=1e-2, sense_check="true", **more) as device:
             dut, volts = device.bench.dut, []
             dut.port("1").sense_open = lost
             solve = dut._step

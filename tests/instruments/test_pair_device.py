@@ -204,7 +204,7 @@ def test_a_row_that_leaks_elsewhere_is_found():
     [
         ({"model": "2450"}, "channel 2: a 2450 has channels 1 .. 1"),
         ({"channel": 2}, "channels = 2 takes both"),
-        ({"sense_check": "true", "four_wire": "true"}, "sense_check looks at one channel"),
+        ({"sense_check": "true"}, "sense_check looks at the sense leads of four_wire=true, which is not given"),
         (
             {"four_wire": "true", "overvoltage": 40},
             "puts up to 42 V between the terminals; accept it with overvoltage=42",
