@@ -120,7 +120,7 @@ def _with_directions(text: str) -> str:
 
 
 def _declared_once(text: str) -> str:
-    """Take the pins out of icebox_vlog's lists of wires: the ports are declared already, and Verilog forbids it twice."""
+    """Take the pins out of icebox_vlog's lists of wires: the ports are declared already."""
 
     def without_pins(line: re.Match[str]) -> str:
         kept = [name for name in line[1].split(", ") if name not in ("pin_clk", "pin_rx", "pin_tx")]
