@@ -245,3 +245,12 @@ def test_v_3_of_one_line_of_cells_needs_two_sources_and_is_played(cells):
         moved = (want.conductance / before - 1).ravel()
         assert moved[1:] == pytest.approx(moved[0] / 3, rel=0.01), "a third of the voltage, and of what it does"
         assert device.bench.dut.truth.conductance == pytest.approx(want.conductance, rel=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_long_pulse_that_is_not_measured_is_no_late_train(model):
+    """A B2900A plays one more pulse, of 0 V, behind it: as long, and no part of what was asked for."""
+    with pair(model, rows=3) as device:
+        long = Waveform.pulse([0.0, 0.0, -0.5], 0.0, width=1.5) * 2
+        device.apply(Waveform.rest(1e-3, 3, 1) + long + Waveform.rest(1e-3, 3, 1))
+        assert not device.bench.smu.instrument.output
