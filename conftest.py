@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
+from matplotlib.figure import Figure
 
 import hil.compiling
 from hil.cli.main import main
@@ -26,6 +27,18 @@ BUSY = [HealthCheck.too_slow]
 settings.register_profile("same", derandomize=True, database=None, suppress_health_check=BUSY)
 settings.register_profile("random", derandomize=False, suppress_health_check=BUSY)
 settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def sketches(request, monkeypatch):
+    """Draw pictures small and as they come, except for tests that look at pictures."""
+    if request.node.get_closest_marker("pictures") is None:
+        monkeypatch.setattr(Figure, "savefig", sketch)
+
+
+def sketch(figure, *place, whole=Figure.savefig, dpi=60.0, **settings):
+    figure.set_layout_engine("none")
+    whole(figure, *place, dpi=min(dpi, 60.0), **settings)
 
 
 @pytest.fixture

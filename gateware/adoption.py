@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateware.geometry import CellKind, Geometry, Tie
-from gateware.parameters import FpgaParameters
+from gateware.parameters import WIDTHS, FpgaParameters
 from gateware.protocol import IDENTITY, VERSION
 from hil.errors import InputError
 
@@ -22,7 +22,7 @@ _STEP_ONLY = ("tie", "encoder", "annealing")
 
 
 _EXTRAS = ("encoder", "annealing")
-_BUILT = ("rows", "cols", "cell", "state_bits", "tie", *_EXTRAS)
+_BUILT = ("rows", "cols", "cell", "state_bits", "tie", *WIDTHS, *_EXTRAS)
 
 
 def adopt(name: str, asked: FpgaParameters, found: Mapping[str, int]) -> tuple[FpgaParameters, Geometry]:

@@ -76,6 +76,8 @@ class BuildResult:
         What it takes of the FPGA and how fast it may run.
     tables : str
         Name and digest of the device whose tables it holds at power-up; empty for none.
+    baud : int
+        Bits a second of its serial line.
     """
 
     folder: Path
@@ -90,6 +92,7 @@ class BuildResult:
     bitstream: str
     placed: PlaceAndRoute
     tables: str = ""
+    baud: int = 1_000_000
 
     def to_json(self) -> dict[str, Any]:
         """All fields but the folder, ready for JSON; the tables themselves are in the bitstream."""
@@ -173,7 +176,7 @@ def build(
         result = BuildResult(
             folder, board.name, built, seed, digest, toolchain.versions(board.tools), seconds,
             datetime.now(UTC).isoformat(timespec="seconds"), __version__, board.bitstream, placed,
-            str(geometry.loaded) if geometry.loaded else "",
+            str(geometry.loaded) if geometry.loaded else "", board.baud,
         )  # fmt: skip
         (folder / RESULT).write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
         for path in folder.iterdir():
@@ -205,7 +208,7 @@ def build_in_time(board: Board, geometry: Geometry, seed: int = 1, out: Path | N
             break
         try:
             geometry_on(board, replace(geometry, clock=slower))
-        except InputError:  # no PLL makes it
+        except InputError:  # no PLL makes it, or it is too slow for the baud rate
             break
         toolchain.say(f"{min(missed) / 1e6:.1f} MHz is too slow for its clock: building for {slower / 1e6:g} MHz ...")
         result = build(board, replace(geometry, clock=slower), seed, out)
@@ -282,7 +285,9 @@ def _digest(board: Board, geometry: Geometry, seed: int, design: Design) -> str:
     """Name of a build in the cache."""
     tools = toolchain.identifier(board.tools)
     options = sorted(f"{key}={value}" for key, value in os.environ.items() if key.startswith("AMARANTH_"))
-    source = cache.digest(cache.sources(design, board.platform), tools, board.name, repr(geometry), str(seed), *options)
+    source = cache.digest(
+        cache.sources(design, board.platform), tools, board.name, repr(geometry), str(seed), str(board.baud), *options
+    )
 
     def elaborated() -> str:
         toolchain.say(f"elaborating {geometry.rows} x {geometry.cols} for {board.name} ...")
@@ -299,10 +304,34 @@ def default_folder(board: Board, geometry: Geometry) -> Path:
 
 
 def geometry_on(board: Board, geometry: Geometry) -> Geometry:
-    """Put in the clock that the board really gives; registers and baud rate depend on it."""
-    from gateware.clocks import real_clock
+    """Put in the clock that the board really gives; registers and baud rate depend on it.
 
-    return replace(geometry, clock=real_clock(board, geometry.clock))
+    Raises
+    ------
+    InputError
+        If the board has no such clock, or its baud rate cannot be divided from it.
+    """
+    from gateware.clocks import real_clock
+    from gateware.link.uart import divisor
+
+    clock = real_clock(board, geometry.clock)
+    divisor(clock, board.baud)
+    return replace(geometry, clock=clock)
+
+
+def with_baud(board: Board, baud: float | None) -> Board:
+    """The board with another bit rate on its serial line, if one is given.
+
+    Raises
+    ------
+    InputError
+        If its USB chip has no such rate.
+    """
+    if baud is None:
+        return board
+    if baud > board.most_baud:
+        raise InputError(f"baud = {baud:g}: the USB chip of {board.name} goes up to {board.most_baud:g}")
+    return replace(board, baud=round(baud))
 
 
 def _plan(board: Board, geometry: Geometry, seed: int, design: Design, number: int) -> BuildPlan:

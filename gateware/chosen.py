@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import quote
 
 from gateware.geometry import Geometry
-from gateware.parameters import LAWS, FpgaParameters
+from gateware.parameters import LAWS, WIDTHS, FpgaParameters
 from hil.backends import address_parameters
 from hil.config import validated
 from hil.errors import InputError
 from hil.presets import Preset
 
-SIZES = ("rows", "cols", "state_bits", "lanes", "tie", "encoder", "annealing")
+SIZES = ("rows", "cols", "state_bits", "lanes", "tie", "encoder", "annealing", *WIDTHS)
 """Sizes that an address may name."""
 
 

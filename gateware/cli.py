@@ -10,6 +10,7 @@ import typer
 from gateware.cli_plan import estimate, export
 from gateware.options import (
     Annealing,
+    Baud,
     BuildOut,
     Cell,
     Clock,
@@ -94,6 +95,7 @@ def build(
     v_bits: MembraneBits = None,
     log_depth: LogDepth = None,
     clock: Clock = None,
+    baud: Baud = None,
     preset: Preset = None,
     device: Device = None,
     seed: Seed = 1,
@@ -116,6 +118,7 @@ def build(
     hil fpga build --board ulx3s-85f
     hil fpga build --board icebreaker --preset runs/fit-train-001/nlhb.json --rows 64
     hil fpga build --board ulx3s-85f --cols 64 --lanes 16 --clock 60 --seed 2
+    hil fpga build --board ulx3s-85f --baud 3e6
     hil fpga build --board ulx3s-85f --rows 784 --cols 500 --seeds 8
     hil fpga build --board arty-a7-35 --no-run
     """
@@ -124,7 +127,7 @@ def build(
     from gateware.estimate import planned
     from gateware.toolchain import say
 
-    target = find_board(board)
+    target = builder.with_baud(find_board(board), baud)
     sizes = {
         "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
         "encoder": encoder, "annealing": annealing, "t_bits": t_bits, "v_bits": v_bits, "log_depth": log_depth,

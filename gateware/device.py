@@ -11,6 +11,7 @@ anew (`FpgaDevice.place_columns`); everything that it says or takes is in terms 
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -20,15 +21,18 @@ from gateware.built_in import tables_of
 from gateware.geometry import Geometry
 from gateware.model import StepTables, memductance
 from gateware.protocol import Flag, Space
+from gateware.pulse_commands import DOWN, REST, UP, train_commands
 from hil.arrays import numbers
+from hil.biasing import require_scheme
 from hil.device import Device, Layer, Response, Unsupported
 from hil.energy.dissipation import Dissipation, ohmic
 from hil.errors import InputError
 from hil.limits import Limits
-from hil.programming import Programming
+from hil.programming import Programming, pulse, scheme_for, whole_counts
 from hil.spiking.core import SpikingCore
 from hil.spiking.rules import Stdp
 from hil.waveform import Waveform
+from sim.crossbar.pulse_trains import spares_others
 
 if TYPE_CHECKING:
     from gateware.host.client import Client
@@ -50,10 +54,6 @@ class MeasuredSegment(NamedTuple):
 
     conductance: NDArray[np.float64]
     integral: NDArray[np.float64]
-
-
-UP, DOWN, REST = 1, 255, 0
-"""Actions of PROGRAM."""
 
 
 class FpgaDevice(Device):
@@ -283,6 +283,33 @@ class StepDevice(FpgaDevice):
             raise InputError(f"conductances of shape {wanted.shape}: {self.name} has {self.rows} x {self.cols} cells")
         place = (wanted - self.tables.g_min) / (self.tables.g_max - self.tables.g_min)
         self.write_states(np.round(np.clip(place, 0.0, 1.0) * self._highest).astype(np.uint16))
+
+    def program(self, counts: ArrayLike, *, scheme: str | None = None) -> None:
+        """Give every cell a number of programming pulses, see `Device.program`.
+
+        Sent as commands without a turn of the line between them, where the scheme moves no cell that is not meant;
+        cells, time and random numbers are then as if each pulse had been applied.
+        """
+        p, chosen = self.programming, scheme_for(self.cells, self.limits.channels) if scheme is None else scheme
+        require_scheme(chosen)
+        own = replace(p, v_set=self.parameters.v_set, v_reset=self.parameters.v_reset)
+        if not spares_others(p, own, chosen):
+            super().program(counts, scheme=chosen)
+            return
+        self._require_open()
+        whole = whole_counts(counts, self.cells, self.name)
+        for v, signed in ((p.up, whole), (p.down, -whole)):
+            columns = (signed > 0).any(axis=0)
+            if columns.any():
+                first = int(columns.argmax())
+                self.limits.check(pulse(signed[:, first] > 0, np.arange(self.cols) == first, v, p.width, chosen))
+        before = None if self.meter is None else self._conductances()
+        try:
+            self._time += 2 * p.width * self.client.carry_out(train_commands(self.client, whole, self.place))
+        finally:
+            self.changed()
+        if self.meter is not None and before is not None:
+            self.meter.programmed(self, whole, before, self._conductances(), chosen)
 
     @property
     def _pristine(self) -> int:

@@ -1,7 +1,7 @@
 """What a build will take of an FPGA and how fast it will learn, worked out before any tool runs.
 
-Block RAMs follow from the memories of the elaborated design (`gateware.memories`), multipliers from the lanes, lookup
-tables from a line through builds that were packed by nextpnr, the clock from builds that were placed and routed
+Block RAMs follow from the memories of the elaborated design (`gateware.memories`), multipliers from lanes and encoder,
+lookup tables from a line through builds that were packed by nextpnr, the clock from builds that were placed and routed
 (`placed.toml`, beside this file), cycles from the cycle law (`gateware.timing`).
 """
 
@@ -49,6 +49,8 @@ class Costs:
         Link, commands and sequencer; the encoder of images.
     encoder_multiplier : float
         The encoder's multipliers where the FPGA has none.
+    encoder_blocks : int
+        The FPGA's multipliers that the encoder takes, by synthesis of it alone.
     lane : float
         A lane with its neuron, with a multiplier of the FPGA's.
     multiplier : float
@@ -62,6 +64,7 @@ class Costs:
     base: float
     encoder: float
     encoder_multiplier: float
+    encoder_blocks: int
     lane: float
     multiplier: float
     bit: float
@@ -72,10 +75,28 @@ class Costs:
 
 COSTS = {
     "ecp5": Costs(
-        base=2910, encoder=715, encoder_multiplier=0, lane=365, multiplier=0, bit=10, lut_ram=4.4, mux=0.97, register=0
+        base=2910,
+        encoder=715,
+        encoder_multiplier=0,
+        encoder_blocks=3,
+        lane=365,
+        multiplier=0,
+        bit=10,
+        lut_ram=4.4,
+        mux=0.97,
+        register=0,
     ),
     "ice40": Costs(
-        base=4130, encoder=170, encoder_multiplier=3900, lane=180, multiplier=770, bit=10, lut_ram=0, mux=1, register=2
+        base=4130,
+        encoder=170,
+        encoder_multiplier=3900,
+        encoder_blocks=6,
+        lane=180,
+        multiplier=770,
+        bit=10,
+        lut_ram=0,
+        mux=1,
+        register=2,
     ),
 }
 
@@ -156,6 +177,7 @@ def estimate(board: Board, geometry: Geometry) -> BuildEstimate:
     lut = "LUT" if board.family == "ecp5" else "logic cell"
     used = {lut: round(_luts(board, geometry, shapes)), "BRAM": shapes.block_rams}
     multipliers = geometry.lanes * (1 if geometry.cell == "step" else 3)
+    multipliers += geometry.encodes * COSTS[family].encoder_blocks
     used |= {"DSP": multipliers} if board.parts.get("DSP") else {}
     return BuildEstimate(geometry, used, dict(board.parts), spares, _reached(board, geometry))
 

@@ -32,6 +32,8 @@ class MemoryShape:
         Read ports.
     style : str
         What yosys was told: "block", "distributed", "logic", or nothing.
+    written : bool
+        Whether it has a write port.
     """
 
     width: int
@@ -39,6 +41,7 @@ class MemoryShape:
     part: int
     reads: int
     style: str = ""
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _shape(memory: object) -> MemoryShape:
     )
     width = Shape.cast(data.shape).width
     part = min((write._granularity for write in writes), default=width)
-    return MemoryShape(width, data.depth, part, len(reads), attributes.get("ram_style", ""))
+    return MemoryShape(width, data.depth, part, len(reads), attributes.get("ram_style", ""), bool(writes))
 
 
 DP16KD = ((1, 14), (2, 13), (4, 12), (9, 11), (18, 10))
@@ -132,6 +135,8 @@ FEW_BITS = 64
 
 def mapped(memory: MemoryShape, family: Family) -> Shapes:
     """What a memory becomes."""
+    if memory.style == "logic" and not memory.written:
+        return Shapes(mux_inputs=memory.width * -(-memory.depth // 16))  # lookup tables of 16 bits
     registers = Shapes(registers=memory.depth * memory.width)
     if memory.style == "logic" or memory.depth <= 1:
         return registers

@@ -66,6 +66,25 @@ Clock = Annotated[
         "--clock", metavar="MHZ", callback=_clock, help="Clock, made by the FPGA's PLL where the board's is another."
     ),
 ]
+LOWEST_BAUD, HIGHEST_BAUD = 9600.0, 12e6
+"""Bit rates of the serial line that addresses can name; a board's chip may reach less (`Board.most_baud`)."""
+
+
+def _baud(value: float | None) -> float | None:
+    if value is not None and not LOWEST_BAUD <= value <= HIGHEST_BAUD:
+        raise typer.BadParameter(f"{value} is not in {LOWEST_BAUD:g} .. {HIGHEST_BAUD:g} bits a second")
+    return value
+
+
+Baud = Annotated[
+    float | None,
+    typer.Option(
+        "--baud",
+        metavar="RATE",
+        callback=_baud,
+        help="Bit rate of the serial line, such as 3e6; the board's address then says baud=3e6.",
+    ),
+]
 Preset = Annotated[
     str | None,
     typer.Option("--preset", metavar="FILE|NAME", help="Build in the tables of this device: a fit's preset, a curve."),

@@ -35,6 +35,10 @@ TABLE_FIELDS = frozenset(
 """Parameters that step tables and their conductances are made of."""
 
 
+WIDTHS = ("t_bits", "v_bits", "log_depth")
+"""Sizes of an emulator beside those of its crossbar."""
+
+
 class FpgaParameters(BaseModel):
     """Parameters of an emulated crossbar, as ``fpga:`` addresses and settings give them."""
 
@@ -56,6 +60,15 @@ class FpgaParameters(BaseModel):
     )
     annealing: bool | None = Field(
         None, description="pulses by lot, and thresholds of zero mean (step); where a board can, if not given"
+    )
+    t_bits: int | None = Field(
+        None, ge=6, le=15, description="width of times: 2^t_bits ticks a presentation; a board tells, 12 if not given"
+    )
+    v_bits: int | None = Field(
+        None, ge=12, le=24, description="width of a membrane, a full weight counts 255; a board tells, 16 if not given"
+    )
+    log_depth: int | None = Field(
+        None, ge=1, le=4096, description="output spikes kept with their times; a board tells, 256 if not given"
     )
     baud: float = Field(
         1e6,
@@ -134,8 +147,13 @@ class FpgaParameters(BaseModel):
         return Geometry(
             self.rows, self.cols, lanes, self.width, self.cell, encoder=bool(self.encoder) and self.cell == "step",
             tie=self.tie if self.cell == "step" else "rank", annealing=bool(self.annealing) and self.cell == "step",
-            clock=self.clock,
+            clock=self.clock, **self._widths(),
         )  # fmt: skip
+
+    def _widths(self) -> dict[str, Any]:
+        """Of the sizes that an address seldom names, those that it does."""
+        named = {field: getattr(self, field) for field in WIDTHS}
+        return {field: value for field, value in named.items() if value is not None}
 
     @property
     def pristine(self) -> int:
@@ -178,6 +196,7 @@ class FpgaParameters(BaseModel):
             f"hil fpga build --board BOARD --rows {self.rows} --cols {self.cols} --cell {self.cell} "
             f"--state-bits {self.width} --tie {self.tie}{' --encoder' * bool(self.encoder)}"
             f"{' --annealing' * bool(self.annealing)}"
+            + "".join(f" --{field.replace('_', '-')} {value}" for field, value in self._widths().items())
         )
 
 

@@ -31,6 +31,7 @@ def rows(result: BuildResult) -> list[Row]:
         lines.append(_path_row(placed.critical_path))
     if result.tables:
         lines.append(Row("tables", result.tables, note="device whose tables it holds at power-up, and their digest"))
+    lines.append(Row("serial line", result.baud, "1/s", note=f"in its address: fpga:PORT?baud={result.baud:g}"))
     return [*lines, *_speed_rows(result.geometry)]
 
 

@@ -144,7 +144,7 @@ class FpgaCore(SpikingCore):
         if piece < 1:
             raise Unsupported(
                 f"{device.name}: an input may make all {self.neurons} neurons fire and the emulator keeps only "
-                f"{device.geometry.log_depth} spikes: present_batch counts them, or build it with a deeper log"
+                f"{device.geometry.log_depth} spikes: present_batch counts them, or give it a larger log_depth"
             )
         self._prepare(duration, learn)
         self._next(learn)
@@ -256,7 +256,7 @@ class FpgaCore(SpikingCore):
         if not 1 <= threshold <= highest:
             raise Unsupported(
                 f"{device.name}: threshold {lif.threshold:g} full weights must be in {1 / FULL_WEIGHT:.2g} .. "
-                f"{highest / FULL_WEIGHT:g}, what a membrane of {device.geometry.v_bits} bits holds"
+                f"{highest / FULL_WEIGHT:g}, what a membrane of v_bits = {device.geometry.v_bits} holds"
             )
         theta_plus = round(lif.theta_plus * FULL_WEIGHT)
         least = lif.theta_plus if lif.theta_plus_end is None else lif.theta_plus_end
@@ -313,7 +313,7 @@ class FpgaCore(SpikingCore):
         if not 1 <= ticks <= min(most, LONGEST):
             raise Unsupported(
                 f"{self.device.name}: a presentation of {duration:g} s is {ticks} ticks of {self._tick:g} s, the "
-                f"emulator counts 1 to {min(most, LONGEST)}: choose another tick"
+                f"emulator counts 1 to {min(most, LONGEST)}: choose another tick, or t_bits up to 15"
             )
         return ticks
 

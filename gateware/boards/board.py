@@ -38,6 +38,8 @@ class Board:
         Resources of one output pin each that a design must hold high to keep the board running.
     baud : int
         Symbols per second.
+    most_baud : int
+        The most that its USB chip makes: 3 M of an FT231X, 12 M of an FT2232H.
     synthesis : str
         Options for yosys's synth_ecp5 or synth_ice40.
     loader : tuple of str
@@ -58,6 +60,7 @@ class Board:
     serial: tuple[str, int] = ("uart", 0)
     high: tuple[tuple[str, int], ...] = ()
     baud: int = 1_000_000
+    most_baud: int = 3_000_000
     synthesis: str = ""
     loader: tuple[str, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)

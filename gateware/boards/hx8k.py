@@ -26,6 +26,7 @@ BOARDS = (
         oscillator=12e6,
         # The encoder multiplies: without multipliers it alone takes about half of the logic cells.
         geometry=Geometry(rows=196, cols=10, lanes=2, encoder=False, clock=24e6),
+        most_baud=12_000_000,
         loader=("-b", "ice40_generic", "-f"),
         parts={"logic cell": 7680, "BRAM": 32},
     ),

@@ -27,6 +27,7 @@ BOARDS = (
         # All 30 block RAMs, 95 % of the logic cells: neither a second lane nor an encoder fits.
         geometry=Geometry(rows=784, cols=10, t_bits=9, encoder=False, frame_buffer=512, clock=12e6),
         pll_pad=True,
+        most_baud=12_000_000,
         synthesis="-dsp",
         loader=("-b", "ice40_generic", "-f"),
         parts={"logic cell": 5280, "BRAM": 30, "SPRAM": 4, "DSP": 8},

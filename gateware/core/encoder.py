@@ -16,8 +16,8 @@ from gateware.core.waiting import WAIT_BITS, Waiting
 from gateware.geometry import CODE_BITS, Geometry
 from gateware.logarithm import MANTISSA_BITS
 
-PLANNED = 1
-"""Steps from the pipeline that draws to the calendar: what a row waits, held before its tick is reckoned."""
+PLANNED = 2
+"""Steps from the pipeline that draws to the calendar: what a row waits; and no more of it than the calendar has."""
 
 
 class Encoder(wiring.Component):
@@ -102,8 +102,9 @@ class Encoder(wiring.Component):
         """Put rows that come out of the pipeline onto their lists, or drop them."""
         g, waiting, head, following = self._geometry, self._waiting, self._head, self._following
         blank, kept, held, place = Signal(), Signal(), Signal(), Signal.like(waiting.done_row)
-        wait, due = Signal(WAIT_BITS + 1), Signal(signed(WAIT_BITS + 2))
+        wait, due = Signal(WAIT_BITS + 1), Signal(signed(g.t_bits + 3))
         drawn, drawn_row = Signal(), Signal.like(waiting.done_row)
+        cut, cut_row, far, ahead = Signal(), Signal.like(drawn_row), Signal(), Signal(range(g.slots + 1))
         self._base = base = Signal(signed(g.t_bits + 1))
         never = ~self.latency_code & (waiting.code[:MANTISSA_BITS] == 0)
         tick = Mux(waiting.code[WAIT_BITS:] != 0, (1 << WAIT_BITS) - 1, waiting.code[:WAIT_BITS])
@@ -112,15 +113,17 @@ class Encoder(wiring.Component):
             m.d.sync += base.eq(-1)
         slot = Signal(bits_for(g.slots - 1))
         m.d.comb += [
-            due.eq(base + Mux(wait > g.slots, g.slots, wait)),
+            due.eq(base + ahead),
             waiting.flow.eq(~held),
         ]
         with m.If(waiting.flow):
             m.d.sync += [
                 drawn.eq(waiting.done & ~never), drawn_row.eq(waiting.done_row),
                 wait.eq(Mux(self.latency_code, tick - base, waiting.wait + 1)),
-                held.eq(drawn & (due < self.duration)),
-                blank.eq(wait > g.slots), slot.eq(due[: len(slot)]), place.eq(drawn_row),
+                cut.eq(drawn), cut_row.eq(drawn_row), far.eq(wait > g.slots),
+                ahead.eq(Mux(wait > g.slots, g.slots, wait)),
+                held.eq(cut & (due < self.duration)),
+                blank.eq(far), slot.eq(due[: len(slot)]), place.eq(cut_row),
             ]  # fmt: skip
         # The head of the list is there two cycles later.
         step = Signal(2)
@@ -129,7 +132,7 @@ class Encoder(wiring.Component):
         with m.If(kept):
             m.d.sync += held.eq(0)
         m.d.comb += [
-            self.planning.eq(self._loading | self._asked | ~waiting.empty | drawn | held),
+            self.planning.eq(self._loading | self._asked | ~waiting.empty | drawn | cut | held),
             following.write_address.eq(place),
             following.write_value[0].eq(Cat(head.value[0], blank)),
             following.write.eq(kept),

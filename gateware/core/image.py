@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import bits_for
@@ -43,47 +43,55 @@ class ImageDecoder(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Build the shift register and the state machine."""
         m = Module()
-        self._place, self._width = Signal(range(self._rows + 1)), Signal(4)
-        buffer, left, there = Signal(8), Signal.like(self.length), Signal(range(9))
+        self._place, self._beyond = Signal(range(self._rows + 1)), Signal()
+        buffer, left, there, more = Signal(8), Signal.like(self.length), Signal(range(9)), Signal()
         self._bit, self._some, self._ended, self._taken = buffer[0], Signal(), Signal(), Signal()
-        m.d.comb += [self._some.eq(there != 0), self._ended.eq((there == 0) & (left == 0)), self.bytes.ready.eq(0)]
-        self._number, self._count, self._longer = Signal(SHORT + LONGEST + 1), Signal(4), Signal(range(LONGEST + 1))
+        m.d.comb += [self._some.eq(there != 0), self._ended.eq(~self._some & ~more), self.bytes.ready.eq(0)]
+        # Places of bits are kept as one bit of a word: shifts and sums by them would limit the clock.
+        self._white, self._grey_end, self._longer = Signal(MOST_BITS), Signal(MOST_BITS), Signal(LONGEST + 1)
+        self._number, self._weight = Signal(SHORT + LONGEST + 1), Signal(SHORT + LONGEST)
         m.d.sync += self.write.eq(0)
         with m.If(self._taken):
             m.d.sync += [buffer.eq(buffer >> 1), there.eq(there - 1)]
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
             with m.State("IDLE"):
-                m.d.sync += [left.eq(self.length), there.eq(0), self._place.eq(0)]
+                m.d.sync += [left.eq(self.length), there.eq(0), self._place.eq(0), self._beyond.eq(0)]
                 with m.If(self.start):
                     m.d.sync += self.bad.eq(0)
                     m.next = "WIDTH"
             with m.State("WIDTH"):
+                width = self.bytes.payload
                 m.d.comb += self.bytes.ready.eq(1)
                 with m.If(self.bytes.valid):
-                    m.d.sync += [self._width.eq(self.bytes.payload), left.eq(left - 1)]
+                    m.d.sync += [
+                        self._white.eq(Cat(width > k for k in range(MOST_BITS))),
+                        self._grey_end.eq(Cat(width == k + 1 for k in range(MOST_BITS))),
+                        left.eq(left - 1), more.eq(left != 1),
+                    ]  # fmt: skip
                     m.next = "TOKEN"
-                    with m.If((self.bytes.payload < LEAST_BITS) | (self.bytes.payload > MOST_BITS)):
+                    with m.If((width < LEAST_BITS) | (width > MOST_BITS)):
                         self._refuse(m)
             self._decode(m)
             with m.State("REST"):
-                with m.If(self._place == self._rows):
+                with m.If(self._beyond):
                     m.next = "IDLE"
                 with m.Else():
                     self._emit(m, 0)
-        with m.If(~fsm.ongoing("IDLE") & ~fsm.ongoing("WIDTH") & (there == 0) & (left != 0)):
+        with m.If(~fsm.ongoing("IDLE") & ~fsm.ongoing("WIDTH") & ~self._some & more):
             m.d.comb += self.bytes.ready.eq(1)
             with m.If(self.bytes.valid):
-                m.d.sync += [buffer.eq(self.bytes.payload), there.eq(8), left.eq(left - 1)]
+                m.d.sync += [buffer.eq(self.bytes.payload), there.eq(8), left.eq(left - 1), more.eq(left != 1)]
         return m
 
-    def _emit(self, m: Module, pixel: object) -> None:
+    def _emit(self, m: Module, pixel: ValueLike) -> None:
         """Write a pixel, if there is a row for it."""
-        with m.If(self._place == self._rows):
+        with m.If(self._beyond):
             self._refuse(m)
         with m.Else():
             m.d.sync += [
-                self.write.eq(1), self.row.eq(self._place), self.pixel.eq(pixel), self._place.eq(self._place + 1),
+                self.write.eq(1), self.row.eq(self._place), self.pixel.eq(pixel),
+                self._place.eq(self._place + 1), self._beyond.eq(self._place == self._rows - 1),
             ]  # fmt: skip
 
     def _refuse(self, m: Module) -> None:
@@ -101,39 +109,39 @@ class ImageDecoder(wiring.Component):
         """States of a token: its first bit, its grey value, and the length of a run of black pixels."""
         with m.State("TOKEN"), self._next_bit(m):
             m.d.comb += self._taken.eq(1)
-            m.d.sync += [self._number.eq(0), self._count.eq(0), self._longer.eq(0)]
+            m.d.sync += [self._number.eq(0), self._weight.eq(1), self._longer.eq(1)]
             m.next = "GREY"
             with m.If(self._bit):
                 m.next = "TOKEN"
-                self._emit(m, (1 << self._width) - 1)
-        number, grey = Signal.like(self._number), Signal(8)
-        m.d.comb += [number.eq(self._number | (self._bit << self._count)), grey.eq(number)]
+                self._emit(m, self._white)
+        number, grey = Signal.like(self._number), Signal(MOST_BITS)
+        m.d.comb += [number.eq(self._number | Mux(self._bit, self._weight, 0)), grey.eq(number)]
         with m.State("GREY"), self._next_bit(m):
             m.d.comb += self._taken.eq(1)
-            m.d.sync += [self._number.eq(number), self._count.eq(self._count + 1)]
-            with m.If(self._count + 1 == self._width):
-                m.d.sync += self._count.eq(0)
+            m.d.sync += [self._number.eq(number), self._weight.eq(self._weight << 1)]
+            with m.If((self._weight & self._grey_end).any()):
+                m.d.sync += self._weight.eq(1)
                 m.next = "LONGER"
-                with m.If(number != 0):
+                with m.If(grey != 0):
                     m.next = "TOKEN"
                     self._emit(m, grey)
         with m.State("LONGER"), self._next_bit(m):
             m.d.comb += self._taken.eq(1)
             with m.If(~self._bit):
                 m.next = "LENGTH"
-            with m.Elif(self._longer == LONGEST):
+            with m.Elif(self._longer[LONGEST]):
                 self._refuse(m)
             with m.Else():
-                m.d.sync += self._longer.eq(self._longer + 1)
+                m.d.sync += self._longer.eq(self._longer << 1)
         with m.State("LENGTH"), self._next_bit(m):
             m.d.comb += self._taken.eq(1)
-            m.d.sync += [self._number.eq(number), self._count.eq(self._count + 1)]
-            with m.If(self._count + 1 == self._longer + SHORT):
-                # One more than the number, and 8 for every run that one bit less could have coded.
-                m.d.sync += self._number.eq(number + (((1 << self._longer) - 1) << SHORT))
+            m.d.sync += [self._number.eq(number), self._weight.eq(self._weight << 1)]
+            with m.If((self._weight[SHORT - 1 :] & self._longer).any()):
+                # The bit behind the last one counts what shorter codes hold, and 2^SHORT, down to which the run goes.
+                m.d.sync += self._number.eq(number | (self._weight << 1))
                 m.next = "RUN"
         with m.State("RUN"):
             m.d.sync += self._number.eq(self._number - 1)
-            with m.If(self._number == 0):
+            with m.If(self._number == 1 << SHORT):
                 m.next = "TOKEN"
             self._emit(m, 0)

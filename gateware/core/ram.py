@@ -35,9 +35,9 @@ def spare_block_rams(platform: object) -> None:
     setattr(platform, _SPARING, True)
 
 
-def small_memory(platform: object) -> dict[str, str]:
-    """Attributes for yosys of a memory of at most `SMALL_DEPTH` words."""
-    return {"ram_style": "distributed"} if getattr(platform, _SPARING, False) else {}
+def small_memory(platform: object, written: bool = True) -> dict[str, str]:
+    """Attributes for yosys of a memory of at most `SMALL_DEPTH` words; LUT RAM holds none that is never written."""
+    return {"ram_style": "distributed" if written else "logic"} if getattr(platform, _SPARING, False) else {}
 
 
 class Ram(wiring.Component):
@@ -61,6 +61,8 @@ class Ram(wiring.Component):
         some to spare (UP5K); what it holds before the first write is not 0 there, but unknown.
     init : sequence of sequences of int
         What the first words hold at power-up, all their lanes; all others hold 0.
+    written : bool
+        Whether it is ever written.
 
     Attributes
     ----------
@@ -79,9 +81,10 @@ class Ram(wiring.Component):
         registers: bool = True,
         single_port: bool = False,
         init: Sequence[Sequence[int]] = (),
+        written: bool = True,
     ) -> None:
         """Fix the size."""
-        self._init = init
+        self._init, self._written = init, written
         self._width, self._depth, self._lanes, self._single_port = width, depth, lanes, single_port
         self.latency, self._registers = latency, registers and depth <= LOGIC_DEPTH
         word, address = data.ArrayLayout(width, lanes), ceil_log2(max(2, depth))
@@ -149,21 +152,19 @@ class Ram(wiring.Component):
     def _bank(self, m: Module, lanes: range, platform: object) -> Value:
         """Some lanes of all words in a memory."""
         logic = self._registers and isinstance(platform, LatticeICE40Platform)
-        small = small_memory(platform) if self._depth <= SMALL_DEPTH else {}
+        small = small_memory(platform, self._written) if self._depth <= SMALL_DEPTH else {}
         bank = memory.Memory(
             shape=data.ArrayLayout(self._width, len(lanes)), depth=self._depth,
             init=[[word[n] for n in lanes] for word in self._init],
             attrs={"ram_style": "logic"} if logic else small,
         )  # fmt: skip
         m.submodules[f"bank_{lanes[0]}"] = bank
-        write, read = bank.write_port(granularity=1), bank.read_port()
-        m.d.comb += [
-            write.addr.eq(self.write_address),
-            write.en.eq(self.write[lanes[0] : lanes[-1] + 1]),
-            read.addr.eq(self.address),
-            read.en.eq(self.enable),
-        ]
-        m.d.comb += [write.data[k].eq(self.write_value[n]) for k, n in enumerate(lanes)]
+        read = bank.read_port()
+        m.d.comb += [read.addr.eq(self.address), read.en.eq(self.enable)]
+        if self._written:
+            write = bank.write_port(granularity=1)
+            m.d.comb += [write.addr.eq(self.write_address), write.en.eq(self.write[lanes[0] : lanes[-1] + 1])]
+            m.d.comb += [write.data[k].eq(self.write_value[n]) for k, n in enumerate(lanes)]
         return read.data
 
 

@@ -128,6 +128,7 @@ class Waiting(wiring.Component):
         m.submodules.logarithm = table = Ram(
             VALUE_BITS + SLOPE_BITS, STEPS,
             init=[[value | slope << VALUE_BITS] for value, slope in zip(LOGARITHM, SLOPE, strict=True)],
+            written=False,
         )  # fmt: skip
         drawn, shifted, normal = Signal(32), Signal(32), Signal(32)
         leading, leads = Signal(2), [Signal(_LEADING_BITS, name=f"leads_{k}") for k in range(4)]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gateware.host.errors import LinkError
-from gateware.host.session import Fed, Session
+from gateware.host.session import MOST_FRAMES, Fed, Session
 from gateware.host.transport import Transport
 from gateware.protocol import ADDRESS, MAX_ARGUMENTS, REGISTERS, Command, Space
 from hil.errors import InputError, nearest
@@ -181,8 +182,20 @@ class Client:
 
     def program(self, column: int, patience: float = 0.0) -> None:
         """One pulse on every cell of a column, as `Space.DRIVE` says."""
+        self._session.exchange([self.program_command(column)], patience)
+
+    def program_command(self, column: int) -> bytes:
+        """Command of `program`."""
         _require("program: column", column, 0x10000)
-        self._session.exchange([struct.pack("<BH", Command.PROGRAM, column)], patience)
+        return struct.pack("<BH", Command.PROGRAM, column)
+
+    def carry_out(self, commands: Iterator[tuple[bytes, int]], patience: float = 0.0) -> int:
+        """Have any number of commands carried out that read nothing; sum of the numbers that they come with."""
+        total = 0
+        while part := list(islice(commands, MOST_FRAMES)):
+            self._session.exchange([command for command, _ in part], patience)
+            total += sum(number for _, number in part)
+        return total
 
     def segment(self, gain: int, decay: int, patience: float = 0.0) -> None:
         """One segment of a waveform on every FLCA cell."""

@@ -314,15 +314,15 @@ MUTANTS = (
         "core.image",
         (
             (
-                "with m.If(self._place == self._rows):\n            self._refuse(m)",
-                "with m.If(self._place > self._rows):\n            self._refuse(m)",
+                "with m.If(self._beyond):\n            self._refuse(m)",
+                "with m.If(self._beyond & 0):\n            self._refuse(m)",
             ),
         ),
     ),
     Mutant(
         "image: a run of black pixels is one too short",
         "core.image",
-        (("with m.If(self._number == 0):", "with m.If(self._number <= 1):"),),
+        (("with m.If(self._number == 1 << SHORT):", "with m.If(self._number <= (1 << SHORT) + 1):"),),
     ),
     Mutant(
         "flca: a state is lost at positive voltage",

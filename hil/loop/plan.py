@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -70,14 +72,26 @@ class LoopPlan(Section):
         datasets.load(self.dataset, Path(self.data_dir) if self.data_dir else None)
         if self.board:
             _require_board(self.board)
+        if self.program:
+            _require_rehearsal(self.program)
 
 
 def _require_board(name: str) -> None:
     """Ask `hil fpga boards`, which this room does not know, whether there is such a board."""
-    words = [sys.executable, "-m", "hil", "fpga", "boards", "--json", "-"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise InputError(f"--board {name}: {done.stderr.strip() or 'the boards cannot be listed'}")
-    known = [row["name"] for row in json.loads(done.stdout)["rows"]]
+    known = [row["name"] for row in json.loads(_told(f"--board {name}", "fpga", "boards", "--json", "-"))["rows"]]
     if name not in known:
         raise InputError(f"no board '{name}' {nearest(name, known)}")
+
+
+def _require_rehearsal(uri: str) -> None:
+    """Rehearse the writing of cells, which comes last of all, on the device that it is asked of: nothing is driven."""
+    _told(f"--program {uri}", "characterize", "ispp", "--device", uri, "--dry-run", "--commands", os.devnull)
+
+
+def _told(option: str, *words: str) -> str:
+    """What a command of `hil` prints; `InputError` with its last words, beside the option, where it fails."""
+    done = subprocess.run([sys.executable, "-m", "hil", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().rpartition("\n")[2].removeprefix("hil: ")
+        raise InputError(f"{option}: {last or f'hil {shlex.join(words)} fails'}")
+    return done.stdout

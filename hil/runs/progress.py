@@ -60,7 +60,8 @@ class Progress:
         """Count `count` more units."""
         self.done += count
         now = time.monotonic()
-        rate = f"{(self.done - self._start) / max(now - self._begun, 1e-9):,.0f} {self.unit}/s"
+        fast = (self.done - self._start) / max(now - self._begun, 1e-9)
+        rate = f"{fast:,.0f} {self.unit}/s" if fast >= 10 else f"{fast:.2g} {self.unit}/s"
         if self._bar is not None:
             self._bar.update(self._task, advance=count, rate=rate)
         elif now - self._last >= LINE_EVERY:

@@ -87,10 +87,12 @@ def measured_steps(potentiation: Sequence[float], depression: Sequence[float], s
 
 def smoothed(curve: NDArray[np.float64], smoothing: int) -> NDArray[np.float64]:
     """Curve with noise taken out, see `measured_steps`; no window is wider than the curve."""
+    width = min(2 * smoothing + 1, len(curve) - (len(curve) + 1) % 2)
+    if width <= 3:
+        return curve
     from scipy.signal import savgol_filter  # takes most of a second to import
 
-    width = min(2 * smoothing + 1, len(curve) - (len(curve) + 1) % 2)
-    return savgol_filter(curve, width, 2, mode="interp") if width > 3 else curve
+    return savgol_filter(curve, width, 2, mode="interp")
 
 
 def _monotone(name: str, curve: Sequence[float], sign: float, smoothing: int) -> NDArray[np.float64]:

@@ -10,11 +10,13 @@ from gateware.golden.core import GoldenCore
 from gateware.host.golden_transport import GoldenTransport
 from gateware.parameters import FpgaParameters
 from gateware.protocol import Space
+from hil.backends import open_device
 from hil.device import Unsupported
 from hil.errors import InputError
 from hil.spiking.encoding import SpikeCode
 from hil.spiking.neurons import Lif
 from hil.spiking.rules import Stdp
+from hil.spiking.trains import SpikeTrain
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,9 @@ from hil.spiking.rules import Stdp
         ({"tie": "membrane"}, {}, "tie = membrane was asked for, it has rank.*--tie membrane"),
         ({"encoder": True}, {"encoder": False}, "encoder = on was asked for, it has none.*--encoder"),
         ({"tie": "margin"}, {"tie": "membrane"}, "tie = margin was asked for, it has membrane.*--tie margin"),
+        ({"t_bits": 14}, {}, "t_bits = 14 was asked for, it has 12.*--t-bits 14"),
+        ({"v_bits": 20}, {"v_bits": 18}, "v_bits = 20 was asked for, it has 18.*--v-bits 20"),
+        ({"log_depth": 5}, {}, "log_depth = 5 was asked for, it has 256.*--log-depth 5"),
         ({"annealing": True}, {}, "annealing = on was asked for, it has none.*--annealing"),
     ],
 )
@@ -100,3 +105,22 @@ def test_lanes_widths_and_log_are_taken_as_they_are():
         "fpga:x", FpgaParameters(rows=3, cols=5), Carrier("", lambda _: GoldenTransport(core.execute))
     ) as device:
         assert device.geometry == core.geometry
+        assert (device.parameters.t_bits, device.parameters.v_bits, device.parameters.log_depth) == (9, 20, 77)
+
+
+def test_an_address_gives_a_simulated_emulator_its_widths():
+    """A presentation of 20,000 ticks needs t_bits = 15; with the default it is refused, and the message names them."""
+    address, spike = (
+        "fpga:golden?rows=1&cols=1&t_bits=15&v_bits=20&log_depth=3",
+        SpikeTrain(np.array([19_000e-6]), np.array([0])),
+    )
+    with open_device(address) as device:
+        assert (device.geometry.t_bits, device.geometry.v_bits, device.geometry.log_depth) == (15, 20, 3)
+        device.write_states(np.full((1, 1), 255, np.uint16))
+        core = device.spiking(Lif(threshold=0.5), Stdp())
+        assert core.present(spike, 20_000e-6, learn=False).time == pytest.approx([19_000e-6])
+    with (
+        open_device("fpga:golden?rows=1&cols=1") as device,
+        pytest.raises(Unsupported, match=r"counts 1 to 4096.*t_bits"),
+    ):
+        device.spiking(Lif(threshold=0.5), Stdp()).present(spike, 20_000e-6, learn=False)

@@ -127,7 +127,8 @@ def test_what_goes_in_makes_another_build(tools):
             (replace(ICEBREAKER.geometry, clock=24e6), 1),
         ]
     }
-    assert len(digests) == len(tools) == 3
+    digests.add(build(builder.with_baud(ICEBREAKER, 3e6), ICEBREAKER.geometry, design=Echo).digest)
+    assert len(digests) == len(tools) == 4
 
 
 def test_a_changed_source_that_makes_the_same_design_is_not_built_again(tools, monkeypatch):
@@ -337,6 +338,9 @@ def test_the_command_builds_reports_and_loads(hil, tools, monkeypatch, tmp_path)
     assert "Fmax" in out
     assert "bitstream: build/icebreaker-16x10p1/top.bin" in err
     assert "logic cell" in [row["name"] for row in json.loads((tmp_path / "build.json").read_text())["rows"]]
+    assert hil("build", "--board", "icebreaker", "--rows", "16", "--baud", "3e6", "--out", "fast")[0] == 0
+    assert json.loads((tmp_path / "fast" / RESULT).read_text())["baud"] == 3_000_000
+    assert "fpga:PORT?baud=3e+06" in " ".join(hil("report", "fast")[1].split())
     code, out, _ = hil("report", "build/icebreaker-16x10p1", "--path")
     assert code == 0
     assert "design.carry > c" in out
@@ -361,6 +365,18 @@ def test_the_command_builds_reports_and_loads(hil, tools, monkeypatch, tmp_path)
         (["build", "--board", "icebraker"], "hil: no board 'icebraker'"),
         (["build", "--board", "icebreaker", "--rows", "9999"], "hil: geometry: rows = 9999 must be in 1 .. 4096"),
         (["build", "--board", "icebreaker", "--clock", "1"], "hil: clock: no PLL makes 1 MHz from 12 MHz"),
+        (
+            ["build", "--board", "ulx3s-85f", "--baud", "6e6"],
+            "hil: baud = 6e+06: the USB chip of ulx3s-85f goes up to 3e+06",
+        ),
+        (
+            ["build", "--board", "icebreaker", "--baud", "12e6"],
+            "hil: baud rate 1.2e+07: a clock of 2.4e+07 Hz does not divide down to it within 2%; 6e+06 is possible",
+        ),
+        (
+            ["build", "--board", "icebreaker", "--baud", "5"],
+            "hil: invalid value for '--baud': 5.0 is not in 9600 .. 1.2e+07 bits a second",
+        ),
         (["report", "nowhere"], "hil: nowhere holds no build"),
         (["program", "nowhere"], "hil: nowhere holds no build"),
     ],

@@ -23,13 +23,17 @@ def agree(geometry, commands, pace=1.0, seed=0):
     return golden
 
 
+def again(geometry):
+    return pytest.param(geometry, marks=pytest.mark.slow)
+
+
 GEOMETRIES = [
     Geometry(5, 3, lanes=2, t_bits=6, v_bits=12, log_depth=4, history_depth=256),
-    Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5, history_depth=16),
+    again(Geometry(4, 7, lanes=3, state_bits=12, v_bits=12, tie="membrane", log_depth=5, history_depth=16)),
     Geometry(3, 5, state_bits=16, v_bits=24, t_bits=15, log_depth=1, encoder=False),
-    Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane", history_depth=16),
+    again(Geometry(3, 3, lanes=8, state_bits=9, log_depth=16, tie="membrane", history_depth=16)),
     Geometry(4, 7, lanes=3, v_bits=12, tie="margin", annealing=True, log_depth=5, history_depth=16),
-    Geometry(3, 3, lanes=2, state_bits=16, v_bits=20, tie="margin", encoder=False),
+    again(Geometry(3, 3, lanes=2, state_bits=16, v_bits=20, tie="margin", encoder=False)),
     Geometry(1, 1, log_depth=2, annealing=True, history_depth=2),
     Geometry(4, 3, lanes=2, state_bits=16, cell="flca", log_depth=8),
     Geometry(3, 4, lanes=4, cell="flca", log_depth=8, tie="membrane"),

@@ -131,6 +131,7 @@ def test_small_geometry(simulations):
     agree(g, range(6), 150)
 
 
+@pytest.mark.slow
 def test_annealing(simulations):
     agree(Geometry(6, 7, lanes=3, tie="margin", t_bits=8, v_bits=12, annealing=True, log_depth=5), range(6), 150)
 

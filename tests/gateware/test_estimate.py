@@ -80,6 +80,7 @@ def test_small_memories_are_lut_ram_only_where_block_rams_run_out():
     assert 200 < found.used["BRAM"] <= 208
 
 
+@pytest.mark.slow
 def test_lanes_are_chosen_that_fit_and_are_fast():
     (best, *others) = estimator.choose(ULX3S, replace(ULX3S.geometry, cols=500))
     assert estimator.planned(ULX3S, replace(ULX3S.geometry, cols=500), None).lanes == best.geometry.lanes

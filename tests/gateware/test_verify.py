@@ -176,7 +176,11 @@ def test_a_proof():
 
 
 @pytest.mark.parametrize(
-    "name", ["update: a state wraps instead of saturating", "link: a repeated command is carried out again"]
+    "name",
+    [
+        "update: a state wraps instead of saturating",
+        pytest.param("link: a repeated command is carried out again", marks=pytest.mark.slow),
+    ],
 )
 def test_a_mutant_is_caught(name):
     assert mutations.try_mutant(next(mutant for mutant in MUTANTS if mutant.name == name)).caught

@@ -203,7 +203,12 @@ def test_characters_that_a_stream_lacks_are_written_plainly():
 
 @pytest.mark.parametrize(
     "script",
-    ["hil devices | head -1", "hil devices >&-", "hil devices 2>&-", "hil devices sim:rram >&- 2>&- <&-"],
+    [
+        "hil devices sim | head -1",
+        "hil devices sim:rram >&-",
+        "hil devices sim:rram 2>&-",
+        "hil devices sim:rram >&- 2>&- <&-",
+    ],
 )
 def test_nobody_has_to_read_on(tmp_path, script):
     done = shell(f"set -o pipefail; {script}", tmp_path)

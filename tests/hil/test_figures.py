@@ -15,6 +15,8 @@ from hil import axes, style
 from hil.errors import InputError
 from hil.experiments import figures
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture(autouse=True)
 def no_warnings():

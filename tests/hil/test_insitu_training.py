@@ -29,6 +29,7 @@ def accuracies(outcome):
     return {row.conditions.get("control", row.conditions.get("baseline", "")): row.value for row in rows}
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_training_that_was_stopped_ends_in_the_same_bits(driver, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

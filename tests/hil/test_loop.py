@@ -1,5 +1,6 @@
 """`hil loop`: every stage is a command of its own, the page shows all, and what is done stays done."""
 
+import html
 import json
 import re
 import shutil
@@ -206,6 +207,10 @@ def test_a_stage_that_was_stopped_goes_on_by_its_own_resume(finished, stopped):
         ({"device": "sim:rram", "hold_back": 1.5}, "hold_back = 1.5"),
         ({"device": "sim:rram", "dataset": "dogs"}, "dogs"),
         ({"device": "sim:rram", "board": "spartan"}, "no board 'spartan'"),
+        (
+            {"device": "sim:rram", "program": "visa:virtual?rows=2&cols=2&matrix=707B"},
+            "--program visa:virtual?rows=2&cols=2&matrix=707B: segment 0: one source measures one current",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(given, told, tmp_path, monkeypatch):
@@ -215,6 +220,25 @@ def test_what_cannot_be_is_refused_before_anything_runs(given, told, tmp_path, m
     with pytest.raises(InputError, match=re.escape(told)):
         play.start(validated(LoopPlan, given, "hil loop"))
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_loop_from_an_instrument_to_an_instrument(tmp_path):
+    """A virtual cell is measured, fitted, emulated and trained, and its values are written into a virtual crossbar."""
+    dut = "dut=sim:rram%3Falpha%3D0.05"
+    crossbar = f"visa:virtual?{dut}&rows=2&cols=2&matrix=707B&serial=true"
+    asked = SMALL | {"models": ("lhb", "nlsb"), "program": crossbar}
+    plan = LoopPlan(device=f"visa:virtual?{dut}", limits=("--set", "pulses=60"), **asked)
+    done = play.start(plan, tmp_path / "loop")
+    rows = {row.text: row.value for row in done.rows}
+    assert rows["model"] == "lhb"
+    assert json.loads((done.path / "fit" / "lhb.json").read_text())["parameters"]["alpha"] == pytest.approx(
+        0.05, rel=0.01
+    )
+    assert rows["program: levels reached"] == 16 and rows["program: largest final error"] <= 2
+    assert rows["fpga:golden against the model: largest difference on the way"] < 8
+    assert html.escape(f"ispp --device '{crossbar}'") in done.figures[0].read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -109,6 +109,7 @@ def test_the_trained_layer_recognises_lines_and_the_controls_do_not(lines):
     assert row.value < rows["baseline: associated pairs counted"].value + 1
 
 
+@pytest.mark.pictures
 def test_figure_nine_is_drawn(lines):
     (picture,) = lines[2]
     assert min(Image.open(picture).size) > 500

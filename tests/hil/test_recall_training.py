@@ -46,6 +46,7 @@ def test_a_training_that_was_stopped_ends_in_the_same_bits(driver, monkeypatch):
     assert len(whole.figures) >= 1 and all(path.stat().st_size > 3000 for path in whole.figures)
 
 
+@pytest.mark.slow
 def test_four_patterns_are_completed_from_halves_on_a_device_with_spread():
     outcome = hil.train(
         "recall", device="sim:rram?alpha=0.05&c2c=20%&d2d=10%", seeds=1, epochs=2, train={"cues": 1, "controls": False}

@@ -60,7 +60,9 @@ class PowerCut(BaseException):
     pass
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before-commit", "after-commit"])
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, id="before-commit", marks=pytest.mark.slow), pytest.param(True, id="after-commit")]
+)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_crash_around_any_commit_changes_nothing_in_the_final_data(name, after, tmp_path, monkeypatch):
     monkeypatch.setattr(Characterization, "_export", lambda self: None)

@@ -82,6 +82,7 @@ def accuracies(outcome):
     return {row.conditions.get("control", ""): row.value for row in rows}
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_training_that_was_killed_ends_in_the_same_bits(driver, whole, tmp_path, monkeypatch):
     uncut = whole(driver)

@@ -44,6 +44,7 @@ class Answers:
         pass
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("uri", ["sim:flca-pair", "sim:flca-step"])
 def test_layers_learn_digits_and_the_controls_do_not(tmp_path, uri):
     config = settings(seeds=2) | {"device": {"uri": uri}}
@@ -143,6 +144,7 @@ def test_a_device_that_cannot_tell_its_state_starts_the_stage_again(tmp_path, mo
     assert np.array_equal(training.maps(), whole.maps())
 
 
+@pytest.mark.pictures
 def test_lifelong_relearning_follows_its_targets(tmp_path):
     config = {"train": {"seeds": 2, "images": 2000, "frames": 4}}
     _, rows, pictures = trained(tmp_path / "run", config, driver=LifelongTraining, model=LifelongConfig)
@@ -186,6 +188,7 @@ def in_pieces(folder, config, dataset, driver, model, monkeypatch):
             return training, training.rows(), training.draw()
 
 
+@pytest.mark.pictures
 def test_classes_may_have_any_name_whatever_ends_the_process(tmp_path, monkeypatch):
     """Names that look like a stage's key, hold separators, or mark-up of a terminal or a picture."""
     dataset = renamed(NAMES)

@@ -27,6 +27,7 @@ def trained(folder, config, dataset=DIGITS):
     return training, {row.text.strip(): row for row in rows}, pictures
 
 
+@pytest.mark.pictures
 @pytest.mark.parametrize("model", ["lhb&alpha=0.02", "nlsb&alpha=0.04&gamma=1", "nlhb&alpha=0.05&gamma=3&nstop=200"])
 def test_neurons_find_the_digits_without_labels(tmp_path, model):
     config = {"train": QUICK, "device": {"uri": f"sim:rram?model={model}"}}

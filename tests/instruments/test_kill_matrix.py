@@ -32,13 +32,16 @@ def pair_server():
             yield server
 
 
-@pytest.mark.parametrize("death", DEATHS)
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("death", [pytest.param(d, marks=SLOW if d in ("os._exit", "SIGSEGV") else ()) for d in DEATHS])
 def test_the_output_is_off_soon_after(server, death):
     instrument = server.instrument
     dies(death, [f"visa:{server.resource}{LIMITS}"], lambda: instrument.output, lambda: not instrument.output)
 
 
-@pytest.mark.parametrize("death", ["os._exit", "SIGTERM", "SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("death", [pytest.param("os._exit", marks=SLOW), "SIGTERM", "SIGKILL", "SIGSTOP"])
 def test_both_outputs_are_off_soon_after(pair_server, death):
     """And 0 V comes before off: a cell between the two never has one channel's voltage alone."""
     instrument = pair_server.instrument

@@ -33,7 +33,10 @@ def served():
         assert server.error is None
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.3, -0.2), (0.0, 0.4), (0.4, 0.4)])
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [(0.3, -0.2), pytest.param(0.0, 0.4, marks=pytest.mark.slow), pytest.param(0.4, 0.4, marks=pytest.mark.slow)],
+)
 def test_pymeasure_sources_both_ends_of_a_cell(served, a, b):
     pytest.importorskip("pymeasure")
     from pymeasure.instruments.keithley import Keithley2600

@@ -49,6 +49,7 @@ def swept(folder):
     return folder / "sweep"
 
 
+@pytest.mark.pictures
 def test_figures_and_numbers_come_from_the_sweep(tmp_path, monkeypatch, capsys):
     sweep = swept(tmp_path)
     rows, pictures = from_sweep(sweep, tmp_path / "drawn")
@@ -157,6 +158,7 @@ def test_efficiency_takes_one_accuracy():
     assert trained.timing(every=2) == (0.5, pytest.approx((0.6 + 0.5) / 2))  # 80 at 20 digits, 60 at 40
 
 
+@pytest.mark.pictures
 def test_figure_2(tmp_path):
     rows = {row.quantity: row for row in figure_2(Scope(tmp_path, tmp_path))}
     found = [(row.verdict, row.ours) for row in rows.values()]
@@ -231,6 +233,8 @@ def test_curves_never_see_a_test_digit(tmp_path):
     assert quick == pytest.approx(11.4 * 80 / 60)
 
 
+@pytest.mark.slow
+@pytest.mark.pictures
 def test_bundled_digits_decide_nothing_and_everything_is_drawn(monkeypatch, tmp_path):
     small(monkeypatch)
     scope = Scope(tmp_path, tmp_path / "work", quick=True)

@@ -64,6 +64,7 @@ def test_the_table_of_the_analog_minimum():
     assert cell("miss each other", 1) == pytest.approx(-100 * timing_errors([1e-4, 1e-3]).error, abs=0.06)
 
 
+@pytest.mark.pictures
 def test_the_figures_are_drawn(tmp_path):
     figures.main(tmp_path)
     drawn = sorted(f.name for f in tmp_path.iterdir())

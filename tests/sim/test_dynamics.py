@@ -182,6 +182,7 @@ def test_rows_carry_the_references_of_the_text():
     assert "candidate" in by_quantity["NL-HB 2 lambda"].note
 
 
+@pytest.mark.pictures
 def test_figure_is_drawn(tmp_path):
     save_dynamics_figure(tmp_path / "dynamics.png")
     picture = imread(tmp_path / "dynamics.png")

@@ -34,7 +34,7 @@ def difference(address, sweep, finer, other=None):
     return result.difference
 
 
-@pytest.mark.parametrize("shape", ["sine", "triangle"])
+@pytest.mark.parametrize("shape", [pytest.param("sine", marks=pytest.mark.slow), "triangle"])
 @pytest.mark.parametrize("case", [pytest.param(case, marks=SLOW if case == "jart-vcm" else ()) for case in CASES])
 def test_a_law_in_ngspice(case, shape):
     amplitude, frequency, finer = CASES[case]

@@ -39,6 +39,7 @@ def devices(file, cells=4, **spread):
     return file
 
 
+@pytest.mark.pictures
 def test_many_cells_of_a_file_are_one_preset_with_their_spread_which_a_device_loads(tmp_path):
     file, run = devices(tmp_path / "devices.csv", d2d=0.3, d2d_r=0.1, read_noise=0.01), tmp_path / "run"
     done = hil(file, "--model", "lhb", "--run", run)

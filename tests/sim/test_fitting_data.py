@@ -205,6 +205,7 @@ def csv_of(m, file):
     return file
 
 
+@pytest.mark.pictures
 def test_the_command_writes_results_details_presets_and_a_picture(tmp_path):
     file, run = csv_of(linear_train(), tmp_path / "data.csv"), tmp_path / "run"
     done = hil(file, "--model", "lhb,nlsb", "--noise", "0.01", "--run", run, "--no-profile", "--fix", "gamma=1")

@@ -44,6 +44,7 @@ def test_a_law_that_loses_clearly_is_not_searched_and_the_winner_is_as_if_alone(
     assert name == "ion-drift" and "--model ion-drift" in sentence
 
 
+@pytest.mark.slow
 def test_of_many_models_those_near_the_best_are_profiled_and_the_best_as_if_alone():
     m = pulses()
     models = [catalogue.model(name, m) for name in ("flca-volatile", "lhb", "nlsb", "nlhb")]

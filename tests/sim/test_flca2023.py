@@ -91,6 +91,7 @@ def test_smaller_than_a_fully_connected_network_from_391_hidden_nodes_on(rows):
     assert dataclasses.replace(row, open={"m = 1000": row.open["m = 1000"]}).verdict is F
 
 
+@pytest.mark.pictures
 def test_pictures(rows):
     names = ["equation4", "figure1b", "figure1c", "loops", "figure2", "figure3a", "figure3c", "figure4"]
     for name in names:
@@ -192,6 +193,7 @@ def test_accuracy_verdict_follows_the_readouts(monkeypatch, tmp_path, raw, verdi
         assert row.verdict is verdict and row.control == (10.0,) * 3
 
 
+@pytest.mark.pictures
 def test_bundled_digits_decide_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(perceptron, "QUICK_LIFELONG", (300, 1))
     scope = Scope(tmp_path, tmp_path / "training", quick=True)

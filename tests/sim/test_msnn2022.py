@@ -28,6 +28,7 @@ def test_the_neuron_rests_below_its_threshold_only_as_corrected(made):
     assert resting(True) - resting(False) == pytest.approx(9.69e-3, abs=0.02e-3)
 
 
+@pytest.mark.pictures
 def test_figure_2_has_its_phases_and_as_printed_it_has_not(made, tmp_path):
     rows = made("2")
     assert [row.verdict for row in rows] == [Verdict.REPRODUCED] * 2

@@ -20,6 +20,7 @@ def made(tmp_path, monkeypatch):
     return make
 
 
+@pytest.mark.pictures
 def test_sneak_currents_are_the_closed_forms_and_selectors_end_them(made, tmp_path, monkeypatch):
     monkeypatch.setattr(sneak, "SIZE", 16)
     rows = made("peng2024", "sneak")

@@ -23,6 +23,7 @@ def by_verdict(rows, verdict):
     return {row.quantity for row in rows if row.verdict is verdict}
 
 
+@pytest.mark.pictures
 def test_all_models_of_table_1_have_pinched_loops_that_close_with_the_frequency(made, tmp_path):
     rows = made("1B")
     assert {row.verdict for row in rows} == {Verdict.FOLLOWS, Verdict.REPRODUCED}
