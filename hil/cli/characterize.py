@@ -115,8 +115,7 @@ def characterize(
         told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming or None}
         told |= {"--overlap": overlap or None}
         more = {"--config": config, "--set": settings, "--dry-run": dry_run or None, "--commands": commands}
-        more |= {"--run": run}
-        refuse_with_resume({**told, **more, **flags_of(about)})
+        refuse_with_resume({**told, **more, "--run": run, **flags_of(about)})
         _show(play.restart(resume, experiment, play_again, beside(live)), json)
         return
     refuse_without_resume(play_again, "--play-again")
