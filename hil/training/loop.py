@@ -211,7 +211,8 @@ class TrainingLoop(Generic[Learner]):
                                 given_once.enter_context(self._noted(stage, trainee))
                                 advice = ""
                         progress.describe(stage.name)
-                        self._begin(stage, trainee)
+                        self._take_up(trainee)
+                    self._begin(stage, trainee)
                     self._play_stage(stage, trainee, progress, stop, after_batch, advice)
                     with during(EVALUATION, stage.seed):
                         after_stage(stage, trainee)
@@ -258,8 +259,9 @@ class TrainingLoop(Generic[Learner]):
 
     @contextmanager
     def _preparing(self, stage: Stage) -> Iterator[None]:
-        """Count what is done before a stage as a part of its own; not where a checkpoint undoes it."""
-        undone, account = bool(self._states), self.run.account
+        """Count what is done before a stage as a part of its own; not what was done before the checkpoint already."""
+        again = self._done > 0 or (self._stage > 0 and self._stages[self._stage - 1].seed == stage.seed)
+        undone, account = bool(self._states) and again, self.run.account
         kept = deepcopy(account.tallies)
         with during(PREPARATION, stage.seed):
             yield
@@ -267,12 +269,15 @@ class TrainingLoop(Generic[Learner]):
             account.tallies.clear()
             account.tallies.update(kept)
 
-    def _begin(self, stage: Stage, trainee: Trainee) -> None:
+    def _take_up(self, trainee: Trainee) -> None:
         if self._states:
             trainee.restore(self._states)
             self._states = {}
+
+    def _begin(self, stage: Stage, trainee: Trainee) -> None:
         if stage.fresh and self._done == 0:
-            trainee.reset()
+            with during(PREPARATION, stage.seed):
+                trainee.reset()
 
     def _play_stage(
         self,

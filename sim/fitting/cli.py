@@ -88,8 +88,13 @@ def fit(
     hil fit stdp.csv --play fpga:golden --out wta.toml  # a window, as a rule of hil train wta on that device
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
+    from hil.errors import InputError
     from hil.importing.request import request
     from hil.runs.results import report
+
+    for file in source:
+        if not Path(file).exists():  # before anything is compiled
+            raise InputError(f"no data file {file}")
     from sim.fitting import play as fitting
     from sim.fitting.asked import Asked, fixed, noise_of
     from sim.fitting.fitting import loss_named
