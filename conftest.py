@@ -37,6 +37,7 @@ def sketches(request, monkeypatch):
 
 
 def sketch(figure, *place, whole=Figure.savefig, dpi=60.0, **settings):
+    """Save a figure as `savefig` does, small and without arranging it."""
     figure.set_layout_engine("none")
     whole(figure, *place, dpi=min(dpi, 60.0), **settings)
 

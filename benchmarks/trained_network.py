@@ -27,7 +27,7 @@ DEVICES = {
     "wires": ("sim:rram?r_wire=1&read_noise=0.5%", {"exact": True}),
     "both ends": ("sim:rram?r_wire=1&row_ends=2&col_ends=2&read_noise=0.5%", {"exact": True}),
     "drift": ("sim:rram?drift=0.02&drift_spread=0.3&read_noise=0.5%", {"exact": True, "after": "1h,1d,30d"}),
-    "emulator": ("fpga:golden", {"exact": True}),
+    "emulator": ("fpga:golden", {}),
 }
 """Address and settings: ideal lines as behind transistors (1T1R), passive arrays with wires of 1 ohm a cell, drift,
 the emulator."""

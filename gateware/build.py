@@ -319,21 +319,6 @@ def geometry_on(board: Board, geometry: Geometry) -> Geometry:
     return replace(geometry, clock=clock)
 
 
-def with_baud(board: Board, baud: float | None) -> Board:
-    """The board with another bit rate on its serial line, if one is given.
-
-    Raises
-    ------
-    InputError
-        If its USB chip has no such rate.
-    """
-    if baud is None:
-        return board
-    if baud > board.most_baud:
-        raise InputError(f"baud = {baud:g}: the USB chip of {board.name} goes up to {board.most_baud:g}")
-    return replace(board, baud=round(baud))
-
-
 def _plan(board: Board, geometry: Geometry, seed: int, design: Design, number: int) -> BuildPlan:
     """Elaborate: all files that the tools read, and their command lines."""
     toolchain.require_amaranth()

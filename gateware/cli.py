@@ -127,7 +127,7 @@ def build(
     from gateware.estimate import planned
     from gateware.toolchain import say
 
-    target = builder.with_baud(find_board(board), baud)
+    target = find_board(board).with_baud(baud)
     sizes = {
         "rows": rows, "cols": cols, "lanes": lanes, "state_bits": state_bits, "cell": cell, "tie": tie,
         "encoder": encoder, "annealing": annealing, "t_bits": t_bits, "v_bits": v_bits, "log_depth": log_depth,
@@ -140,8 +140,7 @@ def build(
     if seeds > 1:
         _show(builder.best_of(target, geometry, seeds, seed, out, in_time=clock is None), json)
         return
-    make = builder.build_in_time if clock is None else builder.build
-    _show(make(target, geometry, seed, out), json)
+    _show((builder.build_in_time if clock is None else builder.build)(target, geometry, seed, out), json)
 
 
 @app.command()

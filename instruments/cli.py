@@ -183,6 +183,7 @@ def watch(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any free one.")] = 0,
     once: Annotated[bool, typer.Option("--once", help="Show it as it is now, and end.")] = False,
     to_end: Annotated[bool, typer.Option("--to-end", help="End when no process works on the run any more.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show it on the page alone, and print its address.")] = False,
     root: Root = Path("runs"),
 ) -> None:
     """Watch a characterization or a training while it runs, or look at it afterwards: figure, numbers, instruments.
@@ -197,12 +198,15 @@ def watch(
     """
     from contextlib import ExitStack
 
+    from hil.errors import InputError
     from instruments.watch.emergency import emergency_off
     from instruments.watch.looking import Sight, Watched
     from instruments.watch.screen import show
     from instruments.watch.serving import WatchServer, require_loopback
 
     require_loopback(host)
+    if quiet and (once or not page):
+        raise InputError("--quiet shows a run on its page alone: leave --once and --no-page out")
     watched = Watched(_run(name, root))
 
     def off(look: Sight) -> list[str]:
@@ -213,7 +217,7 @@ def watch(
         url = None
         if page and not once:
             url = stack.enter_context(WatchServer(watched, off, host, port)).url
-        show(watched, url, off, once=once, to_end=to_end)
+        show(watched, url, off, once=once, to_end=to_end, quiet=quiet)
 
 
 @app.command()

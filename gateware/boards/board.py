@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from gateware.geometry import Geometry
+from hil.errors import InputError
 
 if TYPE_CHECKING:
     from amaranth.build import Platform
@@ -65,6 +66,20 @@ class Board:
     loader: tuple[str, ...] = ()
     parts: Mapping[str, int] = field(default_factory=dict)
     like: tuple[str, ...] = ()
+
+    def with_baud(self, baud: float | None) -> Board:
+        """The board with another bit rate on its serial line, if one is given.
+
+        Raises
+        ------
+        InputError
+            If its USB chip has no such rate.
+        """
+        if baud is None:
+            return self
+        if baud > self.most_baud:
+            raise InputError(f"baud = {baud:g}: the USB chip of {self.name} goes up to {self.most_baud:g}")
+        return replace(self, baud=round(baud))
 
     @property
     def tools(self) -> tuple[str, ...]:

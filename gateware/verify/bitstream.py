@@ -90,10 +90,8 @@ def compare_bitstream(geometry: Geometry, seed: int, number: int) -> SessionComp
         (folder / "pins.pcf").write_text(_with_pins(pins), encoding="utf-8")
         _pipe(["iceunpack", str(made.folder / made.bitstream), "top.asc"], folder, None)
         _pipe(["icebox_vlog", "-s", "-p", "pins.pcf", "top.asc"], folder, folder / "chip.v")
-        text = (folder / "chip.v").read_text(encoding="utf-8")
-        # Ports are declared once more as wires, which Verilog does not allow.
-        text = re.sub(r"^wire pin_(clk|rx|tx);\n", "", text, flags=re.MULTILINE).replace("module chip", "module top", 1)
-        (folder / "design.v").write_text(text, encoding="utf-8")
+        text = _declared_once((folder / "chip.v").read_text(encoding="utf-8"))
+        (folder / "design.v").write_text(text.replace("module chip", "module top", 1), encoding="utf-8")
         shutil.copy(cells("ice40"), folder)
         verilate(folder, verilator, ["-DICE40_HX=1", "design.v", "cells_sim.v"], HARNESS)
         got = play([folder / "obj_dir" / "Vtop", str(divisor(geometry.clock, board.baud))], pieces)
@@ -119,6 +117,16 @@ def _with_directions(text: str) -> str:
         return part[0].replace("SB_IO", "SB_IO_OUT" if ".D_OUT_0(" in part[0] else "SB_IO_IN", 1)
 
     return re.sub(r"^  SB_IO #\(.*?^  \);$", directed, text, flags=re.DOTALL | re.MULTILINE)
+
+
+def _declared_once(text: str) -> str:
+    """Take the pins out of icebox_vlog's lists of wires: the ports are declared already."""
+
+    def without_pins(line: re.Match[str]) -> str:
+        kept = [name for name in line[1].split(", ") if name not in ("pin_clk", "pin_rx", "pin_tx")]
+        return f"wire {', '.join(kept)};\n" if kept else ""
+
+    return re.sub(r"^wire ((?:\w+, )*\w+);\n", without_pins, text, flags=re.MULTILINE)
 
 
 def _pipe(command: list[str], folder: Path, output: Path | None) -> None:

@@ -280,7 +280,7 @@ MUTANTS = (
     Mutant(
         "encoder: a row that is due beyond the calendar spikes when it is looked at",
         "core.encoder",
-        (("blank.eq(wait > g.slots)", "blank.eq(0)"),),
+        (("far.eq(wait > g.slots)", "far.eq(0)"),),
     ),
     Mutant(
         "encoder: a waiting time is not rounded down",

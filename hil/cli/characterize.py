@@ -86,6 +86,7 @@ def characterize(
     run: options.RunFolder = None,
     resume: options.Resume = None,
     play_again: options.PlayAgain = False,
+    live: options.Live = False,
     *,
     about: About,
     json: options.Json = None,
@@ -105,18 +106,21 @@ def characterize(
 
     Data are in RUN/records.sqlite while it runs and in RUN/data.nc (netCDF) at the end.
     """
+    from hil.errors import InputError
     from hil.experiments import play
+    from hil.runs.live import beside
     from hil.runs.metadata import checked
 
     if resume is not None:
         told = {"--device": device, "--v-max": v_max, "--i-max": i_max, "--allow-forming": allow_forming or None}
         told |= {"--overlap": overlap or None}
         more = {"--config": config, "--set": settings, "--dry-run": dry_run or None, "--commands": commands}
-        more |= {"--run": run}
-        refuse_with_resume({**told, **more, **flags_of(about)})
-        _show(play.restart(resume, experiment, play_again), json)
+        refuse_with_resume({**told, **more, "--run": run, **flags_of(about)})
+        _show(play.restart(resume, experiment, play_again, beside(live)), json)
         return
     refuse_without_resume(play_again, "--play-again")
+    if live and (dry_run or show_settings):
+        raise InputError("--live shows a run while it goes on: leave --dry-run and --show-settings out")
     if show_settings:
         _show_settings(experiment, json)
     else:
@@ -126,7 +130,7 @@ def characterize(
         if dry_run:
             _show_plan(plan, commands)
         else:
-            _show(play.start(plan, run, metadata), json)
+            _show(play.start(plan, run, metadata, beside(live)), json)
 
 
 def _plan(

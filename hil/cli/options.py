@@ -45,6 +45,10 @@ PlayAgain = Annotated[
         help="With --resume: let a sample have a second time what was being played on it when the run was cut off.",
     ),
 ]
+Live = Annotated[
+    bool,
+    typer.Option("--live", help="Serve a page of the run while it goes on, on this machine alone, as `hil lab watch`."),
+]
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", metavar="DIR", help="Folder with IDX files (mnist, emnist).")
 ]

@@ -34,22 +34,25 @@ class Drivers(PluginGroup):
             run: options.RunFolder = None,
             resume: options.Resume = None,
             play_again: options.PlayAgain = False,
+            live: options.Live = False,
             *,
             about: About,
             json: options.Json = None,
             **flags: Any,
         ) -> None:
             from hil.energy.report import show_run
+            from hil.runs.live import beside
             from hil.runs.metadata import checked
             from hil.training import play
 
             if resume is not None:
                 told = {"--config": config, "--set": settings, "--run": run, **flags, **flags_of(about)}
                 refuse_with_resume(told)
-                outcome = play.restart(driver, resume, play_again)
+                outcome = play.restart(driver, resume, play_again, beside(live))
             else:
                 refuse_without_resume(play_again, "--play-again")
-                outcome = play.start(driver, options.resolve(config, settings, flags), run, checked(about))
+                values = options.resolve(config, settings, flags)
+                outcome = play.start(driver, values, run, checked(about), beside(live))
             show_run(outcome.rows, outcome.rows.title, outcome.path, json)
             for picture in outcome.figures:
                 print(f"picture: {picture}", file=sys.stderr)

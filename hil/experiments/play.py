@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from hil.config import layered
 from hil.errors import HilError, InputError
 from hil.experiments.characterization import Characterization, MeasurementPlan
 from hil.experiments.records import KIND, CharacterizationRun, load
+from hil.runs.live import Beside
 from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
@@ -116,13 +118,18 @@ def _asked(
     return {"experiment": experiment} | {name: section for name, section in sections.items() if section}
 
 
-def start(plan: MeasurementPlan, path: Path | None = None, metadata: Metadata | None = None) -> Measured:
-    """Measure a plan into a new run folder, the next free one unless `path` names it; `metadata` says what it is of."""
+def start(
+    plan: MeasurementPlan, path: Path | None = None, metadata: Metadata | None = None, live: Beside = nullcontext
+) -> Measured:
+    """Measure a plan into a new run folder, the next free one unless `path` names it; `metadata` says what it is of.
+
+    `live` goes on beside it (`hil.runs.live`).
+    """
     name, uris = plan.experiment.name, plan.device.uri
     path = path or new_path(f"{name}-{uris[0].partition('?')[0].replace(':', '-').replace('/', '_')}")
     with CharacterizationRun.create(path, KIND, plan.dump(), metadata) as run:
         try:
-            with resumable(run.path, KIND, run.set_state):
+            with live(run.path), resumable(run.path, KIND, run.set_state):
                 print(f"{run.path}: {name} on {', '.join(uris)}", file=sys.stderr)
                 return _completed(plan, run)
         except HilError:
@@ -131,12 +138,14 @@ def start(plan: MeasurementPlan, path: Path | None = None, metadata: Metadata | 
             raise
 
 
-def restart(path: Path, experiment: str | None = None, play_again: bool = False) -> Measured:
+def restart(
+    path: Path, experiment: str | None = None, play_again: bool = False, live: Beside = nullcontext
+) -> Measured:
     """Go on with the run in a folder after its last whole block; `InputError` if it is not one of `experiment`.
 
     A block that was being played on a sample when the run ended is refused, unless `play_again`.
     """
-    with CharacterizationRun.resume(path, KIND) as run, resumable(run.path, KIND, run.set_state):
+    with CharacterizationRun.resume(path, KIND) as run, live(path), resumable(run.path, KIND, run.set_state):
         plan = MeasurementPlan(run.config, f"{path}/config.toml")
         name = plan.experiment.name
         if experiment not in (None, name):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hil.data.datasets import Dataset, load
 from hil.errors import HilError, InputError
 from hil.runs import sending
 from hil.runs.interrupt import how_to_continue
+from hil.runs.live import Beside
 from hil.runs.metadata import Metadata, checked
 from hil.runs.outcome import Outcome
 from hil.runs.results import Rows
@@ -99,28 +101,37 @@ def _places(device: str | None, data_dir: str | os.PathLike[str] | None) -> dict
 
 
 def start(
-    driver: type[Driver], settings: Mapping[str, Any], path: Path | None = None, metadata: Metadata | None = None
+    driver: type[Driver],
+    settings: Mapping[str, Any],
+    path: Path | None = None,
+    metadata: Metadata | None = None,
+    live: Beside = nullcontext,
 ) -> Outcome:
-    """Train with nested settings into a new run folder, the next free one unless `path` names it."""
+    """Train with nested settings into a new run folder, the next free one unless `path` names it.
+
+    `live` goes on beside it (`hil.runs.live`).
+    """
     values: Any = validated(driver.config_model, settings, "configuration")
     dataset = load(values.data.dataset, values.data.dir)
     path = path or new_path(f"{driver.kind.split()[-1]}-{dataset.name}")
     with Run.create(path, driver.kind, values.model_dump(mode="json"), metadata) as run:
         try:
-            return _completed(driver, values, dataset, run)
+            with live(run.path):
+                return _completed(driver, values, dataset, run)
         except (HilError, MemoryError):
             if run.checkpoint() is None and sending.left(run.path) is None:
                 run.discard()
             raise
 
 
-def restart(driver: type[Driver], path: Path, play_again: bool = False) -> Outcome:
+def restart(driver: type[Driver], path: Path, play_again: bool = False, live: Beside = nullcontext) -> Outcome:
     """Go on with the run in a folder from its last checkpoint; what was being played on a sample, if `play_again`."""
     with Run.resume(path, driver.kind) as run:
         sending.require_answered(run, driver.kind, play_again)
         values: Any = validated(driver.config_model, run.config, f"{path}/config.toml")
         dataset = load(values.data.dataset, values.data.dir)
-        return _completed(driver, values, dataset, run)
+        with live(path):
+            return _completed(driver, values, dataset, run)
 
 
 def draw_again(path: Path, folder: Path) -> list[Path]:

@@ -57,6 +57,11 @@ def confirm(text: str, expected: str | float, tolerance: float = 1e-6, hint: str
     return Message(text, reply=True, expect=expected, tolerance=tolerance, hint=hint)
 
 
+def done(patience: float) -> Message:
+    """Ask whether all is carried out; the answer, 1 and nothing else (IEEE 488.2 10.19), comes when it is."""
+    return Message("*OPC?", reply=True, expect=1.0, patience=patience, hint="this is the answer to something else")
+
+
 def together(*questions: Message) -> Message:
     """Put SCPI questions in one line; its answers come in one, with semicolons between them (IEEE 488.2 8.4.1)."""
     text = ";".join(q.text if q.text.startswith((":", "*")) or not k else f":{q.text}" for k, q in enumerate(questions))

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from instruments.link.errors import ProtocolError
-from instruments.link.message import Message, confirm, query, write
+from instruments.link.message import Message, confirm, done, query, write
 from instruments.link.scpi import LIST_VALUES, parse_error
 from instruments.matrix.driver import Crosspoint, MatrixDriver, MatrixFamily, MatrixSpec
 
@@ -71,7 +71,7 @@ class KeysightB2200(MatrixDriver):
         for start in range(0, len(points), LIST_VALUES):
             names = ",".join(f"0{row:02d}{column:02d}" for row, column in points[start : start + LIST_VALUES])
             messages.append(write(f":ROUT:CLOS (@{names})"))
-        return (*messages, query("*OPC?", patience=self.spec.relay_time), self.closed())
+        return (*messages, done(self.spec.relay_time), self.closed())
 
     def closed(self) -> Message:
         """List of the closed relays of all cards."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hil.config import load_toml, validated
 from hil.errors import InputError
 from instruments.link.dialogue import Dialogue, Line
+from instruments.link.errors import LinkLost
 from instruments.matrix.driver import MatrixDriver
 from instruments.matrix.models import matrix_driver_for
 from instruments.wiring import Wiring
@@ -112,7 +113,11 @@ class MatrixRouter:
             self._dialogue.say(*self.driver.prepare())
             self._prepared = True
         points = self._points(wiring)
-        replies = self._dialogue.say(*self.driver.connect(points))
+        try:
+            replies = self._dialogue.say(*self.driver.connect(points))
+        except LinkLost:
+            self._prepared = False  # its relays stay as they are: nobody is there to be told to open them
+            raise
         self.driver.verify(points, replies[-1])
 
     def explain(self, wiring: Wiring, *, moved: bool = False) -> list[str]:

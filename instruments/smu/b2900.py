@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.link.errors import ProtocolError
-from instruments.link.message import Message, confirm, query, together, write
+from instruments.link.message import Message, confirm, done, query, together, write
 from instruments.link.scpi import list_messages, number, table
 from instruments.plan import PairPlan, Plan, PulseTrain
 from instruments.smu import b2900_pair
@@ -240,7 +240,7 @@ class KeysightB2900(ScpiDriver):
                 # Reading the events forgets those of the train before.
                 before_output(self.standing(settings), query(EVENTS)),
                 write(f":OUTP{c} ON;:INIT:TRAN (@{c})"),
-                query("*OPC?", patience=plan.total),
+                done(plan.total),
                 write(f":OUTP{c} OFF"),
                 query(EVENTS),
             )
@@ -250,7 +250,7 @@ class KeysightB2900(ScpiDriver):
             write(f":TRIG{c}:ACQ:DEL {number(wait)}"),
             before_output(self.standing(settings)),
             write(f":OUTP{c} ON;:INIT (@{c})"),
-            query("*OPC?", patience=plan.total),
+            done(plan.total),
             write(f":OUTP{c} OFF"),
             query(f":FETC:ARR? (@{c})", patience=READOUT * len(levels)),
         )

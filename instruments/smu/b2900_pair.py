@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.link.errors import ProtocolError
-from instruments.link.message import Message, query, write
+from instruments.link.message import Message, done, query, write
 from instruments.link.scpi import list_messages, number, table
 from instruments.plan import PairPlan
 from instruments.smu.b2900_words import EVENTS, LIMITED, MARGIN, TRANSIENT_IDLE, stamp_resolution
@@ -59,7 +59,7 @@ def play(spec: Spec, plan: PairPlan, settings: ChannelSettings, standing: Messag
     count = _count(form)
     setup = [message for c in BOTH for message in _channel(spec, form, c, settings, bool(measured))]
     on = ":OUTP1 ON;:OUTP2 ON"
-    end = (query("*OPC?", patience=plan.total), write(":OUTP1 OFF;:OUTP2 OFF"))
+    end = (done(plan.total), write(":OUTP1 OFF;:OUTP2 OFF"))
     if not measured:
         return (
             *map(write, setup),

@@ -151,9 +151,24 @@ K2440 = replace(
 )
 """2440, 40 V and 5 A (18-75)."""
 
+K6430 = replace(
+    K2400,
+    model="6430",
+    identities=("6430",),
+    i_max=0.1,
+    width_min=1e-2,
+    width_measured=1e-2,
+    i_ranges=(1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
+    source="6430-901-01: lists 17-76, +-210 V and 105 mA 17-76, steps of the protection 17-69; 5 ms to within 10 % on "
+    "its ranges from 100 nA on, twice that for a step is ours; 2.2 W from memory",
+    envelope=((20.0, 0.1), (200.0, 0.01)),
+    terminals=(),
+)
+"""6430, 200 V and 0.1 A, 2 W. Its ranges below 100 nA settle in 50 ms to seconds and are not driven."""
+
 
 class Keithley2400(ScpiDriver):
-    """2400, 2401, 2410, 2420, 2425 and 2440 in SCPI."""
+    """2400, 2401, 2410, 2420, 2425, 2440 and 6430 in SCPI."""
 
     error_query: ClassVar[str] = ":SYST:ERR?"
     remote: ClassVar[str] = ":SYST:RSEN?"
@@ -253,4 +268,4 @@ class Keithley2400(ScpiDriver):
         return readings(values[:, 1], values[:, 0], time, tripped, over=(status & OVERFLOWED) != 0)
 
 
-FAMILY = Family(Keithley2400, (K2400, K2401, K2410, K2420, K2425, K2440))
+FAMILY = Family(Keithley2400, (K2400, K2401, K2410, K2420, K2425, K2440, K6430))

@@ -28,7 +28,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.link.message import Message, confirm, query, write
+from instruments.link.message import Message, confirm, done, query, write
 from instruments.link.scpi import list_messages, number, numbers, table
 from instruments.plan import Plan, PulseTrain
 from instruments.smu.capability import (
@@ -205,7 +205,7 @@ class Keithley2450(ScpiDriver):
             write('TRAC:CLE "defbuffer1"'),
             before_output(self.standing(settings), confirm(STORED, 0.0)),
             write("INIT"),
-            query("*OPC?", patience=plan.total),
+            done(plan.total),
         ]
         if count:
             messages += [

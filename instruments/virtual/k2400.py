@@ -41,7 +41,7 @@ _UP_TO_1A = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
 
 
 class K2400(ScpiInstrument):
-    """A 2400 (210 V, 1.05 A) or a sister of other ranges.
+    """A 2400 (210 V, 1.05 A), a sister of other ranges, or a 6430, which has one pair of terminals.
 
     Parameters
     ----------
@@ -74,6 +74,10 @@ class K2400(ScpiInstrument):
             Capability((0.2, 2.0, 10.0, 40.0), (*_UP_TO_1A[1:], 5.0), 1.05, 1e-8),
             (4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 32.0),
         ),
+        "6430": (
+            Capability((0.2, 2.0, 20.0, 200.0), (*(10.0**n for n in range(-12, -6)), *_UP_TO_1A[:-1]), 1.05, 1e-15),
+            PROTECTION,
+        ),
     }
 
     def __init__(
@@ -81,6 +85,7 @@ class K2400(ScpiInstrument):
     ) -> None:
         """Switch on with defaults."""
         self.capability, self.protection = self.MODELS[model]
+        self.one_pair = model == "6430"
         self.identity = f"KEITHLEY INSTRUMENTS INC.,MODEL {model},1234567,C33   Mar 31 2015 09:32:39/A02  /K/J"
         super().__init__(dut)
         self.line_frequency = line_frequency
@@ -218,7 +223,7 @@ class K2400(ScpiInstrument):
             setting("SYSTem:BEEPer:STATe", "beeper", boolean, flag),
             setting("SYSTem:TIME:RESet:AUTO", "time_resets", boolean, flag),
             ScpiCommand("SYSTem:TIME:RESet", lambda s, p, n: setattr(s, "_zero", s.clock)),
-            *TERMINAL_COMMANDS,
+            *(() if self.one_pair else TERMINAL_COMMANDS),
             setting("DISPlay:ENABle", "display", boolean, flag),
         ]
 

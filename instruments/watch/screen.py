@@ -22,13 +22,24 @@ OFF = "off"
 
 
 def show(
-    watched: Watched, url: str | None, off: Callable[[Sight], list[str]], *, once: bool = False, to_end: bool = False
+    watched: Watched,
+    url: str | None,
+    off: Callable[[Sight], list[str]],
+    *,
+    once: bool = False,
+    to_end: bool = False,
+    quiet: bool = False,
 ) -> None:
-    """Show a run until Ctrl-C; `once` only as it is, `to_end` until no process works on it."""
+    """Show a run until Ctrl-C: `once` as it is, `to_end` while a process works on it, `quiet` on its page alone."""
     stopped: list[int] = []
     with stops_heard_by(lambda number, frame: stopped.append(number)):
         look = watched.look()
-        if once or not sys.stdout.isatty():
+        if quiet:
+            print(f"page: {url}", flush=True)
+            while not stopped and (look.running or not to_end):
+                time.sleep(0.2)
+                look = watched.look()
+        elif once or not sys.stdout.isatty():
             _in_lines(watched, look, url, stopped, once, to_end)
         else:
             _on_screen(watched, look, url, off, stopped, to_end)

@@ -74,3 +74,17 @@ class TestCrossbarOnTwoChannels(BenchContract):
     uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram&serial=true"
     rows, cols = 2, 2
     joined = False
+
+
+@pytest.mark.slow
+class TestCrossbarOnTwoChannelsOfB2902ABehindAB2201A(BenchContract):
+    uri = "visa:virtual?model=B2902A&matrix=B2201A&channels=2&v_max=2&dut=sim:rram&serial=true"
+    rows, cols = 2, 2
+    joined = False
+
+
+@pytest.mark.slow
+class TestLargerCrossbarOnTwoChannels(BenchContract):
+    uri = "visa:virtual?model=2602B&channels=2&v_max=2&dut=sim:rram&serial=true"
+    rows, cols = 4, 3
+    joined = False

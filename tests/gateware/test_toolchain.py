@@ -1,9 +1,10 @@
 import subprocess
 import sys
+import time
 
 import pytest
 
-from gateware import toolchain
+from gateware import progress, toolchain
 from gateware.toolchain import ToolError
 
 
@@ -120,3 +121,20 @@ def test_zig_needs_no_compiler_on_the_system(monkeypatch, tmp_path):
     monkeypatch.setattr(toolchain, "_has_zig", lambda: True)
     monkeypatch.setattr(toolchain, "version", lambda package: "0.17.1")
     assert toolchain.compiler().command == (sys.executable, "-m", "ziglang", "c++")
+
+
+def test_stages_of_the_tools_are_told_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(progress, "PERIOD", 0.01)
+    log = tmp_path / "top.tim"
+    with progress.told("nextpnr-ice40", tmp_path):
+        for line in (
+            "Info: Packing constants..",
+            "Info: Running main analytical placer",
+            "Info: Routing..",
+            "Info: more",
+        ):
+            with log.open("a") as file:
+                file.write(line + "\n")
+            time.sleep(0.1)
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"nextpnr-ice40: {stage} ..." for stage in ("packing", "placing", "routing")]

@@ -9,7 +9,7 @@ import pytest
 
 from gateware.placement import ClockTiming, PlaceAndRoute
 from gateware.toolchain import ToolError
-from gateware.verify import budgets, formal, layers, mutations, netlist, processes, simulation
+from gateware.verify import bitstream, budgets, formal, layers, mutations, netlist, processes, simulation
 from gateware.verify.layers import Check, CheckOutcome, failed, run
 from gateware.verify.mutants import MUTANTS, SIMULATION, Mutant
 from gateware.verify.processes import Skipped
@@ -149,6 +149,13 @@ def test_budgets(tmp_path):
         budgets.read(file)
     with pytest.raises(Skipped, match="no budgets"):
         budgets.read(tmp_path / "none.toml")
+
+
+def test_pins_are_declared_once():
+    """icebox_vlog declares ten wires a line, the pins among them, though they are ports already."""
+    text = "module chip (input pin_clk);\n\nwire pin_clk, n2, n7;\nwire n5, pin_tx;\nwire pin_rx;\nreg n8 = 0;\n"
+    wanted = "module chip (input pin_clk);\n\nwire n2, n7;\nwire n5;\nreg n8 = 0;\n"
+    assert bitstream._declared_once(text) == wanted
 
 
 def test_every_mutation_fits_the_source_and_names_a_check():

@@ -24,7 +24,7 @@ from instruments.virtual.server import Server
 pytest.importorskip("pyvisa")
 pytest.importorskip("pyvisa_py")
 TRAIN = Waveform.train(0.5, width=2e-3, period=4e-3, count=3, measure=True)
-PLAN = Plan.train(0.5, 5e-3, 10e-3, 3)
+PLAN = Plan.train(0.5, 10e-3, 20e-3, 3)
 SETTINGS = ChannelSettings(1e-3, 2.0)
 
 

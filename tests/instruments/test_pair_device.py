@@ -232,3 +232,25 @@ def test_a_wrong_order_of_the_two_starts_never_ends_well():
         with pytest.raises(LinkError):
             device.apply(Waveform.train(0.5, -0.5, width=1e-3, period=2e-3, count=3, measure=True))
         assert not instrument.output
+
+
+@pytest.mark.parametrize("cells", [(3, 1), (1, 3)])
+def test_v_3_of_one_line_of_cells_needs_two_sources_and_is_played(cells):
+    """Selected row at V, the others at V / 3, the column at 0 V; in a larger crossbar 2 V / 3 would be the third."""
+    waveform = select(0, 0, 0.9, cells=cells, width=1e-3, scheme="V/3")
+    with bare(HALF, rows=cells[0], cols=cells[1]) as want, pair(dut=HALF, rows=cells[0], cols=cells[1]) as device:
+        before = want.conductance.copy()
+        for one in (want, device):
+            one.apply(waveform)
+        moved = (want.conductance / before - 1).ravel()
+        assert moved[1:] == pytest.approx(moved[0] / 3, rel=0.01), "a third of the voltage, and of what it does"
+        assert device.bench.dut.truth.conductance == pytest.approx(want.conductance, rel=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_long_pulse_that_is_not_measured_is_no_late_train(model):
+    """A B2900A plays one more pulse, of 0 V, behind it: as long, and no part of what was asked for."""
+    with pair(model, rows=3) as device:
+        long = Waveform.pulse([0.0, 0.0, -0.5], 0.0, width=1.5) * 2
+        device.apply(Waveform.rest(1e-3, 3, 1) + long + Waveform.rest(1e-3, 3, 1))
+        assert not device.bench.smu.instrument.output

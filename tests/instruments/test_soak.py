@@ -1,4 +1,4 @@
-"""10,000 trains in a row with the page open all the while: memory and file descriptors stay as they are."""
+"""10,000 trains in a row, watched, with the page open all the while: memory and file descriptors stay as they are."""
 
 import http.client
 import json
@@ -14,25 +14,31 @@ from instruments.watch.looking import Watched
 from instruments.watch.serving import WatchServer
 
 TRAINS, WARM = 10_000, 1_000
-DEVICE = "visa:virtual?v_max=2&timeout=30&watchdog=false"
-"""Without its watchdog: a machine that stops this process for a second would end it, as it should."""
+DEVICES = {
+    "2450": "visa:virtual?v_max=2&timeout=30",
+    "B2902A": "visa:virtual?v_max=2&timeout=30&model=B2902A&channels=2",
+}
 
 GROWTH = 8 << 20
 """Bytes by which the process may grow in 9,000 trains: less than 1 kB a train."""
 
+WATCHDOG = 1 << 20
+"""Bytes by which its watchdog may grow, that does nothing but read words from a pipe."""
 
-def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+def resident(process="self"):
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def descriptors():
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+def descriptors(process="self"):
+    return sum(1 for _ in Path(f"/proc/{process}/fd").iterdir())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc")
-def test_ten_thousand_trains_leave_nothing_behind(tmp_path):
+@pytest.mark.parametrize("model", DEVICES)
+def test_ten_thousand_trains_leave_nothing_behind(tmp_path, model):
     (tmp_path / "meta.json").write_text('{"kind": "train stdp", "state": "running"}')
     train = Waveform.train(1.0, width=1e-3, period=2e-3, count=3, measure=True)
     log, stop, looks = tmp_path / "commands.log", threading.Event(), []
@@ -45,7 +51,7 @@ def test_ten_thousand_trains_leave_nothing_behind(tmp_path):
             looks.append(json.loads(connection.getresponse().read()))
             connection.close()
 
-    with WatchServer(watched, lambda seen: []) as server, open_device(f"{DEVICE}&log={log}") as device:
+    with WatchServer(watched, lambda seen: []) as server, open_device(f"{DEVICES[model]}&log={log}") as device:
         page = threading.Thread(target=look, args=(server,))
         page.start()
         try:
@@ -53,12 +59,17 @@ def test_ten_thousand_trains_leave_nothing_behind(tmp_path):
                 response = device.apply(train)
                 assert response.currents.shape == (3, 1)
                 if number == WARM:
+                    watchdog = device.smu._guard.pid
                     memory, files, threads = resident(), descriptors(), threading.active_count()
+                    beside = resident(watchdog), descriptors(watchdog)
             grown, more = resident() - memory, descriptors() - files
+            dog = resident(watchdog) - beside[0], descriptors(watchdog) - beside[1]
         finally:
             stop.set()
             page.join()
     watched.close()
+    print(f"{model}: {grown / 1e3:.0f} kB, {more} descriptors; watchdog {dog[0] / 1e3:.0f} kB; {len(looks)} looks")
+    assert dog[0] < WATCHDOG and dog[1] == 0, f"the watchdog: {dog[0]} bytes, {dog[1]} descriptors"
     assert grown < GROWTH, f"{grown / 1e6:.1f} MB in {TRAINS - WARM} trains"
     assert abs(more) <= 2, f"{more} file descriptors"  # a look may be under way at either moment
     assert threading.active_count() <= threads

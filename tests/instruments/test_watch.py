@@ -301,3 +301,41 @@ def test_watching_a_run_that_was_killed(tmp_path):
         seen = watched.look()
         assert (seen.state, seen.note) == ("interrupted", "no process works on it any more")
     ended(process)
+
+
+def get(url):
+    connection = http.client.HTTPConnection("127.0.0.1", int(url.split(":")[2].partition("/")[0]), timeout=10)
+    connection.request("GET", "/" + url.split("/", 3)[3])
+    return connection.getresponse()
+
+
+@pytest.mark.parametrize("death", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
+def test_live_serves_the_page_as_long_as_the_run(tmp_path, death):
+    """Also where the run is killed: nobody is left behind who serves its folder."""
+    words = ["characterize", "endurance", "--device", "sim:rram", "--set", "cycles=1000000", "--live"]
+    process = subprocess.Popen([*HIL, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        told = next(line for line in process.stderr if line.startswith(b"live page: http://127.0.0.1:"))
+        url = told.decode().removeprefix("live page: ").strip()
+        assert get(url).status == 200
+        seen = json.loads(get(f"{url}state.json").read())
+        assert seen["state"] == "running"
+        process.send_signal(death)
+        process.wait(timeout=30)
+
+        def gone():
+            try:
+                get(url)
+            except OSError:
+                return True
+            return False
+
+        until(gone, 15.0)
+    finally:
+        ended(process)
+
+
+def test_live_has_something_to_show_or_says_no(tmp_path):
+    for words in (["characterize", "ltp", "--live", "--dry-run"], ["lab", "watch", "x", "--quiet", "--no-page"]):
+        done = subprocess.run([*HIL, *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 2 and "leave --" in done.stderr and len(done.stderr.splitlines()) == 1

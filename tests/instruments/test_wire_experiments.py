@@ -1,5 +1,8 @@
 """The exact messages of every experiment, by instrument, as committed in wires/EXPERIMENT-MODEL.txt.
 
+With both channels of one instrument they are in wires/EXPERIMENT-MODEL-pair.txt, STDP with pulses that overlap, `array`
+behind a matrix.
+
 Which manual page a message comes from stands beside it in test_wire_k2400.py, test_wire_k2450.py and so on. The
 listings are dry runs, which test_lab_kill_records.py holds to what really goes over the wire. After a change that is
 meant, `python tests/instruments/test_wire_experiments.py` writes them anew; read the difference like code.
@@ -28,14 +31,20 @@ SETTINGS = {
     "array": {**PULSES, "writes": 2},
 }
 OTHERS = ("2400", "2461", "2602B", "B2901A")
-CASES = [*((name, "2450") for name in SETTINGS), *(("ltp", model) for model in OTHERS)]
+PAIRS = [*((name, "2602B-pair") for name in SETTINGS), *((name, "B2902A-pair") for name in ("stdp", "ltp", "array"))]
+CASES = [*((name, "2450") for name in SETTINGS), *(("ltp", model) for model in OTHERS), *PAIRS]
+OF_PAIRS = {
+    "stdp": {"overlap": True, "amplitude": 0.9, "width": 2e-3, "delays": [-3.7e-4, 1e-3]},
+    "array": {"writes": 1, "amplitude": 1.0, "width": 2e-3},
+}
 
 
 def listing(name, model):
-    uri = f"visa:virtual?model={model}&dut=sim:rram&v_max=2&i_max=1e-3"
-    return (
-        "\n".join(dry_run(MeasurementPlan({"experiment": name, "device": {"uri": uri}, name: SETTINGS[name]}))) + "\n"
-    )
+    model, _, pair = model.partition("-")
+    uri = f"visa:virtual?model={model}&dut=sim:rram&v_max=2&i_max=1e-3" + ("&channels=2" if pair else "")
+    uri += "&rows=2&cols=1" if pair and name == "array" else ""
+    settings = OF_PAIRS.get(name, SETTINGS[name]) if pair else SETTINGS[name]
+    return "\n".join(dry_run(MeasurementPlan({"experiment": name, "device": {"uri": uri}, name: settings}))) + "\n"
 
 
 def test_no_experiment_is_left_out():
