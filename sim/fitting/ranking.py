@@ -19,6 +19,9 @@ Watching = Callable[[Progress, str], Watch]
 SHORT = 5.0
 """How much smaller the residuals of a law may become by a search that a survey is too coarse for."""
 
+MANY = 6
+"""Parameters up to which a glance gets near what a law can: those of 4 to 6 do on their own sweeps."""
+
 RIVALS, NEAR = 3, 10.0
 """Models whose parameters and warnings are shown, of many, and by how much AICc may be above the best one's."""
 
@@ -29,9 +32,10 @@ def ranked(
     """Fit one after the other, with progress; the best AICc first.
 
     Models that know where to start go first. Laws that must be searched for are surveyed then, and those that are not
-    `hopeless` are fitted, the most promising first. Those that are get a second, longer survey: a glance may end far
-    from where a law of many parameters can get. Intervals follow the profile of the likelihood, but for laws where
-    that takes minutes, unless such a law is alone or wins; of many models, those of the `rivals` alone do.
+    `hopeless` are fitted, the most promising first. Those with more than `MANY`
+    parameters that are hopeless get a second, longer survey: a glance may end far from where they can get. Intervals
+    follow the profile of the likelihood, but for laws where that takes minutes, unless such a law is alone or wins; of
+    many models, those of the `rivals` alone do.
     """
     many = len(models) > RIVALS
     follow = {m.name: profile and (len(models) == 1 or (m.profiled and not many)) for m in models}
@@ -57,6 +61,8 @@ def ranked(
             else:
                 fits.append(fitted(survey.model))
         for k, glance in enumerate(dropped):
+            if len(glance.names) <= MANY:
+                continue
             longer = _survey(glance.model, weights, judged_by, watching(progress, glance.model.title), 2)
             dropped[k] = min(glance, longer, key=lambda f: f.aicc)
         for survey in sorted(dropped, key=lambda f: f.aicc):
