@@ -59,12 +59,24 @@ def descend(
         Most steps.
     tolerance : float
         Relative gain of a step below which the walk ends.
+
+    Where residuals or their derivatives are too large to be squared in float64, a trial step is refused, a parameter
+    stays for that step, and a walk does not begin.
     """
-    x = np.clip(x, box.low, box.high)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _descended(residuals, np.clip(x, box.low, box.high), box, fixed, rounds, tolerance)
+
+
+def _descended(
+    residuals: Residuals, x: Vector, box: Box, fixed: int | None, rounds: int, tolerance: float
+) -> tuple[Vector, float]:
     r = residuals(x)
     cost, damping = float(r @ r), 1e-3
+    if not np.isfinite(cost):
+        return x, np.inf
     for _ in range(rounds):
         jacobian = derivative(residuals, x, r, box)
+        jacobian[:, ~np.isfinite((jacobian**2).sum(axis=0))] = 0.0
         slope = jacobian.T @ r
         stays = ((x <= box.low) & (slope > 0)) | ((x >= box.high) & (slope < 0))
         if fixed is not None:

@@ -23,6 +23,9 @@ from sim.fitting.solving import STEPS, Watch, solve
 Loss = Literal["linear", "soft_l1"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
+SENSELESS = 1e9
+"""Largest residual: what a curve that no cell can have is off by, or one that leaves float64."""
+
 
 class Noise(NamedTuple):
     """Uncertainty of a reading: a fraction of it, and a floor in S (or in A, where currents were measured)."""
@@ -153,14 +156,14 @@ def fit(
 
     def residuals(x: NDArray[np.float64]) -> NDArray[np.float64]:
         deviation = (m.conductance - model.curve({**held, **dict(zip(names, x.tolist(), strict=True))})) / sigma
-        return np.nan_to_num(robust(deviation, loss), nan=1e9, posinf=1e9, neginf=-1e9)
+        return np.clip(np.nan_to_num(robust(deviation, loss), nan=SENSELESS), -SENSELESS, SENSELESS)
 
     model.sigma = sigma
     model.watch = lambda: watch("search for starts", 1)
     begin = model.starts() if starts is None else starts
     profile = profile and not model.survey
     found = solve(
-        free, residuals, begin, len(m), profile=profile, survey=model.survey, step=model.step, watch=watch
+        free, residuals, begin, len(m), profile=profile, survey=bool(model.survey), step=model.step, watch=watch
     )  # fmt: skip
     parts = zip(free, found.best.tolist(), found.errors.tolist(), found.intervals, strict=True)
     known = {p.name: Estimate(p, value, error, spans) for p, value, error, spans in parts}
@@ -171,7 +174,7 @@ def fit(
     return Fit(
         model, estimates, names, found.correlation, found.blind, curve, sigma, (m.conductance - curve) / sigma,
         found.chi_square, aic, bic, 1.0 - found.chi_square / level if level > 0 else 0.0,
-        profile, time.monotonic() - begun, model.survey,
+        profile, time.monotonic() - begun, bool(model.survey),
     )  # fmt: skip
 
 

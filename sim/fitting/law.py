@@ -28,7 +28,7 @@ from sim.cells.pulse_parameters import PulseParameters
 from sim.cells.rates import RateLaw
 from sim.crossbar.parameters import JoinedParameters
 from sim.fitting.data import Measurement
-from sim.fitting.law_search import QUICK, SEGMENTS, SLOW, SURVEY, SURVEYED, THOROUGH, Effort, Search, thinned
+from sim.fitting.law_search import QUICK, RESURVEY, SEGMENTS, SLOW, SURVEY, SURVEYED, THOROUGH, Effort, Search, thinned
 from sim.fitting.model import Model, ModelDrive, Values
 from sim.fitting.parameter import Parameter
 from sim.fitting.scales import magnitudes, measured, threshold_currents
@@ -86,7 +86,7 @@ class LawModel(Model):
     def plan(self) -> tuple[Effort, ...]:
         """Searches for a start, one after the other until one is good."""
         if self.survey:
-            return SURVEY
+            return SURVEY if self.survey == 1 else RESURVEY
         if self._law_type.roots > 1:
             return SLOW
         return THOROUGH if self.thorough and not self.slow else QUICK

@@ -44,8 +44,8 @@ class Effort(NamedTuple):
 QUICK, THOROUGH, SLOW = (Effort(8, 40, 60),), (Effort(8, 40, 60), Effort(10, 90, 80)), (Effort(5, 12, 15),)
 """Searches that follow each other: of one law among many, of a law that is asked for, of one whose curves are slow."""
 
-SURVEY, SURVEYED = (Effort(4, 10, 8, walks=2),), 120
-"""The search that tells how far a law is from a leader, and segments of the sweep for it."""
+SURVEY, RESURVEY, SURVEYED = (Effort(4, 10, 8, walks=2),), (Effort(4, 20, 30, walks=4),), 120
+"""Searches that tell how far a law is from a leader, a glance and a longer look; segments of the sweep for both."""
 
 GOOD = 0.03
 """Root mean square of the logarithms of a curve over the data with which a search is content."""

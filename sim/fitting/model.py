@@ -47,8 +47,8 @@ class Model(ABC):
         Whether intervals follow the profile of the likelihood beside other models, too: not where that takes minutes.
     thorough : bool
         Whether a search for starts may take its time: not where many models are ranked.
-    survey : bool
-        Whether a search need only tell how far the model is from a leader.
+    survey : int
+        Whether a search need only tell how far the model is from a leader: 1 by a glance, 2 by a longer look, 0 if not.
     sigma : (K,) array or None
         Uncertainty of every reading, S, where a fit has said so before it asks for starts.
     filters : bool
@@ -63,7 +63,7 @@ class Model(ABC):
     step: float = 1e-6
     profiled: bool = True
     thorough: bool = True
-    survey: bool = False
+    survey: int = 0
     filters: bool = False
     parameters: tuple[Parameter, ...]
 
@@ -108,6 +108,13 @@ class Model(ABC):
         """Parameters that say where the stretches began, in order."""
         more = range(2, len(self.measurement.begins) + 1)
         return (self.state, *(f"{self.state}_{k}" for k in more))
+
+    def ends(self) -> dict[str, float]:
+        """Parameters of the lowest and highest conductance, if the cell went as far as it can; none without such.
+
+        Of the readings the second and the 98th percentile, which noise moves less than the extremes.
+        """
+        return {}
 
     def starting(self, values: Values) -> NDArray[np.float64]:
         """(T,) state in which the cell is put before a segment that begins a stretch, NaN elsewhere."""

@@ -234,7 +234,11 @@ class _Together:
         return top
 
     def _starts(self) -> list[Vector]:
-        """Laws from which to climb: the median of the cells, and those of single cells that suit all of them best."""
+        """Laws from which to climb: medians of the cells, and those of single cells that suit all of them best.
+
+        A law with hard bounds has summits where no cell meets them, and what those bounds would have stopped counts as
+        spread. So the medians are climbed from also with bounds where the readings end.
+        """
         spread = self.at[-2:]
         laws = [self.at[:-2], np.median([c.likelihood.at for c in self.cells], axis=0)]
         laws += [at for c in self.cells for at in (c.top.at[:-2], c.likelihood.at)]
@@ -244,7 +248,20 @@ class _Together:
             self._climb_factors()
             graded.append((deviance(self._evaluate(self.at)), self.at))
         graded.sort(key=lambda found: found[0])
-        return [np.append(laws[0], spread), *(at for _, at in graded[:ELSEWHERE])]
+        bounded = [np.append(self._ended(law), spread) for law in laws[:2]] if self._ends() else []
+        return [np.append(laws[0], spread), *bounded, *(at for _, at in graded[:ELSEWHERE])]
+
+    def _ends(self) -> dict[str, float]:
+        """Logarithms of the fitted parameters of `Model.ends`, means over the cells."""
+        seen = [c.fit.model.ends() for c in self.cells]
+        return {name: float(np.mean([np.log(one[name]) for one in seen])) for name in seen[0] if name in self.names}
+
+    def _ended(self, law: Vector) -> Vector:
+        """A law whose conductances end where the readings do."""
+        found = law.copy()
+        for name, end in self._ends().items():
+            found[self.names.index(name)] = end
+        return found
 
     def _summit(self, watch: Watch) -> Summit:
         """Climb from where the law is, law and factors in turn."""

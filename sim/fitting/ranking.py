@@ -19,6 +19,9 @@ Watching = Callable[[Progress, str], Watch]
 SHORT = 5.0
 """How much smaller the residuals of a law may become by a search that a survey is too coarse for."""
 
+MANY = 6
+"""Parameters up to which a glance gets near what a law can: those of 4 to 6 do on their own sweeps."""
+
 RIVALS, NEAR = 3, 10.0
 """Models whose parameters and warnings are shown, of many, and by how much AICc may be above the best one's."""
 
@@ -29,8 +32,10 @@ def ranked(
     """Fit one after the other, with progress; the best AICc first.
 
     Models that know where to start go first. Laws that must be searched for are surveyed then, and those that are not
-    `hopeless` are fitted, the most promising first. Intervals follow the profile of the likelihood, but for laws where
-    that takes minutes, unless such a law is alone or wins; of many models, those of the `rivals` alone do.
+    `hopeless` are fitted, the most promising first. Those with more than `MANY`
+    parameters that are hopeless get a second, longer survey: a glance may end far from where they can get. Intervals
+    follow the profile of the likelihood, but for laws where that takes minutes, unless such a law is alone or wins; of
+    many models, those of the `rivals` alone do.
     """
     many = len(models) > RIVALS
     follow = {m.name: profile and (len(models) == 1 or (m.profiled and not many)) for m in models}
@@ -48,14 +53,24 @@ def ranked(
             return fit(m, weights, judged_by, profile=follow[m.name], watch=watch)
 
         fits = [fitted(m) for m in known]
-        surveys = [_survey(m, weights, judged_by, watching(progress, m.title)) for m in searched]
+        surveys = [_survey(m, weights, judged_by, watching(progress, m.title), 1) for m in searched]
+        dropped: list[Fit] = []
         for survey in sorted(surveys, key=lambda f: f.aicc):
-            m = survey.model
             if fits and hopeless(survey, min(fits, key=lambda f: f.aicc)):
-                fits.append(survey)
-                due += steps(m, follow[m.name])
+                dropped.append(survey)
             else:
-                fits.append(fitted(m))
+                fits.append(fitted(survey.model))
+        for k, glance in enumerate(dropped):
+            if len(glance.names) <= MANY:
+                continue
+            longer = _survey(glance.model, weights, judged_by, watching(progress, glance.model.title), 2)
+            dropped[k] = min(glance, longer, key=lambda f: f.aicc)
+        for survey in sorted(dropped, key=lambda f: f.aicc):
+            if hopeless(survey, min(fits, key=lambda f: f.aicc)):
+                fits.append(survey)
+                due += steps(survey.model, follow[survey.model.name])
+            else:
+                fits.append(fitted(survey.model))
         fits.sort(key=lambda f: f.aicc)
         for f in rivals(fits) if profile and many else ():
             if f.model.profiled:
@@ -71,14 +86,14 @@ def ranked(
     return fits
 
 
-def _survey(m: LawModel, weights: Noise | None, judged_by: Loss, watch: Watch) -> Fit:
-    """A fit that tells no more than how far a law is from a leader."""
-    watch("survey", 0)
-    m.survey = True
+def _survey(m: Model, weights: Noise | None, judged_by: Loss, watch: Watch, look: int) -> Fit:
+    """A fit that tells no more than how far a law is from a leader, by a glance or by a second, longer look."""
+    watch("survey" if look == 1 else "longer survey", 0)
+    m.survey = look
     try:
         return fit(m, weights, judged_by, profile=False)
     finally:
-        m.survey = False
+        m.survey = 0
 
 
 def hopeless(survey: Fit, leader: Fit) -> bool:

@@ -112,6 +112,11 @@ class RramModel(Model):
             wanted["g_min"], wanted["g_max"] = float(window[0]), float(window[0] + window[1])
             yield wanted
 
+    def ends(self) -> dict[str, float]:
+        """Conductances of the bounds, S."""
+        low, high = np.percentile(self.measurement.conductance, (2, 98)).tolist()
+        return {"g_min": low, "g_max": high}
+
     def curve(self, values: Values) -> NDArray[np.float64]:
         """Conductances at the readings, S."""
         return values["g_min"] + self._weights(values) * (values["g_max"] - values["g_min"])

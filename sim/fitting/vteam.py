@@ -136,6 +136,11 @@ class VteamModel(Model):
         x = self._states(values)[self.measurement.seen]
         return unsaturated(x) if self._window == "none" else []
 
+    def ends(self) -> dict[str, float]:
+        """Resistances of the bounds, ohm."""
+        low, high = np.percentile(self.measurement.conductance, (2, 98)).tolist()
+        return {"r_on": 1.0 / high, "r_off": 1.0 / low}
+
     def curve(self, values: Values) -> NDArray[np.float64]:
         """Conductances at the readings, S."""
         return 1.0 / self._values(values).resistance_at(self._states(values)[self.measurement.seen])

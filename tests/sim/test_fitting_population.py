@@ -99,6 +99,13 @@ def test_cells_that_differ_in_more_than_two_factors_are_told():
     assert populated("nlhb", cells).excess > 8
 
 
+def test_bounds_that_cells_meet_are_not_taken_for_spread():
+    """A summit where no cell met them was taken once: its c2c was 0.37 of a true 0.2, its g_min 0.1 uS of 5."""
+    found = populated("nlhb", array("nlhb", 10, 1028, **TRUTH))
+    assert found.values["g_min"] == pytest.approx(5e-6, rel=0.05)
+    assert found.c2c.low <= TRUTH["c2c"] <= found.c2c.high
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "arrays"), [("lhb", 100), ("nlhb", 100)])
 def test_of_a_hundred_arrays_the_intervals_hold_and_no_spread_is_biased(name, arrays):
