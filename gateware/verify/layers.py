@@ -153,8 +153,8 @@ def _mutations(quick: bool) -> Iterable[Check]:
 
     mutants = tuple(mutant for mutant in MUTANTS if mutant.quick or not quick)
 
-    def control(check: str, geometry: int) -> CheckOutcome:
-        found = try_control(check, geometry)
+    def control(check: str, geometry: int, commands: int) -> CheckOutcome:
+        found = try_control(check, geometry, commands)
         return CheckOutcome(not found.caught, f"objects to nothing planted: {found.note}" if found.caught else "")
 
     def plant(mutant: Mutant) -> CheckOutcome:
@@ -162,7 +162,7 @@ def _mutations(quick: bool) -> Iterable[Check]:
         note = f"caught by {mutant.check}: {found.note}" if found.caught else f"SURVIVES {mutant.check}"
         return CheckOutcome(found.caught, note)
 
-    checks = [Check(f"nothing planted, {what}", partial(control, what, n)) for what, n in controls(mutants)]
+    checks = [Check(f"nothing planted, {what}", partial(control, what, *how)) for what, *how in controls(mutants)]
     return checks + [Check(mutant.name, partial(plant, mutant)) for mutant in mutants]
 
 

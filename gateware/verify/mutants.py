@@ -24,6 +24,8 @@ class Mutant:
         What must find it: the name of a formal property, or `SIMULATION`.
     geometry : int
         Which of `gateware.verify.simulation.SMALL` is simulated.
+    commands : int
+        Random commands of the session.
     quick : bool
         Whether it is planted in quick runs.
     """
@@ -33,6 +35,7 @@ class Mutant:
     changes: tuple[tuple[str, str], ...]
     check: str = SIMULATION
     geometry: int = 0
+    commands: int = 40
     quick: bool = False
 
 
@@ -266,6 +269,7 @@ MUTANTS = (
         "crossbar: a state of another lane is programmed",
         "core.crossbar",
         (("chosen_lane(m, states.value, self.lane,", "chosen_lane(m, states.value, self.lane ^ 1,"),),
+        commands=120,
     ),
     Mutant(
         "encoder: a code of zero may spike",
@@ -276,6 +280,8 @@ MUTANTS = (
         "encoder: random numbers are drawn while a row goes onto its list",
         "core.waiting",
         (("self.draw.eq(self.flow & self.valid)", "self.draw.eq(self.valid)"),),
+        geometry=1,
+        commands=60,
     ),
     Mutant(
         "encoder: a row that is due beyond the calendar spikes when it is looked at",

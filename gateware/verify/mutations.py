@@ -17,9 +17,6 @@ from gateware.toolchain import ToolError
 from gateware.verify.mutants import MUTANTS, SIMULATION, Mutant
 from gateware.verify.processes import Skipped, run, terminable
 
-COMMANDS = 40
-"""Random commands of a session."""
-
 SEED = 1
 
 CONTROL = "control"
@@ -64,12 +61,12 @@ def plant(mutant: Mutant) -> None:
     setattr(sys.modules[parent], child, module)
 
 
-def examine(check: str, geometry: int) -> Found:
+def examine(check: str, geometry: int, commands: int) -> Found:
     """Run a check on the gateware as it is imported in this process."""
     if check == SIMULATION:
         from gateware.verify.simulation import SMALL, compare
 
-        difference = compare(SMALL[geometry], SEED, COMMANDS).difference
+        difference = compare(SMALL[geometry], SEED, commands).difference
         return Found(difference is not None, str(difference or ""))
     from gateware.verify.formal import check as prove
     from gateware.verify.properties import find_property
@@ -80,17 +77,17 @@ def examine(check: str, geometry: int) -> Found:
 
 def try_mutant(mutant: Mutant) -> Found:
     """Plant a fault and look whether its check finds it."""
-    return _apart(mutant.name, mutant.check, mutant.geometry)
+    return _apart(mutant.name, mutant.check, mutant.geometry, mutant.commands)
 
 
-def try_control(check: str, geometry: int) -> Found:
+def try_control(check: str, geometry: int, commands: int) -> Found:
     """Run a check where nothing is planted: one that objects to everything would find every fault."""
-    return _apart(CONTROL, check, geometry)
+    return _apart(CONTROL, check, geometry, commands)
 
 
-def _apart(name: str, check: str, geometry: int) -> Found:
+def _apart(name: str, check: str, geometry: int, commands: int) -> Found:
     with tempfile.TemporaryDirectory(prefix="memhil-mutant-") as folder:
-        words = [sys.executable, "-m", "gateware.verify.mutations", name, check, str(geometry)]
+        words = [sys.executable, "-m", "gateware.verify.mutations", name, check, str(geometry), str(commands)]
         # The package is found wherever the caller found it, not only where it is installed.
         root = str(Path(__file__).parents[2])
         try:
@@ -107,20 +104,20 @@ def _apart(name: str, check: str, geometry: int) -> Found:
 
 def main(arguments: list[str]) -> int:
     """Do the work of one process; the last line that it prints is a `Found`."""
-    name, check, geometry = arguments
+    name, check, geometry, commands = arguments
     try:
         if name != CONTROL:
             plant(next(mutant for mutant in MUTANTS if mutant.name == name))
-        print(json.dumps(asdict(examine(check, int(geometry)))))
+        print(json.dumps(asdict(examine(check, int(geometry), int(commands)))))
     except Skipped as reason:
         print(reason)
         return SKIPPED
     return 0
 
 
-def controls(mutants: tuple[Mutant, ...]) -> list[tuple[str, int]]:
+def controls(mutants: tuple[Mutant, ...]) -> list[tuple[str, int, int]]:
     """The checks of some mutants, each once."""
-    return list(dict.fromkeys((mutant.check, mutant.geometry) for mutant in mutants))
+    return list(dict.fromkeys((mutant.check, mutant.geometry, mutant.commands) for mutant in mutants))
 
 
 if __name__ == "__main__":
