@@ -88,13 +88,10 @@ def fit(
     hil fit stdp.csv --play fpga:golden --out wta.toml  # a window, as a rule of hil train wta on that device
     hil train wta --device "sim:rram?preset=runs/fit-data-001/nlhb.json"
     """
-    from hil.errors import InputError
     from hil.importing.request import request
     from hil.runs.results import report
 
-    for file in source:
-        if not Path(file).exists():  # before anything is compiled
-            raise InputError(f"no data file {file}")
+    _require(source)
     from sim.fitting import play as fitting
     from sim.fitting.asked import Asked, fixed, noise_of
     from sim.fitting.fitting import loss_named
@@ -109,3 +106,12 @@ def fit(
     report(done.shown, done.shown.title, json, everything=done.rows)
     for sentence in done.told:
         print(sentence, file=sys.stderr)
+
+
+def _require(source: list[Path]) -> None:
+    """Refuse data that are not there before anything is imported that compiles for half a minute."""
+    from hil.errors import InputError
+
+    for file in source:
+        if not file.exists():
+            raise InputError(f"no data file {file}")
