@@ -227,7 +227,7 @@ def test_what_cannot_be_is_refused_before_anything_runs(given, told, tmp_path, m
 def test_a_loop_from_an_instrument_to_an_instrument(tmp_path):
     """A virtual cell is measured, fitted, emulated and trained, and its values are written into a virtual crossbar."""
     dut = "dut=sim:rram%3Falpha%3D0.05"
-    crossbar = f"visa:virtual?{dut}&rows=2&cols=2&matrix=707B&serial=true"
+    crossbar = "visa:virtual?dut=sim:rram&rows=2&cols=2&matrix=707B&serial=true"
     asked = SMALL | {"models": ("lhb", "nlsb"), "program": crossbar}
     plan = LoopPlan(device=f"visa:virtual?{dut}", limits=("--set", "pulses=60"), **asked)
     done = play.start(plan, tmp_path / "loop")

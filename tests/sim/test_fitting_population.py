@@ -107,6 +107,7 @@ def test_bounds_that_cells_meet_are_not_taken_for_spread():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("name", "arrays"), [("lhb", 100), ("nlhb", 100)])
 def test_of_a_hundred_arrays_the_intervals_hold_and_no_spread_is_biased(name, arrays):
     """95 % intervals of all four spreads: 90 to 98 % of 100 together; each by itself within 3 sigma of a binomial."""
