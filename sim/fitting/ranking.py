@@ -32,10 +32,9 @@ def ranked(
     """Fit one after the other, with progress; the best AICc first.
 
     Models that know where to start go first. Laws that must be searched for are surveyed then, and those that are not
-    `hopeless` are fitted, the most promising first. Those with more than `MANY`
-    parameters that are hopeless get a second, longer survey: a glance may end far from where they can get. Intervals
-    follow the profile of the likelihood, but for laws where that takes minutes, unless such a law is alone or wins; of
-    many models, those of the `rivals` alone do.
+    `hopeless` are fitted, the most promising first. Hopeless ones with more than `MANY` parameters get a second, longer
+    survey: a glance may end far from where they can get. Intervals follow the profile of the likelihood, but for laws
+    where that takes minutes, unless such a law is alone or wins; of many models, those of the `rivals` alone do.
     """
     many = len(models) > RIVALS
     follow = {m.name: profile and (len(models) == 1 or (m.profiled and not many)) for m in models}

@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kill_bench import DEATHS, WITHIN, wait_until
 
 from hil.backends import open_device
 from hil.experiments.records import load
@@ -95,19 +95,7 @@ def undisturbed():
     return np.array(found).reshape(CYCLES, 2)
 
 
-def wait_until(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
-
-
-SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "SIGSTOP"]
-
-
-@pytest.mark.parametrize("death", ["exception", "os._exit", "SIGSEGV", *SIGNALS])
+@pytest.mark.parametrize("death", DEATHS)
 def test_nothing_is_lost_and_nothing_is_played_again_unasked(bench, undisturbed, hil, tmp_path, monkeypatch, death):
     instrument, run = bench.instrument, tmp_path / "run"
     instrument.hangs_at = HANGS_AT
@@ -121,7 +109,7 @@ def test_nothing_is_lost_and_nothing_is_played_again_unasked(bench, undisturbed,
         assert wait_until(lambda: instrument.heard[-1] == "*OPC?", 1.0)
         from_inside = death in ("exception", "os._exit", "SIGSEGV")
         os.kill(program.pid, signal.SIGUSR1 if from_inside else getattr(signal, death))
-        assert wait_until(lambda: not instrument.output, 2.5), f"still on 2.5 s after {death}"
+        assert wait_until(lambda: not instrument.output, WITHIN), f"still on {WITHIN} s after {death}"
         heard = list(instrument.heard)
         assert death == "SIGSTOP" or wait_until(lambda: program.poll() is not None, 10.0)
     finally:
